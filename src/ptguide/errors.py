@@ -1,0 +1,84 @@
+"""Show an error or a warning that a page raises on purpose, and go on."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator
+
+__all__ = ["expect_error", "expect_warning"]
+
+
+@contextlib.contextmanager
+def expect_error(kind: type[Exception], match: str = "") -> Iterator[None]:
+    """Run code that must fail, and print the error that it raised.
+
+    Parameters
+    ----------
+    kind : type of Exception
+        The error that the code must raise; a subclass counts too.
+    match : str
+        A regular expression that must be found in the message.
+
+    Raises
+    ------
+    AssertionError
+        If nothing is raised, or if the message does not match. An error of another kind passes through.
+
+    Examples
+    --------
+    >>> import torch
+    >>> with expect_error(RuntimeError, match="cannot be multiplied"):
+    ...     torch.ones(2, 3) @ torch.ones(4, 5)
+    RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)
+    """
+    try:
+        yield
+    except kind as error:
+        _require_match(match, str(error))
+        print(f"{type(error).__name__}: {error}")
+    else:
+        raise AssertionError(f"expected {kind.__name__}, but nothing was raised")
+
+
+@contextlib.contextmanager
+def expect_warning(kind: type[Warning], match: str = "") -> Iterator[None]:
+    """Run code that must warn, and print its warnings.
+
+    Parameters
+    ----------
+    kind : type of Warning
+        The warning that the code must give; a subclass counts too.
+    match : str
+        A regular expression that must be found in each of these messages.
+
+    Raises
+    ------
+    AssertionError
+        If no such warning is given, or if a message does not match. Other warnings are given again.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with expect_warning(UserWarning, match="slow"):
+    ...     warnings.warn("this is slow")
+    UserWarning: this is slow
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    wanted = [warning for warning in caught if issubclass(warning.category, kind)]
+    for other in caught:
+        if other not in wanted:
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    if not wanted:
+        raise AssertionError(f"expected {kind.__name__}, but no such warning was given")
+    for warning in wanted:
+        _require_match(match, str(warning.message))
+        print(f"{warning.category.__name__}: {warning.message}")
+
+
+def _require_match(pattern: str, message: str) -> None:
+    if not re.search(pattern, message):
+        raise AssertionError(f"expected a message that matches {pattern!r}, got {message!r}")
