@@ -171,3 +171,9 @@ def clean(session: nox.Session) -> None:
     """Delete what the build made; the next one starts from nothing."""
     for folder in ("docs/_build", "docs/guide", "docs/reference/generated"):
         shutil.rmtree(ROOT / folder, ignore_errors=True)
+
+
+@nox.session(python=False, requires=["env"], default=False)
+def inventories(session: nox.Session) -> None:
+    """Make the inventories that stand in for the live ones where there is no network."""
+    run(session, ROOT / "docs" / "inventories" / "make.py")

@@ -22,8 +22,8 @@ b = a + 20
 draw([a, b], ["a", "b"])
 
 # %%
-# ``dim=0`` puts the new axis first. The result is a pile of two sheets, and its first index says which sheet. The colors
-# are not painted by hand: they are the same call on a tensor of zeros (from ``a``) and one of ones (from ``b``).
+# ``dim=0`` puts the new axis first. The result is a pile of two sheets, and its first index says which sheet. The
+# colors are not painted by hand: they are the same call on a tensor of zeros (from ``a``) and one of ones (from ``b``).
 
 pile = torch.stack([a, b], dim=0)
 from_a, from_b = torch.zeros_like(a), torch.ones_like(b)

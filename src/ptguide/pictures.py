@@ -70,7 +70,11 @@ class Picture:
         return f'<figure class="ptg-picture" style="{flow}">{panels}</figure>'
 
 
-def draw(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = (), colors: Tensor | None = None) -> Picture:
+def draw(
+    tensors: Tensor | Sequence[Tensor],
+    names: str | Sequence[str] = (),
+    colors: Tensor | Sequence[Tensor] | None = None,
+) -> Picture:
     """Draw one tensor, or several side by side, with the value and the indices of every element.
 
     Rows run down and columns to the right, as in print. A tensor of three axes is drawn as slices along
@@ -81,8 +85,8 @@ def draw(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = (), co
     tensors : Tensor or sequence of Tensor, each of 0 to 3 axes
     names : str or sequence of str
         What to write above each tensor; its shape is written in any case.
-    colors : Tensor of integers, of the shape of the one tensor drawn
-        The color of each element, 0 to 3. Left out, each tensor has a color of its own.
+    colors : Tensor or sequence of Tensor, each of the shape of the tensor that it colors
+        The color of each element, an integer from 0 to 3. Left out, each tensor has a color of its own.
 
     Returns
     -------
@@ -91,8 +95,8 @@ def draw(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = (), co
     Raises
     ------
     ValueError
-        If a tensor has more than 3 axes or no elements, if there are names but not one for each tensor, or if
-        the shape of `colors` is not that of the one tensor drawn.
+        If a tensor has more than 3 axes or no elements, if there are names or colors but not one for each
+        tensor, or if the colors of a tensor have another shape or are not 0 to 3.
 
     Examples
     --------
@@ -102,25 +106,28 @@ def draw(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = (), co
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     names = [names] if isinstance(names, str) else list(names)
-    if names and len(names) != len(tensors):
-        raise ValueError(f"names has {len(names)} entries; expected {len(tensors)}, one for each tensor.")
-    for position, tensor in enumerate(tensors):
-        if tensor.dim() > 3 or tensor.numel() == 0:
-            raise ValueError(
-                f"tensors[{position}] has shape {tuple(tensor.shape)}; expected 0 to 3 axes, none of size 0."
-            )
-    if colors is not None and (len(tensors) != 1 or colors.shape != tensors[0].shape):
-        raise ValueError(
-            f"colors has shape {tuple(colors.shape)}; expected the shape of the one tensor drawn, "
-            f"got {', '.join(str(tuple(tensor.shape)) for tensor in tensors)}."
-        )
-    pairs = zip(tensors, names or [""] * len(tensors), strict=True)
-    return Picture(
-        tuple(
-            _panel(tensor.detach().cpu(), name, torch.full(tensor.shape, hue % 4) if colors is None else colors)
-            for hue, (tensor, name) in enumerate(pairs)
-        )
-    )
+    if colors is None:
+        colors = [torch.full(tensor.shape, place % 4) for place, tensor in enumerate(tensors)]
+    colors = [colors] if isinstance(colors, Tensor) else list(colors)
+    names = names or [""] * len(tensors)
+    for argument, given in (("names", names), ("colors", colors)):
+        if len(given) != len(tensors):
+            raise ValueError(f"{argument} has {len(given)} entries; expected {len(tensors)}, one for each tensor.")
+    for place, (tensor, hues) in enumerate(zip(tensors, colors, strict=True)):
+        _require_drawable(tensor, hues, place)
+    panels = zip(tensors, names, colors, strict=True)
+    return Picture(tuple(_panel(tensor.detach().cpu(), name, hues) for tensor, name, hues in panels))
+
+
+def _require_drawable(tensor: Tensor, colors: Tensor, place: int) -> None:
+    shape = tuple(tensor.shape)
+    if tensor.dim() > 3 or tensor.numel() == 0:
+        raise ValueError(f"tensors[{place}] has shape {shape}; expected 0 to 3 axes, none of size 0.")
+    if tuple(colors.shape) != shape:
+        raise ValueError(f"colors[{place}] has shape {tuple(colors.shape)}; expected {shape} as tensors[{place}].")
+    lowest, highest = colors.min().item(), colors.max().item()
+    if lowest < 0 or highest > 3:
+        raise ValueError(f"colors[{place}] goes from {lowest} to {highest}; expected integers from 0 to 3.")
 
 
 def _panel(tensor: Tensor, name: str, colors: Tensor) -> tuple[str, float, float, str]:
@@ -148,7 +155,7 @@ def _panel(tensor: Tensor, name: str, colors: Tensor) -> tuple[str, float, float
         right = max(right, slice_right)
         top += 8
     # Nothing is left out of the words that the picture spells for a screen reader, up to a readable length.
-    values = str(tensor.tolist())
+    values = _spelled(tensor.tolist())
     spoken = values if len(values) <= 400 else f"{values[:400]} and so on"
     called = f"{name} of shape" if name else "shape"
     return "".join(parts), right + MARGIN, top + MARGIN, f"{called} {shape}: {spoken}"
@@ -193,7 +200,14 @@ def _index(index: int | None) -> str:
 
 
 def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value + 0.0:.4g}"  # adding 0.0 turns -0.0 into 0.0
+    return str(value)
+
+
+def _spelled(values: object) -> str:
+    """Return nested lists as they print, with each number as it is drawn."""
+    return f"[{', '.join(map(_spelled, values))}]" if isinstance(values, list) else _text(values)
 
 
 def _document(body: str, width: float, height: float, description: str) -> str:

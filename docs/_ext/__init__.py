@@ -1,0 +1,1 @@
+"""Sphinx extensions of the guide, one job and one file each."""

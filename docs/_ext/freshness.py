@@ -1,0 +1,93 @@
+"""When must a page run again? Its key names all that its outputs depend on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
+
+
+def imported_modules(source: Path, package: Path) -> set[Path]:
+    """Return the files of a package that a script imports, directly or through another.
+
+    Parameters
+    ----------
+    source : Path
+        A Python file.
+    package : Path
+        The folder of the package, for example ``src/ptguide``.
+    """
+    seen: set[Path] = set()
+    waiting = [source]
+    while waiting:
+        path = waiting.pop()
+        for found in _direct_imports(path, package):
+            if found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    return seen
+
+
+def _direct_imports(path: Path, package: Path) -> set[Path]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:  # from . import x, inside the package
+                parents = path.relative_to(package.parent).parts[: -node.level]
+                base = ".".join([*parents, *([base] if base else [])])
+            # An imported name may be a module itself: from ptguide import pictures.
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {file for name in names for file in _files_of(name, package)}
+
+
+def _files_of(name: str, package: Path) -> set[Path]:
+    """Return the files that ``import name`` executes inside the package."""
+    parts = name.split(".")
+    if parts[0] != package.name:
+        return set()
+    files = {package / "__init__.py"}
+    here = package
+    for part in parts[1:]:
+        here = here / part
+        files |= {file for file in (here.with_suffix(".py"), here / "__init__.py") if file.is_file()}
+    return files
+
+
+def surroundings(lock: Path) -> dict[str, str]:
+    """Return what every page depends on besides its sources: versions, the lock and the device."""
+    found = {"python": platform.python_version(), "lock": _digest(lock) if lock.is_file() else ""}
+    for name in VERSIONS_THAT_MATTER:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    found["device"] = json.dumps([os.environ.get("PTGUIDE_DEVICE", ""), *(card.read_text() for card in cards)])
+    return found
+
+
+def key(sources: list[Path], surroundings: dict[str, str]) -> str:
+    """Return the key of a page: equal exactly as long as nothing that it depends on has changed.
+
+    Parameters
+    ----------
+    sources : list of Path
+        The page, the helpers that it imports, and the machinery that runs it.
+    surroundings : dict
+        As `surroundings` returns it.
+    """
+    parts = [(source.name, _digest(source)) for source in sorted(sources)]
+    return hashlib.sha256(json.dumps([parts, surroundings], sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,79 @@
+"""Under each page: when, where and with what it ran, and how many checks passed; written by the build alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from _ext import pages as pages_extension
+from _ext import snippets
+
+
+def page_of(app: Sphinx, docname: str) -> str:
+    """Return the page of a document, for example ``shapes/stack``; empty if it is no page."""
+    page = docname.removeprefix(f"{app.config.sphinx_gallery_conf['gallery_dirs']}/")
+    return page if page in pages_extension.of(app).names() else ""
+
+
+def _note_record(app: Sphinx, doctree: nodes.document) -> None:
+    if page := page_of(app, app.env.docname):
+        app.env.note_dependency(str(pages_extension.of(app).record_file(page)))
+
+
+def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    if page := page_of(app, docname):
+        context["provenance"] = pages_extension.of(app).record(page)
+    context["snippets_ran"] = len(snippets.ran(app).get(docname, ()))
+
+
+class CheckedTable(SphinxDirective):
+    """A table of all pages with the checks that passed, the seconds that they took and when; from the records."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        pages = pages_extension.of(self.env.app)
+        rows = []
+        for name in pages.names():
+            record = pages.record(name)
+            self.env.note_dependency(str(pages.record_file(name)))
+            link = f":doc:`/{self.config.sphinx_gallery_conf['gallery_dirs']}/{name}`"
+            cells = [link, record["checks"], f"{record['seconds']:.1f}", record["date"][:10]]
+            rows.append("\n".join(f"   {'* -' if place == 0 else '  -'} {cell}" for place, cell in enumerate(cells)))
+        header = "   * - Page\n     - Checks passed\n     - Seconds\n     - Last run"
+        source = "\n".join([".. list-table::", "   :header-rows: 1", "   :class: checked", "", header, *rows])
+        return self.parse_text_to_nodes(source)
+
+
+class Counted(SphinxRole):
+    """A number that the build counted: ``pages``, ``checks`` or ``snippets``."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the number as text."""
+        pages = pages_extension.of(self.env.app)
+        for name in pages.names():
+            self.env.note_dependency(str(pages.record_file(name)))
+        counts = {
+            "pages": len(pages.names()),
+            "checks": sum(pages.record(name)["checks"] for name in pages.names()),
+            "snippets": sum(len(sources) for sources in snippets.ran(self.env.app).values()),
+        }
+        if self.text not in counts:
+            message = self.inliner.reporter.error(
+                f"counted knows {', '.join(counts)}; got {self.text!r}", line=self.lineno
+            )
+            return [], [message]
+        return [nodes.Text(str(counts[self.text]))], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add what the templates need, and the directive and the role."""
+    app.setup_extension("_ext.snippets")
+    app.add_directive("checked-pages", CheckedTable)
+    app.add_role("counted", Counted())
+    app.connect("doctree-read", _note_record)
+    app.connect("html-page-context", _add_context)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

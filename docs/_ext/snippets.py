@@ -1,0 +1,157 @@
+"""Run the snippets of the Markdown pages and the examples of the docstrings, as pages are run: alone and when stale."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sybil import Example, Sybil
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+
+from _ext import execution, forks, freshness
+from _ext import pages as pages_extension
+
+logger = logging.getLogger(__name__)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def run_console(example: Example) -> str | None:
+    """Run a console block: each line after ``$`` is a command, what follows is what it must print."""
+    wanted, commands = [], []
+    for line in str(example.parsed).splitlines():
+        (commands if line.startswith("$ ") else wanted).append(line.removeprefix("$ "))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the python of this build
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join(commands)],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+    if done.returncode:
+        return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+    if not doctest.OutputChecker().check_output("\n".join(wanted), done.stdout, FLAGS) and wanted:
+        return f"expected\n{textwrap.indent(chr(10).join(wanted), '    ')}\ngot\n{textwrap.indent(done.stdout, '    ')}"
+    return None
+
+
+def markdown_parsers() -> list[Callable]:
+    """Return sybil's parsers for all that a Markdown page of ours may hold; the tests use the same."""
+    return [PythonCodeBlockParser(doctest_optionflags=FLAGS), CodeBlockParser("console", run_console)]
+
+
+def run_markdown(path: str) -> list[str]:
+    """Run every snippet of a Markdown file in one namespace; return their sources."""
+    document = Sybil(parsers=markdown_parsers()).parse(Path(path))
+    ran = []
+    for example in document.examples():
+        example.evaluate()  # raises, with the file and the line
+        ran.append(str(getattr(example.parsed, "source", None) or example.parsed).strip())
+    return ran
+
+
+def run_docstrings(module_name: str) -> list[str]:
+    """Run the examples of a module's docstrings; return their sources."""
+    module = importlib.import_module(module_name)
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    report: list[str] = []
+    ran = []
+    for test in doctest.DocTestFinder().find(module, module_name):
+        runner.run(test, out=report.append)
+        ran += [example.source.strip() for example in test.examples]
+    if runner.failures:
+        raise AssertionError("".join(report))
+    return ran
+
+
+def run(task: tuple[str, str], answer: Connection) -> None:
+    """Run one document in this process and send back what ran, or why it failed."""
+    os.setsid()
+    kind, name = task
+    try:
+        answer.send({"ran": run_markdown(name) if kind == "markdown" else run_docstrings(name)})
+    except BaseException as error:
+        answer.send({"failure": "".join(traceback.format_exception_only(error)).strip()})
+
+
+def _tasks(app: Sphinx) -> dict[str, tuple[tuple[str, str], Path]]:
+    """Return for each document its task and the file that it stands in."""
+    tasks: dict[str, tuple[tuple[str, str], Path]] = {}
+    root = Path(app.srcdir)
+    for path in sorted(root.rglob("*.md")):
+        if "_build" not in path.parts:
+            tasks[path.relative_to(root).with_suffix("").as_posix()] = (("markdown", str(path)), path)
+    package = pages_extension.of(app).package
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        if not name.endswith("__main__"):
+            tasks[name] = (("docstrings", name), path)
+    return tasks
+
+
+def _run_stale(app: Sphinx) -> None:
+    pages = pages_extension.of(app)
+    records = Path(app.doctreedir).with_name("snippets.json")
+    kept = _load(records)
+    now: dict[str, Any] = {}
+    failures = []
+    for name, (task, path) in _tasks(app).items():
+        helpers = (
+            freshness.imported_modules(path, pages.package)
+            if path.suffix == ".py"
+            else set(pages.package.rglob("*.py"))
+        )
+        key = freshness.key([path, *helpers, Path(__file__)], pages.surroundings)
+        if kept.get(name, {}).get("key") == key:
+            now[name] = kept[name]
+            continue
+        limit = app.config.pages_time_limit
+        forks.start_server(app.config.pages_preload)
+        answer = forks.ask(run, task, limit) or {"failure": f"died, or was still running after {limit:g} s"}
+        if "failure" in answer:
+            failures.append(f"{path}: {answer['failure']}")
+        else:
+            now[name] = {"key": key, "ran": answer["ran"]}
+            if answer["ran"]:
+                logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_text(execution.as_json(now), encoding="utf-8")
+    app._ptguide_snippets = now  # type: ignore[attr-defined]
+    if failures:
+        raise ExtensionError("\n\n".join(["these snippets failed:", *failures]))
+
+
+def ran(app: Sphinx) -> dict[str, set[str]]:
+    """Return for each document (a page's name, or a module's) the sources of the snippets that ran."""
+    return {name: set(record["ran"]) for name, record in app._ptguide_snippets.items()}  # type: ignore[attr-defined]
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or cut short
+        return {}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Run after the pages (priority 100) and their outputs (200)."""
+    app.setup_extension("_ext.pages")
+    app.connect("builder-inited", _run_stale, priority=300)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,170 @@
+"""
+.. _reductions:
+
+Which axis does dim remove in sum, mean and max?
+================================================
+
+The axis that you name is the one that disappears. A reduction combines many elements into one, as :func:`torch.sum`,
+:func:`torch.mean` and :func:`torch.max` do; ``dim`` is the axis that it walks along, and the result's shape is the
+input's shape without that axis. You need to know what a shape is (:ref:`what-is-a-tensor`).
+"""
+
+# %%
+# A tensor of 3 rows and 4 columns. Axis 0 counts the rows, so ``dim=0`` walks down, from row to row, and meets the
+# elements of one column. The colors are the groups that it combines.
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+
+x = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [8, 3, 5, 7]])
+column_of = torch.arange(4).expand(3, 4)
+draw(x, "x", colors=column_of)
+
+# %%
+# The 3 is gone from the shape; 4 column sums remain. "``dim=0`` sums the rows" can be read both ways; "axis 0 is gone"
+# cannot. The colors went through a reduction along the same axis.
+
+assert x.sum(dim=0).tolist() == [3 + 5 + 8, 1 + 9 + 3, 4 + 2 + 5, 1 + 6 + 7]
+assert x.sum(dim=1).tolist() == [3 + 1 + 4 + 1, 5 + 9 + 2 + 6, 8 + 3 + 5 + 7]
+draw(x.sum(dim=0), "x.sum(dim=0)", colors=column_of.amax(dim=0))
+
+# %%
+# The rule in any number of dimensions
+# ------------------------------------
+#
+# Take the shape and delete position ``dim``; negative values count from the end. Each element of the result keeps the
+# indices of the other axes, and the deleted index runs: :math:`s_{ik} = \sum_j v_{ijk}` for ``dim=1``. Several axes
+# disappear together when ``dim`` is a tuple, and all of them when it is left out.
+
+v = torch.arange(24).reshape(2, 3, 4)
+for dim, shape in {0: (3, 4), 1: (2, 4), 2: (2, 3), -1: (2, 3), (0, 2): (3,), None: ()}.items():
+    print(f"dim={dim!s:>6}: {tuple(v.sum(dim).shape)}")
+    assert v.sum(dim).shape == shape
+assert all(v.sum(1)[i, k] == sum(v[i, j, k] for j in range(3)) for i in range(2) for k in range(4))
+
+# %%
+# From scratch
+# ------------
+#
+# :func:`torch.unbind` cuts a tensor into its slices along an axis. A reduction is a loop that combines these slices;
+# only the combining function differs: sum adds, prod multiplies, amax takes the larger, any is "or", all is "and".
+
+
+def reduce(combine, x, dim):
+    result, *rest = x.unbind(dim)
+    for piece in rest:
+        result = combine(result, piece)
+    return result
+
+
+kinds = [(torch.add, torch.sum, v), (torch.mul, torch.prod, v), (torch.maximum, torch.amax, v)]
+kinds += [(torch.logical_or, torch.any, v % 3 == 0), (torch.logical_and, torch.all, v % 3 == 0)]
+for combine, reduction, t in kinds:
+    assert all(torch.equal(reduce(combine, t, dim), reduction(t, dim)) for dim in range(3))
+
+# %%
+# The mean is the sum divided by the size :math:`n` of the axis that disappears. The standard deviation is
+# :math:`\sqrt{\frac{1}{n - c} \sum_j (x_j - \bar{x})^2}`, where :math:`c` is ``correction``: 1 when left out, which
+# suits a sample, and 0 for the spread of exactly these numbers.
+
+f = x.float()
+mean = f.sum(dim=1) / 4
+squares = ((f - mean.unsqueeze(1)) ** 2).sum(dim=1)
+torch.testing.assert_close(f.mean(dim=1), mean)
+torch.testing.assert_close(f.std(dim=1), (squares / (4 - 1)).sqrt())
+torch.testing.assert_close(f.std(dim=1, correction=0), (squares / 4).sqrt())
+
+# %%
+# :func:`torch.max` with a ``dim`` gives two results: the values, and their indices along the axis that disappeared.
+# :func:`torch.amax` gives the values only and takes several axes. :func:`torch.cumsum` is no reduction: it keeps the
+# axis, holds the running sums, and ends with the sum.
+
+values, indices = x.max(dim=1)
+print(f"{values = }, {indices = }")
+assert values.tolist() == x.amax(dim=1).tolist() == [x[row, indices[row]] for row in range(3)]
+assert x.max() == x.amax(dim=(0, 1)) == 9  # without dim, max gives one value
+assert x.cumsum(dim=1)[0].tolist() == [3, 3 + 1, 3 + 1 + 4, x[0].sum()]
+
+# %%
+# Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to 255)
+# do not overflow, and the sum of a mask, a tensor of True and False, counts. A maximum keeps the dtype.
+
+small = torch.tensor([200, 100], dtype=torch.uint8)
+assert {small.sum().dtype, small.prod().dtype, small.cumsum(0).dtype, (x > 4).sum().dtype} == {torch.int64}
+assert (small.sum(), (x > 4).sum(), small.amax().dtype) == (300, 6, torch.uint8)
+
+# %%
+# keepdim
+# -------
+#
+# ``keepdim=True`` is said to "maintain the original shape". It keeps the *number* of axes: the reduced one has size 1,
+# so the result broadcasts against the input (:ref:`broadcasting`) and can make every row sum to 1, as in softmax.
+
+totals = f.sum(dim=1, keepdim=True)
+assert (totals.shape, totals.dim()) == ((3, 1), f.dim())
+torch.testing.assert_close((f / totals).sum(dim=1), torch.ones(3))
+torch.testing.assert_close(f.exp() / f.exp().sum(dim=1, keepdim=True), torch.softmax(f, dim=1))
+
+# %%
+# What goes wrong
+# ---------------
+#
+# Without keepdim the 3 totals meet the 4 columns, and torch refuses. On a square matrix nothing is raised: each
+# *column* is divided by the total of the row with its number, and no row sums to 1. Test with sizes that differ.
+
+with expect_error(RuntimeError, match="must match the size"):
+    f / f.sum(dim=1)
+square = torch.arange(1.0, 26.0).reshape(5, 5)
+wrong = square / square.sum(dim=1)
+print(wrong.sum(dim=1))
+assert all(torch.equal(wrong[:, j], square[:, j] / square[j].sum()) for j in range(5))
+assert ((wrong.sum(dim=1) - 1).abs() > 0.1).all()
+
+# %%
+# "The mean of 1, 2, 3, 4 is 2.5" holds for floats. Integers have no 2.5; convert first, or name a dtype.
+# And max with a ``dim`` is a pair, which arithmetic does not take: write ``.values``, or amax.
+
+row = torch.arange(1, 5)
+with expect_error(RuntimeError, match="must be either a floating point or complex dtype"):
+    row.mean()
+assert row.float().mean() == row.mean(dtype=torch.float32) == 2.5
+with expect_error(TypeError, match=r"return_types\.max"):
+    f / f.max(dim=1, keepdim=True)
+assert torch.equal(f / f.max(dim=1, keepdim=True).values, f / f.amax(dim=1, keepdim=True))
+
+# %%
+# An axis of size 0 is reduced like any other. Sum starts from 0, prod from 1, any from False, all from True; the mean
+# is 0 / 0, which is NaN ("not a number") and raises nothing; max has nothing to start from.
+
+empty = torch.zeros(0, 4)
+assert (empty.sum(dim=0).tolist(), empty.prod(dim=0).tolist()) == ([0] * 4, [1] * 4)
+assert ((empty > 0).any(), (empty > 0).all(), empty.mean().isnan()) == (False, True, True)
+with expect_error(IndexError, match="Expected reduction dim 0 to have non-zero size"):
+    empty.max(dim=0)
+
+# %%
+# A gradient says by how much the result changes when one element changes by a unit. It is 1 for each element of a sum
+# and :math:`1/n` in a mean; in a maximum, 1 for the winner and 0 for the rest.
+
+g = f.clone().requires_grad_()
+assert torch.equal(torch.autograd.grad(g.sum(), g)[0], torch.ones(3, 4))
+torch.testing.assert_close(torch.autograd.grad(g.mean(), g)[0], torch.full((3, 4), 1 / 12))
+assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], (x == x.amax(1, keepdim=True)).float())
+
+# %%
+# Check yourself
+# --------------
+#
+# 1. A batch of images has shape (8, 3, 11, 10). Which ``dim`` gives one mean for each of the 3 channels?
+# 2. What is the shape of ``v.amax(dim=1, keepdim=True)`` for the tensor ``v`` of shape (2, 3, 4)?
+
+images = torch.arange(8.0 * 3 * 11 * 10).reshape(8, 3, 11, 10)
+answer_1, answer_2 = images.mean(dim=(0, 2, 3)), v.amax(dim=1, keepdim=True).shape
+print(f"1. dim=(0, 2, 3) gives shape {tuple(answer_1.shape)}\n2. {tuple(answer_2)}")
+torch.testing.assert_close(answer_1, torch.stack([images[:, channel].mean() for channel in range(3)]))
+assert answer_2 == (2, 1, 4)
+
+# %%
+# Next: :ref:`mat1-and-mat2-shapes`, where multiplying matrices sums over the axis that they share.

@@ -1,0 +1,170 @@
+"""
+.. _broadcasting:
+
+How does broadcasting work?
+===========================
+
+Two tensors of different shapes can be added when their sizes, lined up from the right, are equal, or one of them is 1,
+or one of them is missing. The tensor with the 1 or the missing axis is read again and again along that axis; nothing
+is copied. You need to know what a shape is (:ref:`what-is-a-tensor`).
+"""
+
+# %%
+# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Their sum has 3 rows and 4 columns: every
+# element of the column meets every element of the row.
+
+import contextlib
+import itertools
+
+import torch
+from torch.nn import functional as F
+
+from ptguide.errors import expect_error, expect_warning
+from ptguide.pictures import draw
+
+column = torch.tensor([[100], [200], [300]])
+row = torch.tensor([1, 2, 3, 4])
+table = column + row
+assert table.shape == (3, 4)
+draw([column, row, table], ["column", "row", "column + row"])
+
+# %%
+# The rule
+# --------
+#
+# Write the shapes below each other so that their last axes line up. In each position the sizes must be equal, or one
+# must be 1, or missing, which counts as 1; the result takes the size that is not 1. An element of the result comes from
+# the same indices on both sides, but 0 where a size is 1 and none where the axis is missing. The colors were broadcast
+# too: what shares a color got the same element of ``column``.
+
+sheets = torch.tensor([[[1000]], [[2000]]])
+volume = sheets + column + row  # (2, 1, 1), (3, 1) and (4,)
+assert volume.shape == (2, 3, 4)
+for i, j, k in itertools.product(range(2), range(3), range(4)):
+    assert volume[i, j, k] == sheets[i, 0, 0] + column[j, 0] + row[k]
+draw(volume, "sheets + column + row", colors=torch.arange(3).reshape(3, 1).expand(2, 3, 4))
+
+# %%
+# From scratch
+# ------------
+#
+# The rule as a function, position by position from the right. It gives None where the shapes do not fit.
+
+
+def broadcast_shape(*shapes):
+    result = []
+    for sizes in itertools.zip_longest(*map(reversed, shapes), fillvalue=1):
+        not_one = set(sizes) - {1}
+        if len(not_one) > 1:
+            return None
+        result.insert(0, max(not_one, default=1))
+    return tuple(result)
+
+
+# %%
+# It must agree with a real addition and with :func:`torch.broadcast_shapes` for every pair of shapes of up to 3 axes of
+# size 0, 1, 2 or 3, also where they fail. A size of 0 is a size like any other: it goes with 0 and 1.
+
+shapes = [shape for axes in range(4) for shape in itertools.product(range(4), repeat=axes)]
+for rule in (torch.broadcast_shapes, lambda s, t: (torch.empty(s) + torch.empty(t)).shape):
+    fits = dict.fromkeys(itertools.product(shapes, repeat=2))
+    for s, t in fits:
+        with contextlib.suppress(RuntimeError):
+            fits[s, t] = rule(s, t)
+        assert broadcast_shape(s, t) == fits[s, t]
+assert (fits[(0,), (0,)], fits[(0,), (1,)], fits[(0,), (2,)]) == ((0,), (0,), None)
+print(f"{len(fits)} pairs, {list(fits.values()).count(None)} of them fail")
+
+# %%
+# Nothing is copied
+# -----------------
+#
+# "Broadcasting copies the smaller tensor" is a common belief. :meth:`torch.Tensor.expand` makes the stretched tensor
+# visible: it starts at the same address in memory, and its stretched axis has stride 0. A stride is the number of
+# elements to move in memory for one step along an axis (:ref:`strides-and-storage`); here a step moves nowhere.
+
+stretched = column.expand(3, 4)
+assert (stretched.stride(), stretched.data_ptr()) == ((1, 0), column.data_ptr())
+huge = torch.zeros(1).expand(10**6, 10**6)
+print(f"{stretched.stride() = }; {huge.numel():,} elements in {huge.untyped_storage().nbytes()} bytes")
+assert (huge.numel(), huge.untyped_storage().nbytes()) == (10**12, 4)  # one float32, read again and again
+
+# %%
+# Three more beliefs. "It is a Python rule": it is NumPy's and PyTorch's; Python's ``*`` repeats a list. "Each tensor
+# has at least one dimension": a 0-d tensor, a number of shape (), goes with any shape. "``*`` needs the exact same
+# shape": it works element by element and broadcasts as ``+`` does.
+
+assert [1, 2] * 2 == [1, 2, 1, 2]
+assert ((column.numpy() + row.numpy()) == table.numpy()).all()
+assert (torch.tensor(7).shape, (torch.tensor(7) + table).shape) == ((), (3, 4))
+assert (column * row).shape == (3, 4)
+
+# %%
+# The gradient of an element says by how much the final number changes per unit of change of that element. A stretched
+# element is used several times, so its gradient is summed over the stretched axes and has the small shape again.
+
+x, y = column.float().requires_grad_(), row.float().requires_grad_()
+weight = torch.arange(12.0).reshape(3, 4)
+((x + y) * weight).sum().backward()
+assert torch.equal(x.grad, weight.sum(dim=1, keepdim=True))
+assert torch.equal(y.grad, weight.sum(dim=0))
+
+# %%
+# What goes wrong
+# ---------------
+#
+# Three factors, one for each row, do not line up with the 4 columns. In the message ``a`` is the left tensor, ``b`` the
+# right one, dimensions are counted in the result, and "non-singleton" means that neither size is 1. An axis of size 1
+# on the right lines the factors up with the rows. And ``+=`` is in place: it writes into the left tensor's memory, so
+# the left side cannot grow; ``row + table`` makes a new tensor.
+
+factors = torch.tensor([1, 10, 100])
+with expect_error(RuntimeError, match=r"tensor a \(4\) must match .* tensor b \(3\) at non-singleton dimension 1"):
+    table * factors
+scaled = table * factors.unsqueeze(1)  # (3, 4) * (3, 1)
+assert all(torch.equal(scaled[i], table[i] * factors[i]) for i in range(3))
+with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
+    row += table
+assert (row + table).shape == (3, 4)
+
+# %%
+# The expensive mistake raises nothing. A model predicts with shape (N, 1), the targets have shape (N,), and their
+# difference has shape (N, N): every prediction minus every target. Only the diagonal, in its own color, was meant.
+
+target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
+prediction = target.unsqueeze(1).clone().requires_grad_()  # every prediction is right
+difference = prediction - target
+assert difference.shape == (5, 5)
+draw(difference, "prediction - target", colors=torch.eye(5, dtype=torch.int64))
+
+# %%
+# All predictions are right, so loss and gradient should be 0. The loss is twice the variance of the targets; gradient
+# descent moves every prediction towards their mean; and the mean everywhere scores better than the truth.
+# :func:`torch.nn.functional.mse_loss` gives the same number, but warns. Drop the axis and compare the shapes first.
+
+wrong = (difference**2).mean()
+wrong.backward()
+print(f"loss {wrong.item():.2f}, gradient {[round(g, 2) for g in prediction.grad.flatten().tolist()]}")
+torch.testing.assert_close(wrong, 2 * target.var(correction=0))
+torch.testing.assert_close(prediction.grad.flatten(), 2 / 5 * (target - target.mean()))
+assert ((target.mean().expand(5, 1) - target) ** 2).mean() < 0.6 * wrong
+with expect_warning(UserWarning, match="target size"):
+    assert F.mse_loss(prediction, target) == wrong
+predicted = prediction.squeeze(1)
+assert predicted.shape == target.shape
+assert F.mse_loss(predicted, target) == 0
+
+# %%
+# Check yourself
+# --------------
+#
+# 1. What is the shape of a (6, 1, 9) tensor plus a (7, 1) tensor?
+# 2. Images have shape (8, 3, 12, 10). Which shape must one factor for each of the 3 channels have?
+
+answer_1 = (torch.zeros(6, 1, 9) + torch.zeros(7, 1)).shape
+answer_2 = [shape for shape in ((3,), (3, 1), (3, 1, 1)) if broadcast_shape((8, 3, 12, 10), shape)]
+print(f"1. {tuple(answer_1)}\n2. {answer_2}")
+assert (answer_1, answer_2) == ((6, 7, 9), [(3, 1, 1)])
+
+# %%
+# Next: :ref:`reductions`, which remove an axis where broadcasting stretches one.

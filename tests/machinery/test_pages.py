@@ -1,0 +1,153 @@
+"""Each page that cannot be trusted stops the build, with its name and its line."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+BAD = {
+    "raises": ("x = 1\nraise ValueError('no good')", 12, "ValueError: no good"),
+    "claims": ("total = 1 + 2\nassert total == 4", 12, "assert total == 4\n      total is 3"),
+    "compares": (
+        "a, b = [1], [2]\nassert a == b, 'not the same'",
+        12,
+        "not the same\n    assert a == b\n      a is [1]\n      b is [2]",
+    ),
+    "nested": ("def f(n):\n    assert n < 2\n    return n\n\n\nassert f(1) == 1\nf(5)", 12, "n is 5"),
+    "warns": ("import warnings\n\nwarnings.warn('old way')\nassert True is not None", 13, "UserWarning: old way"),
+    "hangs": ("x = 1\nwhile x:\n    x += 1", None, "still running after 3 s"),
+    "crashes": ("import os\n\nos.abort()", 13, "its process died"),
+    "leaves": ("import sys\n\nsys.exit(0)", 13, "SystemExit"),
+    "silent": ("print('nothing claimed')", None, "the page makes no claim"),
+    "broken": ("x = 1\ny = = 2", 12, "SyntaxError"),
+    "untitled": (
+        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nassert plt.get_fignums() == [1]",
+        11,
+        "figure 1 has no title",
+    ),
+    "changing": ("import os\n\nprint(os.getpid())\nassert os.getpid()", 11, "run twice, this cell gave two outputs"),
+}
+
+
+@pytest.fixture(scope="module")
+def report(copy_of_accepted, tmp_path_factory):
+    """Return what one build of all bad pages prints; it reports each, not only the first."""
+    site = copy_of_accepted(tmp_path_factory.mktemp("bad"))
+    for name, (code, _, _) in BAD.items():
+        site.page(name, code)
+    return site.build("-Dpages_run_twice=1", ok=False)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_page_is_named_with_its_line(report, name):
+    _, line, message = BAD[name]
+    place = rf"gallery/one/{name}\.py:{line}: " if line else rf"gallery/one/{name}\.py(:\d+)?: "
+    found = re.search(place + r"((?:.|\n)*?)(?=\n    \S*/gallery/one/|\Z)", report)
+    assert found, report
+    said = re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
+    assert message in said
+
+
+def test_hanging_page_says_where(report):
+    line = re.search(r"gallery/one/hangs\.py:(\d+): still running", report)
+    assert line, report
+    assert line[1] in {"12", "13"}
+
+
+def test_good_pages_beside_bad_ones_are_not_blamed(report):
+    assert "alpha.py:" not in report
+
+
+def test_no_page_sees_another(minisite):
+    # The setting is left in a module that the server has imported already, so that only a process apart is clean.
+    minisite.page(
+        "leaves_traces", "import json\nimport os\n\njson.trace = os.environ['TRACE'] = '1'\nassert json.trace"
+    )
+    minisite.page(
+        "finds_none", "import json\nimport os\n\nassert not hasattr(json, 'trace')\nassert 'TRACE' not in os.environ"
+    )
+    printed = minisite.build("-Dpages_workers=1", "-Dpages_update_outputs=1")
+    assert {"one/leaves_traces", "one/finds_none"} <= minisite.ran(printed)
+
+
+def test_seed_is_not_shared(minisite):
+    minisite.page("unseeded", "import random\n\nprint(random.random())\nassert random.random() < 1")
+    printed = minisite.build("-Dpages_run_twice=1", ok=False)
+    assert re.search(r"unseeded\.py:11: run twice, this cell gave two outputs", printed)
+
+
+def test_measured_cell_may_differ(minisite):
+    minisite.page(
+        "measures", "# Measured here; yours will differ.\nimport os\n\nprint(os.getpid())\nassert os.getpid()"
+    )
+    minisite.build("-Dpages_update_outputs=1")
+    assert "measured" in (minisite.root / "docs/outputs/cpu/one/measures.txt").read_text()
+    minisite.edit("gallery/one/measures.py", "Intro.", "Another intro.")  # it runs again, and prints another number
+    assert minisite.ran(minisite.build()) == {"one/measures"}
+
+
+def test_what_a_page_starts_ends_with_it(minisite):
+    code = (
+        "import subprocess\n\nchild = subprocess.Popen(['sleep', '600'])\nopen('/dev/null').close()\nassert child.pid\n"
+    )
+    code += f"open({str(minisite.root / 'pid')!r}, 'w').write(str(child.pid))\n"
+    minisite.page("starts", code)
+    minisite.build("-Dpages_update_outputs=1", ok=True)
+    pid = int((minisite.root / "pid").read_text())
+    deadline = time.time() + 10
+    while time.time() < deadline and _alive(pid):
+        time.sleep(0.1)
+    assert not _alive(pid)
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_page_that_wants_the_machine_alone_runs_after_the_others(minisite):
+    minisite.page(
+        "alone",
+        "# sphinx_gallery_parallel = False\nimport os\n\nassert os.environ['OMP_NUM_THREADS'] == str(os.cpu_count())",
+    )
+    minisite.edit("gallery/one/alpha.py", "Twice two.", "Two times two.")
+    printed = minisite.build("-Dpages_update_outputs=1")
+    assert re.findall(r"^pages: (\S+) ran", printed, re.MULTILINE)[-1] == "one/alone"
+
+
+def test_provenance_is_under_the_page(minisite):
+    record = json.loads((minisite.root / "docs/guide/one/alpha.record.json").read_text())
+    html = " ".join(minisite.html("guide/one/alpha.html").split())
+    assert record["checks"] == 1
+    for fact in ("1 checks passed", record["date"], f"in {record['seconds']:.1f} s", record["device"]):
+        assert fact in html
+    for name, number in record["versions"].items():
+        assert f"{name} {number}" in html
+    assert "torch" in record["versions"]
+
+
+def test_provenance_names_the_commit(minisite):
+    def git(*command):
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        return subprocess.check_output(["git", *identity, *command], cwd=minisite.root, text=True).strip()
+
+    minisite.write(".gitignore", "docs/_build\ndocs/guide\n__pycache__\n")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "x")
+    minisite.edit("gallery/one/beta.py", "Three.", "Still three.")
+    minisite.build()
+    assert f"<code>{git('rev-parse', '--short=12', 'HEAD')}+</code>" in minisite.html("guide/one/beta.html")  # the plus: edited since
+
+
+def test_counts_are_those_of_the_records(minisite):
+    assert "<p>2 checks.</p>" in minisite.html("checks.html")
+    minisite.edit("gallery/one/beta.py", 'print("three")', 'print("three")\nassert three != 4')
+    minisite.build()
+    assert "<p>3 checks.</p>" in minisite.html("checks.html")
