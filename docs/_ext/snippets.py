@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sybil import Example, Sybil
+from sybil.example import SybilFailure
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 from _ext import execution, forks, freshness
@@ -62,7 +63,14 @@ def run_markdown(path: str) -> list[str]:
     document = Sybil(parsers=markdown_parsers()).parse(Path(path))
     ran = []
     for example in document.examples():
-        example.evaluate()  # raises, with the file and the line
+        try:
+            example.evaluate()
+        except SybilFailure:  # says the file and the line itself
+            raise
+        except Exception as error:
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+            why = "".join(traceback.format_exception_only(error)).strip()
+            raise AssertionError(f"{path}:{(lines or [example.line])[-1]}: {why}") from error
         ran.append(str(getattr(example.parsed, "source", None) or example.parsed).strip())
     return ran
 

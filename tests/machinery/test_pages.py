@@ -1,7 +1,6 @@
 """Each page that cannot be trusted stops the build, with its name and its line."""
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -143,7 +142,9 @@ def test_provenance_names_the_commit(minisite):
     git("commit", "-qm", "x")
     minisite.edit("gallery/one/beta.py", "Three.", "Still three.")
     minisite.build()
-    assert f"<code>{git('rev-parse', '--short=12', 'HEAD')}+</code>" in minisite.html("guide/one/beta.html")  # the plus: edited since
+    assert f"<code>{git('rev-parse', '--short=12', 'HEAD')}+</code>" in minisite.html(
+        "guide/one/beta.html"
+    )  # the plus: edited since
 
 
 def test_counts_are_those_of_the_records(minisite):

@@ -1,0 +1,92 @@
+"""A page runs again when something that it depends on has changed, and only then."""
+
+import pytest
+
+from _ext import freshness
+
+
+def test_nothing_changed_nothing_runs(minisite):
+    printed = minisite.build()
+    assert "all 2 are fresh" in printed
+    assert minisite.ran(printed) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("gallery/one/beta.py", "Three.", "Only three.", {"one/beta"}),
+        ("src/minihelp/used.py", "Return twice x.", "Return x two times.", {"one/alpha"}),
+        ("src/minihelp/deeper.py", "Return the product.", "Return x times y.", {"one/alpha"}),
+        ("src/minihelp/__init__.py", "Helpers", "The helpers", {"one/alpha"}),
+        ("src/minihelp/unused.py", "no page", "none", set()),
+        ("requirements.lock", "first", "second", {"one/alpha", "one/beta"}),
+        ("docs/checks.md", "# Checks", "# All checks", set()),
+    ],
+)
+def test_exactly_the_dependent_pages_run_again(minisite, file, old, new, expected):
+    minisite.build()  # settles the copy
+    minisite.edit(file, old, new)
+    assert minisite.ran(minisite.build()) == expected
+
+
+def test_another_device_runs_all(minisite):
+    minisite.build()
+    assert minisite.ran(minisite.build(PTGUIDE_DEVICE="cpu")) == {"one/alpha", "one/beta"}
+
+
+def test_helper_s_new_result_reaches_the_page(minisite):
+    minisite.edit("src/minihelp/deeper.py", "x * y", "x * y + 0.5")
+    minisite.edit("src/minihelp/used.py", "    6\n", "    6.5\n")
+    printed = minisite.build(ok=False)
+    assert "alpha.py:15" in printed
+    assert "four is 4.5" in printed
+
+
+def test_lost_output_is_made_again(minisite):
+    minisite.build()
+    (minisite.root / "docs/guide/one/beta.rst").unlink()
+    assert minisite.ran(minisite.build()) == {"one/beta"}
+
+
+def test_page_that_is_gone_leaves_nothing(minisite):
+    minisite.edit("docs/conf.py", '"alpha", "beta"', '"alpha"')
+    for name in ("gallery/one/beta.py", "docs/outputs/cpu/one/beta.txt"):
+        (minisite.root / name).unlink()
+    minisite.build()
+    assert not list((minisite.root / "docs/guide/one").glob("beta.*"))
+
+
+@pytest.mark.parametrize("name", ["python", "torch", "torchvision"])
+def test_versions_are_in_the_key(name, tmp_path):
+    lock = tmp_path / "lock"
+    lock.write_text("a==1")
+    now = freshness.surroundings(lock)
+    assert now[name]
+    page = tmp_path / "page.py"
+    page.write_text("assert True")
+    assert freshness.key([page], now) != freshness.key([page], {**now, name: "0.0"})
+    assert freshness.key([page], now) == freshness.key([page], freshness.surroundings(lock))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import math", set()),
+        ("import help.a", {"__init__", "a"}),
+        ("from help import a", {"__init__", "a"}),
+        ("from help.a import thing", {"__init__", "a"}),
+        ("def f():\n    from help import b", {"__init__", "b", "a"}),
+        ("from help.sub.c import x", {"__init__", "sub/__init__", "sub/c", "a"}),
+        ("from help import VERSION", {"__init__"}),
+    ],
+)
+def test_imports_are_followed(code, expected, tmp_path):
+    package = tmp_path / "help"
+    files = {"__init__": "", "a": "", "b": "from .a import y", "sub/__init__": "", "sub/c": "from .. import a"}
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / f"{name}.py").write_text(text)
+    page = tmp_path / "page.py"
+    page.write_text(code)
+    found = freshness.imported_modules(page, package)
+    assert found == {package / f"{name}.py" for name in expected}

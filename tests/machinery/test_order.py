@@ -1,0 +1,66 @@
+"""A page without a place, or with a name that hides another, stops the build with what to edit."""
+
+import pytest
+
+from _ext import order
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    for name in ("shapes/stack", "shapes/cat", "models/gpt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").touch()
+    return tmp_path
+
+
+GOOD = {"shapes": ["stack", "cat"], "models": ["gpt"]}
+
+
+def test_complete_order_has_no_problem(gallery):
+    assert order.problems(GOOD, gallery) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"shapes": ["stack"]},
+            "gallery/shapes/cat.py has no place: add 'cat' to gallery_order['shapes'] in docs/conf.py.",
+        ),
+        ({"shapes": ["stack", "cat", "tile"]}, "gallery/shapes/tile.py does not exist: write it, or take 'tile' out"),
+        ({"shapes": ["stack", "cat", "stack"]}, "gallery_order['shapes'] in docs/conf.py names 'stack' twice"),
+    ],
+)
+def test_each_problem_says_what_to_edit(gallery, change, said):
+    (problem,) = order.problems({**GOOD, **change}, gallery)
+    assert problem.startswith(said)
+
+
+def test_chapter_needs_a_place(gallery):
+    (problem,) = order.problems({"shapes": GOOD["shapes"]}, gallery)
+    assert problem == "gallery/models has no place: add 'models' to gallery_order in docs/conf.py."
+
+
+def test_chapter_without_pages_needs_a_place_too(gallery):
+    (gallery / "later").mkdir()
+    (gallery / "later" / "GALLERY_HEADER.rst").touch()
+    assert "gallery/later has no place" in order.problems(GOOD, gallery)[0]
+
+
+def test_name_of_the_standard_library_is_refused(gallery):
+    (gallery / "models" / "copy.py").touch()
+    (problem,) = order.problems({**GOOD, "models": ["gpt", "copy"]}, gallery)
+    assert problem.startswith("gallery/models/copy.py has the name of a module of Python's standard library")
+
+
+def test_unplaced_page_stops_the_build(minisite):
+    minisite.write("gallery/one/gamma.py", '"""\nGamma?\n======\n"""\nassert True')
+    printed = minisite.build(ok=False)
+    assert "gallery/one/gamma.py has no place: add 'gamma' to gallery_order['one'] in docs/conf.py." in printed
+
+
+def test_pages_stand_in_the_given_order(minisite):
+    minisite.edit("docs/conf.py", '"alpha", "beta"', '"beta", "alpha"')
+    minisite.build()
+    html = minisite.html("guide/one/index.html")
+    assert html.index("Beta?") < html.index("Alpha?")
