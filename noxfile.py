@@ -89,7 +89,7 @@ def tests_lowest(session: nox.Session) -> None:
     """Test the package with the oldest torch that it supports."""
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lowest"))
     session.install("--no-deps", "-e", ".")
-    session.run("pytest", *(session.posargs or ["tests/unit", "src"]))
+    session.run("pytest", *(session.posargs or ["--doctest-modules", "tests/unit", "src"]))
 
 
 @nox.session(python=False, requires=["env"])

@@ -39,8 +39,8 @@ def problems(order: dict[str, list[str]], gallery: Path) -> list[str]:
                 )
             if page in sys.stdlib_module_names:
                 found.append(
-                    f"gallery/{chapter}/{page}.py has the name of a module of Python's standard library, which it would "
-                    f"hide when it is run: rename it, there and in gallery_order[{chapter!r}] in docs/conf.py."
+                    f"gallery/{chapter}/{page}.py has the name of a module of Python's standard library, which it "
+                    f"would hide when it is run: rename it, there and in gallery_order[{chapter!r}] in docs/conf.py."
                 )
             if pages.count(page) > 1:
                 found.append(f"gallery_order[{chapter!r}] in docs/conf.py names {page!r} twice: take one out.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -66,7 +65,7 @@ class Counted(SphinxRole):
                 f"counted knows {', '.join(counts)}; got {self.text!r}", line=self.lineno
             )
             return [], [message]
-        return [nodes.Text(str(counts[self.text]))], []
+        return [nodes.Text(f"{counts[self.text]:,}")], []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -6,12 +6,7 @@ import doctest
 import importlib
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import textwrap
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,43 +14,14 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
-from sybil import Example, Sybil
+from sybil import Sybil
 from sybil.example import SybilFailure
-from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
 from _ext import execution, forks, freshness
 from _ext import pages as pages_extension
+from _ext.snippet_parsers import FLAGS, markdown_parsers
 
 logger = logging.getLogger(__name__)
-FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-
-
-def run_console(example: Example) -> str | None:
-    """Run a console block: each line after ``$`` is a command, what follows is what it must print."""
-    wanted, commands = [], []
-    for line in str(example.parsed).splitlines():
-        (commands if line.startswith("$ ") else wanted).append(line.removeprefix("$ "))
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the python of this build
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            ["bash", "-euc", "\n".join(commands)],
-            cwd=folder,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
-    if done.returncode:
-        return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
-    if not doctest.OutputChecker().check_output("\n".join(wanted), done.stdout, FLAGS) and wanted:
-        return f"expected\n{textwrap.indent(chr(10).join(wanted), '    ')}\ngot\n{textwrap.indent(done.stdout, '    ')}"
-    return None
-
-
-def markdown_parsers() -> list[Callable]:
-    """Return sybil's parsers for all that a Markdown page of ours may hold; the tests use the same."""
-    return [PythonCodeBlockParser(doctest_optionflags=FLAGS), CodeBlockParser("console", run_console)]
 
 
 def run_markdown(path: str) -> list[str]:

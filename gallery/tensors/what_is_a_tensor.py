@@ -20,8 +20,7 @@ from sklearn.datasets import load_sample_image
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
 
-scalar = torch.tensor(7)
-vector = torch.tensor([10, 11, 12, 13, 14])
+scalar, vector = torch.tensor(7), torch.tensor([10, 11, 12, 13, 14])
 matrix = torch.tensor([[20, 21, 22, 23, 24], [25, 26, 27, 28, 29], [30, 31, 32, 33, 34], [35, 36, 37, 38, 39]])
 assert [tuple(t.shape) for t in (scalar, vector, matrix)] == [(), (5,), (4, 5)]
 draw([scalar, vector, matrix], ["scalar", "vector", "matrix"])
@@ -32,7 +31,6 @@ draw([scalar, vector, matrix], ["scalar", "vector", "matrix"])
 # sheets, axis 1 the rows, axis 2 the columns.
 
 block = torch.arange(60).reshape(3, 4, 5)
-assert block.shape == (3, 4, 5)
 assert torch.equal(block[1], matrix)
 draw(block, "block")
 
@@ -45,8 +43,7 @@ draw(block, "block")
 for t in (vector, matrix, block):
     print(f"{t.ndim} axes, shape {tuple(t.shape)}, {t.numel()} elements, len {len(t)}, {t.dtype}")
     assert (t.ndim, t.dtype) == (len(t.shape), torch.int64)
-assert (len(block), block.numel()) == (3, 3 * 4 * 5)
-assert (scalar.ndim, scalar.numel()) == (0, 1)
+assert (len(block), block.numel(), scalar.ndim, scalar.numel()) == (3, 3 * 4 * 5, 0, 1)
 
 # %%
 # One index for each axis
@@ -69,8 +66,7 @@ assert block[:, 0, 4].tolist() == [4, 24, 44]
 for axis, rest in enumerate([(4, 5), (3, 5), (3, 4)]):
     pieces = block.unbind(axis)  # the pieces along this axis, in a tuple
     print(f"along axis {axis}: {len(pieces)} matrices of shape {tuple(pieces[0].shape)}")
-    assert len(pieces) == block.shape[axis]
-    assert {tuple(piece.shape) for piece in pieces} == {rest}
+    assert [piece.shape for piece in pieces] == [rest] * block.shape[axis]
 
 # %%
 # The word "rank" has a second meaning, and "the rank of a tensor is its matrix rank" mixes up the two. The matrix rank
@@ -116,50 +112,46 @@ assert (photo.shape, image.shape, image.dtype) == ((427, 640, 3), (3, 427, 640),
 assert torch.equal(image[:, 30, 200], photo[30, 200])  # row 30, column 200: red, green and blue of one pixel
 
 # %%
-# Like the block, an RGB image is 3 matrices, one for each of the three colors that its pixels mix.
+# Like the block, an RGB image is 3 matrices, one for each of the colors that its pixels mix.
 
-figure, panels = plt.subplots(1, 4, figsize=(11, 2.7), layout="constrained", sharey=True)
-panels[0].imshow(photo.numpy())
-for panel, channel in zip(panels[1:], image, strict=True):
-    panel.imshow(channel.numpy(), cmap="gray", vmin=0, vmax=255)
-for panel, name in zip(panels, ("image", "image[0], red", "image[1], green", "image[2], blue"), strict=True):
-    panel.set(xlabel=f"column\n{name}")
-panels[0].set_ylabel("row")
+names = ("image", "image[0], red", "image[1], green", "image[2], blue")
+figure, panels = plt.subplots(1, 4, figsize=(11, 3), layout="constrained", sharey=True)
 figure.suptitle("An RGB image of shape [3, H, W] is three matrices: how red, green and blue each pixel is")
+for panel, pixels, name in zip(panels, (photo, *image), names, strict=True):
+    panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=255)
+    panel.set(xlabel=f"column\n{name}", ylabel="row" if name == "image" else "")
+
 # %%
 # A *batch* is several images in one tensor, [N, C, H, W], with N for their number. No picture of four axes is needed:
-# ``batch[n]`` is image ``n``, and four indices reach a number. Operations such as a convolution (here with random
-# weights, from 3 channels to 6) take the whole batch at once.
+# ``batch[n]`` is image ``n``, and four indices reach a number. Image operations take the whole batch at once; this
+# convolution gives each pixel 6 new channels, each a weighted sum of its 3 colors. It refuses [N, H, W, C].
 
 flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
 batch = torch.stack([image, flower])
-print(f"{batch.ndim} axes, {tuple(batch.shape)}, {batch.numel():,} numbers")
 assert (batch.shape, batch[1, 2, 30, 200].shape) == ((2, 3, 427, 640), ())
 assert torch.equal(batch[1], flower)
-assert torch.nn.Conv2d(3, 6, kernel_size=1)(batch.float()).shape == (2, 6, 427, 640)
+mix = torch.nn.Conv2d(3, 6, kernel_size=1)
+assert mix(batch.float()).shape == (2, 6, 427, 640)
+with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
+    mix(batch.permute(0, 2, 3, 1).float())
 
 # %%
 # What goes wrong
 # ---------------
 #
-# One index more than there are axes; an index as large as the size; lists of different lengths.
-
-with expect_error(IndexError, match="too many indices"):
-    block[0, 0, 0, 0]
-with expect_error(IndexError, match="out of bounds for dimension 0 with size 3"):
-    block[3]
-with expect_error(ValueError, match="expected sequence of length 2"):
-    torch.tensor([[1, 2], [3]])
-
-# %%
 # "``torch.empty(1)`` is a scalar": it is a vector with one element. Its 1 is a size, and a size needs an axis; the
 # shape of a scalar is ``()``. (:func:`torch.empty` reserves memory and leaves in it what was there before.) The
-# difference shows when you print, where a vector has brackets, and when you index.
+# difference shows when you print, where a vector has brackets, and when you index. The other two errors are one index
+# too many, and lists of different lengths, which fill no block.
 
 assert (torch.empty(1).shape, torch.empty(1)[0].shape, torch.empty(()).shape) == ((1,), (), ())
 assert (str(torch.tensor([7])), str(scalar)) == ("tensor([7])", "tensor(7)")
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
     scalar[0]
+with expect_error(IndexError, match="too many indices"):
+    block[0, 0, 0, 0]
+with expect_error(ValueError, match="expected sequence of length 2"):
+    torch.tensor([[1, 2], [3]])
 
 # %%
 # Check yourself
@@ -170,9 +162,9 @@ with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
 # 3. What is the shape of ``batch[0, :, 30, 200]``, and what does it hold?
 
 answer_1, answer_2, answer_3 = torch.tensor([[[5, 6]]]).shape, torch.empty(8, 3, 10, 12).numel(), batch[0, :, 30, 200]
-print(f"1. {tuple(answer_1)}: three brackets, three axes\n2. {answer_2:,}\n3. {tuple(answer_3.shape)}: {answer_3}")
+print(f"1. {tuple(answer_1)}\n2. {answer_2:,}\n3. {tuple(answer_3.shape)}: {answer_3}")
 assert (answer_1, answer_2) == ((1, 1, 2), 8 * 3 * 10 * 12)
-assert torch.equal(answer_3, photo[30, 200])  # the red, green and blue of one pixel of the first photo
+assert torch.equal(answer_3, photo[30, 200])  # the red, green and blue of one pixel
 
 # %%
 # Next: :ref:`strides-and-storage`, which shows where in memory these elements lie.

@@ -32,16 +32,11 @@ def pick_device() -> torch.device:
         return accelerator or torch.device("cpu")
     present = ["cpu"]
     if accelerator is not None:
-        present += [f"{accelerator.type}:{index}" for index in range(torch.accelerator.device_count())]
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise ValueError(f"PTGUIDE_DEVICE is {wanted!r}; expected one of {', '.join(present)}.") from None
-    if str(device) not in present and device.type not in {
-        name.partition(":")[0] for name in present if device.index is None
-    }:
+        numbered = [f"{accelerator.type}:{index}" for index in range(torch.accelerator.device_count())]
+        present += [accelerator.type, *numbered]
+    if wanted not in present:
         raise ValueError(f"PTGUIDE_DEVICE is {wanted!r}; this machine has {', '.join(present)}.")
-    return device
+    return torch.device(wanted)
 
 
 def device_name(device: torch.device | None = None) -> str:

@@ -1,0 +1,60 @@
+"""The helpers that show an error or a warning must fail when there is none, or another."""
+
+import warnings
+
+import pytest
+
+from ptguide.errors import expect_error, expect_warning
+
+
+def test_error_is_printed_with_its_own_type(capsys):
+    with expect_error(LookupError, match="k"):
+        {}["k"]
+    assert capsys.readouterr().out == "KeyError: 'k'\n"
+
+
+def test_missing_error_is_an_error():
+    with pytest.raises(AssertionError, match="expected ValueError, but nothing was raised"), expect_error(ValueError):
+        pass
+
+
+def test_other_message_is_an_error():
+    expected = "expected a message that matches 'one', got 'two'"
+    with pytest.raises(AssertionError, match=expected), expect_error(ValueError, match="one"):
+        raise ValueError("two")
+
+
+def test_other_error_passes_through():
+    with pytest.raises(TypeError, match="other"), expect_error(ValueError):
+        raise TypeError("other")
+
+
+def test_warnings_are_printed_and_the_code_goes_on(capsys):
+    with expect_warning(UserWarning, match="slow"):
+        warnings.warn("slow one", stacklevel=1)
+        warnings.warn("slow two", stacklevel=1)
+        print("done")
+    assert capsys.readouterr().out == "done\nUserWarning: slow one\nUserWarning: slow two\n"
+
+
+def test_missing_warning_is_an_error():
+    expected = "expected UserWarning, but no such warning was given"
+    with pytest.raises(AssertionError, match=expected), expect_warning(UserWarning):
+        pass
+
+
+def test_other_warning_is_given_again():
+    with pytest.warns(DeprecationWarning, match="old"), expect_warning(UserWarning):  # noqa: PT031
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        warnings.warn("shown", UserWarning, stacklevel=1)
+
+
+def test_error_inside_expect_warning_passes_through():
+    with pytest.raises(ValueError, match="first"), expect_warning(UserWarning):
+        raise ValueError("first")
+
+
+def test_other_warning_message_is_an_error():
+    expected = "expected a message that matches 'one', got 'two'"
+    with pytest.raises(AssertionError, match=expected), expect_warning(UserWarning, match="one"):
+        warnings.warn("two", stacklevel=1)
