@@ -169,7 +169,7 @@ def lock(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def clean(session: nox.Session) -> None:
     """Delete what the build made; the next one starts from nothing."""
-    for folder in ("docs/_build", "docs/guide", "docs/reference/generated"):
+    for folder in ("docs/_build", "docs/guide"):
         shutil.rmtree(ROOT / folder, ignore_errors=True)
 
 

@@ -16,7 +16,6 @@ extensions = [
     "_ext.pages",
     "_ext.outputs",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "numpydoc",
     "myst_parser",
@@ -61,7 +60,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,  # a chapter is one archive, made by _ext.downloads
     "image_scrapers": ("_ext.scrapers.figures", "_ext.scrapers.pictures"),
     "image_srcset": ["2x"],
-    "backreferences_dir": "reference/generated/backreferences",
+    "backreferences_dir": "guide/backreferences",
     "doc_module": ("ptguide",),
     "reset_modules": (),  # each page has a process of its own
     "remove_config_comments": True,
@@ -78,8 +77,7 @@ intersphinx_mapping = {
     "numpy": ("https://numpy.org/doc/stable", (None, "inventories/numpy.inv")),
 }
 intersphinx_timeout = 5
-autosummary_generate = True
-autosummary_ignore_module_all = False
+autosummary_generate = False  # it would import torch in every build
 autodoc_typehints = "none"  # shapes stand in the docstring, types in the signature
 numpydoc_show_class_members = False
 

@@ -24,18 +24,20 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parent
 OUT = DOCS / "_build" / "live" / "html"
 WATCHED = [DOCS, DOCS.parent / "gallery", DOCS.parent / "src"]
-MADE = [DOCS / "_build", DOCS / "guide", DOCS / "reference" / "generated", DOCS / "outputs"]
+MADE = [DOCS / "_build", DOCS / "guide", DOCS / "outputs"]
 
 
 def build(changed_paths: Sequence[Path] = ()) -> int:
     """Build the site in this process and say how long it took; return Sphinx's exit status."""
     started = time.perf_counter()
     # A helper may have been edited: the reference must be read from its new source.
-    for name in [name for name in sys.modules if name.partition(".")[0] == "ptguide"]:
-        del sys.modules[name]
+    helpers = str(DOCS.parent / "src")
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(helpers):
+            del sys.modules[name]
     if any("_ext" in path.parts for path in changed_paths):
         print("An extension was edited: stop and start again to use it.")
     doctrees = OUT.parent / "doctrees"

@@ -122,9 +122,7 @@ def _render(node: nodes.Element, latex: str, *, block: bool) -> str:
     try:
         return latex_to_mathml(latex, block=block)
     except ValueError as error:
-        # An inline node has no line of its own.
-        place = node if node.line is not None else node.parent
-        logger.warning("LaTeX without MathML form: %s: %s", latex, error, location=place, type="math", subtype="mathml")
+        logger.warning("LaTeX without MathML form: %s: %s", latex, error, location=node, type="math", subtype="mathml")
         return f"<code>{escape(latex)}</code>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging as python_logging
 import os
 import re
 import shutil
@@ -224,7 +225,7 @@ def _forget_others(pages: Pages) -> None:
     if known and pages.target.is_dir():
         chapters = {name.partition("/")[0] for name in known}
         for folder in pages.target.iterdir():
-            if folder.is_dir() and folder.name not in chapters:
+            if folder.is_dir() and folder.name not in {*chapters, "backreferences"}:
                 shutil.rmtree(folder)
 
 
@@ -233,6 +234,21 @@ def _commit(folder: Path) -> str:
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip()
+
+
+def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
+    if exception is None:
+        pages = of(app)
+        records = [pages.record(name) for name in pages.names()]
+        logger.info("pages: %d passed, with %d checks", len(records), sum(record["checks"] for record in records))
+
+
+class _NoSecondSummary(python_logging.Filter):
+    """Drops sphinx-gallery's closing words: it executes nothing here, and says so as if nothing had been."""
+
+    def filter(self, record: python_logging.LogRecord) -> bool:
+        """Return whether a message is passed on."""
+        return "Sphinx-Gallery successfully executed" not in str(record.msg)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -247,4 +263,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("pages_update_outputs", False, "", types=[bool])
     app.connect("config-inited", _start_server, priority=900)
     app.connect("builder-inited", _run_stale, priority=100)
+    app.connect("build-finished", _say_what_passed, priority=990)
+    python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -70,8 +70,8 @@ for axis, rest in enumerate([(4, 5), (3, 5), (3, 4)]):
 
 # %%
 # The word "rank" has a second meaning, and "the rank of a tensor is its matrix rank" mixes up the two. The matrix rank
-# is how many rows remain when those that are sums of multiples of other rows are left out; it depends on the values.
-# The number of axes depends on the shape alone. To avoid the clash, this guide says "axes".
+# is how many rows remain when each that can be made by scaling and adding the remaining ones is dropped, one by one; it
+# depends on the values. The number of axes depends on the shape alone. To avoid the clash, this guide says "axes".
 
 ones, identity = torch.ones(4, 5), torch.eye(5)  # eye: a 1 where row and column are the same number, else 0
 assert (ones.ndim, torch.linalg.matrix_rank(ones)) == (2, 1)  # all rows are the same
@@ -101,8 +101,8 @@ print(block)
 # A photo is a tensor
 # -------------------
 #
-# scikit-learn brings two photos as arrays of NumPy, Python's older library for blocks of numbers. Image files put the
-# color last: height, width, channel, or [H, W, C]. PyTorch's image operations expect the channel first, [C, H, W].
+# scikit-learn brings two photos as arrays of NumPy, the library that most Python code uses for blocks of numbers. There
+# the color comes last: height, width, channel, or [H, W, C]. PyTorch's image operations expect [C, H, W].
 # :func:`torch.permute` reorders the axes: the new axis 0 is the old axis 2, and so on.
 
 photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # copy: the array itself is read-only
@@ -130,7 +130,7 @@ flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 
 batch = torch.stack([image, flower])
 assert (batch.shape, batch[1, 2, 30, 200].shape) == ((2, 3, 427, 640), ())
 assert torch.equal(batch[1], flower)
-mix = torch.nn.Conv2d(3, 6, kernel_size=1)
+mix = torch.nn.Conv2d(3, 6, kernel_size=1, bias=False)  # its weights are random numbers
 assert mix(batch.float()).shape == (2, 6, 427, 640)
 with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
     mix(batch.permute(0, 2, 3, 1).float())

@@ -29,7 +29,7 @@ def make_site(root: Path, pages: int) -> None:
     """Copy the site with its pages repeated under other names."""
     for name in ("docs", "src", "requirements.lock", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         source = ROOT / name
-        ignore = shutil.ignore_patterns("_build", "guide", "generated", "outputs", "__pycache__")
+        ignore = shutil.ignore_patterns("_build", "guide", "outputs", "__pycache__")
         shutil.copytree(source, root / name, ignore=ignore) if source.is_dir() else shutil.copy(source, root / name)
     originals = sorted((ROOT / "gallery").glob("*/*.py"))
     chapter = root / "gallery" / "many"
@@ -134,7 +134,7 @@ def main() -> int:
         make_site(root, pages)
         # Accept the outputs first; then forget all but them, so that the cold build makes everything.
         build(root, "-Dpages_update_outputs=1")
-        for made in ("docs/_build", "docs/guide", "docs/reference/generated"):
+        for made in ("docs/_build", "docs/guide"):
             shutil.rmtree(root / made)
         off = build(root / "off")
         cold = build(root)

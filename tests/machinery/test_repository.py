@@ -55,3 +55,16 @@ FORBIDDEN += ["/ro" + "ot/", "/wo" + "rk/", "/home" + "/"]
 def test_no_file_names_a_machine_or_a_registry(path):
     text = path.read_text(encoding="utf-8", errors="ignore")
     assert [word for word in FORBIDDEN if word in text] == []
+
+
+def test_every_public_name_stands_in_the_reference():
+    import ast
+
+    missing = []
+    for path in sorted((ROOT / "src/ptguide").rglob("[!_]*.py")):
+        tree = ast.parse(path.read_text())
+        assigned = [n for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"]
+        page = ROOT / "docs/reference" / f"{path.stem}.md"
+        text = page.read_text() if page.exists() else ""
+        missing += [f"{path.stem}.{name}" for name in ast.literal_eval(assigned[0].value) if f":: {name}\n" not in text]
+    assert missing == []
