@@ -142,23 +142,38 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     version = wheel.name.split("-")[1]
     chapters: dict[str, list[Path]] = {}
     for page in pages.names():
-        source = pages.source(page)
+        source, cells = pages.source(page), _notebook_file(app, page)
         script, notebook = root / f"{page}.py", root / f"{page}.ipynb"
-        script.parent.mkdir(parents=True, exist_ok=True)
-        packages = packages_of(source)
-        script.write_text(header(address, ">=3.11", packages) + source.read_text(encoding="utf-8"), encoding="utf-8")
-        cells = json.loads(_notebook_file(app, page).read_text(encoding="utf-8"))
-        made = notebooks.notebook(cells, first_cell=first_cell(address, version))
-        notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         chapters.setdefault(page.partition("/")[0], []).extend([script, notebook])
+        if _is_newer(notebook, [source, cells, wheel, Path(__file__)]):
+            continue
+        script.parent.mkdir(parents=True, exist_ok=True)
+        text = header(address, ">=3.11", packages_of(source)) + source.read_text(encoding="utf-8")
+        script.write_text(text, encoding="utf-8")
+        made = notebooks.notebook(
+            json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(address, version)
+        )
+        notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for chapter, files in chapters.items():
-        with zipfile.ZipFile(root / f"{chapter}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                entry = zipfile.ZipInfo(f"{chapter}/{file.name}")  # without the time, so that it is the same each time
-                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+        target = root / f"{chapter}.zip"
+        if not _is_newer(target, files):
+            _archive(target, files)
     binder = Path(app.outdir, "binder", "requirements.txt")
     binder.parent.mkdir(exist_ok=True)
     binder.write_text(f"torch\ntorchvision\nmatplotlib\nscikit-learn\nptguide @ {address}\n", encoding="utf-8")
+
+
+def _is_newer(made: Path, sources: list[Path]) -> bool:
+    """Return whether a file is there and was written after all that it is made of."""
+    return made.is_file() and all(source.stat().st_mtime < made.stat().st_mtime for source in sources)
+
+
+def _archive(target: Path, files: list[Path]) -> None:
+    """Write the files of a chapter to an archive that is the same each time: without the time."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(f"{target.stem}/{file.name}")
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:

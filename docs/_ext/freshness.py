@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -35,8 +37,13 @@ def imported_modules(source: Path, package: Path) -> set[Path]:
 
 
 def _direct_imports(path: Path, package: Path) -> set[Path]:
+    return _imports_of(path.read_text(encoding="utf-8"), path, package)
+
+
+@functools.cache  # a helper is asked for once for every page that imports it
+def _imports_of(text: str, path: Path, package: Path) -> set[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -47,6 +54,14 @@ def _direct_imports(path: Path, package: Path) -> set[Path]:
             # An imported name may be a module itself: from ptguide import pictures.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return {file for name in names for file in _files_of(name, package)}
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement at any depth; unlike `ast.walk`, without the expressions, where no import can be."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for statement in getattr(tree, field, ()):
+            yield statement
+            yield from _statements(statement)
 
 
 def _files_of(name: str, package: Path) -> set[Path]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,17 @@ def foreign(text: str, *, style: bool) -> list[str]:
 def _check(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
-    for path in sorted([*Path(app.outdir).rglob("*.html"), *Path(app.outdir).rglob("*.css")]):
+    stamp = Path(app.doctreedir, "offline.checked")
+    last = stamp.stat().st_mtime if stamp.is_file() else 0.0
+    started = time.time()
+    files = sorted([*Path(app.outdir).rglob("*.html"), *Path(app.outdir).rglob("*.css")])
+    for path in files:
+        if path.stat().st_mtime < last:
+            continue  # as it was when it was checked; a build that warned is made anew (see unfinished.py)
         for address in foreign(path.read_text(encoding="utf-8"), style=path.suffix == ".css"):
             logger.warning("%s loads %s from another host", path.relative_to(app.outdir), address, type="offline")
+    stamp.touch()
+    os.utime(stamp, (started, started))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

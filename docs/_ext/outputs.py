@@ -110,6 +110,8 @@ def device_folder(record: dict[str, Any]) -> str:
 
 
 def _check(app: Sphinx) -> None:
+    if not app.config.outputs_check:
+        return
     pages = pages_extension.of(app)
     root = Path(app.srcdir, app.config.outputs_dir)
     if app.config.pages_update_outputs:
@@ -149,5 +151,6 @@ def _keep(root: Path, record: dict[str, Any]) -> bool:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Compare after the pages ran (priority 100) and before sphinx-gallery uses them."""
     app.add_config_value("outputs_dir", "outputs", "", types=[str])
+    app.add_config_value("outputs_check", True, "", types=[bool])  # off only while a page is being written
     app.connect("builder-inited", _check, priority=200)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

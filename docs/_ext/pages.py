@@ -97,7 +97,9 @@ def _start_server(app: Sphinx, _config: Any) -> None:
     pages = of(app)
     app._ptguide_stale = [name for name in pages.names() if not pages.is_fresh(name)]
     if app._ptguide_stale:
-        forks.start_server(app.config.pages_preload)
+        texts = "".join(pages.source(name).read_text(encoding="utf-8") for name in app._ptguide_stale)
+        # What no page imports is not worth waiting for.
+        forks.start_server([name for name in app.config.pages_preload if name.partition(".")[0] in texts])
 
 
 def _run_stale(app: Sphinx) -> None:
@@ -252,7 +254,7 @@ class _NoSecondSummary(python_logging.Filter):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Run between sphinx-gallery's settings (priority 10) and its own gallery pass (priority 500)."""
+    """Start the server before sphinx-gallery's settings (10), which take a while; run before its gallery pass (500)."""
     app.add_config_value("pages_package", "../src/ptguide", "", types=[str])
     app.add_config_value("pages_lock", "../requirements.lock", "", types=[str])
     app.add_config_value("pages_preload", [], "", types=[list])
@@ -261,7 +263,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("pages_ignored_warnings", [], "", types=[list])
     app.add_config_value("pages_run_twice", False, "", types=[bool])
     app.add_config_value("pages_update_outputs", False, "", types=[bool])
-    app.connect("config-inited", _start_server, priority=900)
+    app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
     app.connect("build-finished", _say_what_passed, priority=990)
     python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())

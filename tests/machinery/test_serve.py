@@ -25,7 +25,7 @@ def served(minisite):
     process = subprocess.Popen(
         [sys.executable, "-u", "docs/serve.py", "--port", str(port)],
         cwd=minisite.root,
-        env={**os.environ, "PTGUIDE_DOCS": str(DOCS)},
+        env={**os.environ, "PTGUIDE_DOCS": str(DOCS), "PYTHONPATH": str(DOCS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,6 +70,8 @@ def test_saved_files_reach_the_browser(served):
     assert "1 + 2" in re.sub(r"<[^>]+>", "", page)
     site.edit("gallery/one/beta.py", "three == 1 + 3", "three == 4 - 1")
     wait_for("guide/one/beta.html", '<span class="mi">4</span>')
+    site.edit("gallery/one/beta.py", 'print("three")', 'print("a new output")')  # shown before it is accepted
+    wait_for("guide/one/beta.html", "a new output\n")
     site.edit("docs/checks.md", "# Checks", "# All checks")
     wait_for("checks.html", "All checks")
     site.edit("src/minihelp/used.py", "Return twice x.", "Return x and x.")  # a helper's docstring, read anew
