@@ -92,6 +92,7 @@ html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False
 html_title = "ptguide"
+html_sidebars = {name: [] for name in ("index", "install", "checks", "changelog")}  # nothing below them to navigate to
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

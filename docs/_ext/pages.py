@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging as python_logging
 import os
@@ -9,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx_gallery import py_source_parser
 
 from _ext import claims, execution, forks, freshness
 
@@ -73,6 +75,15 @@ class Pages:
             helpers = set()
         return freshness.key([source, *helpers, *MACHINERY], self.surroundings)
 
+    @property
+    def checks_file(self) -> Path:
+        """Where the number of checks of each page is kept; it changes when one of them does, and only then."""
+        return self.target / "checks.json"
+
+    def checks(self) -> dict[str, int]:
+        """Return how many checks each page passed."""
+        return json.loads(self.checks_file.read_text(encoding="utf-8"))
+
     def is_fresh(self, page: str) -> bool:
         """Return whether the page ran, from its present sources and in the present surroundings."""
         made = all((self.target / f"{page}{end}").is_file() for end in (".rst", ".py", ".py.md5"))
@@ -92,6 +103,23 @@ def of(app: Sphinx) -> Pages:
     return app._ptguide_pages  # type: ignore[attr-defined]
 
 
+@functools.cache
+def _split_once(split: Callable[..., Any], source: str, changed: int, return_node: bool) -> Any:
+    return split(source, return_node=return_node)
+
+
+def _parse_each_page_once() -> None:
+    """Let sphinx-gallery's pass over the fresh pages, which parses each twice, parse each once."""
+    split = py_source_parser.split_code_and_text_blocks
+    if not hasattr(split, "once"):
+
+        def once(source: str, return_node: bool = False) -> Any:
+            return _split_once(split, str(source), os.stat(source).st_mtime_ns, return_node)
+
+        once.once = True  # type: ignore[attr-defined]
+        py_source_parser.split_code_and_text_blocks = once
+
+
 def _start_server(app: Sphinx, _config: Any) -> None:
     """Start to import torch while Sphinx goes on loading, if any page must run."""
     pages = of(app)
@@ -106,10 +134,10 @@ def _run_stale(app: Sphinx) -> None:
     stale: list[str] = app._ptguide_stale  # type: ignore[attr-defined]
     pages = of(app)
     _forget_others(pages)
-    if not stale:
+    if stale:
+        logger.info("pages: running %d of %d", len(stale), len(pages.names()))
+    else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
-        return
-    logger.info("pages: running %d of %d", len(stale), len(pages.names()))
     failures = []
     for name, answer in _run_all(app, pages, stale):
         if "failure" in answer:
@@ -119,6 +147,9 @@ def _run_stale(app: Sphinx) -> None:
         logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
     if failures:
         raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
+    checks = json.dumps({name: pages.record(name)["checks"] for name in pages.names()}, indent=1)
+    if not pages.checks_file.is_file() or pages.checks_file.read_text(encoding="utf-8") != checks:
+        pages.checks_file.write_text(checks, encoding="utf-8")
 
 
 def _run_all(app: Sphinx, pages: Pages, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -240,9 +271,8 @@ def _commit(folder: Path) -> str:
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
-        pages = of(app)
-        records = [pages.record(name) for name in pages.names()]
-        logger.info("pages: %d passed, with %d checks", len(records), sum(record["checks"] for record in records))
+        checks = of(app).checks()
+        logger.info("pages: %d passed, with %d checks", len(checks), sum(checks.values()))
 
 
 class _NoSecondSummary(python_logging.Filter):
@@ -265,6 +295,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("pages_update_outputs", False, "", types=[bool])
     app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
+    _parse_each_page_once()
     app.connect("build-finished", _say_what_passed, priority=990)
     python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,21 +30,16 @@ def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, A
 
 
 class CheckedTable(SphinxDirective):
-    """A table of all pages with the checks that passed, the seconds that they took and when; from the records."""
+    """A table of all pages with the number of checks that passed; from the records."""
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
         pages = pages_extension.of(self.env.app)
-        rows = []
-        for name in pages.names():
-            record = pages.record(name)
-            self.env.note_dependency(str(pages.record_file(name)))
-            link = f":doc:`/{self.config.sphinx_gallery_conf['gallery_dirs']}/{name}`"
-            cells = [link, record["checks"], f"{record['seconds']:.1f}", record["date"][:10]]
-            rows.append("\n".join(f"   {'* -' if place == 0 else '  -'} {cell}" for place, cell in enumerate(cells)))
-        header = "   * - Page\n     - Checks passed\n     - Seconds\n     - Last run"
-        source = "\n".join([".. list-table::", "   :header-rows: 1", "   :class: checked", "", header, *rows])
-        return self.parse_text_to_nodes(source)
+        self.env.note_dependency(str(pages.checks_file))
+        folder = self.config.sphinx_gallery_conf["gallery_dirs"]
+        rows = [f"   * - :doc:`/{folder}/{name}`\n     - {checks:,}" for name, checks in pages.checks().items()]
+        head = [".. list-table::", "   :header-rows: 1", "", "   * - Page", "     - Checks passed"]
+        return self.parse_text_to_nodes("\n".join([*head, *rows]))
 
 
 class Counted(SphinxRole):
@@ -53,11 +48,10 @@ class Counted(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the number as text."""
         pages = pages_extension.of(self.env.app)
-        for name in pages.names():
-            self.env.note_dependency(str(pages.record_file(name)))
+        self.env.note_dependency(str(pages.checks_file))
         counts = {
             "pages": len(pages.names()),
-            "checks": sum(pages.record(name)["checks"] for name in pages.names()),
+            "checks": sum(pages.checks().values()),
             "snippets": sum(len(sources) for sources in snippets.ran(self.env.app).values()),
         }
         if self.text not in counts:
