@@ -27,6 +27,7 @@ extensions = [
     "_ext.provenance",
     "_ext.mathml",
     "_ext.downloads",
+    "_ext.leftovers",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "_ext", "outputs", "**/sg_execution_times.rst"]
@@ -92,6 +93,8 @@ html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False
 html_title = "ptguide"
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_sidebars = {name: [] for name in ("index", "install", "checks", "changelog")}  # nothing below them to navigate to
 html_theme_options = {
     "show_prev_next": True,

@@ -154,6 +154,10 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
             json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(address, version)
         )
         notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    known = {path for files in chapters.values() for path in files}
+    for path in [*root.glob("*/*.py"), *root.glob("*/*.ipynb")]:
+        if path not in known:
+            path.unlink()  # of a page that is gone
     for chapter, files in chapters.items():
         target = root / f"{chapter}.zip"
         if not _is_newer(target, files):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -37,9 +38,24 @@ class CheckedTable(SphinxDirective):
         pages = pages_extension.of(self.env.app)
         self.env.note_dependency(str(pages.checks_file))
         folder = self.config.sphinx_gallery_conf["gallery_dirs"]
-        rows = [f"   * - :doc:`/{folder}/{name}`\n     - {checks:,}" for name, checks in pages.checks().items()]
-        head = [".. list-table::", "   :header-rows: 1", "", "   * - Page", "     - Checks passed"]
-        return self.parse_text_to_nodes("\n".join([*head, *rows]))
+        rows = []
+        for name, checks in pages.checks().items():
+            link = pending_xref(refdomain="std", reftype="doc", reftarget=f"/{folder}/{name}", refexplicit=False)
+            link["refwarn"], link["refdoc"] = True, self.env.docname
+            link += nodes.inline(text=name)
+            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{checks:,}")])
+        return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Checks passed")], rows)]
+
+
+def _table(head: list[nodes.Node], rows: list[list[nodes.Node]]) -> nodes.table:
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    group += nodes.thead("", _row(head))
+    group += nodes.tbody("", *map(_row, rows))
+    return nodes.table("", group)
+
+
+def _row(cells: list[nodes.Node]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
 
 
 class Counted(SphinxRole):

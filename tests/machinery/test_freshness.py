@@ -54,6 +54,10 @@ def test_page_that_is_gone_leaves_nothing(minisite):
         (minisite.root / name).unlink()
     minisite.build()
     assert not list((minisite.root / "docs/guide/one").glob("beta.*"))
+    site = minisite.root / "docs/_build/html"
+    assert not (site / "guide/one/beta.html").exists()
+    assert (site / "guide/one/alpha.html").exists()
+    assert (site / "search.html").exists()
 
 
 @pytest.mark.parametrize("name", ["python", "torch", "torchvision"])

@@ -149,6 +149,7 @@ def test_provenance_names_the_commit(minisite):
 
 def test_counts_are_those_of_the_records(minisite):
     assert "<p>2 checks.</p>" in minisite.html("checks.html")
+    assert re.findall(r"<td>.*?>([^<>]+)<(?!td)", minisite.html("checks.html")) == ["Alpha?", "1", "Beta?", "1"]
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("three")\nassert three != 4')
     minisite.build()
     assert "<p>3 checks.</p>" in minisite.html("checks.html")

@@ -15,9 +15,7 @@ from _ext import offline
 
 def contents(root):
     """Return the built site, file by file, without what says when and how fast it was built."""
-    masked = re.compile(
-        rb'<time datetime="[^"]*">[^<]*</time>, in [\d.]+ s|searchindex\.js\?v=\w+'
-    )
+    masked = re.compile(rb'<time datetime="[^"]*">[^<]*</time>, in [\d.]+ s|searchindex\.js\?v=\w+')
     out = root / "docs/_build/html"
     # sphinx-gallery's archives hold the time at which they were made; the real site does not offer them.
     files = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".zip")

@@ -18,6 +18,7 @@ extensions = [
     "_ext.snippets",
     "_ext.static_code",
     "_ext.provenance",
+    "_ext.leftovers",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "outputs"]

@@ -1,0 +1,42 @@
+"""What earlier builds left of pages that are gone is deleted: Sphinx itself never does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+MADE_BY_SPHINX = {"search.html", "genindex.html", "py-modindex.html"}
+
+
+def _delete(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    known = {app.builder.get_target_uri(name) for name in app.env.found_docs}
+    known |= {name for name in MADE_BY_SPHINX if (out / name).is_file() and _written_now(app, name)}
+    for path in sorted(out.rglob("*.html")):
+        name = path.relative_to(out).as_posix()
+        if name not in known and not name.startswith("_static/"):
+            logger.info("leftovers: deleting %s, whose page is gone", name)
+            path.unlink()
+
+
+def _written_now(app: Sphinx, name: str) -> bool:
+    """Return whether this build's settings make a page of Sphinx's own."""
+    builder = app.builder
+    if name == "search.html":
+        return bool(builder.search)
+    if name == "genindex.html":
+        return bool(builder.config.html_use_index)
+    return bool(builder.config.html_domain_indices)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Delete before the downloads (500) and the checks of the finished site (900)."""
+    app.connect("build-finished", _delete, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
