@@ -1,0 +1,139 @@
+"""What a downloaded page must hold and print. Each check returns its complaints; none is good."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from typing import Any
+
+from _ext.outputs import same
+
+METADATA = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # as PEP 723 has it
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$|(`+)(?!`).+?(?<!`)\2(?!`)", re.MULTILINE | re.DOTALL)
+MARKUP = {
+    "a role": re.compile(r":[a-zA-Z][\w.+-]*(?::[\w.+-]+)?:\0"),  # \0 stands where code was
+    "a directive": re.compile(r"^\s*\.\. [\w:-]+::", re.MULTILINE),
+    "a label": re.compile(r"^\s*\.\. _", re.MULTILINE),
+    "a line that ends with ::": re.compile(r"::[ \t]*$", re.MULTILINE),
+}
+
+
+def metadata(script: str) -> dict[str, Any]:
+    """Return the inline metadata of a script, read as the standard says."""
+    blocks = [match for match in METADATA.finditer(script) if match["type"] == "script"]
+    assert len(blocks) == 1, f"expected one block of inline metadata, got {len(blocks)}"
+    lines = blocks[0]["content"].splitlines(keepends=True)
+    return tomllib.loads("".join(line[2:] if line.startswith("# ") else line[1:] for line in lines))
+
+
+def helper_requirement(script: str) -> str:
+    """Return the requirement of the helper package, for example ``ptguide @ https://example.org/ptguide.whl``."""
+    (found,) = (part for part in metadata(script)["dependencies"] if re.match(r"ptguide\b", part))
+    return found
+
+
+def base_of(requirement: str) -> str:
+    """Return the address of the site in a requirement of the helper package."""
+    return requirement.partition(" @ ")[2].partition("download/")[0]
+
+
+def undeclared(script: str) -> list[str]:
+    """Return a complaint for each package that a script imports and does not ask for."""
+    asked = {re.split(r"[^\w.-]", part)[0].lower() for part in metadata(script)["dependencies"]}
+    imported = set()
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported.add(node.module.partition(".")[0])
+    names = {DISTRIBUTIONS.get(name, name) for name in imported - sys.stdlib_module_names}
+    return [f"{name} is imported and not among the dependencies {sorted(asked)}" for name in sorted(names - asked)]
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of an output that show something, as the record keeps them."""
+    return [line.expandtabs().rstrip() for line in text.splitlines() if line.strip()]
+
+
+def ends_with_value(code: str) -> bool:
+    """Return whether a cell ends with an expression that is no call of print, so that a page shows its value."""
+    last = ast.parse(code).body[-1:]
+    if not last or not isinstance(last[0], ast.Expr):
+        return False
+    value = last[0].value
+    return not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print")
+
+
+def printed_otherwise(cells: list[dict[str, Any]], output: str) -> list[str]:
+    """Return a complaint if a script did not print, from its first line to its last, what the page says.
+
+    A script does not print the value that a cell ends with. The record has it below what the cell printed, so for
+    such a cell any first part of the record will do; no line of the output may be left over.
+
+    Parameters
+    ----------
+    cells : list of dict
+        Of the page's record: ``code``, ``text`` and ``measured``.
+    output : str
+        All that the script printed.
+    """
+    got = lines_of(output)
+    places = {0}  # in how many lines of the output the cells so far may have ended
+    for number, cell in enumerate(cells, 1):
+        wanted = lines_of(cell["text"])
+        after = set()
+        for place in places:
+            if cell["measured"]:
+                after |= set(range(place, len(got) + 1))
+                continue
+            matching = 0
+            while (
+                matching < len(wanted) and place + matching < len(got) and same(wanted[matching], got[place + matching])
+            ):
+                matching += 1
+            if ends_with_value(cell["code"]):
+                after |= set(range(place, place + matching + 1))
+            elif matching == len(wanted):
+                after.add(place + matching)
+        if not after:
+            rest = "\n".join(got[max(places) :][: len(wanted) + 1])
+            where = f"cell {number} (line {cell['line']})"
+            return [f"{where}: the page says\n{cell['text']}\nthe script goes on with\n{rest}"]
+        places = after
+    if len(got) not in places:
+        return ["the script prints more than the page says:\n" + "\n".join(got[max(places) :])]
+    return []
+
+
+def shown_otherwise(cells: list[dict[str, Any]], notebook_cells: list[Any]) -> list[str]:
+    """Return a complaint for each code cell of a notebook that did not show what the page shows.
+
+    Parameters
+    ----------
+    cells : list of dict
+        Of the page's record.
+    notebook_cells : list
+        The code cells of the executed notebook, without those that are not of the page.
+    """
+    if len(cells) != len(notebook_cells):
+        return [f"the notebook has {len(notebook_cells)} cells of code; the page has {len(cells)}"]
+    found = []
+    for number, (cell, made) in enumerate(zip(cells, notebook_cells, strict=True), 1):
+        data = [output["data"] for output in made["outputs"] if "data" in output]
+        text = "".join(output["text"] for output in made["outputs"] if output["output_type"] == "stream")
+        pictures = [one for one in data if {"image/png", "image/svg+xml", "text/html"} & one.keys()]
+        text += "".join(f"\n{one['text/plain']}" for one in data if one not in pictures)
+        if not cell["measured"] and not same(cell["text"], text):
+            found.append(f"cell {number}: the page says\n{cell['text']}\nthe notebook says\n{text}")
+        if bool(cell["pictures"]) != bool(pictures):
+            found.append(f"cell {number}: the page shows {cell['pictures']}, the notebook {len(pictures)} pictures")
+    return found
+
+
+def leftovers(markdown: str) -> list[str]:
+    """Return a complaint for each piece of reStructuredText in the text of a notebook."""
+    text = CODE.sub("\0", markdown)
+    return [f"{what} is left: {found[0].strip()!r}" for what, sign in MARKUP.items() for found in sign.finditer(text)]

@@ -1,0 +1,112 @@
+"""Each check of the downloads complains about what it is for."""
+
+import download_checks
+import pytest
+
+HEADER = """# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "torch>=2.11",
+#     "ptguide @ https://x.org/site/download/wheels/ptguide-0.1.0%2Bc1-py3-none-any.whl",
+# ]
+# ///
+"""
+
+
+def cell(text: str, code: str = "print(x)", *, measured: bool = False, pictures: tuple[str, ...] = ()) -> dict:
+    return {"text": text, "code": code, "measured": measured, "pictures": list(pictures), "line": 1}
+
+
+def made(*outputs: dict) -> dict:
+    return {"outputs": list(outputs)}
+
+
+def stream(text: str) -> dict:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def value(**data: str) -> dict:
+    return {"output_type": "execute_result", "data": {name.replace("_", "/"): text for name, text in data.items()}}
+
+
+def test_metadata():
+    found = download_checks.metadata(HEADER + "import torch\n")
+    assert found["requires-python"] == ">=3.11"
+    requirement = download_checks.helper_requirement(HEADER)
+    assert requirement.endswith("ptguide-0.1.0%2Bc1-py3-none-any.whl")
+    assert download_checks.base_of(requirement) == "https://x.org/site/"
+    for broken in ("", f"{HEADER}\n{HEADER}", HEADER.replace("# ///\n", "")):
+        with pytest.raises(AssertionError, match="expected one block"):
+            download_checks.metadata(broken)
+
+
+def test_undeclared():
+    assert download_checks.undeclared(HEADER + "import os, torch.nn\nfrom ptguide.pictures import draw") == []
+    (complaint,) = download_checks.undeclared(HEADER + "def f():\n    from sklearn.datasets import load_digits")
+    assert complaint.startswith("scikit-learn is imported")
+
+
+@pytest.mark.parametrize(
+    ("cells", "output"),
+    [
+        ([cell("a\n\nb"), cell("c")], "a\nb\n\nc\n"),
+        ([cell("loss 0.1234")], "loss 0.1235"),
+        ([cell("a\n5", "print('a')\nx")], "a\n"),
+        ([cell("", "x"), cell("took 3 s", measured=True), cell("b")], "took 4 days\nand 3 hours\nb"),
+        ([cell("1", measured=True)], ""),
+    ],
+)
+def test_printed_as_on_the_page(cells, output):
+    assert download_checks.printed_otherwise(cells, output) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "output", "complaint"),
+    [
+        ([cell("a"), cell("b")], "a\nc", "cell 2"),
+        ([cell("a"), cell("b")], "b\na", "cell 1"),
+        ([cell("a"), cell("b")], "a", "cell 2"),
+        ([cell("a\nb")], "a", "cell 1"),
+        ([cell("a")], "a\nmore", "prints more"),
+        ([cell("a\n5", "print('a')\nx")], "other", "prints more"),
+        ([cell("0.50")], "0.70", "cell 1"),
+        ([cell("1", measured=True), cell("b")], "2\n3", "cell 2"),
+    ],
+)
+def test_printed_otherwise(cells, output, complaint):
+    (found,) = download_checks.printed_otherwise(cells, output)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [
+        (cell("a\n(3, 4)"), made(stream("a\n"), value(text_plain="(3, 4)"))),
+        (cell("", pictures=["p"]), made(value(text_plain="Picture", text_html="<svg>"))),
+        (cell("3 s", measured=True), made(stream("4 s"))),
+    ],
+)
+def test_shown_as_on_the_page(wanted, got):
+    assert download_checks.shown_otherwise([wanted], [got]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [
+        (cell("a"), made(stream("b"))),
+        (cell("a"), made()),
+        (cell(""), made({**stream("a warning"), "name": "stderr"})),
+        (cell("", pictures=["p"]), made()),
+        (cell("(3, 4)"), made(value(text_plain="(3, 5)"))),
+    ],
+)
+def test_shown_otherwise(wanted, got):
+    assert len(download_checks.shown_otherwise([wanted], [got])) == 1
+    assert len(download_checks.shown_otherwise([wanted, wanted], [got])) == 1
+
+
+def test_leftovers():
+    good = "See [`torch.cat()`](https://x.org), `:func:`, `x[::2]`, 12:30: $a$\n\n```python\nx = a[::2]\n.. note::\n```"
+    assert download_checks.leftovers(good) == []
+    for bad in (":func:`torch.cat`", ":py:meth:`x`", ".. note::\n\n   x", ".. _stack:", "as follows::\n\n    x"):
+        assert download_checks.leftovers(bad), bad

@@ -1,0 +1,173 @@
+"""Each downloaded page runs in an empty folder, with the helper package of the site, and says what the page says."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote
+
+import download_checks
+import nbformat
+import pytest
+
+AT_ONCE = 2  # torch takes most of a core while it is imported
+SECONDS = 120
+WHERE = """import importlib.metadata, sys, ptguide
+print(ptguide.__file__, importlib.metadata.version("ptguide"), sys.executable, sep="|")"""
+
+
+def record_of(site: Path, page: str) -> dict:
+    """Return what the build noted of a page's run."""
+    file = site.parents[1] / "guide" / f"{page}.record.json"
+    assert file.is_file(), f"{file} is not there; the site lies where its sources are, in docs/_build/html"
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Run Python in a folder; return what it wrote, errors where they came."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=2 * SECONDS,
+        check=False,
+    )
+
+
+def run_script(site: Path, page: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Run a downloaded script as a reader does; warnings are errors, as in the build."""
+    script = Path(shutil.copy(site / "download" / f"{page}.py", folder))
+    return run(["-W", "error", script.name], folder, {**environment, "MPLBACKEND": "agg"})
+
+
+def run_notebook(site: Path, page: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Run a downloaded notebook, with a last cell that says what it ran with; return it with its outputs as text."""
+    notebook = nbformat.read(site / "download" / f"{page}.ipynb", as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
+    file = folder / Path(page).with_suffix(".ipynb").name
+    nbformat.write(notebook, file)
+    settings = folder.with_name(f"{folder.name}-jupyter")
+    kernel = settings / "kernels" / "python3"  # of the very Python that runs the tests
+    kernel.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+    start = [
+        "-c",
+        "from nbclient.cli import main; main()",
+        f"--timeout={SECONDS}",
+        "--kernel_name=python3",
+        "--inplace",
+    ]
+    done = run([*start, file.name], folder, {**environment, "JUPYTER_PATH": str(settings)})
+    if done.returncode == 0:
+        done.stdout = file.read_text(encoding="utf-8")
+    return done
+
+
+@pytest.fixture(scope="session")
+def side_by_side(site, reader, tmp_path_factory):
+    """Return a function that does a job for each page that a test is chosen for, ahead of it, and gives one result."""
+    jobs: dict = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def start(job, page: str):
+            folder = tmp_path_factory.mktemp("reader")
+            return pool.submit(job, site, page, folder, reader(folder))
+
+        def result(job, test: pytest.Function):
+            if job not in jobs:
+                chosen = [one for one in test.session.items if getattr(one, "originalname", "") == test.originalname]
+                pages = [one.callspec.params["page"] for one in chosen]
+                jobs[job] = {page: start(job, page) for page in pages}
+            return jobs[job][test.callspec.params["page"]].result()
+
+        yield result
+        pool.shutdown(cancel_futures=True)
+
+
+def test_the_helper_is_that_of_the_site(site, installed, reader, tmp_path):
+    done = run(["-c", WHERE], tmp_path, reader(tmp_path))
+    file, version, _ = done.stdout.strip().split("|")
+    assert Path(file).is_relative_to(installed)
+    wheels = sorted(path.name for path in (site / "download" / "wheels").glob("*.whl"))
+    assert f"ptguide-{version}-py3-none-any.whl" in wheels
+
+
+def test_script_says_what_it_needs(site, page):
+    script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert download_checks.metadata(script)["requires-python"] == project["requires-python"]
+    requirement = download_checks.helper_requirement(script)
+    address = unquote(requirement.removeprefix(f"ptguide @ {download_checks.base_of(requirement)}"))
+    assert address.startswith("download/wheels/ptguide-")
+    assert (site / address).is_file()
+    assert not download_checks.undeclared(script)
+
+
+def test_notebook_is_one_and_holds_markdown_only(site, page):
+    notebook = nbformat.read(site / "download" / f"{page}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert texts[0].startswith("# ")
+    complaints = [complaint for text in texts for complaint in download_checks.leftovers(text)]
+    assert not complaints, "\n".join(complaints)
+    script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
+    assert download_checks.helper_requirement(script) in notebook.cells[0].source
+
+
+def test_script_runs(site, page, side_by_side, request):
+    done = side_by_side(run_script, request.node)
+    assert done.returncode == 0, done.stdout
+    complaints = download_checks.printed_otherwise(record_of(site, page)["cells"], done.stdout)
+    assert not complaints, "\n".join(complaints)
+
+
+def test_notebook_runs(site, page, side_by_side, installed, request):
+    done = side_by_side(run_notebook, request.node)
+    assert done.returncode == 0, done.stdout
+    notebook = nbformat.reads(done.stdout, as_version=4)
+    first, *cells, last = (cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "%pip install" in first.source
+    assert first.outputs == [], "the version fits, so nothing needs to be installed"
+    file, _, python = last.outputs[0]["text"].strip().split("|")
+    assert Path(file).is_relative_to(installed)
+    assert python == sys.executable
+    complaints = download_checks.shown_otherwise(record_of(site, page)["cells"], cells)
+    assert not complaints, "\n".join(complaints)
+
+
+def test_a_chapter_holds_its_pages_and_nothing_else(site):
+    chapters = sorted(path.name for path in (site / "download").iterdir() if path.is_dir() and path.name != "wheels")
+    assert sorted(path.stem for path in (site / "download").glob("*.zip")) == chapters
+    for chapter in chapters:
+        shown = [path for path in (site / "guide" / chapter).glob("*.html") if path.name != "index.html"]
+        wanted = {f"{chapter}/{path.stem}.{kind}" for path in shown for kind in ("py", "ipynb")}
+        with zipfile.ZipFile(site / "download" / f"{chapter}.zip") as archive:
+            assert set(archive.namelist()) == wanted
+            for name in wanted:
+                assert archive.read(name) == (site / "download" / name).read_bytes()
+
+
+if shutil.which("uv") or os.environ.get("PTGUIDE_NEED_UV"):
+
+    @pytest.mark.slow
+    def test_script_runs_by_uv_in_an_environment_of_its_own(site, origin, tmp_path):
+        uv = shutil.which("uv")
+        assert uv, "PTGUIDE_NEED_UV is set and uv is not on the PATH"
+        script = (site / "download" / "shapes" / "stack.py").read_text(encoding="utf-8")
+        base = download_checks.base_of(download_checks.helper_requirement(script))
+        (tmp_path / "stack.py").write_text(script.replace(base, origin), encoding="utf-8")
+        command = [uv, "run", "--script", "stack.py"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        complaints = download_checks.printed_otherwise(record_of(site, "shapes/stack")["cells"], done.stdout)
+        assert not complaints, "\n".join(complaints)

@@ -1,0 +1,107 @@
+"""Each check in the browser complains about a small page that is broken in just the way that the check is for."""
+
+import browser_checks
+import pytest
+
+PAGE = '<!DOCTYPE html><html lang="en" data-theme="light"><head><title>Small</title><link rel="icon" href="data:,">'
+PAGE += "<style>a {{ color: #0645ad; text-decoration: underline }}{style}</style></head>"
+PAGE += '<body><div class="skip-link"><a href="#m">Skip</a></div><header><a href="#m">Home</a></header>'
+PAGE += '<main id="m"><article class="bd-article"><h1>Small</h1>{body}</article></main></body></html>'
+PICTURE = '<svg role="img" aria-label="one cell" width="90" height="40"><rect width="90" height="40" fill="{paper}"/>'
+PICTURE += '<text x="9" y="25" fill="#333333">7</text></svg>'
+
+
+@pytest.fixture
+def small(tmp_path, serve, new_page):
+    """Return a function that opens a small page and returns it with its watch."""
+    origin = serve(tmp_path)
+
+    def start(body: str, style: str = ""):
+        (tmp_path / "index.html").write_text(PAGE.format(body=body, style=style), encoding="utf-8")
+        page = new_page()
+        watch = browser_checks.Watch(page, origin)
+        page.goto(f"{origin}index.html", wait_until="networkidle")
+        return page, watch
+
+    return start
+
+
+def test_nothing_is_wrong_with_a_good_page(small):
+    page, watch = small(f'<p>Text with <a href="#m">a link</a>.</p>{PICTURE.format(paper="#ffffff")}')
+    assert browser_checks.accessibility(page) == []
+    assert browser_checks.contrast(page) == (1, 0, [])
+    assert browser_checks.keyboard(page) == (["skip link", "header", "content"], [])
+    assert browser_checks.overflow(page, 1280) + browser_checks.overflow(page, 390) + watch.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("<script>console.error('oh')</script>", "console: oh"),
+        ("<script>throw new Error('oh')</script>", "error in a script: oh"),
+        ('<img src="gone.png" alt="gone">', "answer 404: "),
+        ('<img src="http://127.0.0.1:9/x.png" alt="far">', "request to another place: http://127.0.0.1:9/x.png"),
+        ('<link rel="stylesheet" href="https://cdn.invalid/x.css">', "request to another place: https://cdn.invalid/"),
+    ],
+)
+def test_watch(small, body, complaint):
+    _, watch = small(body)
+    assert any(found.startswith(complaint) for found in watch.complaints())
+    assert watch.complaints() == []  # those of the next page begin anew
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ("<button></button>", "button-name"),
+        ('<p style="color: #aaaaaa">pale</p>', "color-contrast"),
+        ('<pre style="overflow: auto; width: 50px">a line that is too long</pre>', "scrollable-region-focusable"),
+    ],
+)
+def test_accessibility(small, body, rule):
+    page, _ = small(body)
+    assert [found.partition(":")[0] for found in browser_checks.accessibility(page)] == [rule]
+    assert [found.partition(":")[0] for found in browser_checks.accessibility(page, rule)] == [rule]
+    assert browser_checks.accessibility(page, "image-alt") == []
+
+
+def test_contrast(small):
+    page, _ = small(
+        PICTURE.format(paper="#777777") + '<div class="highlight"><pre>x <i style="color: #999999">y</i></pre></div>'
+    )
+    pictured, code, complaints = browser_checks.contrast(page)
+    assert (pictured, code) == (1, 2)
+    assert [complaint.split(" has ")[0] for complaint in complaints] == [
+        "7: rgb(51, 51, 51) on rgb(119, 119, 119)",
+        "y: rgb(153, 153, 153) on rgb(255, 255, 255)",
+    ]
+
+
+@pytest.mark.parametrize("outside", ["", ".bd-article { overflow-x: auto }"])
+def test_overflow(small, outside):
+    page, _ = small('<div class="wide" style="width: 600px">wide</div>', outside)
+    assert browser_checks.overflow(page, 1280) == []
+    (complaint,) = browser_checks.overflow(page, 390)
+    assert "scrolls sideways" in complaint
+    assert "wide" in complaint
+
+
+@pytest.mark.parametrize(
+    ("body", "style", "complaint"),
+    [
+        ('<a href="#m">x</a>', "article a:focus { outline: none }", "the focus cannot be seen on <a href"),
+        ('<a href="#m" style="position: absolute; left: -99px">x</a>', "", "the focus cannot be seen on <a href"),
+        ("<p>x</p><a href='#m' class='run-this-page'>y</a><a href='#m'>z</a>", "", ""),
+        ('<a href="#m" tabindex="1">first</a>', "", "Tab goes through ['content', 'skip link', 'header']; expected"),
+        (
+            "<script>onkeydown = e => { if (document.activeElement.id == 'y') e.preventDefault() }</script>"
+            '<a href="#m" id="y">y</a><a href="#m">z</a>',
+            "",
+            'Tab never reaches <a href="#m">z</a>',
+        ),
+    ],
+)
+def test_keyboard(small, body, style, complaint):
+    page, _ = small(body, style)
+    _, complaints = browser_checks.keyboard(page)
+    assert [found[: len(complaint)] for found in complaints] == ([complaint] if complaint else [])
