@@ -25,9 +25,11 @@ extensions = [
     "_ext.snippets",
     "_ext.static_code",
     "_ext.provenance",
+    "_ext.thumbnails",
     "_ext.mathml",
     "_ext.downloads",
     "_ext.leftovers",
+    "_ext.search_entries",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "_ext", "outputs", "**/sg_execution_times.rst"]
@@ -102,6 +104,7 @@ html_theme_options = {
     "icon_links": [{"name": "Source", "url": repository_url, "icon": "fa-brands fa-github"}],
     "article_footer_items": ["run-this-page", "provenance"],
     "secondary_sidebar_items": ["page-toc"],
+    "primary_sidebar_end": [],
     "footer_start": ["copyright"],
     "footer_end": ["footer-note"],
 }

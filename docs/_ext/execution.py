@@ -80,6 +80,8 @@ def run(job: Job, answer: Connection) -> None:
         faulthandler.dump_traceback_later(job.time_limit, exit=True, file=report)
         try:
             answer.send({"record": _execute(job)})
+        except BrokenPipeError:
+            pass  # the build is gone, and with it whoever wanted to know
         except BaseException as error:  # SystemExit too: a page that exits has not run to its end
             answer.send({"failure": _describe(error, job.source), "line": _line(error, job.source)})
         finally:

@@ -61,6 +61,8 @@ def run(task: tuple[str, str], answer: Connection) -> None:
     kind, name = task
     try:
         answer.send({"ran": run_markdown(name) if kind == "markdown" else run_docstrings(name)})
+    except BrokenPipeError:
+        pass  # the build is gone
     except BaseException as error:
         answer.send({"failure": "".join(traceback.format_exception_only(error)).strip()})
 

@@ -6,7 +6,7 @@ Which axis does dim remove in sum, mean and max?
 
 The axis that you name is the one that disappears. A reduction combines many elements into one, as :func:`torch.sum`,
 :func:`torch.mean` and :func:`torch.max` do; ``dim`` is the axis that it walks along, and the result's shape is the
-input's shape without that axis. You need to know what a shape is (:ref:`what-is-a-tensor`).
+input's shape without that axis. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%

@@ -6,7 +6,7 @@ How does broadcasting work?
 
 Two tensors of different shapes can be added when their sizes, lined up from the right, are equal, or one of them is 1,
 or one of them is missing. The tensor with the 1 or the missing axis is read again and again along that axis; nothing
-is copied. You need to know what a shape is (:ref:`what-is-a-tensor`).
+is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%

@@ -6,7 +6,7 @@ What is the difference between reshape and view?
 
 Both give a tensor's elements, in the same order, under another shape. :meth:`torch.Tensor.view` returns a *view*, a
 tensor on the same memory, or raises an error where the strides forbid one; :func:`torch.reshape` returns a view where
-it can and a copy otherwise. You need to know what strides are (:ref:`strides-and-storage`).
+it can and a copy otherwise. You need to know :ref:`what strides are <strides-and-storage>`.
 """
 
 # %%

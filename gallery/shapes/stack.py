@@ -6,7 +6,7 @@ How does torch.stack work?
 
 :func:`torch.stack` puts tensors of one shape beside each other along an axis that did not exist before.
 The new axis indexes the list: ``torch.stack(ts, d).select(d, k)`` is ``ts[k]``, whatever the number of axes.
-You need to know what a shape is (:ref:`what-is-a-tensor`).
+You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%

@@ -5,8 +5,8 @@ What are strides, and how does a tensor lie in memory?
 ======================================================
 
 A tensor's elements lie in one long line of memory, its *storage*. The *strides* say how far to move in that line for
-one step along each axis. Transposing, slicing and expanding change the strides and copy nothing. You need to know what
-a shape is (:ref:`what-is-a-tensor`).
+one step along each axis. Transposing, slicing and expanding change the strides and copy nothing. You need to know
+:ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%

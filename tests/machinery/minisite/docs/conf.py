@@ -19,6 +19,7 @@ extensions = [
     "_ext.static_code",
     "_ext.provenance",
     "_ext.leftovers",
+    "_ext.search_entries",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "outputs"]
