@@ -132,6 +132,8 @@ def _execute(job: Job) -> dict[str, Any]:
     conf = {**job.gallery_conf, "src_dir": job.staging, "abort_on_example_error": True}
     compile(source.read_text(encoding="utf-8"), job.source, "exec")  # a syntax error is raised here, with its line
     gen_rst.generate_file_rst(source.name, target, source.parent, conf)
+    if warned:
+        raise RuntimeError(f"sphinx-gallery warns: {'; '.join(warned)}")
     if not claims.held:
         raise AssertionError("the page makes no claim: back what it says by an assert")
     return {
@@ -140,7 +142,6 @@ def _execute(job: Job) -> dict[str, Any]:
         "checks": claims.held,
         "seconds": sum(cell["seconds"] for cell in cells),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "warnings": warned,
         **_environment(),
     }
 
@@ -187,7 +188,7 @@ def _environment() -> dict[str, Any]:
 
 
 class _Collector(logging.Handler):
-    """Keeps what sphinx-gallery warns of in this process, for the parent to say."""
+    """Keeps what sphinx-gallery warns of in this process; it fails the page."""
 
     def __init__(self, found: list[str]) -> None:
         super().__init__(logging.WARNING)

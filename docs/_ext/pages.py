@@ -138,6 +138,7 @@ def _run_stale(app: Sphinx) -> None:
         logger.info("pages: running %d of %d", len(stale), len(pages.names()))
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
+    shutil.rmtree(_staging(app), ignore_errors=True)  # of a build that was killed
     failures = []
     for name, answer in _run_all(app, pages, stale):
         if "failure" in answer:
@@ -164,10 +165,14 @@ def _run_all(app: Sphinx, pages: Pages, names: list[str]) -> Iterator[tuple[str,
         yield name, _run_and_keep(app, pages, name, os.cpu_count() or 1)
 
 
+def _staging(app: Sphinx) -> Path:
+    return Path(app.doctreedir).parent / "staging"
+
+
 def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int) -> dict[str, Any]:
     """Run a page, twice if that is wanted, and put what it made in its place; return its record or its failure."""
     key = pages.key(name)  # of the source as it is now: an edit during the run makes the page stale again
-    staging_root = Path(app.doctreedir).parent / "staging"
+    staging_root = _staging(app)
     staging_root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=staging_root) as staging:
         job = execution.Job(
@@ -265,8 +270,10 @@ def _forget_others(pages: Pages) -> None:
 def _commit(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip()
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:  # a machine without git
+        return ""
 
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:

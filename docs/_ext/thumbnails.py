@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from _ext import outputs
 from _ext import pages as pages_extension
 
 FOLDER = "/images/thumb/sphx_glr_"
@@ -29,16 +30,19 @@ def words(record: dict[str, Any]) -> str:
 
 def _describe(app: Sphinx, doctree: nodes.document) -> None:
     pages = pages_extension.of(app)
+    kept = Path(app.srcdir, app.config.outputs_dir)
     for image in doctree.findall(nodes.image):
         path = PurePosixPath(image["uri"])
         if FOLDER in image["uri"] and not image.get("alt"):
             page = f"{path.parts[-4]}/{path.stem.removeprefix('sphx_glr_').removesuffix('_thumb')}"
-            image["alt"] = words(pages.record(page))
-            app.env.note_dependency(str(pages.record_file(page)))
+            record = pages.record(page)
+            image["alt"] = words(record)
+            # The record changes with every run; what is kept of it changes with the outputs.
+            app.env.note_dependency(str(kept / outputs.device_folder(record) / f"{page}.txt"))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Describe the thumbnails of each document as it is read."""
-    app.setup_extension("_ext.pages")
+    app.setup_extension("_ext.outputs")
     app.connect("doctree-read", _describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

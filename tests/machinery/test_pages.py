@@ -27,6 +27,11 @@ BAD = {
         11,
         "figure 1 has no title",
     ),
+    "misses_thumbnail": (
+        "# sphinx_gallery_thumbnail_path = 'no.png'\nassert 1 + 1 == 2",
+        None,
+        "sphinx-gallery warns: sphinx_gallery_thumbnail_path",
+    ),
     "changing": ("import os\n\nprint(os.getpid())\nassert os.getpid()", 11, "run twice, this cell gave two outputs"),
 }
 
