@@ -76,13 +76,24 @@ class Pages:
         return freshness.key([source, *helpers, *MACHINERY], self.surroundings)
 
     @property
-    def checks_file(self) -> Path:
-        """Where the number of checks of each page is kept; it changes when one of them does, and only then."""
-        return self.target / "checks.json"
+    def summary_file(self) -> Path:
+        """Where that is kept which other pages show of a page; it changes when one of these does, and only then."""
+        return self.target / "summary.json"
 
-    def checks(self) -> dict[str, int]:
-        """Return how many checks each page passed."""
-        return json.loads(self.checks_file.read_text(encoding="utf-8"))
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
+        return json.loads(self.summary_file.read_text(encoding="utf-8"))
+
+    def write_summary(self) -> None:
+        """Write the summary anew where a record has changed it."""
+        summary = {}
+        for name in self.names():
+            record = self.record(name)
+            pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
+            summary[name] = {"checks": record["checks"], "picture": pictures[0] if pictures else ""}
+        text = json.dumps(summary, indent=1)
+        if not self.summary_file.is_file() or self.summary_file.read_text(encoding="utf-8") != text:
+            self.summary_file.write_text(text, encoding="utf-8")
 
     def is_fresh(self, page: str) -> bool:
         """Return whether the page ran, from its present sources and in the present surroundings."""
@@ -148,9 +159,7 @@ def _run_stale(app: Sphinx) -> None:
         logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
     if failures:
         raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
-    checks = json.dumps({name: pages.record(name)["checks"] for name in pages.names()}, indent=1)
-    if not pages.checks_file.is_file() or pages.checks_file.read_text(encoding="utf-8") != checks:
-        pages.checks_file.write_text(checks, encoding="utf-8")
+    pages.write_summary()
 
 
 def _run_all(app: Sphinx, pages: Pages, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -278,8 +287,8 @@ def _commit(folder: Path) -> str:
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
-        checks = of(app).checks()
-        logger.info("pages: %d passed, with %d checks", len(checks), sum(checks.values()))
+        checks = [page["checks"] for page in of(app).summary().values()]
+        logger.info("pages: %d passed, with %d checks", len(checks), sum(checks))
 
 
 class _NoSecondSummary(python_logging.Filter):

@@ -36,14 +36,14 @@ class CheckedTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table."""
         pages = pages_extension.of(self.env.app)
-        self.env.note_dependency(str(pages.checks_file))
+        self.env.note_dependency(str(pages.summary_file))
         folder = self.config.sphinx_gallery_conf["gallery_dirs"]
         rows = []
-        for name, checks in pages.checks().items():
+        for name, page in pages.summary().items():
             link = pending_xref(refdomain="std", reftype="doc", reftarget=f"/{folder}/{name}", refexplicit=False)
             link["refwarn"], link["refdoc"] = True, self.env.docname
             link += nodes.inline(text=name)
-            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{checks:,}")])
+            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{page['checks']:,}")])
         return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Checks passed")], rows)]
 
 
@@ -64,10 +64,10 @@ class Counted(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the number as text."""
         pages = pages_extension.of(self.env.app)
-        self.env.note_dependency(str(pages.checks_file))
+        self.env.note_dependency(str(pages.summary_file))
         counts = {
             "pages": len(pages.names()),
-            "checks": sum(pages.checks().values()),
+            "checks": sum(page["checks"] for page in pages.summary().values()),
             "snippets": sum(len(sources) for sources in snippets.ran(self.env.app).values()),
         }
         if self.text not in counts:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import torch
+
 from ptguide.pictures import draw
 
 FILE = Path(__file__).parents[2] / "docs/_static/stack.svg"
