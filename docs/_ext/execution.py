@@ -108,7 +108,7 @@ def _execute(job: Job) -> dict[str, Any]:
         try:
             rst = execute_code_block(Compiler(), block, example_globals, script_vars, conf, file_conf)
         except BaseException as error:
-            error.cell_line = first_line  # type: ignore[attr-defined]  # where no frame of the page is left
+            error.cell_line = first_line  # where no frame of the page is left
             raise
         seconds = time.perf_counter() - started
         cells.append(
@@ -163,7 +163,7 @@ def _isolate(job: Job) -> None:
     warnings.resetwarnings()
     warnings.simplefilter("error")
     for rule in job.ignored_warnings:
-        warnings._setoption(rule)  # type: ignore[attr-defined]  # what python -W calls
+        warnings._setoption(rule)  # what python -W calls
 
 
 def _printed(rst: str) -> str:

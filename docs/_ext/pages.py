@@ -110,8 +110,8 @@ class Pages:
 def of(app: Sphinx) -> Pages:
     """Return the pages of this build."""
     if not hasattr(app, "_ptguide_pages"):
-        app._ptguide_pages = Pages(app)  # type: ignore[attr-defined]
-    return app._ptguide_pages  # type: ignore[attr-defined]
+        app._ptguide_pages = Pages(app)
+    return app._ptguide_pages
 
 
 @functools.cache
@@ -127,7 +127,7 @@ def _parse_each_page_once() -> None:
         def once(source: str, return_node: bool = False) -> Any:
             return _split_once(split, str(source), os.stat(source).st_mtime_ns, return_node)
 
-        once.once = True  # type: ignore[attr-defined]
+        once.once = True
         py_source_parser.split_code_and_text_blocks = once
 
 
@@ -142,7 +142,7 @@ def _start_server(app: Sphinx, _config: Any) -> None:
 
 
 def _run_stale(app: Sphinx) -> None:
-    stale: list[str] = app._ptguide_stale  # type: ignore[attr-defined]
+    stale: list[str] = app._ptguide_stale
     pages = of(app)
     _forget_others(pages)
     if stale:

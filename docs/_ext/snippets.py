@@ -109,14 +109,14 @@ def _run_stale(app: Sphinx) -> None:
                 logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
     records.parent.mkdir(parents=True, exist_ok=True)
     records.write_text(execution.as_json(now), encoding="utf-8")
-    app._ptguide_snippets = now  # type: ignore[attr-defined]
+    app._ptguide_snippets = now
     if failures:
         raise ExtensionError("\n\n".join(["these snippets failed:", *failures]))
 
 
 def ran(app: Sphinx) -> dict[str, set[str]]:
     """Return for each document (a page's name, or a module's) the sources of the snippets that ran."""
-    return {name: set(record["ran"]) for name, record in app._ptguide_snippets.items()}  # type: ignore[attr-defined]
+    return {name: set(record["ran"]) for name, record in app._ptguide_snippets.items()}
 
 
 def _load(path: Path) -> dict[str, Any]:
