@@ -19,7 +19,8 @@ def start_server(preload: list[str]) -> None:
     preload : list of str
         Modules to import before the first fork; paid once, not once a page.
     """
-    multiprocessing.set_forkserver_preload([*preload, "_ext.execution"])
+    # A job holds sphinx-gallery's settings, and these name functions of gen_gallery: imported here, not in each child.
+    multiprocessing.set_forkserver_preload([*preload, "sphinx_gallery.gen_gallery", "_ext.execution"])
     multiprocessing.forkserver.ensure_running()
 
 
