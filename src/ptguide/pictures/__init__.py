@@ -1,0 +1,23 @@
+"""Draw tensors and operations as SVG: every element in its place, and which input made which output.
+
+Pictures hold real text, work without a network and on paper, and take the colors of the page around them.
+"""
+
+from ptguide.pictures._broadcast import draw_broadcast
+from ptguide.pictures._draw import draw
+from ptguide.pictures._graph import draw_graph
+from ptguide.pictures._memory import draw_storage
+from ptguide.pictures._network import NetworkTable, Row, draw_network
+from ptguide.pictures._picture import Panel, Picture
+
+__all__ = [
+    "NetworkTable",
+    "Panel",
+    "Picture",
+    "Row",
+    "draw",
+    "draw_broadcast",
+    "draw_graph",
+    "draw_network",
+    "draw_storage",
+]

@@ -1,0 +1,218 @@
+"""Panels that show one tensor: a grid for each slice, every element in its place with its indices.
+
+Axes: N grid row (axis 0 of 4), D slice, R row, C column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+import torch
+from torch import Tensor
+
+from ptguide.pictures._picture import Panel
+
+CELL_HEIGHT, CHARACTER, PADDING, MARGIN, MARK = 30, 8.6, 14, 8, 8  # pixels
+GAP = 10  # pixels between slices
+LINE = 330  # pixels; slices of a tensor of three axes go on below where they would be wider: a telephone shows it
+SHOWN = 10  # elements of an axis that are drawn before it is shortened
+GHOST = 5  # the color of what does not exist in memory
+LISTED = 4  # elements that a sentence lists one by one
+SLICES_SHOWN = 6  # the same for an axis whose slices stand apart
+Attributes = Callable[[int], str]  # of an element, from its place in row-major order
+
+
+def tensor_panel(
+    tensor: Tensor,
+    name: str,
+    colors: Tensor,
+    axes: Sequence[str] = (),
+    marks: Sequence[str] = (),
+    note: str = "",
+    attributes: Attributes | None = None,
+) -> Panel:
+    """Draw a tensor of 0 to 4 axes.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    name : str
+    colors : Tensor, of the tensor's shape
+        From 0 to 5; 4 is neutral, 5 a ghost.
+    axes : sequence of str
+        The names of the axes, or none.
+    marks : sequence of str
+        For each element in row-major order, what stands in its corner; or none.
+    note : str
+        A line below the title.
+    attributes : callable
+        Gives the SVG attributes of the element at a place in row-major order.
+    """
+    shape = tuple(tensor.shape)
+    rank = tensor.dim()
+    title = _title(name, shape, axes)
+    parts = [f'<text class="ptg-name" x="{MARGIN}" y="20">{escape(title)}</text>']
+    right, bottom = MARGIN + len(title) * CHARACTER, 32.0
+    if note:
+        parts.append(f'<text class="ptg-index ptg-note" x="{MARGIN}" y="38">{escape(note)}</text>')
+        right, bottom = max(right, MARGIN + len(note) * 7.3), 50.0
+    if tensor.numel() == 0:
+        parts.append(f'<text class="ptg-index ptg-note" x="{MARGIN}" y="{bottom + 12:g}">no elements</text>')
+        return Panel("".join(parts), right + MARGIN, bottom + 24, f"{_called(name, shape)}: no elements")
+    texts = [text_of(value) for value in tensor.flatten().tolist()]
+    width = max(CELL_HEIGHT, max(map(len, texts)) * CHARACTER + PADDING) + (MARK if any(marks) else 0)
+    draw_cell = _cell_drawer(texts, colors.flatten().tolist(), marks, attributes, width)
+    full = (1,) * (4 - rank) + shape
+    places = torch.arange(tensor.numel()).reshape(full).tolist()
+    left, line_bottom = float(MARGIN), bottom
+    for n in _shown(full[0], SLICES_SHOWN if rank == 4 else 1):
+        if rank == 4:
+            left, bottom = float(MARGIN), line_bottom + (GAP if n else 0)
+        for d in _shown(full[1], SLICES_SHOWN):
+            if n is None or d is None:
+                parts.append(f'<text class="ptg-index" x="{left + 8:g}" y="{bottom + 14:g}">…</text>')
+                left, line_bottom = left + 24, max(line_bottom, bottom + 18)
+                continue
+            label = {3: f"[{d}]", 4: f"[{n}, {d}]"}.get(rank, "")
+            body, grid_width, grid_height = _grid(places[n][d], label, width, rank, draw_cell)
+            if rank == 3 and left > MARGIN and left + grid_width > LINE:
+                left, bottom = float(MARGIN), line_bottom + GAP
+            parts.append(f'<g transform="translate({left:g} {bottom:g})">{body}</g>')
+            left += grid_width + GAP
+            line_bottom = max(line_bottom, bottom + grid_height)
+            right = max(right, left - GAP)
+    return Panel("".join(parts), right + MARGIN, line_bottom + MARGIN, f"{_called(name, shape)}: {spoken(tensor)}")
+
+
+def colored(tensor: Tensor, color: int) -> Tensor:
+    """Return one color for all elements of a tensor."""
+    return torch.full(tensor.shape, color)
+
+
+def _title(name: str, shape: tuple[int, ...], axes: Sequence[str]) -> str:
+    sizes = ", ".join(f"{axis} {size}" for axis, size in zip(axes, shape, strict=True)) if axes else ""
+    what = f"({sizes})" if axes else str(shape)
+    return f"{name} {what}" if name else what
+
+
+def _called(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name} of shape {shape}" if name else f"shape {shape}"
+
+
+def _cell_drawer(
+    texts: list[str], colors: list[int], marks: Sequence[str], attributes: Attributes | None, width: float
+) -> Callable[[int | None, int, float, float], str]:
+    """Return a function that draws the element at a place in row-major order, or (None) what is left out."""
+
+    def draw(place: int | None, near: int, x: float, y: float) -> str:
+        text = "…" if place is None else texts[place]
+        inset = 1.5 if colors[near] == GHOST else 0  # dashed lines that coincide look solid
+        cell = (
+            f'<rect class="ptg-cell ptg-{colors[near]}" x="{x + inset:g}" y="{y + inset:g}" '
+            f'width="{width - 2 * inset:g}" height="{CELL_HEIGHT - 2 * inset:g}"/>'
+            f'<text class="ptg-value" x="{x + width / 2:g}" y="{y + CELL_HEIGHT / 2 + 5:g}">{escape(text)}</text>'
+        )
+        if place is not None and marks and marks[place]:
+            cell += f'<text class="ptg-mark" x="{x + 3:g}" y="{y + 10:g}">{marks[place]}</text>'
+        return f"<g {attributes(place)}>{cell}</g>" if attributes and place is not None else cell
+
+    return draw
+
+
+def _grid(
+    places: list[list[int]],
+    label: str,
+    width: float,
+    rank: int,
+    draw_cell: Callable[[int | None, int, float, float], str],
+) -> tuple[str, float, float]:
+    """Return the SVG of one slice, its width and its height."""
+    parts: list[str] = []
+    top = 0.0
+    gutter = 24 if rank >= 2 else 0  # room for the row indices
+    columns = _shown(len(places[0]), SHOWN)
+    if label:
+        parts.append(f'<text class="ptg-index ptg-note" x="0" y="12">{label}</text>')
+        top += 16
+    if rank >= 1:
+        for at, column in enumerate(columns):
+            x = gutter + (at + 0.5) * width
+            parts.append(f'<text class="ptg-index" x="{x:g}" y="{top + 10:g}">{_index(column)}</text>')
+        top += 16
+    cells: list[str] = []
+    for row in _shown(len(places), SHOWN):
+        if rank >= 2:
+            parts.append(f'<text class="ptg-index" x="{gutter - 12}" y="{top + 20:g}">{_index(row)}</text>')
+        for at, column in enumerate(columns):
+            near = places[row or 0][column or 0]
+            place = None if row is None or column is None else near
+            cells.append(draw_cell(place, near, gutter + at * width, top))
+        top += CELL_HEIGHT
+    cells.sort(key=lambda cell: ' class="ptg-o' in cell.partition(">")[0])  # neighbours drawn later would cover a frame
+    parts += cells
+    return "".join(parts), gutter + len(columns) * width, top
+
+
+def _shown(size: int, most: int) -> list[int | None]:
+    """Return the indices to draw; None stands for those left out."""
+    if size <= most:
+        return list(range(size))
+    return [*range(most - 4), None, size - 2, size - 1]
+
+
+def _index(index: int | None) -> str:
+    return "…" if index is None else str(index)
+
+
+def text_of(value: object) -> str:
+    """Return a number as it is drawn."""
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) < 1e7
+        return f"{value + 0.0:.{0 if whole else 4}{'f' if whole else 'g'}}"  # adding 0.0 turns -0.0 into 0.0
+    return str(value)
+
+
+def spoken(tensor: Tensor) -> str:
+    """Return all values as nested lists, up to a length that a person listens to."""
+    values = _nested(tensor.tolist())
+    return values if len(values) <= 400 else f"{values[:400]} and so on"
+
+
+def _nested(values: object) -> str:
+    return f"[{', '.join(map(_nested, values))}]" if isinstance(values, list) else text_of(values)
+
+
+def index_of(element: int, tensor: Tensor) -> tuple[int, ...]:
+    """Return the indices of the element at a place in row-major order."""
+    index = []
+    for size in reversed(tensor.shape):
+        element, place = divmod(element, size)
+        index.append(place)
+    return tuple(reversed(index))
+
+
+def spell(name: str, places: Sequence[tuple[int, ...]], tensor: Tensor) -> str:
+    """Return places in a tensor as one writes them: ``a[1, :]``, ``a[0, 2] and a[1, 0]``, ``12 elements of a``."""
+    if not tensor.dim():
+        return name
+    along = [sorted(set(axis)) for axis in zip(*places, strict=True)]
+    block = 1
+    for axis in along:
+        block *= len(axis)
+    if block == len(places) and all(axis[-1] - axis[0] + 1 == len(axis) for axis in along):
+        return f"{name}[{', '.join(_span(axis, size) for axis, size in zip(along, tensor.shape, strict=True))}]"
+    if len(places) <= LISTED:
+        return listed([f"{name}[{', '.join(map(str, place))}]" for place in places])
+    return f"{len(places)} elements of {name}"
+
+
+def _span(indices: list[int], size: int) -> str:
+    if len(indices) == 1:
+        return str(indices[0])
+    return ":" if len(indices) == size else f"{indices[0]}:{indices[-1] + 1}"
+
+
+def listed(words: list[str]) -> str:
+    """Return words as a sentence lists them: ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,0 +1,248 @@
+"""Which elements of the inputs does each element of the output depend on? The operation itself is run to find out.
+
+Four findings, each from runs on other values (never from a list of operations):
+
+copied
+    The output element *is* the input element: when every input element carries its own code, the code arrives.
+    Where the choice depends on the values (``sort``, ``topk``, ``max``), the codes keep their order.
+compared
+    Another element was copied, and a change of this one could have changed which.
+computed
+    A change of the input element changes the output element, for some values of the inputs.
+index
+    The element of an index or a mask decides which element arrives.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ptguide import _tracing
+
+__all__ = ["MOST_ELEMENTS", "Kind", "Link", "Trace", "trace"]
+
+MOST_ELEMENTS = 4096  # of all inputs together, and of all outputs: a few seconds and 16 MB
+
+
+class Kind(IntEnum):
+    """How an output element depends on an input element."""
+
+    NONE = 0
+    COMPARED = 1
+    INDEX = 2
+    COMPUTED = 3
+    COPIED = 4
+
+
+@dataclass(frozen=True)
+class Link:
+    """One element at the other end of a dependency.
+
+    Attributes
+    ----------
+    name : str
+        The input (or, seen from an input, the output) that the element belongs to.
+    index : tuple of int
+        Its place there.
+    kind : Kind
+        How the output element depends on the input element.
+    """
+
+    name: str
+    index: tuple[int, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an operation gave, and what each element of it depends on.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of Tensor
+        Every tensor found in the arguments, with the values it had before the operation, and every tensor
+        of the result. An operation that returns none has as its outputs the inputs that it wrote into.
+    input_names, output_names : tuple of str
+        ``x``, or ``a``, ``b``, ``c`` in the order of the call; a keyword argument has its own name. ``out``,
+        or the field's name (``values``, ``indices``).
+    kinds : tuple of tuple of Tensor, uint8
+        ``kinds[o][i]``, of shape ``(*outputs[o].shape, *inputs[i].shape)`` as a Jacobian has it, holds the
+        `Kind` of each pair.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    kinds: tuple[tuple[Tensor, ...], ...]
+
+    def depends(self, output: int = 0, input: int = 0) -> Tensor:
+        """Return whether each output element depends on each input element, in whatever way.
+
+        Returns
+        -------
+        Tensor, bool, shape (*output shape, *input shape)
+        """
+        return self.kinds[output][input] != Kind.NONE
+
+    def sources(self, index: Sequence[int], output: int = 0) -> list[Link]:
+        """Return the input elements that one output element depends on.
+
+        Parameters
+        ----------
+        index : sequence of int
+            The place of the element in the output.
+        output : int
+            Which output.
+        """
+        _require_place(index, self.outputs[output], self.output_names[output])
+        rows = (kinds[tuple(index)] for kinds in self.kinds[output])
+        return [link for name, row in zip(self.input_names, rows, strict=True) for link in _links(name, row)]
+
+    def targets(self, index: Sequence[int], input: int = 0) -> list[Link]:
+        """Return the output elements that depend on one input element.
+
+        Parameters
+        ----------
+        index : sequence of int
+            The place of the element in the input.
+        input : int
+            Which input.
+        """
+        _require_place(index, self.inputs[input], self.input_names[input])
+        links = []
+        for name, output, matrices in zip(self.output_names, self.outputs, self.kinds, strict=True):
+            whole_output: tuple[slice | int, ...] = (slice(None),) * output.ndim
+            links += _links(name, matrices[input][whole_output + tuple(index)])
+        return links
+
+
+def _require_place(index: Sequence[int], tensor: Tensor, name: str) -> None:
+    if len(index) != tensor.ndim or not all(-size <= i < size for i, size in zip(index, tensor.shape, strict=True)):
+        raise ValueError(f"index is {tuple(index)}, which is no place in {name} of shape {tuple(tensor.shape)}.")
+
+
+def _links(name: str, kinds: Tensor) -> list[Link]:
+    return [Link(name, tuple(index), Kind(int(kinds[tuple(index)]))) for index in kinds.nonzero().tolist()]
+
+
+def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
+    """Run an operation and find, for every output element, the input elements that it depends on.
+
+    Parameters
+    ----------
+    op : callable
+        A function of torch, a method such as ``torch.Tensor.add_``, a function of your own or an ``nn.Module``.
+    inputs : Tensor, tuple or list
+        What stands between the parentheses of the call: a tuple holds the arguments, ``(a, b)`` for ``op(a, b)``;
+        anything else is the one argument, so ``[a, b]`` stands for ``op([a, b])``.
+    **kwargs
+        Keyword arguments of the call; tensors among them are inputs too.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    TypeError
+        If `op` cannot be called, or returns no tensor and writes into none.
+    ValueError
+        If there is no tensor in the inputs, if one is sparse or quantized, if inputs or outputs have more than
+        `MOST_ELEMENTS` elements, if two runs on the same values differ, or if the shape of an output depends on
+        the values in a way that hides which element went where (``nonzero``).
+    Exception
+        Whatever `op` itself raises on these inputs.
+
+    Notes
+    -----
+    The arguments are never written into: every run gets copies, in the same memory layout, and the same state of
+    torch's random numbers. A module is copied too; its parameters are not inputs.
+
+    *Computed* is found by changing one input element at a time, on the values given and on three sets of random
+    ones, in float64 where the operation takes it. (NaN in place of the change would be simpler, and wrong twice:
+    ``0 * nan`` is NaN, so that attention would see what its mask hides, and ``sort`` puts NaN last.) Infinite values
+    stay, because they are masks. What it cannot see: a dependency that appears at none of these values, such as
+    the branch of a rare condition; with all inputs integer, changes other than to a neighbour or to another value
+    of the same tensor. An integer or boolean input counts as an index if the operation refuses its values as
+    floating-point numbers, or gives another result for them; its links are the outputs that change with every
+    other value that the operation accepts. Inputs that share memory are copied apart.
+
+    Examples
+    --------
+    >>> import torch
+    >>> stacked = trace(torch.stack, [torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    >>> stacked.outputs[0].tolist()
+    [[1, 3], [2, 4]]
+    >>> stacked.sources((0, 1))
+    [Link(name='b', index=(0,), kind=<Kind.COPIED: 4>)]
+    >>> summed = trace(torch.cumsum, torch.ones(4), dim=0)
+    >>> summed.depends().int().tolist()  # row: output element, column: input element
+    [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
+    """
+    if not callable(op):
+        raise TypeError(f"op is {op!r}; expected something to call, such as torch.cat.")
+    call = _tracing.Call(op, inputs, kwargs)
+    # Tensors made in inference mode would not count what is written into them.
+    with torch.random.fork_rng(devices=list(call.gpu_rng)), torch.inference_mode(False):
+        return _trace(call, inputs)
+
+
+def _trace(call: _tracing.Call, inputs: Any) -> Trace:
+    _require_traceable("the inputs", call.tensors)
+    actual = _first_run(call, inputs)
+    _require_traceable("the result", actual.tensors)
+    found = _tracing.search(call, actual)
+    starts = list(itertools.accumulate(tensor.numel() for tensor in call.tensors))[:-1]
+    kinds = tuple(
+        tuple(
+            part.reshape((*output.shape, *tensor.shape))
+            for part, tensor in zip(matrix.tensor_split(starts, dim=1), call.tensors, strict=True)
+        )
+        for matrix, output in zip(found, actual.tensors, strict=True)
+    )
+    inputs_before = tuple(tensor.detach().clone() for tensor in call.tensors)
+    return Trace(inputs_before, tuple(actual.tensors), tuple(call.names), tuple(actual.names), kinds)
+
+
+def _first_run(call: _tracing.Call, inputs: Any) -> _tracing.Result:
+    """Run the operation on the values given, twice."""
+    try:
+        first = call.run(call.tensors)
+    except TypeError as error:
+        if isinstance(inputs, list):
+            error.add_note("inputs is a list, so it was passed as one argument; give (a, b) to call op(a, b).")
+        elif isinstance(inputs, tuple):
+            error.add_note("inputs is a tuple, so each part was passed by itself; give [a, b] to call op([a, b]).")
+        raise
+    if not first.tensors:
+        raise TypeError(f"op returned {first.kind}, which holds no tensor, and wrote into none of its inputs.")
+    second = call.run(call.tensors)
+    if not all(map(_tracing.equal, first.tensors, second.tensors)):
+        raise ValueError(
+            "op gave two results for the same values, so it keeps something from call to call, or draws random numbers "
+            "that torch.manual_seed does not govern; expected the same result. Seed them inside it."
+        )
+    return first
+
+
+def _require_traceable(where: str, tensors: Sequence[Tensor]) -> None:
+    if not tensors:
+        raise ValueError(f"there is no tensor in {where}; expected at least one.")
+    for tensor in tensors:
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested or tensor.device.type == "meta":
+            what = "quantized" if tensor.is_quantized else "nested" if tensor.is_nested else str(tensor.layout)
+            what = "on the meta device" if tensor.device.type == "meta" else what
+            raise ValueError(f"a tensor in {where} is {what}; expected ordinary (strided) tensors with values.")
+    count = sum(tensor.numel() for tensor in tensors)
+    if count > MOST_ELEMENTS:
+        raise ValueError(
+            f"there are {count} elements in {where}; trace follows at most {MOST_ELEMENTS}. Take a smaller example."
+        )
