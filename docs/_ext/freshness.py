@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+CODE = {".py", ".pyc", ".pyi", ".typed"}
 VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
 
 
 def imported_modules(source: Path, package: Path) -> set[Path]:
-    """Return the files of a package that a script imports, directly or through another.
+    """Return the files of a package that a script imports, directly or through another, and the data beside them.
 
     Parameters
     ----------
@@ -33,7 +34,9 @@ def imported_modules(source: Path, package: Path) -> set[Path]:
             if found not in seen:
                 seen.add(found)
                 waiting.append(found)
-    return seen
+    # What a package reads from beside its modules: scripts, style sheets, data.
+    folders = {file.parent for file in seen if file.name == "__init__.py"}
+    return seen | {file for folder in folders for file in folder.glob("*.*") if file.suffix not in CODE}
 
 
 def _direct_imports(path: Path, package: Path) -> set[Path]:

@@ -94,3 +94,16 @@ def test_imports_are_followed(code, expected, tmp_path):
     page.write_text(code)
     found = freshness.imported_modules(page, package)
     assert found == {package / f"{name}.py" for name in expected}
+
+
+def test_data_beside_a_package_counts(tmp_path):
+    package = tmp_path / "help"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "style.css").write_text("a {}")
+    (package / "py.typed").write_text("")
+    page = tmp_path / "page.py"
+    page.write_text("import help")
+    assert freshness.imported_modules(page, package) == {package / "__init__.py", package / "style.css"}
+    page.write_text("import math")
+    assert freshness.imported_modules(page, package) == set()

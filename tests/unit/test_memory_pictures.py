@@ -1,0 +1,109 @@
+"""Pictures of memory: every element stands where it lies, and what is stretched points to what exists."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptguide.pictures import draw_broadcast, draw_storage
+
+SVG = "{http://www.w3.org/2000/svg}"
+x = torch.arange(12).reshape(3, 4)
+
+
+def cells(picture):
+    """Return for each key: the value, the color, the link and the words of an element."""
+    found = {}
+    for cell in ET.fromstring(picture.svg).iter(f"{SVG}g"):
+        if cell.get("data-k"):
+            value = next(text.text for text in cell.iter(f"{SVG}text") if text.get("class") == "ptg-value")
+            color = int(cell.find(f"{SVG}rect").get("class")[-1])
+            found[cell.get("data-k")] = (value, color, cell.get("data-of"), cell.get("data-t"))
+    return found
+
+
+@pytest.mark.parametrize("view", [x, x.T, x[1:, ::2], x[:, 1], x[2, 3], x.diagonal(), x[:1].expand(3, 4)], ids=str)
+def test_elements_point_to_the_value_that_they_are(view):
+    found = cells(draw_storage([x, view]))
+    for place, value in enumerate(view.flatten().tolist()):
+        shown, _, link, _ = found[f"1.{place}"]
+        assert shown == str(value)
+        assert {found[key][0] for key in link.split()} == {str(value)}  # all values of x differ
+        assert link.split()[0] == f"2.{value}"
+
+
+def test_storage_says_who_reads_it():
+    found = cells(draw_storage([x, x.T, x[1:, ::2]], ["x", "t", "v"]))
+    assert found["3.6"][3] == "storage[6] = 6, is x[1, 2], t[2, 1] and v[0, 1]."
+    assert found["3.7"][3] == "storage[7] = 7, is x[1, 3] and t[3, 1]."
+    assert found["0.6"][3] == "x[1, 2] = 6, lies at storage[6]: offset 0 + 1 * 4 + 2 * 1."
+
+
+def test_elements_that_share_a_place_are_framed_together():
+    picture = draw_storage([x, x.T])
+    framed = {c.get("data-k"): c.get("class") for c in ET.fromstring(picture.svg).iter(f"{SVG}g") if c.get("class")}
+    assert framed == {"0.5": "ptg-on", "1.4": "ptg-of", "2.5": "ptg-of"}
+
+
+def test_what_no_tensor_reads_is_gray():
+    found = cells(draw_storage(x[:, 1]))
+    assert [found[f"1.{place}"][1] for place in range(12)] == [0 if place % 4 == 1 else 4 for place in range(12)]
+    assert found["1.0"][3] == "storage[0] = 0, is read by none."
+
+
+def test_storage_goes_on_in_the_next_line():
+    picture = draw_storage(torch.arange(60))
+    assert picture.panels[1].height > 2 * draw_storage(torch.arange(6)).panels[1].height - 60
+    assert picture.panels[1].width < 700
+
+
+@pytest.mark.parametrize(
+    ("tensors", "names", "message"),
+    [
+        ([x, x.clone()], (), r"tensors\[1\] lies in another storage; expected views of the storage of tensors\[0\]"),
+        ([x, x.view(torch.int32)], (), r"tensors\[1\] is torch.int32, not torch.int64"),
+        (torch.zeros(65), (), "the storage has 65 elements; at most 64 are drawn"),
+        ([x], ["a", "b"], "names has 2 entries; expected 1"),
+        (torch.zeros(1, 1, 1, 1, 1), (), r"tensors\[0\] has shape \(1, 1, 1, 1, 1\); expected 0 to 4 axes"),
+    ],
+)
+def test_bad_storage_is_named(tensors, names, message):
+    with pytest.raises(ValueError, match=message):
+        draw_storage(tensors, names)
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(shape=st.lists(st.integers(1, 4), max_size=3), data=st.data())
+def test_ghosts_are_what_strides_of_zero_repeat(shape, data):
+    shapes = [
+        [data.draw(st.sampled_from([1, size])) for size in shape][data.draw(st.integers(0, len(shape))) :] for _ in "ab"
+    ]
+    tensors = [torch.arange(torch.Size(part).numel()).reshape(part) for part in shapes]
+    common = torch.broadcast_shapes(*shapes)
+    found = cells(draw_broadcast(tensors))
+    for number, tensor in enumerate(tensors):
+        first: dict[int, int] = {}  # the first element that lies at an address is the one that exists
+        for place, value in enumerate(tensor.expand(common).flatten().tolist()):
+            shown, color, link, _ = found[f"{number}.{place}"]
+            origin = first.setdefault(value, place)
+            assert shown == str(value)
+            assert (color == 5) == (origin != place)
+            assert link == (f"{number}.{origin}" if origin != place else None)
+
+
+def test_ghost_says_what_it_repeats():
+    found = cells(draw_broadcast([torch.tensor([[10], [20]]), torch.tensor([1, 2, 3])], ["column", "row"]))
+    assert found["0.5"][3] == "column[1, 2] repeats column[1, 0] = 20."
+    assert found["0.3"][3] == "column[1, 0] = 20, exists."
+
+
+def test_shapes_that_do_not_fit_are_explained():
+    with pytest.raises(ValueError, match=re.compile("cannot be broadcast.*3.*4", re.DOTALL)):
+        draw_broadcast([torch.zeros(3), torch.zeros(4)])
+    with pytest.raises(ValueError, match=r"the common shape is \(2, 1, 1, 1, 1\); expected at most 4 axes"):
+        draw_broadcast([torch.zeros(2, 1, 1, 1, 1), torch.zeros(1)])
+    with pytest.raises(ValueError, match="names has 1 entries; expected 2"):
+        draw_broadcast([torch.zeros(3), torch.zeros(1)], ["a"])
