@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+import torch
 
 from ptguide.errors import expect_error, expect_warning
 
@@ -58,3 +59,13 @@ def test_other_warning_message_is_an_error():
     expected = "expected a message that matches 'one', got 'two'"
     with pytest.raises(AssertionError, match=expected), expect_warning(UserWarning, match="one"):
         warnings.warn("two", stacklevel=1)
+
+
+def test_warning_that_torch_gives_once_is_seen_again(capsys):
+    for _ in range(2):
+        with expect_warning(UserWarning, match=r"The use of `x.T` on tensors"):
+            torch.ones(1, 2, 3).T  # noqa: B018 - the warning is the point
+    printed = capsys.readouterr().out
+    assert printed.count("UserWarning: The use of") == 2
+    assert "Triggered internally" not in printed
+    assert not torch.is_warn_always_enabled()
