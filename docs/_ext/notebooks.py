@@ -22,13 +22,13 @@ from sphinx.errors import ExtensionError
 from sphinx.locale import admonitionlabels
 from sphinx_gallery.py_source_parser import remove_config_comments, remove_ignore_blocks
 
+from _ext import solutions
 from _ext.mathml import displayed_latex
 
 __all__ = ["notebook", "split_page", "to_markdown"]
 
 BLOCK_START = "GENERATED FROM PYTHON SOURCE LINES"  # sphinx-gallery's comment before each block but the first
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
-CODE = ("literal_block", "code_links_block")  # sphinx-gallery turns the first into the second
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
 WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")
@@ -118,7 +118,7 @@ def split_page(doctree: nodes.document, blocks: Sequence[tuple[str, str, int]], 
         if kind == "text":
             cells.append(("markdown", writer.blocks(group)))
             continue
-        shown = [remove_config_comments(_code(node)).split() for node in group if node.tagname in CODE]
+        shown = [remove_config_comments(_code(node)).split() for node in group if node.tagname in solutions.CODE]
         if source and source.split() not in shown:
             raise ExtensionError(f"{doctree['source']} does not show this code of its script; build anew:\n{source}")
         cells.append(("code", source))
@@ -154,7 +154,9 @@ def notebook(cells: Iterable[tuple[str, str]], *, first_cell: str | None = None)
     for number, (kind, text) in enumerate([*([("code", first_cell)] if first_cell else []), *cells], 1):
         if kind not in {"code", "markdown"}:
             raise ValueError(f"Cell {number} is of kind {kind!r}; expected 'code' or 'markdown'.")
-        cell = {"cell_type": kind, "id": f"cell-{number}", "metadata": {}, "source": text.splitlines(keepends=True)}
+        metadata = solutions.FOLDED if kind == "code" and solutions.is_solution(text) else {}
+        lines = text.splitlines(keepends=True)
+        cell = {"cell_type": kind, "id": f"cell-{number}", "metadata": metadata, "source": lines}
         made.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

@@ -17,6 +17,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "_ext.snippets",
     "_ext.static_code",
+    "_ext.solutions",
     "_ext.provenance",
     "_ext.leftovers",
     "_ext.search_entries",

@@ -1,0 +1,43 @@
+"""The code of a solution is folded away; what it prints is not, and it runs like all code."""
+
+import re
+
+from _ext.notebooks import notebook
+
+
+def test_solution_is_folded_on_the_page(minisite):
+    code = """
+    from minihelp.used import double
+
+    print("before")
+    assert double(2) == 4
+
+    # %%
+    # More.
+
+    # Solution: one line
+    print("solved", double(4))
+    """
+    minisite.page("gamma", code)
+    minisite.build("-Dpages_update_outputs=1")
+    html = minisite.html("guide/one/gamma.html")
+    folds = re.findall(r'<details class="ptg-solution">(.*?)</details>', html, re.DOTALL)
+    assert len(folds) == 1
+    words = re.sub("<[^>]+>", "", folds[0])
+    assert words.startswith("Show a solution")
+    assert "# Solution: one line" in words
+    assert "<a " in folds[0], "the code has no link, and is no test of code with links"
+    assert "before" not in words
+    shown = re.sub("<[^>]+>", "", html.replace(folds[0], ""))
+    assert "solved 8" in shown
+    assert "# Solution" not in shown
+
+
+def test_solution_that_fails_stops_the_build(minisite):
+    minisite.page("gamma", "assert True\n\n# %%\n# More.\n\n# Solution\nassert 1 + 1 == 3\n")
+    assert "gamma.py" in minisite.build("-Dpages_update_outputs=1", ok=False)
+
+
+def test_solution_is_folded_in_the_notebook():
+    cells = notebook([("code", "x = 1"), ("code", "# Solution\nx = 2"), ("markdown", "# Solution")])["cells"]
+    assert [cell["metadata"] for cell in cells] == [{}, {"jupyter": {"source_hidden": True}, "cellView": "form"}, {}]

@@ -1,0 +1,86 @@
+"""The checker finds the first wrong case, shows it, and watches what the attempt calls."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+import torch
+
+from ptguide.exercises import check
+
+CASES = [(torch.arange(n).reshape(1, n),) for n in range(1, 6)]
+
+
+def texts(report, kind):
+    return [t.text for t in ET.fromstring(report.picture.svg).iter() if f"ptg-{kind}" in (t.get("class") or "").split()]
+
+
+def test_right_attempt_passes_all_cases():
+    report = check(lambda x: x.t(), lambda x: x.transpose(0, 1), CASES)
+    assert report.passed
+    assert report.picture is None
+    assert repr(report) == "All 5 cases are right."
+    assert "✓" in report._repr_html_()
+
+
+def test_first_wrong_case_is_shown_with_its_wrong_elements():
+    report = check(lambda x: x.clamp(max=2), lambda x: x, CASES)
+    assert not report.passed
+    assert report.words == "Case 4 of 5 is wrong: expected the values of the last tensor."
+    assert texts(report, "name") == ["input (1, 4)", "you gave (1, 4)", "expected (1, 4)"]
+    assert texts(report, "mark") == ["≠"]
+    assert texts(report, "value") == [*"0123", *"0122", *"0123"]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "words"),
+    [
+        (lambda x: x.flatten(), r"Case 1 of 5 is wrong: its shape is (1,), expected (1, 1)."),
+        (lambda x: x.float(), "Case 1 of 5 is wrong: its dtype is torch.float32, expected torch.int64."),
+        (lambda x: 3, "Case 1 of 5 is wrong: it returned int, expected a tensor."),
+        (lambda x: x[:, 2], "Case 1 of 5 raised IndexError: index 2 is out of bounds for dimension 1 with size 1"),
+    ],
+)
+def test_what_is_wrong_is_said(attempt, words):
+    report = check(attempt, lambda x: x, CASES)
+    assert report.words == words
+    assert not report.passed
+
+
+def test_unwritten_function_shows_what_is_asked_for():
+    def todo(x):
+        raise NotImplementedError
+
+    report = check(todo, lambda x: x + 10, CASES[2:])
+    assert report.words == "Case 1 of 3 is not written yet: for this input, the last tensor is expected."
+    assert texts(report, "name") == ["input (1, 3)", "expected (1, 3)"]
+    assert texts(report, "value") == ["0", "1", "2", "10", "11", "12"]
+
+
+def test_arguments_that_are_no_tensors_are_named():
+    report = check(lambda x, n: x, lambda x, n: x + n, [(torch.tensor([1]), 0), (torch.tensor([1]), 7)])
+    assert report.words == "Case 2 of 2, called with 7, is wrong: expected the values of the last tensor."
+
+
+@pytest.mark.parametrize(
+    ("attempt", "name"),
+    [
+        (lambda x: x.repeat(1, 1), "repeat"),
+        (lambda x: torch.clone(x), "clone"),
+        (lambda x: x + 0, "add"),
+        (torch.nn.functional.relu, "relu"),
+    ],
+)
+def test_what_the_exercise_does_without_is_noticed(attempt, name):
+    report = check(attempt, lambda x: x, CASES, without=[name])
+    assert report.words == f"Case 1 of 5 called {name}, and the exercise is to do without."
+    assert check(attempt, lambda x: x, CASES, without=["gather"]).passed
+
+
+def test_an_attempt_that_writes_into_its_input_does_not_spoil_the_cases():
+    assert not check(lambda x: x.add_(1), lambda x: x, CASES).passed
+    assert CASES[1][0].tolist() == [[0, 1]]
+
+
+def test_no_cases_are_refused():
+    with pytest.raises(ValueError, match="cases is empty"):
+        check(lambda x: x, lambda x: x, [])
