@@ -80,7 +80,7 @@ def tests(session: nox.Session) -> None:
         session,
         "-m",
         "pytest",
-        *(session.posargs or ["tests/unit", "tests/machinery", "src", "docs", "README.md"]),
+        *(session.posargs or ["--doctest-modules", "tests/unit", "tests/machinery", "src", "docs", "README.md"]),
     )
 
 
@@ -133,8 +133,13 @@ def links(session: nox.Session) -> None:
 
 @nox.session(python=False, requires=["env"], default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the speed of the build as ratios in one run."""
-    run(session, ROOT / "tests" / "benchmarks" / "build_speed.py", *session.posargs)
+    """Measure the pictures, the shape rules and the build, or one of them (-- build_speed --pages 30)."""
+    folder = ROOT / "tests" / "benchmarks"
+    if session.posargs:
+        run(session, folder / f"{session.posargs[0]}.py", *session.posargs[1:])
+        return
+    for name in ("pictures", "rules", "build_speed"):
+        run(session, folder / f"{name}.py")
 
 
 @nox.session(default=False)

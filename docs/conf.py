@@ -24,6 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "_ext.snippets",
     "_ext.static_code",
+    "_ext.solutions",
     "_ext.provenance",
     "_ext.thumbnails",
     "_ext.mathml",
@@ -48,9 +49,68 @@ myst_heading_anchors = 3
 
 # --- The pages -------------------------------------------------------------------------------------------------------
 gallery_order = {
-    "tensors": ["what_is_a_tensor", "strides_and_storage"],
-    "shapes": ["stack", "reshape_and_view", "broadcasting"],
-    "computing": ["reductions"],
+    "tensors": [
+        "what_is_a_tensor",
+        "how_to_read_the_pictures",
+        "making_tensors",
+        "tensor_from_data",
+        "dtypes",
+        "attributes",
+        "strides_and_storage",
+        "numpy_and_back",
+        "in_place_or_new",
+        "tensor_to_python",
+        "randomness_and_seeds",
+        "saving_and_printing_tensors",
+        "named_complex_and_sparse",
+        "exercises_in_tensors",
+    ],
+    "shapes": [
+        "reshape_and_view",
+        "unsqueeze_and_squeeze",
+        "transpose_and_permute",
+        "flatten_and_unflatten",
+        "cat",
+        "stack",
+        "cat_or_stack",
+        "unbind_split_and_chunk",
+        "repeat_and_expand",
+        "pad",
+        "broadcasting",
+        "flip_roll_and_rot90",
+        "shapes_table",
+        "exercises_in_shapes",
+    ],
+    "selecting": [
+        "indexing_and_slicing",
+        "advanced_indexing",
+        "assigning_through_an_index",
+        "boolean_masks",
+        "index_select",
+        "gather",
+        "scatter",
+        "where_and_masked_fill",
+        "triu_and_tril",
+        "sort_and_topk",
+        "argmax_and_max",
+        "unique",
+        "nonzero_and_searchsorted",
+        "one_hot",
+        "selecting_table",
+        "exercises_in_selecting",
+    ],
+    "computing": [
+        "element_by_element",
+        "reductions",
+        "matmul",
+        "einsum",
+        "softmax",
+        "logsumexp",
+        "linear_algebra",
+        "floating_point_surprises",
+        "functional_modular_elementwise",
+        "exercises_in_computing",
+    ],
     "errors": ["mat1_and_mat2_shapes"],
 }
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
@@ -97,7 +157,8 @@ html_show_sourcelink = False
 html_title = "ptguide"
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
-html_sidebars = {name: [] for name in ("index", "install", "checks", "changelog")}  # nothing below them to navigate to
+# Nothing stands below these to navigate to.
+html_sidebars = {name: [] for name in ("index", "learning_paths", "install", "glossary", "checks", "changelog")}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

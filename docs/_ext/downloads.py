@@ -61,7 +61,7 @@ def packages_of(source: Path) -> list[str]:
     """Return the requirements of a page besides the helper package, as its imports say."""
     text = source.read_text(encoding="utf-8")
     known = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
-    known |= {"sklearn": "scikit-learn"}
+    known |= {"sklearn": "scikit-learn", "lovely_tensors": "lovely-tensors", "treescope": "treescope"}
     return [known[name] for name in known if f"import {name}" in text or f"from {name}" in text]
 
 

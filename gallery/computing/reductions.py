@@ -11,7 +11,7 @@ input's shape without that axis. You need to know :ref:`what a shape is <what-is
 
 # %%
 # A tensor of 3 rows and 4 columns. Axis 0 counts the rows, so ``dim=0`` walks down, from row to row, and meets the
-# elements of one column. The colors are the groups that it combines.
+# elements of one column. Touch a sum to see what it was made of.
 
 import torch
 
@@ -19,30 +19,42 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 
 x = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [8, 3, 5, 7]])
-column_of = torch.arange(4).expand(3, 4)
-draw(x, "x", colors=column_of)
+draw(torch.sum, x, dim=0)
 
 # %%
-# The 3 is gone from the shape; 4 column sums remain. "``dim=0`` sums the rows" can be read both ways; "axis 0 is gone"
-# cannot. The colors went through a reduction along the same axis.
+# The 3 is gone from the shape; 4 column sums remain. With ``dim=1`` the 4 goes, and each row has a sum. "``dim=0`` sums
+# the rows" can be read both ways; "axis 0 is gone" cannot.
 
 assert x.sum(dim=0).tolist() == [3 + 5 + 8, 1 + 9 + 3, 4 + 2 + 5, 1 + 6 + 7]
 assert x.sum(dim=1).tolist() == [3 + 1 + 4 + 1, 5 + 9 + 2 + 6, 8 + 3 + 5 + 7]
-draw(x.sum(dim=0), "x.sum(dim=0)", colors=column_of.amax(dim=0))
+draw(torch.sum, x, dim=1)
 
 # %%
 # The rule in any number of dimensions
 # ------------------------------------
 #
-# Take the shape and delete position ``dim``; negative values count from the end. Each element of the result keeps the
-# indices of the other axes, and the deleted index runs: :math:`s_{ik} = \sum_j v_{ijk}` for ``dim=1``. Several axes
-# disappear together when ``dim`` is a tuple, and all of them when it is left out.
+# Take the shape and delete position ``dim``. Each element of the result keeps the indices of the other axes, and the
+# deleted index runs: :math:`s_{ik} = \sum_j v_{ijk}` for ``dim=1``. Of shape (2, 3, 4) remains (2, 4): the two slices
+# do not mix, and each becomes a row.
 
 v = torch.arange(24).reshape(2, 3, 4)
+assert all(v.sum(1)[i, k] == sum(v[i, j, k] for j in range(3)) for i in range(2) for k in range(4))
+draw(torch.sum, v, dim=1, names=["v"])
+
+# %%
+# Several axes disappear together when ``dim`` is a tuple. With (0, 2) only axis 1 is left, and each sum takes the same
+# row of every slice.
+
+assert v.sum(dim=(0, 2)).tolist() == [v[:, j, :].sum() for j in range(3)]
+draw(torch.sum, v, dim=(0, 2), names=["v"])
+
+# %%
+# Negative values count from the end. When ``dim`` is left out, or None, all axes disappear.
+
 for dim, shape in {0: (3, 4), 1: (2, 4), 2: (2, 3), -1: (2, 3), (0, 2): (3,), None: ()}.items():
     print(f"dim={dim!s:>6}: {tuple(v.sum(dim).shape)}")
     assert v.sum(dim).shape == shape
-assert all(v.sum(1)[i, k] == sum(v[i, j, k] for j in range(3)) for i in range(2) for k in range(4))
+assert torch.equal(v.sum(), v.sum(None))
 
 # %%
 # From scratch
@@ -78,32 +90,45 @@ torch.testing.assert_close(f.std(dim=1, correction=0), (squares / 4).sqrt())
 
 # %%
 # :func:`torch.max` with a ``dim`` gives two results: the values, and their indices along the axis that disappeared.
-# :func:`torch.amax` gives the values only and takes several axes. :func:`torch.cumsum` is no reduction: it keeps the
-# axis, holds the running sums, and ends with the sum.
+# Each value is a copy of one element; dotted frames mark those that it was compared with. :func:`torch.amax` gives the
+# values only and takes several axes.
 
 values, indices = x.max(dim=1)
-print(f"{values = }, {indices = }")
 assert values.tolist() == x.amax(dim=1).tolist() == [x[row, indices[row]] for row in range(3)]
 assert x.max() == x.amax(dim=(0, 1)) == 9  # without dim, max gives one value
+draw(torch.max, x, dim=1)
+
+# %%
+# :func:`torch.cumsum` is no reduction: it keeps the axis, holds the running sums, and ends with the sum. An element is
+# made of those before it in its row, and of the one in its own place.
+
 assert x.cumsum(dim=1)[0].tolist() == [3, 3 + 1, 3 + 1 + 4, x[0].sum()]
+draw(torch.cumsum, x, dim=1)
 
 # %%
 # Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to 255)
 # do not overflow, and the sum of a mask, a tensor of True and False, counts. A maximum keeps the dtype.
 
 small = torch.tensor([200, 100], dtype=torch.uint8)
-assert {small.sum().dtype, small.prod().dtype, small.cumsum(0).dtype, (x > 4).sum().dtype} == {torch.int64}
+for summed in (small.sum(), small.prod(), small.cumsum(0), (x > 4).sum()):
+    assert summed.dtype == torch.int64
 assert (small.sum(), (x > 4).sum(), small.amax().dtype) == (300, 6, torch.uint8)
 
 # %%
 # keepdim
 # -------
 #
-# ``keepdim=True`` is said to "maintain the original shape". It keeps the *number* of axes: the reduced one has size 1,
-# so the result broadcasts against the input (:ref:`broadcasting`) and can make every row sum to 1, as in softmax.
+# ``keepdim=True`` is said to "maintain the original shape". It keeps the *number* of axes: the reduced one has size 1.
+# The totals are a column, and stand in the rows that they were made of.
+
+assert x.sum(dim=1, keepdim=True).shape == (3, 1)
+assert x.sum(dim=1, keepdim=True).dim() == x.dim()
+draw(torch.sum, x, dim=1, keepdim=True)
+
+# %%
+# So the result broadcasts against the input (:ref:`broadcasting`) and can make every row sum to 1, as in softmax.
 
 totals = f.sum(dim=1, keepdim=True)
-assert (totals.shape, totals.dim()) == ((3, 1), f.dim())
 torch.testing.assert_close((f / totals).sum(dim=1), torch.ones(3))
 torch.testing.assert_close(f.exp() / f.exp().sum(dim=1, keepdim=True), torch.softmax(f, dim=1))
 
@@ -111,16 +136,24 @@ torch.testing.assert_close(f.exp() / f.exp().sum(dim=1, keepdim=True), torch.sof
 # What goes wrong
 # ---------------
 #
-# Without keepdim the 3 totals meet the 4 columns, and torch refuses. On a square matrix nothing is raised: each
-# *column* is divided by the total of the row with its number, and no row sums to 1. Test with sizes that differ.
+# Without keepdim the 3 totals meet the 4 columns, and torch refuses.
 
 with expect_error(RuntimeError, match="must match the size"):
     f / f.sum(dim=1)
-square = torch.arange(1.0, 26.0).reshape(5, 5)
-wrong = square / square.sum(dim=1)
-print(wrong.sum(dim=1))
-assert all(torch.equal(wrong[:, j], square[:, j] / square[j].sum()) for j in range(5))
-assert ((wrong.sum(dim=1) - 1).abs() > 0.1).all()
+
+# %%
+# On a square matrix nothing is raised. A confusion matrix, square by nature, counts how often each class (row) was
+# taken for which (column). Divided by the totals of its rows without keepdim, each *column* is divided by the total of
+# the row with its number: the framed 6, from a row of 20, is divided by 40. Test with sizes that differ.
+
+counts = [[8, 1, 1, 0, 0], [1, 10, 6, 2, 1], [3, 5, 28, 2, 2], [1, 4, 5, 35, 5], [10, 6, 4, 20, 60]]
+confusion = torch.tensor(counts)
+row_totals = confusion.sum(dim=1)
+wrong = confusion / row_totals
+assert all(torch.equal(wrong[:, j], confusion[:, j] / confusion[j].sum()) for j in range(5))
+assert wrong[1, 2] == confusion[1, 2] / row_totals[2] == torch.tensor(6 / 40)
+assert ((wrong.sum(dim=1) - 1).abs() > 0.1).all()  # no row sums to 1
+draw(torch.div, (confusion, row_totals), names=["confusion", "row_totals"])
 
 # %%
 # "The mean of 1, 2, 3, 4 is 2.5" holds for floats. Integers have no 2.5; convert first, or name a dtype.
@@ -151,7 +184,8 @@ with expect_error(IndexError, match="Expected reduction dim 0 to have non-zero s
 g = f.clone().requires_grad_()
 assert torch.equal(torch.autograd.grad(g.sum(), g)[0], torch.ones(3, 4))
 torch.testing.assert_close(torch.autograd.grad(g.mean(), g)[0], torch.full((3, 4), 1 / 12))
-assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], (x == x.amax(1, keepdim=True)).float())
+winners = (x == x.amax(1, keepdim=True)).float()
+assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], winners)
 
 # %%
 # Check yourself
@@ -162,8 +196,9 @@ assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], (x == x
 
 images = torch.arange(8.0 * 3 * 11 * 10).reshape(8, 3, 11, 10)
 answer_1, answer_2 = images.mean(dim=(0, 2, 3)), v.amax(dim=1, keepdim=True).shape
+one_by_one = torch.stack([images[:, channel].mean() for channel in range(3)])
 print(f"1. dim=(0, 2, 3) gives shape {tuple(answer_1.shape)}\n2. {tuple(answer_2)}")
-torch.testing.assert_close(answer_1, torch.stack([images[:, channel].mean() for channel in range(3)]))
+torch.testing.assert_close(answer_1, one_by_one)
 assert answer_2 == (2, 1, 4)
 
 # %%

@@ -4,38 +4,60 @@
 RuntimeError: mat1 and mat2 shapes cannot be multiplied
 =======================================================
 
-The last size of the first matrix must equal the first size of the second, and it does not. In a network ``mat1`` is
-what enters a :class:`torch.nn.Linear`, the layer that multiplies its input by a matrix of weights, and ``mat2`` is that
-matrix: the number of features that arrive is not the layer's ``in_features``. Each usual cause is raised and mended.
+The last size of the first matrix must equal the first size of the second, and it does not. In a network ``mat1``
+enters a :class:`torch.nn.Linear`, and ``mat2`` is its weight, transposed: the number of features that arrive is not
+``in_features``. Each usual cause is raised and mended.
 """
 
 # %%
-# A batch (items that are computed together, along axis 0) of 4 grey images of 2 by 3 pixels, flattened to one row of 6
-# features each, meets a layer that was made for 5.
-
-import itertools
+# Each row of ``mat1`` meets each column of ``mat2``, element by element, so they must be equally long: here 6. The
+# products are added up. Touch a result to see what met.
 
 import torch
 from torch import nn
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
+from ptguide.rules import explain_matmul
+
+mat1 = torch.arange(24).reshape(4, 6)
+mat2 = torch.arange(42).reshape(6, 7) % 10
+draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
+
+# %%
+# Without the last row of ``mat2``, its columns have 5 elements, and the last element of each row of ``mat1`` has no
+# partner. The two inner numbers of the message, 6 and 5, should be equal. ``explain_matmul`` names the axes, and a
+# change that would help, where there is one.
+
+assert (mat1 @ mat2)[1, 2] == sum(mat1[1, k] * mat2[k, 2] for k in range(6))
+with expect_error(RuntimeError, match=r"\(4x6 and 5x7\)"):
+    mat1 @ mat2[:5]
+explain_matmul(mat1, mat2[:5])
+
+# %%
+# In a layer
+# ----------
+#
+# Now ``mat1`` is a batch (items that are computed together, along axis 0) of 4 grey images of 2 by 3 pixels, flattened
+# to one row of 6 features each; the layer was made for 5. ``mat2`` is the weight transposed, its rows and columns
+# swapped, because the layer stores (out_features, in_features).
 
 torch.manual_seed(0)
 images = torch.arange(24.0).reshape(4, 2, 3)
 pixels = images.flatten(start_dim=1)
+assert (pixels == mat1).all()
 layer = nn.Linear(in_features=5, out_features=7)
+assert (layer.weight.shape, layer.weight.mT.shape) == ((7, 5), (5, 7))
 with expect_error(RuntimeError, match=r"\(4x6 and 5x7\)"):
     layer(pixels)
 
 # %%
-# The two inner numbers, 6 and 5, should be equal. ``mat1`` is the batch. ``mat2`` is the weight transposed, its rows
-# and columns swapped: the layer stores (out_features, in_features) and computes :math:`x W^T + b`. Each row of ``mat1``
-# meets each column of ``mat2``, element by element, and here the last element of a row has no partner.
+# A layer computes :math:`x W^T + b`, which is :func:`torch.nn.functional.linear`. So an item, which is a row of the
+# input, meets a *row* of the weight as it is stored, and gets one number of the bias. With whole numbers:
 
-assert (layer.weight.shape, layer.weight.mT.shape) == ((7, 5), (5, 7))
-tenths = (10 * layer.weight.mT).round().int()
-draw([pixels.int(), tenths], ["mat1: the input", "mat2: layer.weight.mT, in tenths"])
+weight, bias = mat2.mT, 10 * torch.arange(7)
+assert torch.equal(nn.functional.linear(mat1, weight, bias), mat1 @ weight.mT + bias)
+draw(nn.functional.linear, (mat1, weight, bias), names=["pixels", "weight", "bias"])
 
 # %%
 # The fix is a layer whose ``in_features`` is 6. Input with more than two axes counts as one long matrix: the message
@@ -60,7 +82,8 @@ def matmul_shape(a, b):
     return (a[0], b[1]) if a[1] == b[0] else None
 
 
-for n, k, rows, m in itertools.product(range(5), repeat=4):
+sizes = torch.arange(5)
+for n, k, rows, m in torch.cartesian_prod(sizes, sizes, sizes, sizes).tolist():
     try:
         assert matmul_shape((n, k), (rows, m)) == (torch.ones(n, k) @ torch.ones(rows, m)).shape
     except RuntimeError:
@@ -91,15 +114,22 @@ assert lazy[1].in_features == features
 # Cause 2: flattened too much, or too little
 # ------------------------------------------
 #
-# Images that were not flattened are read row by row: 4 of them with 2 rows are 8 items of 3 features. The function
-# :func:`torch.flatten` starts at axis 0 and swallows the batch. The layer :class:`torch.nn.Flatten` starts at axis 1;
-# where the batch axis is missing, it leaves the rows apart, and ``unsqueeze(0)`` adds that axis. When the last axis
-# fits by luck, nothing is raised.
+# The rows of a batch must be its items. The layer :class:`torch.nn.Flatten` starts at axis 1 and makes one row of each
+# image, as :func:`torch.flatten` does with ``start_dim=1``. Left out, the function starts at axis 0 and swallows the
+# batch.
 
-for wrong, seen in [(images, "8x3"), (torch.flatten(images), "1x24"), (nn.Flatten()(images[0]), "2x3")]:
+assert head(torch.flatten(images, start_dim=1)).shape == head(nn.Flatten()(images)).shape == (4, 7)
+draw(torch.flatten, images, start_dim=1, names=["images"])
+
+# %%
+# Images that were not flattened are read row by row: 4 of them with 2 rows are 8 items of 3 features. Where the batch
+# axis is missing, ``nn.Flatten`` leaves the rows apart, and ``unsqueeze(0)`` adds that axis. When the last axis fits by
+# luck, nothing is raised.
+
+swallowed, apart = torch.flatten(images), nn.Flatten()(images[0])
+for wrong, seen in [(images, "8x3"), (swallowed, "1x24"), (apart, "2x3")]:
     with expect_error(RuntimeError, match=rf"\({seen} and 6x7\)"):
         head(wrong)
-assert head(torch.flatten(images, start_dim=1)).shape == head(nn.Flatten()(images)).shape == (4, 7)
 assert head(nn.Flatten()(images[0].unsqueeze(0))).shape == (1, 7)
 assert nn.Linear(3, 7)(images).shape == (4, 2, 7)  # one output for every row, hardly meant
 
@@ -107,14 +137,22 @@ assert nn.Linear(3, 7)(images).shape == (4, 2, 7)  # one output for every row, h
 # Cause 3: the features are not the last axis
 # -------------------------------------------
 #
-# Convolutions keep the features (channels) on axis 1, a linear layer wants them last. Move the axis. A ``reshape`` to
-# the same shape would silence the error too, but mix values of different features (:ref:`reshape-and-view`).
+# Convolutions keep the features (channels) on axis 1, a linear layer wants them last. The suggestion sees it: ``a.mT``
+# swaps the last two axes of the input.
 
 signal = torch.arange(10.0 * 6 * 11).reshape(10, 6, 11)  # 10 items, 6 features, 11 steps
 with expect_error(RuntimeError, match="60x11 and 6x7"):
     head(signal)
+assert "Try a.mT @ b" in explain_matmul(signal, head.weight.mT).text
+explain_matmul(signal, head.weight.mT)
+
+# %%
+# ``movedim`` does the same for any number of axes behind the features. A ``reshape`` to the same shape would silence
+# the error too, but mix values of different features (:ref:`reshape-and-view`).
+
 moved = signal.movedim(1, -1)
 assert head(moved).shape == (10, 11, 7)
+assert torch.equal(moved, signal.mT)
 assert torch.equal(moved[0, 2], signal[0, :, 2])  # the 6 features of one step
 assert not torch.equal(signal.reshape(10, 11, 6), moved)
 
@@ -122,15 +160,21 @@ assert not torch.equal(signal.reshape(10, 11, 6), moved)
 # Cause 4: two matrices in the wrong order, or one not transposed
 # ---------------------------------------------------------------
 #
-# ``a @ b`` is not ``b @ a``. A weight stored as (out, in) needs :attr:`torch.Tensor.mT`: it swaps the last two axes.
+# ``a @ b`` is not ``b @ a``, and often only one of them exists.
 
 a, b = torch.ones(5, 8), torch.ones(9, 5)
 with expect_error(RuntimeError, match="5x8 and 9x5"):
     a @ b
-assert (b @ a).shape == (9, 8)
+assert (b @ a).shape == explain_matmul(b, a).shape == (9, 8)
+explain_matmul(a, b)
+
+# %%
+# A weight stored as (out, in) needs :attr:`torch.Tensor.mT`.
+
 with expect_error(RuntimeError, match="4x6 and 7x6"):
     pixels @ head.weight
 torch.testing.assert_close(pixels @ head.weight.mT + head.bias, head(pixels))
+explain_matmul(pixels, head.weight)
 
 # %%
 # The same mistake in other words
@@ -138,7 +182,7 @@ torch.testing.assert_close(pixels @ head.weight.mT + head.bias, head(pixels))
 #
 # Other numbers of axes have their own messages. :func:`torch.dot` takes two vectors of one length; :func:`torch.mv` a
 # matrix and a vector, where "input" is the result; :func:`torch.bmm` and ``@`` two batches of matrices, where [6, 3]
-# is the batch size and the inner size. If the batch sizes differ, ``@`` tries :ref:`broadcasting`.
+# is the batch size and the inner size. If the batch sizes differ, ``@`` tries :ref:`broadcasting <broadcasting>`.
 
 batches = r"first two dimensions of batch2 tensor to be: \[6, 3\] but got: \[6, 4\]"
 siblings = [
@@ -152,6 +196,15 @@ for function, left, right, message in siblings:
     print(f"torch.{function.__name__}, {left} and {right}")
     with expect_error(RuntimeError, match=message):
         function(torch.ones(left), torch.ones(right))
+
+# %%
+# ``explain_matmul`` knows all these numbers of axes. For the last pair it suggests an axis of size 1: each matrix of
+# one batch then meets each of the other.
+
+assert not any(explain_matmul(left, right).works for _, left, right, _ in siblings)
+every_pair = torch.ones(6, 2, 3).unsqueeze(1) @ torch.ones(7, 3, 5)
+assert every_pair.shape == (6, 7, 2, 5)
+explain_matmul((6, 2, 3), (7, 3, 5))
 
 # %%
 # Check yourself

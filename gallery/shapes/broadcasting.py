@@ -10,8 +10,8 @@ is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
-# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Their sum has 3 rows and 4 columns: every
-# element of the column meets every element of the row.
+# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Solid elements exist; dashed ones repeat
+# one that does. Touch a dashed one to see which. Seen so, both have 3 rows and 4 columns, and can be added.
 
 import contextlib
 import itertools
@@ -20,29 +20,47 @@ import torch
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw
+from ptguide.pictures import draw, draw_broadcast, draw_storage
+from ptguide.rules import explain_broadcast
 
 column = torch.tensor([[100], [200], [300]])
 row = torch.tensor([1, 2, 3, 4])
+draw_broadcast([column, row], ["column", "row"])
+
+# %%
+# The sum takes each pair in the same place, so every element of the column meets every element of the row. Touch one in
+# ``column``: it is used for a whole row of the result.
+
 table = column + row
 assert table.shape == (3, 4)
-draw([column, row, table], ["column", "row", "column + row"])
+assert all(table[i, j] == column[i, 0] + row[j] for i in range(3) for j in range(4))
+draw(torch.add, (column, row), names=["column", "row"])
 
 # %%
 # The rule
 # --------
 #
 # Write the shapes below each other so that their last axes line up. In each position the sizes must be equal, or one
-# must be 1, or missing, which counts as 1; the result takes the size that is not 1. An element of the result comes from
-# the same indices on both sides, but 0 where a size is 1 and none where the axis is missing. The colors were broadcast
-# too: what shares a color got the same element of ``column``.
+# must be 1, or missing, which counts as 1; the result takes the size that is not 1. ``explain_broadcast`` does this for
+# shapes or tensors of yours, and counts the axes from the right, as the rule does.
 
 sheets = torch.tensor([[[1000]], [[2000]]])
-volume = sheets + column + row  # (2, 1, 1), (3, 1) and (4,)
-assert volume.shape == (2, 3, 4)
+volume = sheets + column + row
+assert volume.shape == explain_broadcast(sheets, column, row).shape == (2, 3, 4)
+explain_broadcast(sheets, column, row)
+
+# %%
+# So an element of the result comes from the same indices in each tensor, but from 0 where a size is 1, and from none
+# where the axis is missing.
+
+
+def add(sheets, column, row):
+    return sheets + column + row
+
+
 for i, j, k in itertools.product(range(2), range(3), range(4)):
     assert volume[i, j, k] == sheets[i, 0, 0] + column[j, 0] + row[k]
-draw(volume, "sheets + column + row", colors=torch.arange(3).reshape(3, 1).expand(2, 3, 4))
+draw(add, (sheets, column, row), names=["sheets", "column", "row"])
 
 # %%
 # From scratch
@@ -80,14 +98,21 @@ print(f"{len(fits)} pairs, {list(fits.values()).count(None)} of them fail")
 # -----------------
 #
 # "Broadcasting copies the smaller tensor" is a common belief. :meth:`torch.Tensor.expand` makes the stretched tensor
-# visible: it starts at the same address in memory, and its stretched axis has stride 0. A stride is the number of
-# elements to move in memory for one step along an axis (:ref:`strides-and-storage`); here a step moves nowhere.
+# visible: its 12 elements lie at the 3 places in memory that ``column`` has. Its stretched axis has stride 0. A stride
+# is the number of elements to move in memory for one step along an axis (:ref:`strides-and-storage`).
 
 stretched = column.expand(3, 4)
 assert (stretched.stride(), stretched.data_ptr()) == ((1, 0), column.data_ptr())
+assert stretched.untyped_storage().nbytes() == 3 * column.itemsize
+draw_storage([stretched, column], ["stretched", "column"])
+
+# %%
+# A step along an axis of stride 0 moves nowhere, so the size of that axis costs nothing. Here one float32 is read again
+# and again.
+
 huge = torch.zeros(1).expand(10**6, 10**6)
-print(f"{stretched.stride() = }; {huge.numel():,} elements in {huge.untyped_storage().nbytes()} bytes")
-assert (huge.numel(), huge.untyped_storage().nbytes()) == (10**12, 4)  # one float32, read again and again
+print(f"{huge.stride() = }; {huge.numel():,} elements in {huge.untyped_storage().nbytes()} bytes")
+assert (huge.numel(), huge.untyped_storage().nbytes()) == (10**12, 4)
 
 # %%
 # Three more beliefs. "It is a Python rule": it is NumPy's and PyTorch's; Python's ``*`` repeats a list. "Each tensor
@@ -113,15 +138,21 @@ assert torch.equal(y.grad, weight.sum(dim=0))
 # What goes wrong
 # ---------------
 #
-# Three factors, one for each row, do not line up with the 4 columns. In the message ``a`` is the left tensor, ``b`` the
-# right one, dimensions are counted in the result, and "non-singleton" means that neither size is 1. An axis of size 1
-# on the right lines the factors up with the rows. And ``+=`` is in place: it writes into the left tensor's memory, so
-# the left side cannot grow; ``row + table`` makes a new tensor.
+# Three factors, one for each row, do not line up with the 4 columns. In torch's message ``a`` is the left tensor, ``b``
+# the right one, dimensions are counted in the result, and "non-singleton" means that neither size is 1. The last line
+# of the explanation is a change that was tried on the rule.
 
 factors = torch.tensor([1, 10, 100])
-with expect_error(RuntimeError, match=r"tensor a \(4\) must match .* tensor b \(3\) at non-singleton dimension 1"):
+with expect_error(RuntimeError, match=r"a \(4\) must match .* b \(3\) at non-singleton dim"):
     table * factors
-scaled = table * factors.unsqueeze(1)  # (3, 4) * (3, 1)
+assert "b.unsqueeze(-1) has shape (3, 1)" in explain_broadcast(table, factors).text
+explain_broadcast(table, factors)
+
+# %%
+# An axis of size 1 on the right lines the factors up with the rows. And ``+=`` is in place: it writes into the left
+# tensor's memory, so the left side cannot grow; ``row + table`` makes a new tensor.
+
+scaled = table * factors.unsqueeze(-1)  # (3, 4) * (3, 1)
 assert all(torch.equal(scaled[i], table[i] * factors[i]) for i in range(3))
 with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
     row += table
@@ -129,13 +160,14 @@ assert (row + table).shape == (3, 4)
 
 # %%
 # The expensive mistake raises nothing. A model predicts with shape (N, 1), the targets have shape (N,), and their
-# difference has shape (N, N): every prediction minus every target. Only the diagonal, in its own color, was meant.
+# difference has shape (N, N): every prediction minus every target. Only the zeros on the diagonal were meant.
 
 target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
 prediction = target.unsqueeze(1).clone().requires_grad_()  # every prediction is right
 difference = prediction - target
 assert difference.shape == (5, 5)
-draw(difference, "prediction - target", colors=torch.eye(5, dtype=torch.int64))
+assert difference.diagonal().eq(0).all()
+draw(torch.sub, (prediction, target), names=["prediction", "target"])
 
 # %%
 # All predictions are right, so loss and gradient should be 0. The loss is twice the variance of the targets; gradient
@@ -144,9 +176,10 @@ draw(difference, "prediction - target", colors=torch.eye(5, dtype=torch.int64))
 
 wrong = (difference**2).mean()
 wrong.backward()
-print(f"loss {wrong.item():.2f}, gradient {[round(g, 2) for g in prediction.grad.flatten().tolist()]}")
+gradient = prediction.grad.flatten()
+print(f"loss {wrong.item():.2f}, gradient {[round(g, 2) for g in gradient.tolist()]}")
 torch.testing.assert_close(wrong, 2 * target.var(correction=0))
-torch.testing.assert_close(prediction.grad.flatten(), 2 / 5 * (target - target.mean()))
+torch.testing.assert_close(gradient, 2 / 5 * (target - target.mean()))
 assert ((target.mean().expand(5, 1) - target) ** 2).mean() < 0.6 * wrong
 with expect_warning(UserWarning, match="target size"):
     assert F.mse_loss(prediction, target) == wrong

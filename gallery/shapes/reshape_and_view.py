@@ -10,8 +10,8 @@ it can and a copy otherwise. You need to know :ref:`what strides are <strides-an
 """
 
 # %%
-# The elements are taken in the order in which they print, row by row, and laid out again in that order. So the sizes
-# must have the same product. The colors, the rows of ``a``, went through the same call.
+# A view: two shapes, one line of memory. ``view`` and ``reshape`` both give this for ``a``. Touch an element to see its
+# place, or a place to see its two names.
 
 import contextlib
 import math
@@ -20,35 +20,42 @@ import random
 import torch
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
+from ptguide.pictures import draw, draw_storage
+from ptguide.rules import explain_view
+from ptguide.tensors import shares_memory
 
 a = torch.arange(12).reshape(3, 4)
-row_of = torch.tensor([[0], [1], [2]]).repeat(1, 4)
-assert a.view(2, 6).flatten().tolist() == a.flatten().tolist()
-draw([a, a.view(2, 6)], ["a", "a.view(2, 6)"], colors=[row_of, row_of.view(2, 6)])
+draw_storage([a, a.view(2, 6)], ["a", "a.view(2, 6)"])
+
+# %%
+# A copy: for the transpose, whose strides are (1, 4), the same call raises an error. ``view`` says that the shape is
+# "not compatible with input tensor's size and stride" and names one remedy. ``reshape`` fills another line of memory.
+# In that of ``a`` each value stands at the place of its own number; here they stand in the order in which ``t`` prints.
+
+t = a.T
+assert (t.shape, t.stride()) == ((4, 3), (1, 4))
+with expect_error(RuntimeError, match=r"view size is not compatible .* Use .reshape\(...\)"):
+    t.view(2, 6)
+
+copy = t.reshape(2, 6)
+assert not shares_memory(t, copy)
+draw_storage(copy, "a.T.reshape(2, 6)")
+
+# %%
+# In view and copy alike the elements are taken in the order in which they print, row by row, and laid out again in that
+# order. So the sizes must have the same product. Colors are the rows of ``t``.
+
+assert copy.flatten().tolist() == [value for row in t.tolist() for value in row]
+assert a.view(2, 6).flatten().tolist() == [value for row in a.tolist() for value in row]
+draw(torch.reshape, (t, (2, 6)), names=["t"])
 
 # %%
 # "reshape updates the shape along with the underlying storage" is a common belief. Neither is updated: ``a`` keeps its
 # shape, and ``reshape``, like ``view``, returns a second tensor with other strides on the same storage.
 
-
-def shares(s, t):
-    return s.untyped_storage().data_ptr() == t.untyped_storage().data_ptr()
-
-
 for b in (a.view(2, 6), a.reshape(2, 6)):
-    assert (shares(a, b), a.shape, a.stride(), b.shape, b.stride()) == (True, (3, 4), (4, 1), (2, 6), (6, 1))
-
-# %%
-# The same two calls differ on the transpose, whose strides are (1, 4). ``view`` says that the shape is "not compatible
-# with input tensor's size and stride" and names one remedy. ``reshape`` gives the right elements, in other memory.
-
-t = a.t()
-assert (t.shape, t.stride()) == ((4, 3), (1, 4))
-with expect_error(RuntimeError, match=r"view size is not compatible .* Use .reshape\(...\) instead"):
-    t.view(12)
-assert not shares(t, t.reshape(12))
-assert t.reshape(12).tolist() == [value for row in t.tolist() for value in row]
+    assert shares_memory(a, b)
+    assert (a.shape, a.stride(), b.shape, b.stride()) == ((3, 4), (4, 1), (2, 6), (6, 1))
 
 # %%
 # The rule
@@ -56,22 +63,29 @@ assert t.reshape(12).tolist() == [value for row in t.tolist() for value in row]
 #
 # *Splitting an axis is always possible.* An axis of size :math:`pq` and stride :math:`s` becomes axes of sizes
 # :math:`p, q` with strides :math:`qs, s`. So the transpose can become (2, 2, 3): its axis of size 4 and stride 1 is cut
-# into two of size 2 with strides 2 and 1. The colors are the columns of ``t``.
+# into two of size 2 with strides 2 and 1.
 
 split = t.view(2, 2, 3)
-assert (split.stride(), shares(t, split)) == ((2 * 1, 1, 4), True)
-draw([t, split], ["t", "t.view(2, 2, 3)"], colors=[row_of.t(), row_of.t().view(2, 2, 3)])
+assert (split.stride(), shares_memory(t, split)) == ((2 * 1, 1, 4), True)
+draw_storage([t, split], ["t", "t.view(2, 2, 3)"])
 
 # %%
-# *Merging axes i and i+1 needs* ``stride[i] == size[i+1] * stride[i+1]``. One axis has one stride, so all its steps are
-# equal. Within a row each step is ``stride[i+1]``; from the end of a row to the start of the next it is ``stride[i]``
-# minus the ``size[i+1] - 1`` steps made. As ``a`` counts from 0, each value is its place in memory, and differences are
-# steps. In ``t`` they are 4, 4, then 1 - 2·4 = -7: an axis of size 12 would, as the error says, span "across two
-# contiguous subspaces", two runs of axes that no single stride can join.
+# *Merging axes i and i+1 needs* ``stride[i] == size[i+1] * stride[i+1]``. ``explain_view`` puts the numbers in: the
+# merge that ``view`` can make of ``a``, and the one that it can't make of ``t``.
+
+merged, refused = explain_view(a, (12,)), explain_view(t, (12,))
+assert (merged.works, refused.works) == (True, False)
+print(merged, refused, sep="\n\n")
+
+# %%
+# The reason: one axis has one stride, so all its steps are equal. Within a row each step is ``stride[i+1]``; from the
+# end of a row to the start of the next it is ``stride[i]`` minus the ``size[i+1] - 1`` steps made. As ``a`` counts from
+# 0, each value is its place in memory, and differences are steps. In ``t`` they are 4, 4, then 1 - 2·4 = -7: an axis of
+# size 12 would, as the error says, span "across two contiguous subspaces", two runs of axes that no single stride can
+# join.
 
 assert a.flatten().diff().tolist() == [1] * 11
 assert t.flatten().diff().tolist() == [4, 4, -7] * 3 + [4, 4]
-assert [s.stride(0) == s.size(1) * s.stride(1) for s in (a, t)] == [True, False]
 
 # %%
 # From scratch
@@ -93,24 +107,38 @@ def can_view(size, stride, new_size):
     return elements == math.prod(new_size) and borders <= new_borders
 
 
-assert [can_view((4, 3), (1, 4), new_size) for new_size in ((2, 2, 3), (12,))] == [True, False]
+assert [can_view((4, 3), (1, 4), shape) for shape in ((2, 2, 3), (12,))] == [True, False]
 
 # %%
-# For 3000 tensors of up to 4 axes with random strides, also 0 as ``expand`` makes it, and as many random new shapes,
-# the rule must say when ``view`` works and when ``reshape`` shares memory.
+# To test it: a random shape of up to 4 axes, random strides, also 0 as ``expand`` makes it, and a random new shape for
+# as many elements.
 
-rng, line, verdicts = random.Random(0), torch.arange(1000), []
-for _ in range(3000):
+rng, line = random.Random(0), torch.arange(1000)
+
+
+def random_layout():
     size = rng.choices(range(1, 6), k=rng.randrange(5))
     stride = rng.choices((0, 1, 2, 3, 4, 6, 12, 24), k=len(size))
-    tensor, new_size, rest = line.as_strided(size, stride), [], math.prod(size)
+    new_size, rest = [], math.prod(size)
     while rest > 1 or rng.random() < 0.2:
         new_size.append(rng.choice([n for n in range(1, rest + 1) if rest % n == 0]))
         rest //= new_size[-1]
-    verdicts.append([can_view(size, stride, new_size), shares(line, tensor.reshape(new_size)), False])
+    return size, stride, new_size
+
+
+# %%
+# For 3000 of them, ``can_view`` and ``explain_view`` must say when ``view`` works and when ``reshape`` shares memory.
+
+verdicts = []
+for _ in range(3000):
+    size, stride, new_size = random_layout()
+    tensor, viewed = line.as_strided(size, stride), False
     with contextlib.suppress(RuntimeError):
-        verdicts[-1][2] = shares(line, tensor.view(new_size))
-views, copies = (verdicts.count([verdict] * 3) for verdict in (True, False))
+        viewed = shares_memory(tensor, tensor.view(new_size))
+    shared = shares_memory(tensor, tensor.reshape(new_size))
+    explained = explain_view((size, stride), new_size).works
+    verdicts.append([can_view(size, stride, new_size), explained, viewed, shared])
+views, copies = (verdicts.count([verdict] * 4) for verdict in (True, False))
 print(f"{views} views, {copies} copies")
 assert (views + copies, min(views, copies) > 1000) == (3000, True)
 
@@ -121,22 +149,28 @@ assert (views + copies, min(views, copies) > 1000) == (3000, True)
 # After an error from ``view`` there are two ways on, which do the same: ``reshape``, or
 # :meth:`torch.Tensor.contiguous`, which copies into the order of print, where every shape is a view. Writing into the
 # result of ``reshape`` changes the original or a copy, depending on the strides; ``view`` would raise an error rather
-# than copy. One size may be -1 in both: it is worked out from the others.
+# than copy.
 
 assert torch.equal(t.reshape(12), t.contiguous().view(12))
 b = torch.zeros(3, 4)
 b.reshape(12)[0] = 1
-b.t().reshape(12)[5] = 2  # into a copy that nothing keeps
+b.T.reshape(12)[5] = 2  # into a copy that nothing keeps
 assert b.sum() == 1
+
+# %%
+# One size may be -1 in both: it is worked out from the others, where their product divides the number of elements.
+
 assert (a.view(-1, 6).shape, t.reshape(-1).shape) == ((2, 6), (12,))
 with expect_error(RuntimeError, match=r"shape '\[-1, 5\]' is invalid for input of size 12"):
     a.view(-1, 5)
+
+print(explain_view(a, (-1, 5)))
 
 # %%
 # The gradient of an element, which ``backward`` computes, says by how much the final number changes per unit of change
 # of that element. It flows back through views and copies alike and arrives in the shape of the original.
 
-for flatten in (lambda x: x.view(12), lambda x: x.t().reshape(12)):
+for flatten in (lambda x: x.view(12), lambda x: x.T.reshape(12)):
     x = torch.ones(3, 4, requires_grad=True)
     (flatten(x) * torch.arange(12.0)).sum().backward()
     assert torch.equal(flatten(x.grad), torch.arange(12.0))
@@ -147,11 +181,16 @@ for flatten in (lambda x: x.view(12), lambda x: x.t().reshape(12)):
 #
 # "The shape must be (4, 3), so ``reshape(4, 3)``." The shape is right and the numbers are in the wrong places, without
 # an error. ``reshape`` keeps the order of the elements and cuts the rows elsewhere; only the transpose turns rows into
-# columns. Below, each row of ``a`` has kept its color.
+# columns. Each row of ``a`` keeps its color.
 
-recut = a.reshape(4, 3)
-assert (recut.shape, torch.equal(recut, t)) == (t.shape, False)
-draw([a, t, recut], ["a", "a.t()", "a.reshape(4, 3)"], colors=[row_of, row_of.t(), row_of.reshape(4, 3)])
+
+def right_and_wrong(a):
+    return {"a.T": a.T, "a.reshape(4, 3)": a.reshape(4, 3)}
+
+
+right, wrong = right_and_wrong(a).values()
+assert (wrong.shape, torch.equal(wrong, right)) == (right.shape, False)
+draw(right_and_wrong, a, names=["a"])
 
 # %%
 # Check yourself
@@ -161,10 +200,12 @@ draw([a, t, recut], ["a", "a.t()", "a.reshape(4, 3)"], colors=[row_of, row_of.t(
 # 2. ``z`` is ``torch.zeros(6).expand(9, 6)``. Is ``z.reshape(54)`` a view or a copy? And ``z.reshape(9, 2, 3)``?
 
 y, z = torch.zeros(7, 5)[:, :3], torch.zeros(6).expand(9, 6)
-answer_1 = [shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if can_view(y.shape, y.stride(), shape)]
-answer_2 = ["view" if shares(z, z.reshape(shape)) else "copy" for shape in ((54,), (9, 2, 3))]
+answer_1 = [shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if explain_view(y, shape).works]
+shared = [shares_memory(z, z.reshape(shape)) for shape in ((54,), (9, 2, 3))]
+answer_2 = ["view" if same else "copy" for same in shared]
 print(f"1. {answer_1}\n2. {answer_2}")
-assert (answer_1, answer_2) == ([(7, 3, 1), (7, 1, 3)], ["copy", "view"])  # 5 is not 3 * 1, and 0 is not 6 * 1
+assert answer_1 == [(7, 3, 1), (7, 1, 3)]  # 5 is not 3 * 1
+assert answer_2 == ["copy", "view"]  # 0 is not 6 * 1
 
 # %%
 # Next: :ref:`broadcasting`, where a stride of 0 stretches an axis.

@@ -10,27 +10,47 @@ You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
-# Two tensors of 3 rows and 4 columns, in a list of 2. No two of these sizes are equal, so that no rule holds by luck.
+# Two tensors of 3 rows and 4 columns, in a list of 2: no two of these sizes are equal, so that no rule holds by luck.
+# ``dim=1`` puts the new axis in the middle. Touch an element of the result to see which one it is a copy of.
 
 import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
+from ptguide.questions import ask
 
 a = torch.arange(12).reshape(3, 4)
 b = a + 20
-draw([a, b], ["a", "b"])
+draw(torch.stack, [a, b], dim=1)
 
 # %%
-# ``dim=0`` puts the new axis first. The result is a pile of two sheets, and its first index says which sheet. The
-# colors are not painted by hand: they are the same call on a tensor of zeros (from ``a``) and one of ones (from ``b``).
+# Do not picture the block; fix the new index and look at what is left. With ``dim=1``, index ``k`` *on axis 1* gives
+# the ``k``-th tensor back: row 0 of each of the three slices is from ``a``, row 1 from ``b``.
+
+rows = torch.stack([a, b], dim=1)
+assert rows.shape == (3, 2, 4)
+assert torch.equal(rows[:, 0], a)
+assert torch.equal(rows[:, 1], b)
+
+# %%
+# ``dim=0`` puts the new axis first. The result is a pile of two sheets, and its first index says which sheet.
 
 pile = torch.stack([a, b], dim=0)
-from_a, from_b = torch.zeros_like(a), torch.ones_like(b)
 assert pile.shape == (2, 3, 4)
 assert torch.equal(pile[0], a)
 assert torch.equal(pile[1], b)
-draw(pile, "torch.stack([a, b], dim=0)", colors=torch.stack([from_a, from_b], dim=0))
+draw(torch.stack, [a, b], dim=0)
+
+# %%
+# With ``dim=2`` the new axis is the last: each element of ``a`` gets the element of ``b`` at the same place as its
+# neighbour. Three shapes, one rule: the axis that you name is the one that tells the tensors apart.
+
+pairs = torch.stack([a, b], dim=2)
+assert pairs.shape == (3, 4, 2)
+assert torch.equal(pairs[:, :, 0], a)
+assert torch.equal(pairs[:, :, 1], b)
+assert pairs[2, 1].tolist() == [a[2, 1].item(), b[2, 1].item()]
+draw(torch.stack, [a, b], dim=2)
 
 # %%
 # The rule in any number of dimensions
@@ -50,34 +70,19 @@ for dim in range(3):
 assert torch.equal(torch.stack([a, b], -1), torch.stack([a, b], 2))
 
 # %%
-# What ``dim=1`` and ``dim=2`` look like is where most readers get lost. Do not picture the block; fix the new index and
-# look at what is left. With ``dim=1``, taking index ``k`` *on axis 1* gives the ``k``-th tensor back. In print, row
-# ``i`` of ``a`` comes to lie above row ``i`` of ``b``.
+# The same holds for inputs that have three axes already. Two volumes of shape (3, 4, 5), stacked with ``dim=1``, make a
+# result of four axes, drawn as 3 rows of 2 slices. The slices of the left column have index 0 on axis 1: they are the
+# first volume. Those of the right column are the second.
 
-rows = torch.stack([a, b], dim=1)
-assert torch.equal(rows[:, 0], a)
-assert torch.equal(rows[:, 1], b)
-draw(rows, "torch.stack([a, b], dim=1)", colors=torch.stack([from_a, from_b], dim=1))
-
-# %%
-# With ``dim=2`` the new axis is the last: each element of ``a`` gets the element of ``b`` at the same place as its
-# neighbour. Three shapes, one rule: the axis that you name is the one that tells the tensors apart.
-
-pairs = torch.stack([a, b], dim=2)
-assert torch.equal(pairs[:, :, 0], a)
-assert torch.equal(pairs[:, :, 1], b)
-assert pairs[2, 1].tolist() == [a[2, 1].item(), b[2, 1].item()]
-draw(pairs, "torch.stack([a, b], dim=2)", colors=torch.stack([from_a, from_b], dim=2))
-
-# %%
-# The same holds for inputs that have three axes already; the result has four, and nobody needs to picture it.
-
-volumes = [torch.randint(100, (2, 3, 5)) for _ in range(4)]
+volume = torch.arange(60).reshape(3, 4, 5)
+volumes = [volume, volume + 100]
 for dim in range(4):
     stacked = torch.stack(volumes, dim)
-    for k, volume in enumerate(volumes):
-        assert torch.equal(stacked.select(dim, k), volume)
+    assert torch.equal(stacked.select(dim, 0), volumes[0])
+    assert torch.equal(stacked.select(dim, 1), volumes[1])
     print(f"dim={dim}: {tuple(stacked.shape)}")
+
+draw(torch.stack, volumes, dim=1)
 
 # %%
 # From scratch: unsqueeze, then cat
@@ -119,6 +124,8 @@ with expect_error(RuntimeError, match="stack expects each tensor to be equal siz
     torch.stack([a, shorter])
 
 assert torch.cat([a, shorter]).shape == (3 + 1, 4)
+with expect_error(RuntimeError, match="zero-dimensional"):
+    torch.cat([torch.tensor(4), torch.tensor(5)])
 
 # %%
 # Data types may differ: as in arithmetic, the result takes the type that can hold both.
@@ -130,22 +137,46 @@ assert mixed.dtype == torch.float32
 # Check yourself
 # --------------
 #
-# 1. Seven tensors of shape (2, 3, 5) are stacked with ``dim=-2``. What is the shape of the result?
-# 2. Which call undoes ``torch.stack(ts, 1)``?
-# 3. What does ``torch.stack([torch.tensor(4), torch.tensor(5)])`` give?
-#
-# Answer before you read the next lines; the page computes them.
+# The page computes each answer; open a choice to see whether it is right.
 
-answer_1 = torch.stack([torch.zeros(2, 3, 5)] * 7, dim=-2).shape
-answer_2 = torch.stack(volumes, 1).unbind(1)
-answer_3 = torch.stack([torch.tensor(4), torch.tensor(5)])
-
-print(f"1. {tuple(answer_1)}")
-print(f"2. unbind(1) gives a tuple of {len(answer_2)} tensors of shape {tuple(answer_2[0].shape)}")
-print(f"3. {answer_3}")
-assert answer_1 == (2, 3, 7, 5)
-assert all(torch.equal(back, volume) for back, volume in zip(answer_2, volumes, strict=True))
-assert answer_3.tolist() == [4, 5]
+sevenfold = torch.stack([torch.zeros(2, 3, 5)] * 7, dim=-2)
+ask(
+    "Seven tensors of shape (2, 3, 5) are stacked with dim=-2. What is the shape of the result?",
+    answer=sevenfold.shape,
+    choices={
+        (2, 7, 3, 5): "That is dim=1, or dim=-3: the result has four axes.",
+        (2, 3, 7, 5): "-2 counts from the end of the result: the new axis is the last but one.",
+        (2, 21, 5): "stack makes a new axis; cat along axis 1 gives this.",
+    },
+)
 
 # %%
-# Next: :ref:`reshape-and-view`, which changes the axes of one tensor.
+# Undo it:
+
+back = torch.stack(volumes, 1).unbind(1)
+assert all(torch.equal(one, volume) for one, volume in zip(back, volumes, strict=True))
+ask(
+    "Which call gives the list ts back from torch.stack(ts, 1)?",
+    answer="unbind(1)",
+    choices={
+        "unbind(0)": "It takes the slices along axis 0, which the tensors had before.",
+        "split(1)": "It cuts axis 0 into pieces of size 1, and keeps the axis.",
+        "unbind(1)": "It gives the slices along axis 1, the one that tells the tensors apart.",
+    },
+)
+
+# %%
+# And with tensors that have no axis:
+
+ask(
+    "What does torch.stack([torch.tensor(4), torch.tensor(5)]) give?",
+    answer=lambda: torch.stack([torch.tensor(4), torch.tensor(5)]),
+    choices={
+        (4, 5): "Tensors without axes are stacked along a first one: shape (2,).",
+        ((4,), (5,)): "For this the tensors would need an axis of size 1 each.",
+        RuntimeError: "cat raises here, since there is no axis to make longer; stack makes one.",
+    },
+)
+
+# %%
+# Next: :ref:`cat-or-stack`, which of the two you need.

@@ -10,26 +10,20 @@ one step along each axis. Transposing, slicing and expanding change the strides 
 """
 
 # %%
-# Memory has no rows and columns, only places in a line. ``memory`` reads all of a tensor's storage as that line, from
-# its first place. Row 0 of ``x`` comes first, then row 1; the colors are the row numbers.
+# Memory has no rows and columns, only places in a line. Two tensors are drawn here, ``x`` and its transpose ``x.T``, in
+# which rows become columns, and one line of 10 places that holds both. Touch an element to see its place, or a place to
+# see which elements it is.
 
 import itertools
 
 import torch
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
-
-
-def memory(tensor):
-    places = tensor.untyped_storage().nbytes() // tensor.itemsize  # all bytes, by the bytes of one element
-    return tensor.as_strided((places,), (1,), 0)  # a shape, its strides, the first place
-
+from ptguide.pictures import draw_storage
+from ptguide.tensors import storage_map, who_shares
 
 x = torch.arange(70, 80).reshape(2, 5)
-row_of = torch.tensor([[0], [1]]).repeat(1, 5)
-assert memory(x).tolist() == x[0].tolist() + x[1].tolist()
-draw([x, memory(x)], ["x", "memory(x)"], colors=[row_of, memory(row_of)])
+draw_storage([x, x.T], ["x", "x.T"])
 
 # %%
 # The rule
@@ -38,65 +32,96 @@ draw([x, memory(x)], ["x", "memory(x)"], colors=[row_of, memory(row_of)])
 # :meth:`torch.Tensor.stride` has one number for each axis. One step down in ``x`` jumps over a row of 5 and one step
 # right goes to the next place: the strides are (5, 1). :meth:`torch.Tensor.storage_offset` is the place where the
 # tensor begins. The element with indices :math:`i_0, i_1, \ldots` lies at place
-# :math:`\text{offset} + i_0 \, \text{stride}_0 + i_1 \, \text{stride}_1 + \cdots`
+# :math:`\text{offset} + i_0 \, \text{stride}_0 + i_1 \, \text{stride}_1 + \cdots`, which is the sum below the picture.
+# ``storage_map`` gives the places of all elements.
 
 
 def place(tensor, indices):
-    return tensor.storage_offset() + sum(i * step for i, step in zip(indices, tensor.stride(), strict=True))
+    steps = zip(indices, tensor.stride(), strict=True)
+    return tensor.storage_offset() + sum(index * step for index, step in steps)
 
 
 assert (x.stride(), x.storage_offset()) == ((5, 1), 0)
-assert (place(x, (1, 3)), memory(x)[8]) == (0 + 1 * 5 + 3 * 1, x[1, 3])
+assert place(x, (1, 3)) == 0 + 1 * 5 + 3 * 1 == storage_map(x)[1, 3]
+storage_map(x)
 
 # %%
 # Views: one storage, other strides
 # ---------------------------------
 #
-# A *view* is a tensor that uses the storage of another. The transpose ``x.t()``, in which rows become columns, swaps
-# the strides. The line of memory is the same as above.
+# A *view* is a tensor that uses the storage of another. The transpose swaps the strides: element (3, 1) of ``x.T`` lies
+# where element (1, 3) of ``x`` lies.
 
-turned = x.t()
-assert (turned.shape, turned.stride(), memory(turned).tolist()) == ((5, 2), (1, 5), memory(x).tolist())
-draw([turned, memory(turned)], ["x.t()", "memory(x.t())"], colors=[row_of.t(), memory(row_of)])
+turned = x.T
+assert (turned.shape, turned.stride()) == ((5, 2), (1, 5))
+assert torch.equal(storage_map(turned), storage_map(x).T)
 
 # %%
-# A slice begins at another place or takes longer steps. ``x[:, 1:]`` (all but the first column) has the same strides
-# and offset 1; ``x[:, ::2]`` (every second column) has twice the stride on axis 1. What it leaves out stays in memory,
-# in blue here: the other colors were written through the same slice of a tensor of zeros.
+# A slice begins at another place, takes longer steps, or has fewer axes. ``x[:, ::2]`` (every second column) has twice
+# the stride on axis 1; ``x[:, 3]`` (one column) begins at place 3 and has lost axis 1. What both leave out, in gray,
+# stays in memory.
 
-later, second = x[:, 1:], x[:, ::2]
-assert (later.shape, later.stride(), later.storage_offset()) == ((2, 4), (5, 1), 1)
+second, column = x[:, ::2], x[:, 3]
 assert (second.shape, second.stride(), second.storage_offset()) == ((2, 3), (5, 2), 0)
-color = torch.zeros_like(x)
-color[:, ::2] = row_of[:, ::2] + 1
-draw([second, memory(second)], ["x[:, ::2]", "memory(x[:, ::2])"], colors=[color[:, ::2], memory(color)])
+assert (column.shape, column.stride(), column.storage_offset()) == ((2,), (5,), 3)
+draw_storage([second, column], ["x[:, ::2]", "x[:, 3]"])
+
+# %%
+# A write through a view changes every tensor that uses the place. These two lie in one storage and have no place in
+# common, so a write into one leaves the other alone. ``who_shares`` compares the bytes of every two tensors.
+
+before = second.tolist()
+column[0] = -73
+assert (x[0, 3], turned[3, 0], second.tolist()) == (-73, -73, before)
+named = {"x": x, "x.T": turned, "x[:, ::2]": second, "x[:, 3]": column, "x.clone()": x.clone()}
+sharing = who_shares(named)
+assert ("x", "x[:, 3]") in sharing.pairs
+assert ("x[:, ::2]", "x[:, 3]") not in sharing.pairs
+print(sharing)
 
 # %%
 # :meth:`torch.Tensor.expand` repeats without copying: the new axis has stride 0, so a step along it stays in place. All
-# 7 rows are the same 6 places of memory.
+# 7 rows are the same 6 places of memory. Touch a place, and a whole column lights up.
 
 row = torch.arange(31, 37)
 rows = row.expand(7, 6)
-assert (rows.stride(), rows.numel(), memory(rows).numel()) == ((0, 1), 42, 6)
-draw([rows, memory(rows)], ["row.expand(7, 6)", "memory(rows)"], colors=[row.expand(7, 6) % 4, row % 4])
+assert (rows.stride(), rows.numel()) == ((0, 1), 42)
+assert rows.untyped_storage().nbytes() == 6 * row.itemsize
+draw_storage(rows, "rows")
 
 # %%
 # Addresses, from scratch
 # -----------------------
 #
 # :meth:`torch.Tensor.data_ptr` is the address in bytes of a tensor's first element; ``untyped_storage().data_ptr()`` is
-# that of its storage. They differ by the offset times :attr:`torch.Tensor.itemsize`, 8 bytes for int64; compare the
-# latter to find out who shares memory. For every element of every tensor so far, and of a view of a view with three
-# axes, the rule must give the address where torch finds it, and the value must lie there.
+# that of its storage, the same for all its views. They differ by the offset times :attr:`torch.Tensor.itemsize`, which
+# is 8 bytes for int64. :meth:`torch.Tensor.as_strided` makes a view of any shape, strides and offset; with it,
+# ``memory`` reads the whole line.
 
-assert later.data_ptr() - x.data_ptr() == 1 * 8
-assert later.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
-deep = torch.arange(9 * 33 * 13).reshape(9, 33, 13)[1:, ::3].permute(2, 0, 1)  # permute reorders the axes
+
+def memory(tensor):
+    places = tensor.untyped_storage().nbytes() // tensor.itemsize
+    return tensor.as_strided((places,), (1,), 0)  # a shape, its strides, the first place
+
+
+assert memory(turned).tolist() == memory(column).tolist() == x[0].tolist() + x[1].tolist()
+assert column.data_ptr() - x.data_ptr() == 3 * 8
+assert column.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
+
+# %%
+# For every element of every tensor so far, and of a view of a view with three axes, the rule must give the address
+# where torch finds it, the value must lie there, and ``storage_map`` must say the same. (``permute`` reorders axes.)
+
+deep = torch.arange(9 * 33 * 13).reshape(9, 33, 13)[1:, ::3].permute(2, 0, 1)
 print(f"{tuple(deep.shape) = }, {deep.stride() = }, {deep.storage_offset() = }")
-for tensor in (x, turned, later, second, rows, deep):
-    start, elements = tensor.untyped_storage().data_ptr(), list(itertools.product(*map(range, tensor.shape)))
-    assert all(start + place(tensor, i) * tensor.itemsize == tensor[i].data_ptr() for i in elements)
-    assert all(memory(tensor)[place(tensor, i)] == tensor[i] for i in elements)
+for tensor in (x, turned, second, column, rows, deep):
+    start = tensor.untyped_storage().data_ptr()
+    elements = list(itertools.product(*map(range, tensor.shape)))
+    places = [place(tensor, i) for i in elements]
+    addresses = [tensor[i].data_ptr() for i in elements]
+    assert addresses == [start + p * tensor.itemsize for p in places]
+    assert memory(tensor)[places].tolist() == tensor.flatten().tolist()
+    assert storage_map(tensor).flatten().tolist() == places
 
 # %%
 # Contiguous, and channels_last
@@ -106,25 +131,34 @@ for tensor in (x, turned, later, second, rows, deep):
 # product of the sizes to its right. (An axis of size 1 may have any stride, since no step along it is possible.)
 # :meth:`torch.Tensor.contiguous` copies a tensor into this order; one that has it already is given back as it is.
 
-for tensor in (x, turned, later, second, rows, deep):
+for tensor in (x, turned, second, column, rows, deep):
     packed = tuple(tensor.shape[axis + 1 :].numel() for axis in range(tensor.ndim))
     assert tensor.is_contiguous() == (tensor.stride() == packed)
-    assert (tensor.contiguous().stride(), tensor.contiguous() is tensor) == (packed, tensor.is_contiguous())
+    assert tensor.contiguous().stride() == packed
+    assert (tensor.contiguous() is tensor) == tensor.is_contiguous()
 assert x.as_strided((1, 5), (99, 1)).is_contiguous()
 
 # %%
 # A batch of images has shape [N, C, H, W]: image, channel, row, column. ``torch.channels_last`` puts the channels of a
 # pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay; the strides
-# change. The colors are the channels of the elements in the first 9 places.
+# change.
 
-images = torch.arange(16 * 3 * 14 * 15).reshape(16, 3, 14, 15)
-channel_of = torch.arange(3).reshape(3, 1, 1).repeat(16, 1, 14, 15)
-last, last_of = (t.to(memory_format=torch.channels_last) for t in (images, channel_of))
-assert torch.equal(last, images)  # the same shape, the same values
-assert (images.stride(), last.stride()) == ((3 * 14 * 15, 14 * 15, 15, 1), (14 * 15 * 3, 1, 15 * 3, 3))
-assert (last.is_contiguous(), last.is_contiguous(memory_format=torch.channels_last)) == (False, True)
-firsts = [memory(t)[:9] for t in (images, last, channel_of, last_of)]
-draw(firsts[:2], ["memory(images)", "memory(last)"], colors=firsts[2:])
+for n, c, h, w in ((16, 3, 14, 15), (1, 3, 2, 4)):
+    images = torch.arange(n * c * h * w).reshape(n, c, h, w)
+    last = images.to(memory_format=torch.channels_last)
+    assert torch.equal(last, images)  # the same shape, the same values
+    assert images.stride() == (c * h * w, h * w, w, 1)
+    assert last.stride() == (h * w * c, 1, w * c, c)
+    assert not last.is_contiguous()
+    assert last.is_contiguous(memory_format=torch.channels_last)
+
+# %%
+# Here are the 3 channels of the second batch, which is one image of 2 rows and 4 columns. In the storage of ``images``
+# all of channel 0 comes first; in that of ``last`` the channels, and so the colors, take turns.
+
+assert memory(images)[:8].tolist() == images[0, 0].flatten().tolist()
+assert memory(last)[:3].tolist() == last[0, :, 0, 0].tolist()
+draw_storage(list(last[0]), ["last[0, 0]", "last[0, 1]", "last[0, 2]"])
 
 # %%
 # What goes wrong
@@ -161,7 +195,8 @@ assert x.flip(1).untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
 # 2. ``y`` is contiguous and has shape (12, 11). At which place does ``y[2:, 3]`` begin, and what are its strides?
 
 box, part = torch.empty(4, 6, 8), torch.empty(12, 11)[2:, 3]
-print(f"1. {box.stride()}, {box.permute(2, 0, 1).stride()}\n2. place {part.storage_offset()}, strides {part.stride()}")
+print(f"1. {box.stride()}, {box.permute(2, 0, 1).stride()}")
+print(f"2. place {part.storage_offset()}, strides {part.stride()}")
 assert (box.stride(), box.permute(2, 0, 1).stride()) == ((6 * 8, 8, 1), (1, 6 * 8, 8))
 assert (part.storage_offset(), part.stride()) == (2 * 11 + 3, (11,))
 

@@ -10,29 +10,30 @@ of photos four. You need to know Python's lists; nothing of PyTorch.
 """
 
 # %%
-# A *scalar* is one number, a *vector* a row of numbers, a *matrix* a table of rows and columns. :func:`torch.tensor`
-# makes each of them from a number or from nested lists. Above each tensor stands its shape.
+# A *scalar* is one number, a *vector* a row of numbers, a *matrix* a table of rows and columns, and three axes make a
+# *block*, drawn as two matrices. Above each tensor stands its shape; the small numbers count along the axes, from 0.
 
-import matplotlib.pyplot as plt
 import torch
 from sklearn.datasets import load_sample_image
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
 
-scalar, vector = torch.tensor(7), torch.tensor([10, 11, 12, 13, 14])
-matrix = torch.tensor([[20, 21, 22, 23, 24], [25, 26, 27, 28, 29], [30, 31, 32, 33, 34], [35, 36, 37, 38, 39]])
-assert [tuple(t.shape) for t in (scalar, vector, matrix)] == [(), (5,), (4, 5)]
-draw([scalar, vector, matrix], ["scalar", "vector", "matrix"])
+scalar = torch.tensor(20)
+vector = torch.tensor([20, 21, 22, 23])
+matrix = torch.tensor([[12, 13, 14, 15], [16, 17, 18, 19], [20, 21, 22, 23]])
+block = torch.arange(24).reshape(2, 3, 4)
+draw([scalar, vector, matrix, block], ["scalar", "vector", "matrix", "block"])
 
 # %%
-# A third axis piles matrices up. :func:`torch.arange` counts from 0 to 59 here, and ``reshape`` arranges the numbers in
-# 3 sheets of 4 rows and 5 columns. Axes are numbered from the left of the shape, starting at 0: axis 0 counts the
-# sheets, axis 1 the rows, axis 2 the columns.
+# :func:`torch.tensor` makes a tensor from a number or from nested lists. :func:`torch.arange` counts, here from 0 to
+# 23, and ``reshape`` arranges the numbers. Axes are numbered from the left of the shape, starting at 0: in the block,
+# axis 0 counts the matrices, axis 1 the rows, axis 2 the columns.
 
-block = torch.arange(60).reshape(3, 4, 5)
+assert [tuple(t.shape) for t in (scalar, vector, matrix, block)] == [(), (4,), (3, 4), (2, 3, 4)]
 assert torch.equal(block[1], matrix)
-draw(block, "block")
+assert torch.equal(matrix[2], vector)
+assert torch.equal(vector[0], scalar)
 
 # %%
 # :attr:`torch.Tensor.ndim` is the number of axes, also called the number of dimensions or the *rank*: the length of the
@@ -43,7 +44,7 @@ draw(block, "block")
 for t in (vector, matrix, block):
     print(f"{t.ndim} axes, shape {tuple(t.shape)}, {t.numel()} elements, len {len(t)}, {t.dtype}")
     assert (t.ndim, t.dtype) == (len(t.shape), torch.int64)
-assert (len(block), block.numel(), scalar.ndim, scalar.numel()) == (3, 3 * 4 * 5, 0, 1)
+assert (len(block), block.numel(), scalar.ndim, scalar.numel()) == (2, 2 * 3 * 4, 0, 1)
 
 # %%
 # One index for each axis
@@ -51,31 +52,46 @@ assert (len(block), block.numel(), scalar.ndim, scalar.numel()) == (3, 3 * 4 * 5
 #
 # As many indices reach one element as the tensor has axes. Each index takes one axis away, from the left: one index
 # into the block gives a matrix, two give a vector, three a scalar, which is still a tensor.
-# :meth:`torch.Tensor.item` turns it into a Python number. A colon in place of an index keeps its axis whole.
+# :meth:`torch.Tensor.item` turns it into a Python number. A colon in place of an index keeps its axis whole. Touch an
+# element on the right to see where in the block it is.
 
-assert [block[2].shape, block[2, 0].shape, block[2, 0, 4].shape] == [(4, 5), (5,), ()]
-assert isinstance(block[2, 0, 4].item(), int)
-assert block[2, 0, 4].item() == 2 * 20 + 0 * 5 + 4  # two sheets of 20, no row of 5, then the place 4
-assert block[:, 0, 4].tolist() == [4, 24, 44]
+
+def index(block):
+    return {"block[1, 2]": block[1, 2], "block[:, 2, 0]": block[:, 2, 0]}
+
+
+assert [block[1].shape, block[1, 2].shape, block[1, 2, 0].shape] == [(3, 4), (4,), ()]
+assert isinstance(block[1, 2, 0].item(), int)
+assert block[1, 2, 0].item() == 1 * 12 + 2 * 4 + 0  # a matrix of 12 and two rows of 4 before it
+assert block[:, 2, 0].tolist() == [8, 20]
+draw(index, block, names=["block"])
 
 # %%
 # "In shape (3, 4, 5) the first axis holds 2×2 matrices", says one learner's note. Read a shape from the left as "3 of
-# what?": the sizes that follow are the answer, so the block is 3 matrices of 4×5. Cut it along another axis and the two
+# what?": the sizes that follow are the answer, so these are 3 matrices of 4×5. Cut along another axis, and the two
 # sizes that are left say what the pieces are; none is 2×2.
 
+noted = torch.zeros(3, 4, 5)
 for axis, rest in enumerate([(4, 5), (3, 5), (3, 4)]):
-    pieces = block.unbind(axis)  # the pieces along this axis, in a tuple
+    pieces = noted.unbind(axis)  # the pieces along this axis, in a tuple
     print(f"along axis {axis}: {len(pieces)} matrices of shape {tuple(pieces[0].shape)}")
-    assert [piece.shape for piece in pieces] == [rest] * block.shape[axis]
+    assert [piece.shape for piece in pieces] == [rest] * noted.shape[axis]
+
+# %%
+# The block, cut along its axis 1: 3 pieces, each with one row of either matrix.
+
+assert [tuple(piece.shape) for piece in block.unbind(1)] == [(2, 4)] * 3
+draw(torch.unbind, (block, 1), names=["block"])
 
 # %%
 # The word "rank" has a second meaning, and "the rank of a tensor is its matrix rank" mixes up the two. The matrix rank
 # is how many rows remain when each that can be made by scaling and adding the remaining ones is dropped, one by one; it
 # depends on the values. The number of axes depends on the shape alone. To avoid the clash, this guide says "axes".
 
-ones, identity = torch.ones(4, 5), torch.eye(5)  # eye: a 1 where row and column are the same number, else 0
-assert (ones.ndim, torch.linalg.matrix_rank(ones)) == (2, 1)  # all rows are the same
-assert (identity.ndim, torch.linalg.matrix_rank(identity)) == (2, 5)  # no row can be made of the others
+ones = torch.ones(4, 5)  # all rows are the same
+assert (ones.ndim, torch.linalg.matrix_rank(ones)) == (2, 1)
+identity = torch.eye(5)  # 1 where row and column are equal, else 0: no row is made of others
+assert (identity.ndim, torch.linalg.matrix_rank(identity)) == (2, 5)
 
 # %%
 # Reading the brackets, from scratch
@@ -105,31 +121,39 @@ print(block)
 # the color comes last: height, width, channel, or [H, W, C]. PyTorch's image operations expect [C, H, W].
 # :func:`torch.permute` reorders the axes: the new axis 0 is the old axis 2, and so on.
 
-photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # copy: the array itself is read-only
+photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # the array itself is read-only
 image = photo.permute(2, 0, 1)
-print(f"{tuple(photo.shape) = }, {tuple(image.shape) = }, {image.dtype}")
-assert (photo.shape, image.shape, image.dtype) == ((427, 640, 3), (3, 427, 640), torch.uint8)  # uint8: 0 to 255
-assert torch.equal(image[:, 30, 200], photo[30, 200])  # row 30, column 200: red, green and blue of one pixel
+print(f"{tuple(photo.shape) = }\n{tuple(image.shape) = }, {image.dtype}")
+assert (photo.shape, image.shape) == ((427, 640, 3), (3, 427, 640))
+assert image.dtype == torch.uint8  # whole numbers from 0 to 255
+assert torch.equal(image[:, 30, 200], photo[30, 200])  # red, green and blue of one pixel
 
 # %%
-# Like the block, an RGB image is 3 matrices, one for each of the colors that its pixels mix.
+# Like the block, an RGB image is several matrices, one for each of the 3 colors that its pixels mix. To draw them
+# small, every third row and column of a part is taken. The sky is brighter in blue than in red, the walls darker.
 
-names = ("image", "image[0], red", "image[1], green", "image[2], blue")
-figure, panels = plt.subplots(1, 4, figsize=(11, 3), layout="constrained", sharey=True)
-figure.suptitle("An RGB image of shape [3, H, W] is three matrices: how red, green and blue each pixel is")
-for panel, pixels, name in zip(panels, (photo, *image), names, strict=True):
-    panel.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=255)
-    panel.set(xlabel=f"column\n{name}", ylabel="row" if name == "image" else "")
+small = image[:, ::3, 100:500:3]
+red, green, blue = small
+assert red.shape == small.shape[1:]
+sky, walls = small[:, :60, 90:].float(), small[:, 60:110, 15:80].float()
+assert sky[2].mean() > sky[0].mean() + 10
+assert walls[2].mean() < walls[0].mean() - 20
+draw([small, red, green, blue], ["small", "red", "green", "blue"], image=True)
 
 # %%
-# A *batch* is several images in one tensor, [N, C, H, W], with N for their number. No picture of four axes is needed:
-# ``batch[n]`` is image ``n``, and four indices reach a number. Image operations take the whole batch at once; this
-# convolution gives each pixel 6 new channels, each a weighted sum of its 3 colors. It refuses [N, H, W, C].
+# A *batch* is several images in one tensor, [N, C, H, W], with N for their number. Nobody has to picture four axes:
+# ``batch[n]`` is image ``n``, and four indices reach a number.
 
 flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
 batch = torch.stack([image, flower])
 assert (batch.shape, batch[1, 2, 30, 200].shape) == ((2, 3, 427, 640), ())
 assert torch.equal(batch[1], flower)
+draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
+
+# %%
+# Image operations take the whole batch at once; this convolution gives each pixel 6 new channels, each a weighted sum
+# of its 3 colors. It refuses [N, H, W, C].
+
 mix = torch.nn.Conv2d(3, 6, kernel_size=1, bias=False)  # its weights are random numbers
 assert mix(batch.float()).shape == (2, 6, 427, 640)
 with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
@@ -145,7 +169,7 @@ with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels 
 # too many, and lists of different lengths, which fill no block.
 
 assert (torch.empty(1).shape, torch.empty(1)[0].shape, torch.empty(()).shape) == ((1,), (), ())
-assert (str(torch.tensor([7])), str(scalar)) == ("tensor([7])", "tensor(7)")
+assert (str(torch.tensor([20])), str(scalar)) == ("tensor([20])", "tensor(20)")
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
     scalar[0]
 with expect_error(IndexError, match="too many indices"):
@@ -161,7 +185,9 @@ with expect_error(ValueError, match="expected sequence of length 2"):
 # 2. How many numbers are in a batch of 8 RGB images of 10 rows and 12 columns?
 # 3. What is the shape of ``batch[0, :, 30, 200]``, and what does it hold?
 
-answer_1, answer_2, answer_3 = torch.tensor([[[5, 6]]]).shape, torch.empty(8, 3, 10, 12).numel(), batch[0, :, 30, 200]
+answer_1 = torch.tensor([[[5, 6]]]).shape
+answer_2 = torch.empty(8, 3, 10, 12).numel()
+answer_3 = batch[0, :, 30, 200]
 print(f"1. {tuple(answer_1)}\n2. {answer_2:,}\n3. {tuple(answer_3.shape)}: {answer_3}")
 assert (answer_1, answer_2) == ((1, 1, 2), 8 * 3 * 10 * 12)
 assert torch.equal(answer_3, photo[30, 200])  # the red, green and blue of one pixel

@@ -220,7 +220,7 @@ class Search:
             part = flat[start : start + like.numel()].reshape(like.shape)
             start += like.numel()
             part = part.real if part.is_complex() and not like.is_complex() else part
-            new[i] = part.to(double_dtype(like) if double else like.dtype)
+            new[i] = part.to(_double_dtype(like) if double else like.dtype)
         return new
 
     @property
@@ -271,7 +271,7 @@ def _value_inputs(call: Call, actual: list[Tensor]) -> tuple[list[int], bool]:
     same for fractions; what remains are indices and masks. Where that leaves no values, the integers are what the
     operation computes with.
     """
-    floating = [i for i, t in enumerate(call.tensors) if t.dtype.is_floating_point or t.dtype.is_complex]
+    floating = [i for i, t in enumerate(call.tensors) if _is_number(t.dtype)]
     others = [i for i in range(len(call.tensors)) if i not in floating]
     samples = [(call.tensors, actual), *(_samples(call) if others else [])]
     subsets = (chosen for count in range(len(others), -1, -1) for chosen in itertools.combinations(others, count))
@@ -294,7 +294,7 @@ def _samples(call: Call) -> list[tuple[list[Tensor], list[Tensor]]]:
     above an integer of the others, where a comparison with these notices a fraction.
     """
     generator = torch.Generator().manual_seed(0)
-    flat = [t.flatten().cpu().double() for t in call.tensors if not (t.is_floating_point() or t.is_complex())]
+    flat = [t.flatten().cpu().double() for t in call.tensors if not _is_number(t.dtype)]
     pool = torch.cat([*flat, torch.ones(1, dtype=torch.float64)])
     samples = []
     for from_pool in (False, True, True):
@@ -303,7 +303,7 @@ def _samples(call: Call) -> list[tuple[list[Tensor], list[Tensor]]]:
             drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
             if tensor.dtype == torch.bool:
                 tensors.append(~tensor)
-            elif tensor.is_floating_point() or tensor.is_complex():
+            elif _is_number(tensor.dtype):
                 whole = pool[torch.randint(len(pool), tensor.shape, generator=generator)]
                 tensors.append((whole + 0.05 + 0.15 * drawn if from_pool else 0.55 + 0.9 * drawn).to(tensor))
             else:
@@ -323,7 +323,7 @@ def _only_whole_counts(
 ) -> bool:
     """Return whether fractions added to an input change nothing: the operation makes integers of it by itself."""
     for (tensors, _), before in zip(samples, as_double, strict=True):
-        part = tensors[i].to(double_dtype(tensors[i]))
+        part = tensors[i].to(_double_dtype(tensors[i]))
         part = part * 1.25 if tensors[i].dtype == torch.bool else part + torch.where(part < 0, -0.25, 0.25)
         after = _in_double(call, [*tensors[:i], part, *tensors[i + 1 :]], values)
         if before is None or after is None or not all(map(equal, before, after)):
@@ -332,11 +332,15 @@ def _only_whole_counts(
 
 
 def _in_double(call: Call, tensors: list[Tensor], values: list[int]) -> list[Tensor] | None:
-    converted = [t.to(double_dtype(t)) if i in values else t for i, t in enumerate(tensors)]
+    converted = [t.to(_double_dtype(t)) if i in values else t for i, t in enumerate(tensors)]
     return call.attempt(converted, double=True)
 
 
-def double_dtype(tensor: Tensor) -> torch.dtype:
+def _is_number(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype.is_complex
+
+
+def _double_dtype(tensor: Tensor) -> torch.dtype:
     """Return the dtype of a tensor's values in double precision."""
     return torch.complex128 if tensor.dtype.is_complex else torch.float64
 
@@ -345,7 +349,7 @@ def _agree(one: Tensor, two: Tensor) -> bool:
     """Return whether two outputs are the same up to the rounding of the coarser one."""
     if one.shape != two.shape:
         return False
-    if not (two.dtype.is_floating_point or two.dtype.is_complex):
+    if not _is_number(two.dtype):
         return equal(one, two)
     tolerance = 8 * torch.finfo(two.dtype).eps ** 0.5
     return torch.allclose(one.to(two.dtype), two, rtol=tolerance, atol=tolerance, equal_nan=True)
@@ -409,9 +413,11 @@ def _labelled_runs(
 ) -> tuple[tuple[Any, Any], list[Tensor], list[Tensor]] | None:
     """Return the two numbers as an output of some dtype has them, and what two runs on them gave; None if refused."""
     double = search.double and dtype != torch.bool
-    dtypes = [dtype, *([] if double else [search.call.tensors[i].dtype for i in search.values])]
+    sources = [search.call.tensors[i].dtype for i in search.values]
+    dtypes = [dtype] if double else [dtype, *sources]
+    fractions = all(map(_is_number, sources)) or (double and _is_number(dtype))
     for careful in (False, True):
-        low, high = _two_numbers(dtypes, bit, careful, search.random)
+        low, high = _two_numbers(dtypes, bit, fractions, careful, search.random)
         pairs = {"bool": (0, 1), "real": (low, high), "complex": (complex(low, high), complex(high, -low))}
         runs = []
         for ones in (on, ~on):
@@ -428,11 +434,13 @@ def _labelled_runs(
     return None
 
 
-def _two_numbers(dtypes: list[torch.dtype], bit: int, careful: bool, source: random.Random) -> tuple[Any, Any]:
+def _two_numbers(
+    dtypes: list[torch.dtype], bit: int, fractions: bool, careful: bool, source: random.Random
+) -> tuple[Any, Any]:
     """Return two numbers that every dtype holds exactly: large, small and negative ones, which few operations let pass.
 
-    Every fourth bit has a zero, which is what changes the shape of ``nonzero``. If `careful`, in case that an
-    operation refuses some of these, both are small and positive.
+    Every fourth bit has a zero, which is what changes the shape of ``nonzero``, and with `fractions` every third one
+    has no integers. If `careful`, in case that an operation refuses some of these, both are small and positive.
     """
     numbers = [dtype for dtype in dtypes if dtype != torch.bool]
     if not numbers:
@@ -442,14 +450,14 @@ def _two_numbers(dtypes: list[torch.dtype], bit: int, careful: bool, source: ran
     scale: float = 1
     if bit % 3 == 1 and not careful:
         scale = 1 << min(map(_spare_bits, numbers))
-    if bit % 3 == 2 and all(dtype.is_floating_point or dtype.is_complex for dtype in numbers):
+    if bit % 3 == 2 and fractions:
         scale = 2.0**-6
     return (0 if bit % 4 == 0 and not careful else low * scale), high * scale
 
 
 def _spare_bits(dtype: torch.dtype) -> int:
     """Return how many more bits than 20 has a number that a dtype can hold, with room for a sum of products."""
-    if dtype.is_floating_point or dtype.is_complex:
+    if _is_number(dtype):
         return 0 if dtype == torch.float16 else 40
     return {1: 0, 2: 10, 4: 20}.get(dtype.itemsize, 40)
 
@@ -600,9 +608,33 @@ def _find_computed(search: Search) -> None:
     """Change one value at a time, on the values given and on others."""
     if search.is_done:
         return
-    integers = not search.double and not any(search.call.tensors[i].dtype.is_floating_point for i in search.values)
+    integers = not search.double and not any(_is_number(search.call.tensors[i].dtype) for i in search.values)
     seen, reshaped = torch.zeros(2, len(search.columns), dtype=torch.bool)
     moved = [torch.zeros(len(search.columns), len(is_open), dtype=torch.bool) for is_open in search.open]
+    for place, base, run in _changed_runs(search, integers):
+        if _keeps_shapes(search, run, integers):
+            seen[place] = True
+            for o, is_open in enumerate(search.open):
+                if is_open.any():
+                    moved[o][place] |= _moved(base[o], run[o])
+        else:
+            reshaped[place] = True
+    matters = torch.zeros(len(search.columns), dtype=torch.bool)
+    for o, is_open in enumerate(search.open):
+        rows, places = (moved[o] & is_open).T.nonzero(as_tuple=True)
+        search.kinds[o][rows, torch.tensor(search.columns, dtype=torch.int64)[places]] = COMPUTED
+        matters[places] = True
+    if (reshaped & ~matters).any():
+        raise ValueError(SHAPE_DEPENDS)
+    if not integers and not seen.all():
+        raise ValueError(
+            "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on it. "
+            "Trace it without its checks."
+        )
+
+
+def _changed_runs(search: Search, integers: bool) -> Iterator[tuple[int, list[Tensor], list[Tensor]]]:
+    """Yield the place of a value, and what the operation gave before and after a change of this value alone."""
     for flat, changes in _draws(search):
         base = search.run(search.spread(flat, search.double), search.double)
         if base is None or not _keeps_shapes(search, base, integers):
@@ -612,26 +644,8 @@ def _find_computed(search: Search) -> None:
                 changed = flat.clone()
                 changed[place] = value
                 run = search.run(search.spread(changed, search.double), search.double)
-                if run is None:
-                    continue
-                if not _keeps_shapes(search, run, integers):
-                    reshaped[place] = True
-                    continue
-                seen[place] = True
-                for o, is_open in enumerate(search.open):
-                    if is_open.any():
-                        moved[o][place] |= _moved(base[o], run[o])
-    for o, is_open in enumerate(search.open):
-        rows, places = (moved[o] & is_open).T.nonzero(as_tuple=True)
-        search.kinds[o][rows, torch.tensor(search.columns, dtype=torch.int64)[places]] = COMPUTED
-    matters = torch.stack([(part & is_open).any(dim=1) for part, is_open in zip(moved, search.open, strict=True)])
-    if (reshaped & ~matters.any(dim=0)).any():
-        raise ValueError(SHAPE_DEPENDS)
-    if not integers and not seen.all():
-        raise ValueError(
-            "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on it. "
-            "Trace it without its checks."
-        )
+                if run is not None:
+                    yield place, base, run
 
 
 def _keeps_shapes(search: Search, outputs: list[Tensor], integers: bool) -> bool:
@@ -649,7 +663,7 @@ def _keeps_shapes(search: Search, outputs: list[Tensor], integers: bool) -> bool
 
 def _moved(base: Tensor, run: Tensor) -> Tensor:
     """Return which elements changed; NaN, which a change elsewhere may leave or lift (0 * inf), is no evidence."""
-    if base.is_floating_point() or base.is_complex():
+    if _is_number(base.dtype):
         return ((run - base).abs() > 0).flatten().cpu()
     return (run != base).flatten().cpu()
 
@@ -660,8 +674,8 @@ Draw = tuple[Tensor, Callable[[int], list[Any]]]
 def _draws(search: Search) -> Iterator[Draw]:
     """Yield sets of values for all inputs together, each with the changes to try on the element at some place."""
     parts = [search.call.tensors[i].flatten().cpu() for i in search.values]
-    given = torch.cat([part.to(double_dtype(part)) for part in parts]) if search.double else torch.cat(parts)
-    if given.dtype.is_floating_point or given.dtype.is_complex:
+    given = torch.cat([part.to(_double_dtype(part)) for part in parts]) if search.double else torch.cat(parts)
+    if _is_number(given.dtype):
         yield from _number_draws(given, torch.cat([torch.full(part.shape, part.dtype == torch.bool) for part in parts]))
     elif len(given):
         on_cpu = all(search.call.tensors[i].device.type == "cpu" for i in search.values)

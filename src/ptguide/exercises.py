@@ -115,8 +115,8 @@ class _Watch(TorchFunctionMode):
         self.called: set[str] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = resolve_name(func) or getattr(func, "__name__", "")
-        self.called.add(name.rpartition(".")[2])
+        # Either alone misleads: torch.mm resolves to "spmm", the name of Tensor.__add__ is not "add".
+        self.called |= {(resolve_name(func) or "").rpartition(".")[2], getattr(func, "__name__", "")}
         return func(*args, **(kwargs or {}))
 
 

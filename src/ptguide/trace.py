@@ -155,25 +155,31 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     TypeError
         If `op` cannot be called, or returns no tensor and writes into none.
     ValueError
-        If there is no tensor in the inputs, if one is sparse or quantized, if inputs or outputs have more than
-        `MOST_ELEMENTS` elements, if two runs on the same values differ, or if the shape of an output depends on
-        the values in a way that hides which element went where (``nonzero``).
+        If there is no tensor in the inputs; if one is sparse, nested, quantized or without values; if inputs or
+        outputs have more than `MOST_ELEMENTS` elements; if two runs on the same values differ; if the shape of an
+        output depends on the values, which hides what went where (``nonzero``); or if no other values are accepted.
     Exception
         Whatever `op` itself raises on these inputs.
 
     Notes
     -----
     The arguments are never written into: every run gets copies, in the same memory layout, and the same state of
-    torch's random numbers. A module is copied too; its parameters are not inputs.
+    torch's random numbers. Modules and generators among the arguments are copied too; a module's parameters are not
+    inputs. What a function of yours holds otherwise, such as a layer with batch norm, takes part in every run.
 
-    *Computed* is found by changing one input element at a time, on the values given and on three sets of random
-    ones, in float64 where the operation takes it. (NaN in place of the change would be simpler, and wrong twice:
-    ``0 * nan`` is NaN, so that attention would see what its mask hides, and ``sort`` puts NaN last.) Infinite values
-    stay, because they are masks. What it cannot see: a dependency that appears at none of these values, such as
-    the branch of a rare condition; with all inputs integer, changes other than to a neighbour or to another value
-    of the same tensor. An integer or boolean input counts as an index if the operation refuses its values as
-    floating-point numbers, or gives another result for them; its links are the outputs that change with every
-    other value that the operation accepts. Inputs that share memory are copied apart.
+    *Copied* holds for all finite values: codes large, small, negative and whole arrive, which rules out ``relu`` and
+    ``clamp``. *Computed* is found by changing one input element at a time, on the values given and on others (random,
+    all equal, zero), in float64 where the operation takes it. (NaN in place of the change would be simpler, and wrong
+    twice: ``0 * nan`` is NaN, so that attention would see what its mask hides, and ``sort`` puts NaN last.) Infinite
+    values stay, because they are masks, and what they outweigh is not seen.
+
+    What it cannot see: a dependency that appears at none of these values, such as the branch of a rare condition.
+    What it sees too much: a change by rounding alone, where an operation adds a value and takes it away again.
+
+    An integer or boolean input counts as an index if the operation refuses its values as floating-point numbers, gives
+    another result for them, or ignores their fractions. Its links are the outputs that change with every other value
+    that the operation accepts, or that are gone if this changes the shape. Integers alone are computed with. Inputs
+    that share memory are copied apart.
 
     Examples
     --------
@@ -198,7 +204,6 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
 def _trace(call: _tracing.Call, inputs: Any) -> Trace:
     _require_traceable("the inputs", call.tensors)
     actual = _first_run(call, inputs)
-    _require_traceable("the result", actual.tensors)
     found = _tracing.search(call, actual)
     starts = list(itertools.accumulate(tensor.numel() for tensor in call.tensors))[:-1]
     kinds = tuple(
@@ -224,6 +229,7 @@ def _first_run(call: _tracing.Call, inputs: Any) -> _tracing.Result:
         raise
     if not first.tensors:
         raise TypeError(f"op returned {first.kind}, which holds no tensor, and wrote into none of its inputs.")
+    _require_traceable("the result", first.tensors)
     second = call.run(call.tensors)
     if not all(map(_tracing.equal, first.tensors, second.tensors)):
         raise ValueError(

@@ -68,6 +68,7 @@ def test_arguments_that_are_no_tensors_are_named():
         (lambda x: torch.clone(x), "clone"),
         (lambda x: x + 0, "add"),
         (torch.nn.functional.relu, "relu"),
+        (lambda x: torch.mm(torch.eye(1, dtype=x.dtype), x), "mm"),
     ],
 )
 def test_what_the_exercise_does_without_is_noticed(attempt, name):

@@ -141,6 +141,8 @@ def test_index_has_no_color_of_an_origin():
         (torch.matmul, (a, a), {}, "ab", "torch.matmul(a, b)"),
         (torch.Tensor.add_, (a, a), {}, "ab", "a.add_(b)"),
         (F.softmax, a, {"dim": 0}, "x", "F.softmax(x, dim=0)"),
+        (torch.linalg.solve, (a, a), {}, "ab", "torch.linalg.solve(a, b)"),
+        (torch.fft.fft, a, {}, "x", "torch.fft.fft(x)"),
         (nn.Linear(4, 3), a, {}, "x", "Linear(x)"),
         (nn.Sequential(nn.ReLU()), a, {}, "x", "Sequential(x)"),
         (lambda t: t, a, {}, "x", "op(x)"),

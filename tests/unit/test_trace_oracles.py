@@ -1279,7 +1279,7 @@ def links(found, o, index):
 
 
 @pytest.mark.parametrize("make", CASES.values(), ids=CASES)
-@settings(deadline=None, derandomize=True, max_examples=10)
+@settings(deadline=None, derandomize=True, max_examples=12)
 @given(data=st.data())
 def test_trace_agrees_with_a_loop(make, data):
     op, inputs, kwargs, oracles = make(Pick(data))

@@ -16,6 +16,7 @@ from ptguide.pictures._panels import MARGIN, index_of, listed, spell, tensor_pan
 from ptguide.pictures._picture import Panel, Picture
 from ptguide.trace import Kind, Trace, trace
 
+PLACES = {"torch": torch, "F": nn.functional, "torch.linalg": torch.linalg, "torch.fft": torch.fft}
 NEUTRAL = 4  # the color of what has no single origin
 
 
@@ -218,10 +219,8 @@ def call_text(op: Callable[..., Any], inputs: Any, kwargs: dict[str, Any], names
         name = shown if "\n" not in shown and len(shown) <= 40 else type(op).__name__
     elif inspect.ismethoddescriptor(op) and positional:
         return f"{positional[0]}.{name}({', '.join([*positional[1:], *keywords])})"
-    elif getattr(torch, name, None) is op:
-        name = f"torch.{name}"
-    elif getattr(nn.functional, name, None) is op:
-        name = f"F.{name}"
+    elif place := next((p for p, m in PLACES.items() if getattr(m, name.removeprefix(f"{p[6:]}_"), None) is op), ""):
+        name = f"{place}.{name.removeprefix(f'{place[6:]}_')}"
     elif not name.isidentifier():  # a lambda, a partial
         name = "op"
     return f"{name}({', '.join([*positional, *keywords])})"

@@ -1,0 +1,211 @@
+"""
+.. _einsum:
+
+How do I read and write torch.einsum?
+=====================================
+
+:func:`torch.einsum` multiplies tensors and sums, told by letters: one for each :term:`axis` of each input, then an
+arrow, then the letters of the result. Axes with the same letter go together; a letter that the result does not have is
+summed over. You need to know :ref:`reductions` and :ref:`matmul`.
+"""
+
+# %%
+# ``ij,jk->ik``: the columns of ``a`` and the rows of ``b`` share the letter j, and j is gone from the result. So j is
+# what runs in the sum: :math:`c_{ik} = \sum_j a_{ij} b_{jk}`, the product of two matrices.
+
+import itertools
+import math
+
+import torch
+from torch.nn import functional as F
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+a = torch.tensor([[1, 2, 3], [4, 5, 6]])
+b = torch.tensor([[1, 0, 2, 5], [0, 1, 2, 5], [0, 0, 2, 5]])
+assert torch.equal(torch.einsum("ij,jk->ik", a, b), a @ b)
+draw(torch.einsum, ("ij,jk->ik", a, b), names=["a", "b"])
+
+# %%
+# The rule, from scratch
+# ----------------------
+#
+# 1. A letter is an :term:`index`, and has one size wherever it stands.
+# 2. Let every letter take each of its values. Multiply the elements that the inputs have there.
+# 3. Add the product to the element of the result whose letters match.
+
+
+def einsum(equation, *tensors):
+    inputs, output = equation.split("->")
+    pairs = list(zip(inputs.split(","), tensors, strict=True))
+    size = {k: n for letters, t in pairs for k, n in zip(letters, t.shape, strict=True)}
+    result = torch.zeros([size[k] for k in output])
+    for values in itertools.product(*map(range, size.values())):
+        at = dict(zip(size, values, strict=True))
+        factors = [t[tuple(at[k] for k in letters)] for letters, t in pairs]
+        result[tuple(at[k] for k in output)] += math.prod(factors)
+    return result
+
+
+# %%
+# The classic ten
+# ---------------
+#
+# Each comes with torch's own function, to be compared with ``torch.einsum`` and with the loops above. The shape follows
+# from the letters: here i, j, k and b have the sizes 2, 3, 4 and 5.
+
+torch.manual_seed(0)
+ij, ij2, jk, jj = torch.rand(2, 3), torch.rand(2, 3), torch.rand(3, 4), torch.rand(3, 3)
+i, j, bij, bjk = torch.rand(2), torch.rand(3), torch.rand(5, 2, 3), torch.rand(5, 3, 4)
+ten = {
+    "ij->ji": (ij.T, ij),
+    "jj->j": (jj.diagonal(), jj),
+    "ij->": (ij.sum(), ij),
+    "ij->j": (ij.sum(dim=0), ij),
+    "ij,ij->ij": (ij * ij2, ij, ij2),
+    "j,j->": (torch.dot(j, jj[0]), j, jj[0]),
+    "i,j->ij": (torch.outer(i, j), i, j),
+    "ij,j->i": (torch.mv(ij, j), ij, j),
+    "ij,jk->ik": (torch.mm(ij, jk), ij, jk),
+    "bij,bjk->bik": (torch.bmm(bij, bjk), bij, bjk),
+}
+
+# %%
+# All three agree, and so do the shapes:
+
+assert len(ten) == 10
+for equation, (expected, *tensors) in ten.items():
+    print(f"{equation:<13} {tuple(expected.shape)}")
+    torch.testing.assert_close(torch.einsum(equation, *tensors), expected)
+    torch.testing.assert_close(einsum(equation, *tensors), expected)
+
+# %%
+# A letter that stands twice in *one* input is a diagonal: both axes have the same index. With nothing behind the arrow,
+# that diagonal is summed: the trace.
+
+grid = torch.arange(9).reshape(3, 3)
+assert torch.einsum("jj->", grid) == grid.trace() == 0 + 4 + 8
+draw(torch.einsum, ("jj->j", grid), names=["grid"])
+
+# %%
+# In three dimensions and more
+# ----------------------------
+#
+# Letters save thinking about which axis is where. "For each of 2 items (b), each of 3 queries (q) with each of 5 keys
+# (k), over the 4 features (d)" is ``bqd,bkd->bqk``. With ``@`` the keys must be transposed first.
+
+queries, keys = torch.arange(24).reshape(2, 3, 4), torch.arange(40).reshape(2, 5, 4) % 7
+met = torch.einsum("bqd,bkd->bqk", queries, keys)
+assert torch.equal(met, queries @ keys.mT)
+draw(torch.einsum, ("bqd,bkd->bqk", queries, keys), names=["queries", "keys"])
+
+# %%
+# ``...`` stands for any axes before, after or between the letters; they are broadcast as in :ref:`matmul <matmul>`.
+# More than two inputs work, too: here is all of :func:`torch.nn.functional.bilinear`, with one matrix for each output
+# o.
+
+assert torch.equal(torch.einsum("...qd,...kd->...qk", queries, keys), met)
+assert torch.equal(torch.einsum("...qd,...kd->...qk", queries, keys[0]), queries @ keys[0].T)
+assert torch.einsum("i...->...i", torch.ones(2, 3, 4)).shape == (3, 4, 2)
+bi, oij, bj = torch.rand(5, 2), torch.rand(7, 2, 3), torch.rand(5, 3)
+torch.testing.assert_close(torch.einsum("bi,oij,bj->bo", bi, oij, bj), F.bilinear(bi, bj, oij))
+torch.testing.assert_close(einsum("bi,oij,bj->bo", bi, oij, bj), F.bilinear(bi, bj, oij))
+
+# %%
+# What goes wrong
+# ---------------
+#
+# A letter has one size, every axis needs a letter, and the result can neither invent a letter nor repeat one. The
+# message calls a letter a "subscript", and an input an "operand".
+
+wrong = {
+    ("ij,jk->ik", a, a): "subscript j has size 2 for operand 1 which does not broadcast",
+    ("i,jk->ik", a, b): "number of subscripts .* does not match the number of dimensions",
+    ("ij->ik", a): "output subscript k does not appear",
+    ("i->ii", a[0]): "output subscript i appears more than once",
+}
+for (equation, *tensors), message in wrong.items():
+    with expect_error(RuntimeError, match=message):
+        torch.einsum(equation, *tensors)
+
+# %%
+# "Does not broadcast" is meant: an axis of size 1 fits every size, in silence. And a letter forgotten behind the arrow
+# is no error either; it is summed over.
+
+ones = torch.ones(2, 1, dtype=torch.int64)
+assert torch.equal(torch.einsum("ij,jk->ik", ones, b), ones.expand(2, 3) @ b)
+with expect_error(RuntimeError, match="cannot be multiplied"):
+    ones @ b
+assert torch.einsum("ij,ij->i", a, a).shape == (2,)  # the sums of a * a
+
+# %%
+# Without an arrow the result has the letters that stand once, *in the order of the alphabet*. So "ba" transposes, and
+# renaming the letters of a product can turn its result. Write the arrow.
+
+assert torch.equal(torch.einsum("ab", a), a)
+assert torch.equal(torch.einsum("ba", a), a.T)
+assert torch.equal(torch.einsum("ij,jk", a, b), a @ b)
+assert torch.equal(torch.einsum("kj,ji", a, b), (a @ b).T)
+
+# %%
+# Memory, dtypes, gradients
+# -------------------------
+#
+# Where nothing is multiplied or summed, the result is a :term:`view`: writing into a diagonal writes into the matrix.
+# Otherwise it is a new tensor. Products that are summed need one :term:`dtype`, as in ``@``; others promote, as ``*``
+# does.
+
+board = torch.zeros(3, 3)
+torch.einsum("jj->j", board).fill_(7)
+assert torch.equal(board, 7 * torch.eye(3))
+assert torch.einsum("ij,ij->ij", a, a.float()).dtype == torch.float32
+with expect_error(RuntimeError, match="Long"):
+    torch.einsum("ij,jk->ik", a, b.float())
+
+# %%
+# The :term:`gradient` of an input is an einsum again: let the input and the result change places. With ``g`` the
+# gradient of the result, ``ij,jk->ik`` gives ``ik,jk->ij`` for the first input.
+
+x, y, g = ij.clone().requires_grad_(), jk.clone().requires_grad_(), torch.rand(2, 4)
+x_grad, y_grad = torch.autograd.grad(torch.einsum("ij,jk->ik", x, y), (x, y), grad_outputs=g)
+torch.testing.assert_close(x_grad, torch.einsum("ik,jk->ij", g, jk))
+torch.testing.assert_close(y_grad, torch.einsum("ij,ik->jk", ij, g))
+
+# %%
+# Check yourself
+# --------------
+#
+# Read one:
+
+ask(
+    "x and y have shape (6, 8). What does torch.einsum('nd,nd->n', x, y) give?",
+    answer=torch.einsum("nd,nd->n", torch.ones(6, 8), torch.ones(6, 8)).shape,
+    choices={
+        (6, 8): "That is 'nd,nd->nd', which is x * y. Here d is summed over.",
+        (6,): "One dot product for each n: row n of x with row n of y.",
+        (6, 6): "For all pairs of rows the second n must be another letter: 'nd,md->nm'.",
+    },
+)
+
+# %%
+# Write one:
+
+images = torch.rand(5, 3, 6, 4)
+weights = torch.rand(3)
+gray = (images * weights.reshape(3, 1, 1)).sum(dim=1)
+right = "nchw,c->nhw"
+torch.testing.assert_close(torch.einsum(right, images, weights), gray)
+ask(
+    "images has axes n, c, h, w and weights one number for each channel c. What makes one gray image of each?",
+    answer=right,
+    choices={
+        "nchw,n->nhw": "n is the image, and there is a weight for each channel: the sizes do not fit.",
+        "nchw,c->nchw": "The channels are weighted but not added up.",
+        "nchw,c->nhw": "c is shared, so it is multiplied; it is gone from the result, so it is summed over.",
+    },
+)
+
+# %%
+# Next: :ref:`softmax`, which makes weights of numbers.

@@ -1,0 +1,212 @@
+"""
+.. _element-by-element:
+
+What do + * == and exp do to a tensor?
+======================================
+
+They work on each :term:`element` by itself: an element of the result is made of the elements in the same place.
+Arithmetic, comparisons, :func:`torch.exp`, :func:`torch.abs` and :func:`torch.clamp` are all of this kind, also called
+element-wise or pointwise; ``@``, which multiplies matrices, is not. You need to know
+:ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
+"""
+
+# %%
+# Two tensors of :term:`shape` (2, 3). Touch an element of the product: it was computed from one of ``a`` and one of
+# ``b``.
+
+import math
+import operator
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+a = torch.tensor([[1, 2, 3], [4, 5, 6]])
+b = torch.tensor([[10, 20, 30], [2, 5, 9]])
+draw(torch.mul, (a, b))
+
+# %%
+# Each operator is a function, too: ``a * b`` is ``torch.mul(a, b)`` and ``a.mul(b)``. From scratch, all of them are one
+# loop over the places, with Python's own operator on two numbers.
+
+signs = {"+": "add", "-": "sub", "*": "mul", "/": "truediv"}
+signs |= {"//": "floordiv", "%": "mod", "**": "pow"}
+signs |= {"<": "lt", "<=": "le", "==": "eq", "!=": "ne", ">=": "ge", ">": "gt"}
+for sign, name in signs.items():
+    python = getattr(operator, name)
+    result = python(b, a)
+    print(f"b {sign:>2} a   {str(result.dtype).removeprefix('torch.'):<8} {result.tolist()}")
+    by_loops = [[python(b[i, j].item(), a[i, j].item()) for j in range(3)] for i in range(2)]
+    torch.testing.assert_close(result, torch.tensor(by_loops, dtype=result.dtype))
+
+# %%
+# "``x * y`` is matrix multiplication"
+# ------------------------------------
+#
+# It is not, although it is written so on paper. ``@`` lets each row of the first meet each column of the second and
+# adds up the products (:ref:`matmul`): compare the picture with the one above.
+
+assert (a * b).tolist() == [[10, 40, 90], [8, 25, 54]]
+assert (a @ b.T).tolist() == [[140, 39], [320, 87]]  # 10 + 40 + 90 is the first
+draw(torch.matmul, (a, b.T), names=["a", "b.T"])
+
+# %%
+# Mostly the shapes betray a mix-up. For a square matrix both work, and only the numbers differ; ``**`` multiplies
+# element by element as well.
+
+square = torch.tensor([[1, 2], [3, 4]])
+assert (square * square).tolist() == (square**2).tolist() == [[1, 4], [9, 16]]
+assert (square @ square).tolist() == [[7, 10], [15, 22]]
+assert torch.equal(torch.linalg.matrix_power(square, 2), square @ square)
+
+# %%
+# "``*`` needs the exact same shape"
+# ----------------------------------
+#
+# The shapes need to fit, which is less: where a size is 1, or an :term:`axis` is missing, the tensor is read again and
+# again (:ref:`broadcasting`). A number fits everything. Here are 4 factors, one for each sheet of the result:
+# :math:`r_{sij} = f_{s00} \cdot a_{ij}`. Shapes that do not fit raise an error; its "singleton dimension" is an axis of
+# size 1.
+
+factors = torch.tensor([1, -1, 10, 100]).reshape(4, 1, 1)
+sheets = factors * a
+assert sheets.shape == (4, 2, 3)
+assert all(torch.equal(sheets[s], factors[s].item() * a) for s in range(4))
+assert torch.equal(a * 2.5, a * torch.full((2, 3), 2.5))
+with expect_error(RuntimeError, match=r"a \(3\) must match the size of tensor b \(2\)"):
+    a * torch.tensor([10, 20])
+draw(torch.mul, (factors, a), names=["factors", "a"])
+
+# %%
+# "Tensors must have the same dtype to operate"
+# ---------------------------------------------
+#
+# Element by element they need not: both are brought to a common :term:`dtype` first, by :term:`promotion`. ``/`` and
+# functions such as ``exp`` make floats of integers; ``abs`` keeps the dtype, and so does ``clamp`` if its bounds are of
+# that kind. It is ``@`` that demands one
+# dtype.
+
+x = torch.tensor([[0.5, 1.5, 2.5], [-0.5, -1.0, 0.0]])
+assert (a * x).dtype == (a / a).dtype == a.exp().dtype == torch.float32
+assert a.abs().dtype == a.clamp(2, 5).dtype == torch.int64
+assert a.clamp(0.5, 5).dtype == torch.float32
+assert (a > x).dtype == torch.bool
+with expect_error(RuntimeError, match="same dtype"):
+    a @ x.T
+
+# %%
+# Functions of one tensor
+# -----------------------
+#
+# They, too, are a loop over the places; ``math`` has most of them for one number. Where ``math`` raises an error,
+# torch gives an infinite number or :term:`NaN`. One note says "log(x) < 0 if x <= 1": the logarithm of 1 is 0.
+
+assert torch.equal(torch.log(torch.tensor([0.0, 1.0])), torch.tensor([-math.inf, 0.0]))
+assert torch.log(torch.tensor(-1.0)).isnan()
+with expect_error(ValueError):
+    math.log(-1.0)
+for name in ("exp", "sin", "tanh", "floor", "ceil"):
+    python = getattr(math, name)
+    by_loops = [[float(python(x[i, j])) for j in range(3)] for i in range(2)]
+    torch.testing.assert_close(getattr(torch, name)(x), torch.tensor(by_loops))
+draw(torch.exp, x)
+
+# %%
+# ``clamp`` puts each element between two bounds: what is below the lower one becomes it, what is above the upper one
+# becomes that. Either may be missing. From scratch it is :func:`torch.maximum`, then :func:`torch.minimum`, which take
+# the larger, or the smaller, of two elements, place by place (:ref:`max and min <reductions>` go along an axis).
+
+low, high = torch.tensor(-0.5), torch.tensor(1.0)
+assert torch.equal(x.clamp(-0.5, 1), torch.minimum(torch.maximum(x, low), high))
+assert torch.equal(x.clamp(min=0), x.relu())
+assert (x.clamp(min=2, max=1) == 1).all()  # with the bounds swapped, the upper one wins
+draw(torch.clamp, x, min=-0.5, max=1)
+
+# %%
+# Comparisons
+# -----------
+#
+# A comparison gives a truth value for each place, a :term:`mask`. ``&`` is "and", ``|`` is "or", ``~`` is "not"; they
+# bind tighter than ``<``, so the parentheses are needed. Python's ``and``, ``if`` and ``1 < a < 5`` ask for *one* truth
+# value, and there are six.
+
+inside = (a > 1) & (a < 5)
+assert inside.tolist() == [[False, True, True], [True, False, False]]
+for one_truth_value in (lambda: a > 1 and a < 5, lambda: 1 < a < 5, lambda: bool(a == b)):
+    with expect_error(RuntimeError, match="more than one value is ambiguous"):
+        one_truth_value()
+with expect_error(NotImplementedError, match="not implemented for 'Float'"):
+    inside = x > 0 & x < 1  # read as x > (0 & x) < 1
+
+# %%
+# One answer for all places comes from ``all``, ``any`` or :func:`torch.equal`, which also compares the shapes. ``==``
+# with a list compares the tensor with one Python object, gives False, and warns of nothing. Floats are compared with a
+# tolerance by :func:`torch.allclose` (:ref:`floating-point-surprises`).
+
+assert (a == a).all()
+assert not torch.equal(a, a[:, :1])
+assert (a[0] == [1, 2, 3]) is False
+assert (a[0] == torch.tensor([1, 2, 3])).all()
+assert torch.allclose(x + 1e-7, x, atol=1e-6)
+
+# %%
+# Memory and gradients
+# --------------------
+#
+# The result is a new tensor. With an underscore, or ``+=``, it is written into the first tensor, :term:`in place`,
+# which keeps its dtype and its shape; a result that does not fit there raises an error.
+
+total = a * 1
+alias = total
+total += 10
+assert torch.equal(alias, a + 10)  # a is as before
+with expect_error(RuntimeError, match="can't be cast to the desired output type"):
+    total += 0.5
+with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
+    total *= factors
+
+# %%
+# The :term:`gradient` of an element comes from its own place: for a product it is the other factor, for ``exp`` the
+# result. ``clamp`` passes it on within the bounds and stops it outside; ``abs`` has 0 at 0; comparisons have none.
+
+p = x.clone().requires_grad_()
+rules = [(p * a, a.float()), (p.exp(), x.exp()), (p.abs(), x.sign())]
+rules += [(p.clamp(-0.7, 1), ((x > -0.7) & (x < 1)).float())]
+for result, expected in rules:
+    torch.testing.assert_close(torch.autograd.grad(result.sum(), p)[0], expected)
+assert not (p > 0).requires_grad
+
+# %%
+# Check yourself
+# --------------
+#
+# Division with integers:
+
+ask(
+    "a holds the integers 1 to 6. What are the dtypes of a / a and of a // a?",
+    answer=tuple(str(t.dtype) for t in (a / a, a // a)),
+    choices={
+        ("torch.int64", "torch.int64"): "/ never stays with integers, although 4 / 4 would.",
+        ("torch.float32", "torch.int64"): "/ always gives floats; // rounds down, to integers.",
+        ("torch.float32", "torch.float32"): "// promotes as + does: two int64 stay int64.",
+    },
+)
+
+# %%
+# A row and a column:
+
+column, row = torch.tensor([[1], [2], [3]]), torch.tensor([[10, 20, 30, 40]])
+ask(
+    "column has shape (3, 1) and row has shape (1, 4). What does column * row give?",
+    answer=(column * row).shape,
+    choices={
+        (3, 4): "Both are stretched. column @ row is the same: a sum of one product.",
+        (1, 1): "An axis of size 1 is stretched to the other size, not the other way round.",
+        RuntimeError: "The shapes differ, but where they do, one of the sizes is 1.",
+    },
+)
+
+# %%
+# Next: :ref:`reductions`, which combine elements of different places.

@@ -1,0 +1,239 @@
+"""
+.. _floating-point-surprises:
+
+Why is 0.1 + 0.2 not 0.3, and how do I compare floats?
+======================================================
+
+A float has a fixed number of binary digits, so most results are rounded. This page shows what follows: equal numbers
+that are not equal, sums that depend on their order, differences without a correct digit, comparison with a tolerance
+(:func:`torch.allclose`), and the two values that are no numbers to count with, infinity and :term:`NaN`. You need to
+know :ref:`what a dtype is <dtypes>`.
+"""
+
+# %%
+# The tenths, once divided and once multiplied, in float64. They print alike; three of them are not equal.
+
+import math
+from fractions import Fraction
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+counts = torch.arange(1, 9, dtype=torch.float64)
+divided, multiplied = counts / 10, counts * 0.1
+assert (divided != multiplied).nonzero().flatten().tolist() == [2, 5, 6]
+draw(torch.eq, (divided, multiplied), names=["divided", "multiplied"])
+
+# %%
+# One tenth has no end in binary, as one third has none in decimal. What is stored is the nearest fraction with a power
+# of two below, here :math:`2^{55}`. Each operation gives the exact result of its inputs, rounded once.
+
+tenth, third_tenth = Fraction(0.1), Fraction(0.3)
+print(tenth, float(tenth), 0.1 + 0.2, sep="\n")
+assert tenth.denominator == 2**55
+assert tenth > Fraction(1, 10)
+assert third_tenth < Fraction(3, 10)
+assert 0.1 + 0.2 == float(Fraction(0.1) + Fraction(0.2)) != 0.3  # exact sum, rounded once
+
+# %%
+# "In PyTorch it works": in float32 the roundings happen to cancel here. That is luck, not precision: 0.1 + 0.6 is not
+# 0.7. And the same tenth in two types is two numbers.
+
+x = torch.tensor([0.1, 0.2, 0.3, 0.6, 0.7])
+assert x.dtype == torch.float32
+assert x[0] + x[1] == x[2]
+assert x[0] + x[3] != x[4]
+assert x[0].item() != 0.1  # Python's float is float64
+assert x[0] != torch.tensor(0.1, dtype=torch.float64)
+print(x[0].item())
+
+# %%
+# float32 against float64
+# -----------------------
+#
+# Between a power of two and the next, floats are equally far apart; then the step doubles. float32 has 24 binary
+# digits, about 7 decimal ones; float64 has 53, about 16. :func:`torch.nextafter` gives the neighbour: from 16,777,216
+# = :math:`2^{24}` on, float32 lacks odd numbers, and counting by ones stops.
+
+
+def step(x):
+    return torch.nextafter(x, torch.tensor(math.inf, dtype=x.dtype)) - x
+
+
+sizes = torch.tensor([0.001, 1.0, 1000.0, 2.0**24, 1e8])
+assert step(sizes)[1] == torch.finfo(torch.float32).eps == 2**-23
+assert step(sizes.double())[1] == torch.finfo(torch.float64).eps == 2**-52
+assert step(sizes).tolist()[3:] == [2, 8]
+assert torch.tensor(2.0**24) + 1 == 2**24
+assert torch.tensor(2**24 + 1).float() == 2**24  # int64 keeps it, float32 does not
+draw(step, sizes, names=["sizes"])
+
+# %%
+# The order of a sum
+# ------------------
+#
+# Each addition rounds, so ``(a + b) + c`` need not be ``a + (b + c)``. A small number added to a large one is lost; ten
+# ones, added up first, are not.
+
+a, b, c = torch.tensor([1e8, -1e8, 1.0])
+assert ((a + b) + c, a + (b + c)) == (1, 0)
+total = a.clone()
+for _ in range(10):
+    total += 1
+assert total == 1e8
+assert a + torch.ones(10).sum() == 1e8 + 8  # 10, rounded to the step of 8
+
+# %%
+# So a sum in another order is another number: of a shuffled tensor, of a :term:`batch` cut differently, of more
+# threads, or of a GPU. The differences are small, and none of the sums is "the right one". float64 makes them smaller.
+
+torch.manual_seed(0)
+values = torch.randn(10_000)
+orders = [torch.randperm(10_000) for _ in range(20)]
+single = torch.stack([values[order].sum() for order in orders])
+double = torch.stack([values.double()[order].sum() for order in orders])
+assert len(single.unique()) > 1
+assert double.max() - double.min() < 0.001 * (single.max() - single.min())
+
+# %%
+# Differences
+# -----------
+#
+# A difference of nearly equal numbers is itself exact, but the digits that are left are those that had been rounded.
+# The variance as "mean of the squares minus square of the mean" is right on paper; of 10000 and its neighbours, nothing
+# remains.
+
+y = torch.tensor([10000.0, 10001.0, 10002.0, 10003.0])
+by_formula = (y**2).mean() - y.mean() ** 2
+torch.testing.assert_close(y.var(correction=0), torch.tensor(1.25))  # subtracts the mean first
+assert (by_formula - 1.25).abs() > 1
+assert (y.double() ** 2).mean() - y.double().mean() ** 2 == 1.25
+
+# %%
+# That is why some formulas have functions of their own: :func:`torch.log1p` is :math:`\log(1 + x)`,
+# :func:`torch.expm1` is :math:`e^x - 1`, :ref:`logsumexp` and log_softmax belong to them, too.
+
+tiny = torch.tensor(1e-8)
+assert torch.log(1 + tiny) == torch.exp(tiny) - 1 == 0  # 1 + 1e-8 is 1
+torch.testing.assert_close(torch.log1p(tiny), tiny)
+torch.testing.assert_close(torch.expm1(tiny), tiny)
+
+# %%
+# Comparing with a tolerance
+# --------------------------
+#
+# :func:`torch.isclose` answers for each place, :func:`torch.allclose` for all: is
+# :math:`|a - b| \le \text{atol} + \text{rtol} \cdot |b|`? When left out, ``rtol`` is 1e-5 and ``atol`` 1e-8, for all
+# types. In the picture ``b`` is larger by 0, 1e-6, 1e-4 and 1e-3 times ``a``.
+
+a = torch.tensor([1.0, 20.0, 300.0, 4000.0])
+b = a * torch.tensor([1.0, 1 + 1e-6, 1 + 1e-4, 1 + 1e-3])
+by_hand = (a - b).abs() <= 1e-8 + 1e-5 * b.abs()
+assert torch.equal(torch.isclose(a, b), by_hand)
+assert torch.allclose(a, b, rtol=0.01)
+assert torch.allclose(divided, multiplied)
+draw(torch.isclose, (a, b))
+
+# %%
+# Near 0 only ``atol`` counts. A rounding error beside a true 0 is refused, and two tiny numbers are "close" although
+# one is twice the other. Choose ``atol`` by the size of the terms that were added, not of the result.
+
+assert not torch.allclose(x[0] + x[3] - x[4], torch.tensor(0.0))
+assert torch.allclose(x[0] + x[3] - x[4], torch.tensor(0.0), atol=1e-6)
+assert torch.allclose(torch.tensor(1e-9), torch.tensor(2e-9))
+assert not torch.allclose(torch.tensor(1e-9), torch.tensor(2e-9), atol=0)
+
+# %%
+# ``allclose`` broadcasts, so a wrong shape can pass, and it refuses two types. In a test take
+# ``torch.testing.assert_close``: it checks shape and :term:`dtype`, has a tolerance for each dtype, and says which
+# element is wrong.
+
+column = torch.ones(3, 1)
+assert torch.allclose(column, torch.ones(4))
+with expect_error(AssertionError, match=r"shape.*do not match"):
+    torch.testing.assert_close(column, torch.ones(4))
+with expect_error(RuntimeError, match="Float did not match Double"):
+    torch.allclose(a, a.double())
+
+# %%
+# Infinity and NaN
+# ----------------
+#
+# What is too large becomes ``inf``, as does 1/0; nothing is raised. What has no answer becomes NaN. Integers
+# have neither: ``//`` raises an error, and ``/`` makes floats first.
+
+inf, nan = torch.tensor(math.inf), torch.tensor(math.nan)
+assert torch.tensor(1e38) * 10 == 1 / torch.tensor(0) == inf
+undefined = [inf - inf, inf * 0, inf / inf, torch.tensor(0.0) / 0, torch.tensor(-1.0).sqrt(), nan + 1]
+assert torch.stack(undefined).isnan().all()
+with expect_error(RuntimeError, match="ZeroDivisionError"):
+    torch.tensor(1) // torch.tensor(0)
+
+# %%
+# NaN is equal to nothing, itself included, so search with :func:`torch.isnan`, or :func:`torch.isfinite` for both. One
+# NaN spoils every sum, mean and maximum that it is part of. This finds the rows of each item that hold one.
+
+block = torch.arange(24.0).reshape(2, 3, 4)
+block[1, 0, 2] = math.nan
+assert not (block == math.nan).any()
+assert not torch.allclose(block, block)
+assert torch.allclose(block, block, equal_nan=True)
+assert block.sum().isnan()
+assert block.max().isnan()
+assert block.nansum() == 276 - 14
+draw(lambda block: block.isnan().any(dim=2), block, names=["block"])
+
+# %%
+# Multiplying with a :term:`mask` does not remove it, since 0 times NaN is NaN; choosing does
+# (:func:`torch.where`, :func:`torch.nan_to_num`). The :term:`gradient` needs more care: the branch that was not chosen
+# is still multiplied, by 0. Make the *input* harmless, before the logarithm.
+
+keep = ~block.isnan()
+assert (block * keep).sum().isnan()
+assert torch.where(keep, block, 0).sum() == block.nan_to_num(0).sum() == block.nansum()
+p = torch.tensor([0.0, 4.0], requires_grad=True)
+chosen = torch.where(p > 0, p.log(), 0)
+assert chosen.isfinite().all()
+assert torch.autograd.grad(chosen.sum(), p)[0][0].isnan()
+safe = torch.where(p > 0, torch.where(p > 0, p, 1).log(), 0)
+assert torch.autograd.grad(safe.sum(), p)[0].tolist() == [0, 0.25]
+
+# %%
+# Check yourself
+# --------------
+#
+# A loop with floats:
+
+reached, rounds = 0.0, 0
+while reached < 1:
+    reached, rounds = reached + 0.1, rounds + 1
+ask(
+    "x = 0.0, and x += 0.1 is repeated while x < 1. How often is it done?",
+    answer=rounds,
+    choices={
+        9: "After nine, x is about 0.9.",
+        10: "So it would be with exact tenths; ten roundings leave x a little below 1.",
+        11: "After ten, x is 0.9999999999999999. Count with integers.",
+    },
+)
+
+# %%
+# And NaN in a condition:
+
+loss = torch.tensor(math.nan)
+assert not loss > 100
+ask(
+    "Training should stop when the loss explodes: if loss > 100: stop. What happens once the loss is NaN?",
+    answer="it goes on" if not loss > 100 else "it stops",
+    choices={
+        "it stops": "That would need NaN to be greater than 100.",
+        "it goes on": "Every comparison with NaN is false. Write: if not loss.isfinite() or loss > 100.",
+        "it raises RuntimeError": "Comparisons with NaN are allowed; they are false.",
+    },
+)
+
+# %%
+# Next: :ref:`functional-modular-elementwise`, the many names of one function.

@@ -1,0 +1,238 @@
+"""
+.. _linear-algebra:
+
+How do I solve A x = b in PyTorch, and why not with inv?
+========================================================
+
+:func:`torch.linalg.solve` finds the numbers that a :term:`matrix` turns into a given :term:`vector`. This page also
+shows when an inverse is less exact, what to do when there are more equations than unknowns
+(:func:`torch.linalg.lstsq`), what a norm is, and how a matrix comes apart (eigh, svd). You need to know
+:ref:`matmul`.
+"""
+
+# %%
+# Three equations with three unknowns: row 0 says :math:`2 x_0 + x_1 = 4`. Touch a result: each unknown depends on the
+# whole of both inputs.
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+A = torch.tensor([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 4.0]])
+b = torch.tensor([4.0, 10.0, 14.0])
+torch.testing.assert_close(A @ torch.linalg.solve(A, b), b)
+draw(torch.linalg.solve, (A, b), names=["A", "b"])
+
+# %%
+# From scratch
+# ------------
+#
+# Elimination: subtract multiples of row ``k`` from the other rows, so that column ``k`` is 0 everywhere else. At the
+# end each row has one unknown left. The row with the largest number goes first, so that nothing is divided by 0.
+
+
+def solve(A, b):
+    rows = torch.cat([A, b.unsqueeze(1)], dim=1)
+    for k in range(len(A)):
+        largest = k + int(rows[k:, k].abs().argmax())
+        rows[[k, largest]] = rows[[largest, k]]  # exchange two rows
+        factors = rows[:, k] / rows[k, k]
+        factors[k] = 0
+        rows = rows - factors.unsqueeze(1) * rows[k]
+    return rows[:, -1] / rows[:, :-1].diagonal()
+
+
+torch.testing.assert_close(solve(A, b), torch.linalg.solve(A, b))
+
+# %%
+# inv instead of solve
+# --------------------
+#
+# On paper, :math:`x = A^{-1} b`. In floating point, the inverse is rounded before it meets ``b``. This matrix is a hard
+# one, though it looks harmless; 100 known solutions, as columns, are to be found again.
+
+torch.manual_seed(0)
+i = torch.arange(8, dtype=torch.float64)
+hilbert = 1 / (i.unsqueeze(1) + i + 1)
+truth = torch.randn(8, 100, dtype=torch.float64)
+targets = hilbert @ truth
+found = {"solve": torch.linalg.solve(hilbert, targets), "inv @": torch.linalg.inv(hilbert) @ targets}
+
+# %%
+# The *residual* is what is left of the equations, :math:`A x - b`; the *error* is the distance to the solution. Each is
+# divided by the length of what should come out; the median of the 100 is printed.
+
+residual, error = {}, {}
+for name, x in found.items():
+    residual[name] = ((hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0)).median()
+    error[name] = ((x - truth).norm(dim=0) / truth.norm(dim=0)).median()
+    print(f"{name}: residual {residual[name]:.0e}, error {error[name]:.0e}")
+assert residual["inv @"] > 10_000 * residual["solve"]
+assert error["inv @"] > 1.5 * error["solve"]
+
+# %%
+# With ``inv``, the equations do not hold, far beyond rounding. Neither is exact: an *ill-conditioned* matrix
+# enlarges every rounding error, at worst by :func:`torch.linalg.cond`. In float32 nothing of the solution is left. If
+# :math:`A^{-1}` stands in a formula, call ``solve``; ``inv`` is for when the inverse itself is wanted.
+
+assert torch.linalg.cond(hilbert) > 1e10
+assert torch.linalg.cond(A) < 4
+assert error["solve"] < torch.linalg.cond(hilbert) * torch.finfo(torch.float64).eps
+lost = torch.linalg.solve(hilbert.float(), targets.float()) - truth
+assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.1
+
+# %%
+# Shapes
+# ------
+#
+# ``A`` is (..., n, n), and ``b`` is (..., n) or (..., n, k), with k columns to solve for; leading axes are a
+# :term:`batch`. Here are 2 systems of 3 equations, each with a ``b`` of its own: the two do not mix.
+
+systems = torch.stack([A, A + 5 * torch.eye(3)])
+rights = torch.stack([b, b + 10])
+one_by_one = [torch.linalg.solve(system, right) for system, right in zip(systems, rights, strict=True)]
+torch.testing.assert_close(torch.linalg.solve(systems, rights), torch.stack(one_by_one))
+assert torch.linalg.solve(systems, torch.ones(2, 3, 7)).shape == (2, 3, 7)
+draw(torch.linalg.solve, (systems, rights), names=["systems", "rights"])
+
+# %%
+# More equations than unknowns
+# ----------------------------
+#
+# A line through five points: intercept and slope are the unknowns, and no line meets all of them.
+# :func:`torch.linalg.lstsq` makes the sum of the squared misses smallest. The misses are then at right angles to the
+# columns of ``A``, which gives two equations, :math:`A^T A x = A^T b`. lstsq does not form :math:`A^T A`: the ``cond``
+# of that matrix is the square of the first.
+
+t = torch.arange(5, dtype=torch.float64)
+points = torch.stack([torch.ones(5), t], dim=1)
+heights = torch.tensor([[1], [3], [2], [5], [4]], dtype=torch.float64)
+line = torch.linalg.lstsq(points, heights).solution
+torch.testing.assert_close(line, torch.tensor([[1.4], [0.8]], dtype=torch.float64))
+misses = points @ line - heights
+torch.testing.assert_close(points.T @ misses, torch.zeros(2, 1, dtype=torch.float64))
+torch.testing.assert_close(line, torch.linalg.solve(points.T @ points, points.T @ heights))
+torch.testing.assert_close(torch.linalg.cond(points.T @ points), torch.linalg.cond(points) ** 2)
+draw(lambda A, b: torch.linalg.lstsq(A, b).solution, (points, heights), names=["points", "heights"])
+
+# %%
+# Norms
+# -----
+#
+# A norm is a length: the root of the sum of squares, unless another ``ord`` is named. :func:`torch.linalg.vector_norm`
+# reduces like ``sum`` (:ref:`reductions`): the :term:`axis` ``dim`` disappears.
+
+v = torch.tensor([[3.0, -4.0], [5.0, 12.0], [8.0, 15.0]])
+assert v.norm(dim=1).tolist() == torch.linalg.vector_norm(v, dim=1).tolist() == [5.0, 13.0, 17.0]
+assert torch.linalg.vector_norm(v, ord=1, dim=1).tolist() == [7.0, 17.0, 23.0]  # sum of the sizes
+assert torch.linalg.vector_norm(v, ord=torch.inf, dim=1).tolist() == [4.0, 12.0, 15.0]  # the largest
+draw(torch.linalg.vector_norm, v, dim=1, names=["v"])
+
+# %%
+# ``torch.linalg.norm(A, 2)`` of a matrix is another thing: by how much ``A`` can lengthen a vector. Without the 2 all
+# elements count as one long vector. A norm written by hand as a root has :term:`NaN` for its :term:`gradient` at 0.
+
+torch.testing.assert_close(torch.linalg.norm(v), (v**2).sum().sqrt())
+torch.testing.assert_close(torch.linalg.norm(v, 2), torch.linalg.svdvals(v)[0])
+assert torch.linalg.norm(v, 2) < torch.linalg.norm(v) - 0.1
+origin = torch.zeros(3, requires_grad=True)
+assert torch.autograd.grad(torch.linalg.vector_norm(origin), origin)[0].tolist() == [0, 0, 0]
+assert torch.autograd.grad((origin**2).sum().sqrt(), origin)[0].isnan().all()
+
+# %%
+# eigh: directions that a symmetric matrix only stretches
+# -------------------------------------------------------
+#
+# Column ``k`` of the eigenvectors becomes ``eigenvalues[k]`` times as long, and keeps its direction. The values are in
+# rising order; a vector may come with either sign. In the picture, look at which elements of ``A`` count.
+
+values, vectors = torch.linalg.eigh(A)
+torch.testing.assert_close(A @ vectors, vectors * values)
+torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, A)
+draw(torch.linalg.eigh, A, names=["A"])
+
+# %%
+# Those above the diagonal are never read: a matrix that is not symmetric gets wrong values, and no error. For such a
+# matrix take :func:`torch.linalg.eig`, which gives complex numbers.
+
+turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])  # no direction survives a quarter turn
+torch.testing.assert_close(torch.linalg.eigh(turn).eigenvalues, torch.tensor([-1.0, 1.0]))
+torch.testing.assert_close(torch.linalg.eigvals(turn).imag.sort().values, torch.tensor([-1.0, 1.0]))
+
+# %%
+# svd: any matrix, as a sum of simple ones
+# ----------------------------------------
+#
+# A matrix (m, n) comes apart into U (m, r), S (r,) and Vh (r, n), where r is the smaller of m and n:
+# :math:`A_{ij} = \sum_k U_{ik} S_k V^h_{kj}`, with the largest S first. Each k is a column times a row. Keep the
+# first, and you have the nearest matrix of this kind; it misses by the S that you left out. Old code calls
+# ``torch.svd``, which returns V, not its transpose.
+
+M = torch.tensor([[2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 5.0]])
+U, S, Vh = torch.linalg.svd(M, full_matrices=False)  # True, the default, makes Vh (4, 4)
+assert (U.shape, S.shape, Vh.shape) == ((2, 2), (2,), (2, 4))
+torch.testing.assert_close(U @ torch.diag(S) @ Vh, M)
+nearest = S[0] * torch.outer(U[:, 0], Vh[0])
+torch.testing.assert_close((M - nearest).norm(), S[1])
+draw([M, nearest, M - nearest], ["M", "part 0, from S[0]", "part 1, from S[1]"])
+
+# %%
+# What goes wrong
+# ---------------
+#
+# A matrix whose rows depend on each other is *singular*: no solution, or too many. A change of 1e-6 hides it from the
+# check, and the result is huge. Integers and 16-bit floats are refused, and the matrix must be square.
+
+singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+with expect_error(torch.linalg.LinAlgError, match="singular"):
+    torch.linalg.solve(singular, torch.ones(2))
+nearly = singular + torch.tensor([[0.0, 0.0], [0.0, 1e-6]])
+assert torch.linalg.solve(nearly, torch.ones(2)).abs().max() > 100_000
+with expect_error(RuntimeError, match="Expected a floating point"):
+    torch.linalg.solve(A.long(), b.long())
+with expect_error(NotImplementedError, match="Half"):
+    torch.linalg.solve(A.half(), b.half())
+with expect_error(RuntimeError, match="must be batches of square matrices"):
+    torch.linalg.solve(points, heights)  # lstsq takes these
+
+# %%
+# All results are new tensors, and gradients go through: that of ``b`` is again a system, with ``A.T``.
+
+wanted = b.clone().requires_grad_()
+gradient = torch.autograd.grad(torch.linalg.solve(A, wanted).sum(), wanted)[0]
+torch.testing.assert_close(gradient, torch.linalg.solve(A.T, torch.ones(3)))
+
+# %%
+# Check yourself
+# --------------
+#
+# A formula from a paper:
+
+W = torch.randn(3, 6)
+ask(
+    "The paper says inverse(A) @ W, with A of shape (3, 3) and W of shape (3, 6). What do you write?",
+    answer="solve(A, W)" if torch.linalg.solve(A, W).allclose(A.inverse() @ W, atol=1e-5) else "solve(W, A)",
+    choices={
+        "inv(A) @ W": "It is right on paper; the rounded inverse costs digits if A is ill-conditioned.",
+        "solve(A, W)": "The six columns of W are six right-hand sides.",
+        "solve(W, A)": "That is the order of the old torch.solve, which was removed.",
+    },
+)
+
+# %%
+# And with ``svd``:
+
+ask(
+    "What is the shape of S in torch.linalg.svd(torch.ones(2, 7, 5))?",
+    answer=torch.linalg.svd(torch.ones(2, 7, 5)).S.shape,
+    choices={
+        (2, 5): "A batch of 2, each with as many numbers as the smaller side.",
+        (2, 7): "The smaller of 7 and 5 counts.",
+        (5, 5): "S holds only the numbers of the diagonal; torch.diag_embed makes matrices of them.",
+    },
+)
+
+# %%
+# Next: :ref:`floating-point-surprises`, where the rounding comes from.

@@ -1,0 +1,239 @@
+"""
+.. _exercises-in-selecting:
+
+Exercises in selecting
+======================
+
+Five functions to write with what this chapter taught, each in one to three lines and without a loop. Copy a cell into a
+session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the smallest input for which
+your function is wrong. The solutions are folded; each is run on this page.
+"""
+
+# %%
+# 1. One element of each row
+# --------------------------
+#
+# Row ``i`` gives the element in column ``columns[i]``: the score of the right class, for each example. The loop says
+# exactly what is asked for, and the picture shows it on the first input.
+
+import torch
+from torch.nn import functional as F
+
+from ptguide.exercises import check
+
+
+def pick_by_loops(x, columns):
+    pairs = zip(x.tolist(), columns.tolist(), strict=True)
+    return torch.tensor([row[column] for row, column in pairs])
+
+
+torch.manual_seed(0)
+sizes = ((2, 3), (1, 4), (4, 1), (5, 6))
+picks = [(torch.arange(n * m).reshape(n, m), torch.randint(m, (n,))) for n, m in sizes]
+
+
+def pick(x, columns):
+    raise NotImplementedError
+
+
+check(pick, pick_by_loops, picks)
+
+# %%
+# Two lists between the brackets pick pairs: the row numbers beside the columns. ``gather`` does it with an axis more.
+
+# Solution
+
+
+def pick(x, columns):
+    return x[torch.arange(len(x)), columns]
+
+
+def pick_by_gather(x, columns):
+    return x.gather(1, columns[:, None]).squeeze(1)
+
+
+assert check(pick_by_gather, pick_by_loops, picks).passed
+report = check(pick, pick_by_loops, picks)
+assert report.passed
+report
+
+# %%
+# 2. The second largest
+# ---------------------
+#
+# The second largest element of each row, without putting anything in order. If the largest occurs twice, it is the
+# second largest, too.
+
+
+def second_by_loops(x):
+    return torch.tensor([sorted(row)[-2] for row in x.tolist()])
+
+
+tables = [(torch.randint(0, 9, (n, m)).float(),) for n, m in ((2, 3), (1, 2), (3, 5), (4, 7))]
+tables += [(torch.tensor([[-4.0, -4.0, -6.0]]),)]
+no_order = ["sort", "argsort", "topk", "kthvalue", "msort", "sorted"]
+
+
+def second_largest(x):
+    raise NotImplementedError
+
+
+check(second_largest, second_by_loops, tables, without=no_order)
+
+# %%
+# Overwrite one place in each row, that of the largest, with minus infinity, and take the largest again. A mask
+# ``x == x.amax(...)`` would overwrite all equals.
+
+# Solution
+
+
+def second_largest(x):
+    first = x.argmax(dim=1, keepdim=True)
+    return x.scatter(1, first, float("-inf")).amax(dim=1)
+
+
+report = check(second_largest, second_by_loops, tables, without=no_order)
+assert report.passed
+report
+
+# %%
+# 3. A window that looks back
+# ---------------------------
+#
+# A mask of shape (n, n) for a model that reads from left to right and remembers ``width`` positions, its own included:
+# True where row ``i`` may look at column ``j``. The first argument is a tensor of length ``n``; its values are not
+# used.
+
+
+def window_by_loops(x, width):
+    n = len(x)
+    return torch.tensor([[0 <= i - j < width for j in range(n)] for i in range(n)])
+
+
+texts = [(torch.arange(n), width) for n, width in ((4, 2), (3, 1), (5, 3), (2, 7), (1, 1))]
+
+
+def window(x, width):
+    raise NotImplementedError
+
+
+check(window, window_by_loops, texts, without=["tensor", "stack", "where"])
+
+# %%
+# ``tril`` cuts off the future, ``triu`` the far past: it keeps :math:`j - i \ge 1 - w`, which is :math:`i - j < w`.
+
+# Solution
+
+
+def window(x, width):
+    return torch.ones(len(x), len(x), dtype=torch.bool).tril().triu(1 - width)
+
+
+report = check(window, window_by_loops, texts, without=["tensor", "stack", "where"])
+assert report.passed
+report
+
+# %%
+# 4. Zeros to the end
+# -------------------
+#
+# In each row the elements that are not 0 move to the front, in the order in which they stood; the zeros follow.
+
+
+def zeros_last_by_loops(x):
+    rows = x.tolist()
+    return torch.tensor([[v for v in row if v] + [v for v in row if not v] for row in rows])
+
+
+gaps = [(torch.tensor([[0, 5, 0, 3]]),)]
+for n, m in ((2, 3), (3, 6), (4, 20)):
+    gaps.append((torch.randint(0, 9, (n, m)) * (torch.rand(n, m) < 0.5),))
+
+
+def zeros_last(x):
+    raise NotImplementedError
+
+
+check(zeros_last, zeros_last_by_loops, gaps)
+
+# %%
+# The truth value "is 0" sorts the zeros behind the others; a stable order leaves the rest as it is.
+
+# Solution
+
+
+def zeros_last(x):
+    order = torch.argsort(x == 0, dim=1, stable=True)
+    return x.gather(1, order)
+
+
+report = check(zeros_last, zeros_last_by_loops, gaps)
+assert report.passed
+report
+
+# %%
+# 5. The table of confusions
+# --------------------------
+#
+# Row ``t``, column ``p``: how often an example of class ``t`` was taken for class ``p``. There are ``n`` classes, and
+# some of them may not occur.
+
+
+def confusion_by_loops(truth, guess, n):
+    counts = torch.zeros(n, n, dtype=torch.int64)
+    for t, p in zip(truth.tolist(), guess.tolist(), strict=True):
+        counts[t, p] += 1
+    return counts
+
+
+lengths = ((3, 2), (1, 4), (6, 3), (40, 5))
+guesses = [(torch.randint(n, (length,)), torch.randint(n, (length,)), n) for length, n in lengths]
+
+
+counters = ["bincount", "histc", "histogramdd", "unique"]
+
+
+def confusion(truth, guess, n):
+    raise NotImplementedError
+
+
+check(confusion, confusion_by_loops, guesses, without=counters)
+
+# %%
+# Number the pairs, and let ``scatter_add`` count: unlike an assignment, it adds where a place is named twice. Or
+# multiply one-hot tables, which sums over the examples.
+
+# Solution
+
+
+def confusion(truth, guess, n):
+    pair = truth * n + guess
+    counts = torch.zeros(n * n, dtype=torch.int64).scatter_add(0, pair, torch.ones_like(pair))
+    return counts.reshape(n, n)
+
+
+def confusion_by_product(truth, guess, n):
+    return F.one_hot(truth, n).T @ F.one_hot(guess, n)
+
+
+assert check(confusion_by_product, confusion_by_loops, guesses).passed
+report = check(confusion, confusion_by_loops, guesses, without=counters)
+assert report.passed
+report
+
+# %%
+# An assignment, shown by ``check``: a place that is named twice is written once.
+
+
+def count_once(truth, guess, n):
+    counts = torch.zeros(n, n, dtype=torch.int64)
+    counts[truth, guess] += 1
+    return counts
+
+
+report = check(count_once, confusion_by_loops, guesses)
+assert not report.passed
+report
+
+# %%
+# Next: :ref:`element-by-element`, the first page of the chapter on computing.

@@ -1,0 +1,171 @@
+"""
+.. _one-hot:
+
+How do I turn class numbers into one-hot vectors?
+=================================================
+
+``F.one_hot(labels, num_classes)`` (:func:`torch.nn.functional.one_hot`) makes of each class number a row of zeros with
+a 1 at the place of the class. The result has one :term:`axis` more than the labels. You need to know :ref:`scatter` and
+:ref:`argmax-and-max`.
+"""
+
+# %%
+# Three labels and five classes: class 2 is a 1 at place 2. Each row is made of one label.
+
+import torch
+from torch.nn import functional as F
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+from ptguide.tensors import shares_memory
+
+labels = torch.tensor([2, 0, 4])
+assert F.one_hot(labels, 5)[0].tolist() == [0, 0, 1, 0, 0]
+draw(F.one_hot, labels, num_classes=5, names=["labels"])
+
+# %%
+# The rule: shape :math:`(s_0, \ldots, s_{n-1})` becomes :math:`(s_0, \ldots, s_{n-1}, C)` for :math:`C` classes, and
+# ``out[i, c]`` is 1 where ``labels[i] == c``. From scratch that is one comparison, or one write with
+# :ref:`scatter <scatter>`, or rows picked from the table that :func:`torch.eye` makes.
+
+
+def one_hot(labels, num_classes):
+    return (labels.unsqueeze(-1) == torch.arange(num_classes)).long()
+
+
+hot = F.one_hot(labels, 5)
+assert torch.equal(one_hot(labels, 5), hot)
+assert torch.equal(torch.zeros(3, 5, dtype=torch.int64).scatter(1, labels[:, None], 1), hot)
+assert torch.equal(torch.eye(5, dtype=torch.int64)[labels], hot)
+
+# %%
+# Labels for each pixel of an image, or each word of two sentences, here of shape (2, 3): the classes become the *last*
+# axis. Many functions for images want them as axis 1; :func:`torch.movedim` brings them there.
+
+words = torch.tensor([[1, 3, 0], [2, 2, 1]])
+assert torch.equal(F.one_hot(words, 4), one_hot(words, 4))
+assert F.one_hot(words, 4).movedim(-1, 1).shape == (2, 4, 3)
+draw(F.one_hot, words, num_classes=4, names=["words"])
+
+# %%
+# The way back is :func:`torch.argmax` over the classes. Each row sums to 1; each column sum counts a class.
+
+assert torch.equal(F.one_hot(words, 4).argmax(dim=-1), words)
+assert (F.one_hot(words, 4).sum(dim=-1) == 1).all()
+assert F.one_hot(words, 4).sum(dim=(0, 1)).tolist() == [1, 2, 2, 1]
+
+# %%
+# What it is for
+# --------------
+#
+# A product with a one-hot row picks a row: ``hot @ table`` is ``table[labels]``, which is how an embedding reads its
+# table. The product makes the sums in full, the index does not; so one-hot vectors are mostly a way to *think*.
+
+torch.manual_seed(0)
+table = torch.randn(5, 7)
+assert torch.equal(hot.float() @ table, table[labels])
+assert torch.equal(F.embedding(labels, table), table[labels])
+
+# %%
+# Its transpose adds up the rows of each class, as :meth:`torch.Tensor.index_add` does.
+
+rows, of_class = torch.tensor([[1.0, 2], [3, 4], [5, 6], [7, 8]]), torch.tensor([2, 0, 2, 1])
+sums = F.one_hot(of_class, 3).float().T @ rows
+assert sums.tolist() == [[3, 4], [7, 8], [1 + 5, 2 + 6]]
+assert torch.equal(torch.zeros(3, 2).index_add(0, of_class, rows), sums)
+
+# %%
+# In a loss it picks the probability of the right class: the sum :math:`-\sum_c t_c \ln p_c` has one term that is not 0.
+# Notes found with learners divide it by ``len(one_hot)``. That is the number of classes, and the result is too
+# small; the two worked values are 0.3567 and 2.3026, without any division. Over several examples one takes the mean.
+
+target = F.one_hot(torch.tensor(0), 3)
+assert len(target) == 3
+for p, worked in (([0.7, 0.2, 0.1], 0.3567), ([0.1, 0.3, 0.6], 2.3026)):
+    loss = -(target * torch.tensor(p).log()).sum()
+    torch.testing.assert_close(loss, torch.tensor(worked), rtol=0, atol=5e-5)
+    torch.testing.assert_close(loss, F.cross_entropy(torch.tensor(p).log(), torch.tensor(0)))
+
+# %%
+# Copy, dtype, gradient
+# ---------------------
+#
+# Labels must be int64, and so is the result: a new tensor without :term:`gradient`, since a class number can't change
+# by a little. It takes 8 bytes for each class of each label; a comparison alone gives bool, 1 byte.
+
+assert hot.dtype == torch.int64
+assert not shares_memory(labels, hot)
+assert (hot.nbytes, (labels[:, None] == torch.arange(5)).nbytes) == (3 * 5 * 8, 3 * 5)
+with expect_error(RuntimeError, match="one_hot is only applicable to index tensor"):
+    F.one_hot(labels.to(torch.int32), 5)
+
+# %%
+# What goes wrong
+# ---------------
+#
+# *The number of classes is left out.* Then it is the largest label plus 1, so it changes from batch to batch.
+
+for batch in ([2, 0, 4], [1, 0, 1]):
+    print(batch, tuple(F.one_hot(torch.tensor(batch)).shape))
+    assert F.one_hot(torch.tensor(batch)).shape == (3, max(batch) + 1)
+
+# %%
+# *A label that is no class.* Labels count from 0, so classes 1 to 5 need ``labels - 1``. The -100 that
+# :func:`torch.nn.functional.cross_entropy` skips is refused, too: make such labels 0, and their rows zero.
+
+with expect_error(RuntimeError, match="Class values must be smaller than num_classes"):
+    F.one_hot(labels + 1, 5)
+with expect_error(RuntimeError, match="Class values must be non-negative"):
+    F.one_hot(torch.tensor([2, -100]), 5)
+some = torch.tensor([2, -100])
+rows = F.one_hot(some.clamp(min=0), 5) * (some >= 0)[:, None]
+assert rows.tolist() == [[0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
+
+# %%
+# *Integers where floats are needed.* Products and losses want float32. The loss needs no one-hot target at all:
+# with class numbers it gives the same.
+
+logits = torch.randn(3, 5)
+with expect_error(RuntimeError, match="dtype"):
+    hot @ table
+with expect_error(RuntimeError, match="Expected floating point type for target"):
+    F.cross_entropy(logits, hot)
+torch.testing.assert_close(F.cross_entropy(logits, hot.float()), F.cross_entropy(logits, labels))
+
+# %%
+# It is a function of ``torch.nn.functional`` alone: there is no ``torch.one_hot``, nor a method of tensors.
+
+assert not hasattr(torch, "one_hot")
+assert not hasattr(labels, "one_hot")
+
+# %%
+# Check yourself
+# --------------
+
+masks = torch.zeros(6, 16, 12, dtype=torch.int64)
+ask(
+    "masks has shape (6, 16, 12) and holds class numbers 0 to 20. What is the shape of F.one_hot(masks, 21)?",
+    answer=F.one_hot(masks, 21).shape,
+    choices={
+        (6, 21, 16, 12): "The classes become the last axis; movedim(-1, 1) brings them here.",
+        (6, 16, 12, 21): "One axis more, behind the others.",
+        (6, 16, 12, 20): "0 to 20 are 21 classes.",
+    },
+)
+
+# %%
+# Without the number of classes:
+
+ask(
+    "What is the shape of F.one_hot(torch.tensor([7]))?",
+    answer=F.one_hot(torch.tensor([7])).shape,
+    choices={
+        (1, 8): "The largest label plus 1: places 0 to 7.",
+        (1, 7): "Place 7 needs 8 places.",
+        (1, 1): "It counts the classes up to the largest label, not those that occur.",
+    },
+)
+
+# %%
+# Next: :ref:`selecting-table`, where all operations of the chapter stand side by side.

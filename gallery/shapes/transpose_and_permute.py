@@ -1,0 +1,251 @@
+"""
+.. _transpose-and-permute:
+
+How do transpose, permute and movedim work?
+===========================================
+
+They put the axes of a tensor into another order: :func:`torch.transpose` swaps two, :func:`torch.movedim` moves one,
+:func:`torch.permute` lists them all. Each returns a :term:`view`; no :term:`element` moves in memory.
+You need to know :ref:`what strides are <strides-and-storage>`.
+"""
+
+# %%
+# With two axes there is one other order: rows become columns. The element at ``[i, j]`` of the result is the one at
+# ``[j, i]`` of ``m``.
+
+import itertools
+import warnings
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw, draw_storage
+from ptguide.questions import ask
+from ptguide.tensors import shares_memory
+
+m = torch.arange(12).reshape(4, 3)
+draw(torch.transpose, (m, 0, 1), names=["m"])
+
+# %%
+# For a :term:`matrix` all of these are the same.
+
+for same in (m.T, m.mT, m.t(), m.permute(1, 0), m.movedim(0, 1), m.swapaxes(0, 1)):
+    assert torch.equal(same, m.transpose(0, 1))
+
+# %%
+# Three axes: swap the indices, not the block
+# -------------------------------------------
+#
+# A block in space need not be turned in the mind. ``t.transpose(0, 2)`` swaps the first and the last index, and so the
+# first and the last size. Touch an element of the result: its indices, read backwards, are those of its source.
+
+t = torch.arange(24).reshape(4, 3, 2)
+r = t.transpose(0, 2)
+assert r.shape == (2, 3, 4)
+draw(torch.transpose, (t, 0, 2), names=["t"])
+
+# %%
+# The whole rule is ``t.transpose(0, 2)[i, j, k] == t[k, j, i]``. Printing lists a tensor in :term:`row-major` order,
+# the last index fastest. The last index of ``r`` is the first of ``t``, where a step skips a slice of 6: so the
+# list goes 0, 6, 12, 18, then a step along the middle axis to 2, and so on.
+
+listing = [t[k, j, i].item() for i in range(2) for j in range(3) for k in range(4)]
+assert listing[:5] == [0, 6, 12, 18, 2]
+assert r.flatten().tolist() == listing
+print(listing)
+
+# %%
+# permute: which axis goes here?
+# ------------------------------
+#
+# ``permute`` takes one entry for each axis of the *result*: axis ``n`` of the result is axis ``dims[n]`` of the input.
+# With ``(2, 0, 1)`` the last axis comes first and the others follow: slice 1 of the
+# result is column 1 of every slice.
+
+p = t.permute(2, 0, 1)
+assert p.shape == (t.shape[2], t.shape[0], t.shape[1]) == (2, 4, 3)
+assert all(p[i, j, k] == t[j, k, i] for i in range(2) for j in range(4) for k in range(3))
+draw(torch.permute, (t, (2, 0, 1)), names=["t"])
+
+# %%
+# "``dims[n]`` says where axis ``n`` goes" is the common misreading. It gives the same for a swap, and another order
+# where three axes change places. ``movedim`` is the function that says where an axis goes to.
+
+assert p.shape != (3, 2, 4)
+assert t.movedim((0, 1, 2), (2, 0, 1)).shape == (3, 2, 4)
+assert torch.equal(t.movedim(2, 0), p)
+
+# %%
+# Three axes have six orders. What undoes a ``permute`` is the order that sorts its ``dims``; for a swap, the same swap.
+
+for dims in itertools.permutations(range(3)):
+    turned = t.permute(dims)
+    undo = torch.tensor(dims).argsort().tolist()
+    print(f"permute{dims}: {tuple(turned.shape)}, undone by permute{tuple(undo)}")
+    assert list(turned.shape) == [t.shape[dim] for dim in dims]
+    assert torch.equal(turned.permute(undo), t)
+
+# %%
+# Use: image files hold (H, W, C), rows, columns, colors, and networks take (C, H, W). ``reshape`` would give the right
+# shape too, with the colors mixed.
+
+image = torch.arange(5 * 7 * 3).reshape(5, 7, 3)
+channels_first = image.movedim(-1, 0)
+assert torch.equal(channels_first, image.permute(2, 0, 1))
+assert torch.equal(channels_first[1], image[:, :, 1])
+
+wrong = image.reshape(3, 5, 7)
+assert wrong.shape == channels_first.shape
+assert not torch.equal(wrong, channels_first)
+
+# %%
+# ``.T``, ``.mT`` and ``.H``
+# --------------------------
+#
+# ``.mT`` swaps the last two axes: a :term:`batch` of matrices, each transposed.
+
+assert torch.equal(t.mT, t.transpose(-2, -1))
+
+
+def each_transposed(t):
+    return t.mT
+
+
+draw(each_transposed, t, names=["t"])
+
+# %%
+# ``.T`` is for matrices. On more axes it reverses all of them, which is seldom meant, and warns. So it does on a
+# :term:`vector`, whose one axis it leaves alone: :ref:`unsqueeze <unsqueeze-and-squeeze>` makes a column of it.
+
+v = torch.arange(5)
+torch.set_warn_always(True)  # else only the first time in a process
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert torch.equal(t.T, t.permute(2, 1, 0))
+    assert (v.T.shape, v.unsqueeze(1).shape) == ((5,), (5, 1))
+torch.set_warn_always(False)
+
+assert "deprecated" in str(caught[0].message)
+print(str(caught[0].message).partition(" Consider")[0])
+
+# %%
+# ``.H`` also negates the imaginary parts of complex numbers, as the adjoint in linear algebra does; for others it is
+# ``.T``. For batches it is called ``.mH``.
+
+z = torch.tensor([[1 + 2j, 3 - 4j]])
+assert z.H.tolist() == [[1 - 2j], [3 + 4j]]
+assert z.T.tolist() == [[1 + 2j], [3 - 4j]]
+assert torch.equal(m.H, m.T)
+
+# %%
+# From scratch: the strides change places
+# ---------------------------------------
+#
+# Each axis takes its size and its :term:`stride` with it, and nothing else happens. That is all of ``permute``; the
+# other two only work out the order.
+
+
+def permute(x, dims):
+    shape, stride = [x.shape[d] for d in dims], [x.stride(d) for d in dims]
+    return x.as_strided(shape, stride, x.storage_offset())
+
+
+def transpose(x, a, b):
+    dims = list(range(x.dim()))
+    dims[a], dims[b] = dims[b], dims[a]
+    return permute(x, dims)
+
+
+def movedim(x, source, destination):
+    dims = list(range(x.dim()))
+    dims.insert(destination % x.dim(), dims.pop(source))
+    return permute(x, dims)
+
+
+# %%
+# Equal to those of torch on a block of four axes, in all 24 orders and for every pair of axes. Sizes, strides and
+# values are compared.
+
+four = torch.arange(120).reshape(2, 3, 4, 5)
+pairs = [(permute(four, dims), four.permute(dims)) for dims in itertools.permutations(range(4))]
+for a, b in itertools.product(range(-4, 4), repeat=2):
+    pairs.append((transpose(four, a, b), four.transpose(a, b)))
+    pairs.append((movedim(four, a, b), four.movedim(a, b)))
+for ours, theirs in pairs:
+    assert torch.equal(ours, theirs)
+    assert ours.stride() == theirs.stride()
+assert len(pairs) == 24 + 2 * 8 * 8
+
+# %%
+# So the storage stays as it was. What is written into the result appears in the original, and the result is, as a
+# rule, not :term:`contiguous`: steps along its last axis are long.
+
+assert shares_memory(t, r)
+assert (t.stride(), r.stride()) == ((6, 2, 1), (1, 2, 6))
+draw_storage([t, r], ["t", "t.transpose(0, 2)"])
+
+# %%
+# Any :term:`dtype` will do. A :term:`gradient` is put back into the order of the original.
+
+x = torch.ones(2, 3, requires_grad=True)
+(x.T * torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).sum().backward()
+assert x.grad.tolist() == [[1, 3, 5], [2, 4, 6]]
+for dtype in (torch.bool, torch.float16, torch.complex64):
+    assert m.to(dtype).T.dtype == dtype
+
+# %%
+# What goes wrong
+# ---------------
+#
+# After a transpose ``view`` may fail; ``reshape`` or ``contiguous`` make the copy that it needs, as
+# the page on :ref:`reshape and view <reshape-and-view>` explains.
+
+with expect_error(RuntimeError, match="view size is not compatible"):
+    r.view(24)
+
+assert r.contiguous().view(24).tolist() == listing
+
+# %%
+# ``permute`` wants every axis. And none of these changes ``t`` itself: on a line of its own, the result is thrown away.
+
+with expect_error(RuntimeError, match=r"input.dim\(\) = 3 is not equal to len\(dims\) = 2"):
+    t.permute(1, 0)
+
+t.transpose(0, 1)
+assert t.shape == (4, 3, 2)
+
+# %%
+# A transpose is not a turn: it mirrors a matrix at its diagonal. :ref:`rot90 <flip-roll-and-rot90>` turns it.
+
+assert m[:2].T.tolist() == [[0, 3], [1, 4], [2, 5]]
+assert m[:2].rot90().tolist() == [[2, 5], [1, 4], [0, 3]]
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "What is the shape of torch.zeros(2, 3, 5).permute(1, 2, 0)?",
+    answer=torch.zeros(2, 3, 5).permute(1, 2, 0).shape,
+    choices={
+        (3, 5, 2): "Axis 0 of the result is axis 1 of the input, of size 3, and so on.",
+        (5, 2, 3): "That reads the numbers as places to go to: permute(2, 0, 1).",
+        (5, 3, 2): "That is transpose(0, 2).",
+    },
+)
+
+# %%
+# By the index formula:
+
+ask(
+    "t has shape (4, 3, 2). At which index of t is t.transpose(1, 2)[3, 1, 2]?",
+    answer=(t == t.transpose(1, 2)[3, 1, 2]).nonzero()[0],
+    choices={
+        (2, 1, 3): "That swaps first and last, as transpose(0, 2) does; t has no index 3 there.",
+        (3, 1, 2): "That is the index in the result; swap the last two.",
+        (3, 2, 1): "The last two indices swap.",
+    },
+)
+
+# %%
+# Next: :ref:`flatten-and-unflatten`, which makes one axis of several.

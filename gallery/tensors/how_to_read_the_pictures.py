@@ -1,0 +1,221 @@
+"""
+.. _how-to-read-the-pictures:
+
+How do I read the pictures?
+===========================
+
+The pictures in this guide are drawn from the tensors of the page, and the lines between them come from running the
+operation: nobody painted them. This page shows what colors, frames and letters mean. You need to know
+:ref:`what a shape is <what-is-a-tensor>`.
+"""
+
+# %%
+# On the left what goes in, on the right what comes out. One element is framed thickly, and those that it was made of
+# are framed too; the line below says it in words. Hover over any element, tap it, or press Tab and the arrow keys, and
+# look at its sources. Touch an *input*, and everything that was made from it lights up.
+
+import re
+
+import lovely_tensors
+import torch
+import treescope
+from torch.nn import functional as F
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw, draw_broadcast, draw_graph, draw_network, draw_storage
+from ptguide.tensors import describe
+from ptguide.trace import Kind, trace
+
+left = torch.tensor([[1, 2, 3], [4, 5, 6]])
+right = torch.arange(10, 22).reshape(3, 4)
+draw(torch.matmul, (left, right), names=["left", "right"])
+
+# %%
+# The small numbers at the edges are the indices; the shape stands behind the name. A tensor of three axes is drawn as
+# slices, of four as a grid of slices, with the indices of the first axes above each. A long axis is shortened.
+
+block = torch.arange(24).reshape(2, 3, 4)
+assert block[1, 2, 0] == 20
+draw(block, "block")
+
+# %%
+# What was copied
+# ---------------
+#
+# An element that *is* an element of the input has its color. With several inputs, each has one color, and the letter
+# in the corner is the first of its name: color is never the only sign. Gray elements are made of no single input;
+# here :func:`torch.cat` copies all 14.
+
+top, bottom = torch.arange(8).reshape(2, 4), torch.arange(30, 36).reshape(2, 3)
+wide = torch.cat([top, bottom], dim=1)
+assert wide.shape == (2, 4 + 3)
+draw(torch.cat, [top, bottom], dim=1, names=["top", "bottom"])
+
+# %%
+# With one input, colors stand for its rows. Transposing turns rows into columns, and the colors go with them.
+
+draw(torch.t, left)
+
+# %%
+# What was computed, compared, or pointed to
+# ------------------------------------------
+#
+# A solid frame also marks what an element was *computed* from, as in the product above. A dotted frame marks elements
+# that were only *compared*: sorting copies the 9, after a look at its neighbours.
+
+grades = torch.tensor([[3.0, 1, 2], [9, 7, 8]])
+draw(torch.sort, grades, dim=1)
+
+# %%
+# A dashed frame marks an *index*: it says which element is taken, and gives no value itself. ``gather`` is an
+# operation whose whole point is the index.
+
+places = torch.tensor([[0, 2], [1, 1]])
+assert torch.gather(grades, 1, places).tolist() == [[3, 2], [7, 7]]
+draw(torch.gather, (grades, 1, places), names=["grades", "places"])
+
+# %%
+# How the links are found
+# -----------------------
+#
+# ``ptguide.trace`` runs the operation again and again. To find copies it gives every input element a code and looks
+# which code arrives; for the rest it changes one element at a time and looks what else changes. So it works for your
+# functions, too, and for modules.
+
+
+def neighbours(x):
+    return x[1:] - x[:-1]
+
+
+found = trace(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
+assert [link.index for link in found.sources((2,))] == [(2,), (3,)]
+assert {link.kind for link in found.sources((2,))} == {Kind.COMPUTED}
+draw(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
+
+# %%
+# The question it answers is: *could* a change of this input element change that output element? A mask is respected,
+# which shows on attention: position 0 of three may look at itself alone, position 2 at all.
+
+torch.manual_seed(0)
+q, k, v = torch.randn(3, 3, 2).round(decimals=1)
+found = trace(F.scaled_dot_product_attention, (q, k, v), is_causal=True)
+keys_seen = found.depends(input=1).any(dim=3).any(dim=1)  # of (position, feature, key, feature)
+assert keys_seen.int().tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
+draw(F.scaled_dot_product_attention, (q, k, v), is_causal=True, names=["q", "k", "v"])
+
+# %%
+# The first row of ``keys_seen`` is empty, and rightly so: position 0 has one value to choose from, so its weight is 1
+# whatever the key is. What a trace can't follow it refuses: :func:`torch.nonzero` gives as many rows as it finds.
+
+with expect_error(ValueError, match="the shape of its output depends on the values"):
+    trace(torch.nonzero, left)
+
+# %%
+# Memory and broadcasting
+# -----------------------
+#
+# Two pictures show what is no operation. The storage is the row in memory that holds a tensor's elements;
+# transposing copies nothing, so each of its places belongs to both tensors.
+
+draw_storage([left, left.T], ["left", "left.T"])
+
+# %%
+# In a picture of broadcasting, dashed elements do not exist: they repeat one that does.
+
+column, row = torch.tensor([[100], [200]]), torch.tensor([1, 2, 3])
+draw_broadcast([column, row], ["column", "row"])
+
+# %%
+# Graphs and networks
+# -------------------
+#
+# What autograd records of a calculation is drawn as it lies in memory: leaves above, the result below, and behind each
+# "∂" the gradient that flows back. The chapter on autograd explains every word of it.
+
+x = torch.tensor(2.0, requires_grad=True)
+y = torch.tensor(4.0, requires_grad=True)
+draw_graph(torch.log(x * y), {"x": x, "y": y})
+
+# %%
+# A network is a table: what each layer got and gave in one forward pass, its parameters, and the bytes of both.
+
+network = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3))
+table = draw_network(network, torch.zeros(5, 4))
+assert table.parameters == (4 * 6 + 6) + (6 * 3 + 3)
+table
+
+# %%
+# Other tools that show tensors
+# -----------------------------
+#
+# For a large tensor a picture of every element is of no use. ``describe`` says in one line what stands out, and so does
+# ``lovely_tensors``; ``treescope`` prints the values below a line of facts, and draws a heat map in a notebook. It is
+# given NumPy arrays here, since its release of today reads an attribute of tensors that torch 2.14 no longer has.
+
+try:
+    works = bool(treescope.render_to_text(left))
+except AttributeError:
+    works = False
+assert works == hasattr(left, "names")
+
+# %%
+# The same five tensors, by each of them:
+
+five = {
+    "whole numbers": torch.arange(12).reshape(3, 4),
+    "with a NaN": torch.tensor([1.5, float("nan"), -2.0]),
+    "a view": torch.arange(12.0).reshape(3, 4).T[1:],
+    "of a product": torch.ones(2, 5, requires_grad=True) * 3,
+    "truth values": torch.arange(12).reshape(3, 4) > 7,
+}
+tools = {
+    "describe": lambda t: str(describe(t)),
+    "lovely_tensors": lambda t: str(lovely_tensors.lovely(t, color=False)),
+    "treescope": lambda t: " ".join(treescope.render_to_text(t.detach().numpy()).split()),
+}
+said = {(tool, name): show(tensor) for name, tensor in five.items() for tool, show in tools.items()}
+for (tool, name), text in said.items():
+    print(f"{name:<14} {tool:<15} {text}")
+
+# %%
+# What each of them told is found in its own words. No line links an output to its inputs; for that there are the
+# pictures of this guide.
+
+facts = {
+    "shape": ("whole numbers", "3, 4"),
+    "data type": ("whole numbers", "int64|i64"),
+    "smallest and largest": ("whole numbers", "0.*11"),
+    "NaN is pointed out": ("with a NaN", "NaN"),
+    "strides of a view": ("a view", "strides"),
+    "operation that made it": ("of a product", "MulBackward0"),
+    "how many are true": ("truth values", "4 of 12|true:4"),
+    "every value of 12": ("truth values", "(True.*){4}"),
+}
+told = {fact: [bool(re.search(sign, said[tool, name])) for tool in tools] for fact, (name, sign) in facts.items()}
+print(f"{'':<24}" + "".join(f"{tool:<16}" for tool in tools))
+for fact, found in told.items():
+    print(f"{fact:<24}" + "".join(f"{'yes' if yes else '-':<16}" for yes in found))
+assert told["shape"] == told["data type"] == [True, True, True]
+assert [fact for fact, found in told.items() if not found[0]] == ["every value of 12"]
+
+# %%
+# Check yourself
+# --------------
+#
+# 1. In a picture of ``torch.sum(x, dim=0)`` with ``x`` of shape (2, 3), how many elements are framed beside ``out[1]``?
+# 2. Which inputs does element 3 of ``torch.cumsum(x, dim=0)`` depend on, for ``x`` of shape (5,)?
+# 3. Why are the elements of ``torch.full_like(x, 7)`` gray?
+
+answer_1 = trace(torch.sum, left, dim=0).sources((1,))
+answer_2 = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
+answer_3 = trace(torch.full_like, left, fill_value=7).depends()
+
+print(f"1. {len(answer_1)}: the column {[link.index for link in answer_1]}")
+print(f"2. {[link.index[0] for link in answer_2]}")
+print(f"3. {'They depend on an input' if answer_3.any() else 'They are made of no input: only of its shape'}")
+assert [link.index for link in answer_1] == [(0, 1), (1, 1)]
+assert [link.index for link in answer_2] == [(0,), (1,), (2,), (3,)]
+assert not answer_3.any()
+
+# %%
+# Next: :ref:`strides-and-storage`, where the picture of the storage comes from.

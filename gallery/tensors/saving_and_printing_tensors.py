@@ -1,0 +1,224 @@
+"""
+.. _saving-and-printing-tensors:
+
+How do I save and print a tensor?
+=================================
+
+:func:`torch.save` writes a tensor to a file, with its whole storage, and :func:`torch.load` reads it back. ``print``
+shows four digits and leaves out the middle of a large tensor; :func:`torch.set_printoptions` changes that. You need to
+know :ref:`what a storage is <strides-and-storage>`.
+"""
+
+# %%
+# ``part`` is a :term:`slice`: 6 of the 40 elements of ``x``. It uses the storage of ``x``, drawn as one row. A file of
+# ``part`` holds the gray elements as well, since what is saved is the storage.
+
+import io
+import pickle
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw_storage
+from ptguide.questions import ask
+
+x = torch.arange(40).reshape(5, 8)
+part = x[1:4, 2:4]
+draw_storage([part], ["part"])
+
+# %%
+# Save and load
+# -------------
+#
+# A file is named by its path; the ending ``.pt`` is a custom. Shape, dtype, strides and values come back, in memory of
+# their own, and with them the storage of 40 elements of 8 bytes.
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "part.pt"
+    torch.save(part, path)
+    loaded = torch.load(path)
+assert torch.equal(loaded, part)
+assert (loaded.dtype, loaded.stride(), loaded.storage_offset()) == (torch.int64, (8, 1), 10)
+assert loaded.untyped_storage().nbytes() == 40 * 8
+assert loaded.untyped_storage().data_ptr() != part.untyped_storage().data_ptr()
+
+# %%
+# What a slice saves with it
+# --------------------------
+#
+# ``io.BytesIO`` is a file in memory, in which the page can count. Five of a million numbers in float32 make a file
+# of 4 MB. :meth:`torch.Tensor.clone` first copies the five into a storage of their own; the bytes that remain are what
+# every file has. ``contiguous()`` does not help: the five lie side by side already, so it copies nothing.
+
+
+def saved(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)  # back to the start, where reading begins
+    return file
+
+
+def size(value):
+    return len(saved(value).getvalue())
+
+
+million = torch.zeros(1_000_000)
+few = million[:5]
+for name, tensor in [("million", million), ("few", few), ("few.clone()", few.clone())]:
+    print(f"{name:<12} {size(tensor):>9,} bytes")
+assert size(few.contiguous()) == size(few) == size(million) > 4_000_000
+assert size(few.clone()) < 2_000
+
+# %%
+# The rule has two good sides. An expanded tensor is small in the file, as in memory. And tensors that share memory and
+# are saved in *one* call, here in a dict, share it after loading; saved one by one, they do not.
+
+assert size(million.expand(7, 1_000_000)) == size(million)
+both = torch.load(saved({"all": million, "few": few}))
+both["few"][0] = -1
+assert both["all"][0] == -1
+assert size([million, million.clone()]) > size([million, few]) + 4_000_000
+
+# %%
+# What else comes back
+# --------------------
+#
+# ``requires_grad`` comes back, the recorded calculation does not: what was a result is a start (a :term:`leaf`) after
+# loading. A tensor also comes back to the :term:`device` that it was on; where that device is missing, loading fails
+# unless ``map_location="cpu"`` is given.
+
+weight = torch.ones(3, requires_grad=True)
+product = torch.load(saved(weight * 2))
+assert (weight * 2).grad_fn is not None
+assert (product.requires_grad, product.grad_fn, product.is_leaf) == (True, None, True)
+assert torch.load(saved(weight), map_location="cpu").device == torch.device("cpu")
+
+# %%
+# ``torch.load`` reads tensors, numbers, strings, and lists and dicts of them. A file can name any Python function to be
+# called on loading, so by default (``weights_only=True``) every class that is not on a list of safe ones is refused.
+# Allow one by its name, or convert your data to tensors first; with ``weights_only=False`` the file may run what it
+# likes.
+
+file = saved(Fraction(1, 3))
+try:
+    torch.load(file)
+except pickle.UnpicklingError as error:
+    message = str(error)  # of 8 lines; this one says what was refused
+[refused] = [line.strip() for line in message.splitlines() if "Unsupported global" in line]
+assert "GLOBAL fractions.Fraction was not an allowed global by default" in refused
+print(refused)
+
+file.seek(0)
+with torch.serialization.safe_globals([Fraction]):
+    assert torch.load(file) == Fraction(1, 3)
+
+# %%
+# This class says that loading it means a call of ``print``. It could be a call that deletes your files.
+
+
+class Trap:
+    def __reduce__(self):
+        return print, ("this code ran while a file was loaded",)
+
+
+assert torch.load(saved(Trap()), weights_only=False) is None  # what print returned
+
+# %%
+# What print shows
+# ----------------
+#
+# One pair of brackets for each axis, and an empty line between matrices. The dtype is written when it is none of
+# float32, int64 and bool, the shape only when there are no elements. Whole numbers in a floating-point tensor end with
+# a point.
+
+block = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
+assert str(torch.zeros(2, 0)) == "tensor([], size=(2, 0))"
+print(block)
+
+# %%
+# "What is printed is the value" is wrong in the fifth digit. The elements are rounded for the eye alone.
+
+almost = torch.tensor([0.99999, 1.0])
+assert str(almost) == "tensor([1.0000, 1.0000])"
+assert (almost == 1).tolist() == [False, True]
+print(almost, almost[0].item())
+
+# %%
+# All elements get one format. It is scientific (``1.0e-05`` means 0.00001) when the largest is more than 1000 times the
+# smallest, or above 100 million, or the smallest below 0.0001; signs and zeros do not count. This is from scratch:
+
+
+def is_scientific(tensor):
+    sizes = [abs(number) for number in tensor.tolist() if number]
+    return max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or min(sizes) < 1e-4
+
+
+for numbers in ([1, 1000], [1, 1001], [0, -0.5], [0.25, 300], [3e-5, 4e-5], [1e8, 9e7], [1e8, 2e8]):
+    tensor = torch.tensor(numbers, dtype=torch.float64)
+    assert is_scientific(tensor) == ("e+" in str(tensor) or "e-" in str(tensor))
+
+# %%
+# The options hold for all tensors until they are changed: ``precision`` digits after the point, ``linewidth``
+# characters, and a tensor of more than ``threshold`` elements (1000 by default) shows only ``edgeitems`` of them at
+# each end of an axis. ``profile="default"`` puts all back, ``profile="full"`` shows every element.
+
+many = torch.arange(1001)
+assert str(many) == "tensor([   0,    1,    2,  ...,  998,  999, 1000])"
+torch.set_printoptions(precision=2, threshold=30, edgeitems=2, linewidth=60)
+print(torch.arange(35.0).reshape(5, 7) / 3)
+torch.set_printoptions(profile="default")
+assert str(torch.tensor(1 / 3)) == "tensor(0.3333)"
+
+# %%
+# What goes wrong
+# ---------------
+#
+# ``sci_mode=False`` turns the scientific format off, and the *next* call of ``set_printoptions`` turns it on again, if
+# it does not name it. And after writing, a file in memory stands at its end: go back to its start before you load.
+
+torch.set_printoptions(sci_mode=False)
+assert str(torch.tensor([1e-7, 1234567.0])) == "tensor([      0.0000, 1234567.0000])"
+torch.set_printoptions(precision=1)
+assert str(torch.tensor([1e-7, 1234567.0])) == "tensor([1.0e-07, 1.2e+06])"
+torch.set_printoptions(profile="default")
+
+file = io.BytesIO()
+torch.save(few, file)
+with expect_error(EOFError):
+    torch.load(file)
+
+# %%
+# Check yourself
+# --------------
+
+images = torch.zeros(100, 3, 28, 28)
+ask(
+    "images has shape (100, 3, 28, 28). Which call writes the smallest file?",
+    answer="torch.save(images[0].clone(), path)",
+    choices={
+        "torch.save(images[0], path)": "It is a view: the storage of all 100 images is saved.",
+        "torch.save(images[:1].contiguous(), path)": "It is contiguous already: nothing is copied.",
+        "torch.save(images[0].clone(), path)": "clone() gives one image a storage of its own.",
+    },
+)
+
+# %%
+# Measured, and one more:
+
+sizes = [size(images[0]), size(images[:1].contiguous()), size(images[0].clone())]
+assert sizes[0] == sizes[1] > 50 * sizes[2]
+ask(
+    "How does torch.tensor([0.00005, 2.0]) print?",
+    answer=str(torch.tensor([0.00005, 2.0])),
+    choices={
+        "tensor([0.0000, 2.0000])": "So it prints with sci_mode=False.",
+        "tensor([5.0000e-05, 2.0000e+00])": "0.00005 is below 0.0001, so both are scientific.",
+        "tensor([5e-05, 2.])": "All elements get the same number of digits: four after the point.",
+    },
+)
+
+# %%
+# Next: :ref:`named-complex-and-sparse`, tensors of less usual kinds.
