@@ -4,9 +4,10 @@
 Which axis does dim remove in sum, mean and max?
 ================================================
 
-The axis that you name is the one that disappears. A reduction combines many elements into one, as :func:`torch.sum`,
-:func:`torch.mean` and :func:`torch.max` do; ``dim`` is the axis that it walks along, and the result's shape is the
-input's shape without that axis. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+The :term:`axis` that you name is the one that disappears. A :term:`reduction` combines many :term:`elements <element>`
+into one, as :func:`torch.sum`, :func:`torch.mean` and :func:`torch.max` do; ``dim`` is the axis that it walks along,
+and the result's :term:`shape` is the input's shape without that axis. You need to know :ref:`what a shape is
+<what-is-a-tensor>`.
 """
 
 # %%
@@ -17,6 +18,7 @@ import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
+from ptguide.questions import ask
 
 x = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [8, 3, 5, 7]])
 draw(torch.sum, x, dim=0)
@@ -34,8 +36,8 @@ draw(torch.sum, x, dim=1)
 # ------------------------------------
 #
 # Take the shape and delete position ``dim``. Each element of the result keeps the indices of the other axes, and the
-# deleted index runs: :math:`s_{ik} = \sum_j v_{ijk}` for ``dim=1``. Of shape (2, 3, 4) remains (2, 4): the two slices
-# do not mix, and each becomes a row.
+# deleted index runs: :math:`s_{ik} = \sum_j v_{ijk}` for ``dim=1``. Of shape (2, 3, 4) remains (2, 4): the two
+# :term:`slices <slice>` do not mix, and each becomes a row.
 
 v = torch.arange(24).reshape(2, 3, 4)
 assert all(v.sum(1)[i, k] == sum(v[i, j, k] for j in range(3)) for i in range(2) for k in range(4))
@@ -107,7 +109,7 @@ draw(torch.cumsum, x, dim=1)
 
 # %%
 # Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to 255)
-# do not overflow, and the sum of a mask, a tensor of True and False, counts. A maximum keeps the dtype.
+# do not :term:`overflow`, and the sum of a :term:`mask`, a tensor of True and False, counts. A maximum keeps the dtype.
 
 small = torch.tensor([200, 100], dtype=torch.uint8)
 for summed in (small.sum(), small.prod(), small.cumsum(0), (x > 4).sum()):
@@ -178,8 +180,8 @@ with expect_error(IndexError, match="Expected reduction dim 0 to have non-zero s
     empty.max(dim=0)
 
 # %%
-# A gradient says by how much the result changes when one element changes by a unit. It is 1 for each element of a sum
-# and :math:`1/n` in a mean; in a maximum, 1 for the winner and 0 for the rest.
+# A :term:`gradient` says by how much the result changes when one element changes by a unit. It is 1 for each element of
+# a sum and :math:`1/n` in a mean; in a maximum, 1 for the winner and 0 for the rest.
 
 g = f.clone().requires_grad_()
 assert torch.equal(torch.autograd.grad(g.sum(), g)[0], torch.ones(3, 4))
@@ -191,15 +193,48 @@ assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], winners
 # Check yourself
 # --------------
 #
-# 1. A batch of images has shape (8, 3, 11, 10). Which ``dim`` gives one mean for each of the 3 channels?
-# 2. What is the shape of ``v.amax(dim=1, keepdim=True)`` for the tensor ``v`` of shape (2, 3, 4)?
+# Which axes must go?
 
 images = torch.arange(8.0 * 3 * 11 * 10).reshape(8, 3, 11, 10)
-answer_1, answer_2 = images.mean(dim=(0, 2, 3)), v.amax(dim=1, keepdim=True).shape
 one_by_one = torch.stack([images[:, channel].mean() for channel in range(3)])
-print(f"1. dim=(0, 2, 3) gives shape {tuple(answer_1.shape)}\n2. {tuple(answer_2)}")
-torch.testing.assert_close(answer_1, one_by_one)
-assert answer_2 == (2, 1, 4)
+(right,) = (dim for dim in (1, (2, 3), (0, 2, 3)) if images.mean(dim).shape == one_by_one.shape)
+torch.testing.assert_close(images.mean(right), one_by_one)
+ask(
+    "A batch of images has shape (8, 3, 11, 10). Which dim gives one mean for each of the 3 channels?",
+    answer=right,
+    choices={
+        1: "That is the axis that disappears: the three colors are averaged, and (8, 11, 10) is left.",
+        (2, 3): "This leaves (8, 3): one mean for each channel of each image.",
+        (0, 2, 3): "All axes but that of the channels disappear.",
+    },
+)
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, where multiplying matrices sums over the axis that they share.
+# With keepdim:
+
+ask(
+    "v has shape (2, 3, 4). What is the shape of v.amax(dim=1, keepdim=True)?",
+    answer=v.amax(dim=1, keepdim=True).shape,
+    choices={
+        (1, 3, 4): "Axes are counted from 0, so this is dim=0.",
+        (2, 1, 4): "The axis that is reduced stays, with size 1.",
+        (2, 3, 4): "keepdim keeps the number of axes, not their sizes.",
+        (2, 4): "That is without keepdim.",
+    },
+)
+
+# %%
+# And small integers:
+
+ask(
+    "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
+    answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
+    choices={
+        320 - 256: "130 + 140 + 50 in uint8 would overflow to this, but sums of integers are int64.",
+        255: "Nothing stops at the largest uint8: the sum is not a uint8.",
+        320: "The sum is an int64, whatever the type of the elements.",
+    },
+)
+
+# %%
+# Next: :ref:`matmul`, which multiplies and then sums over the axis that two matrices share.

@@ -4,9 +4,9 @@
 RuntimeError: mat1 and mat2 shapes cannot be multiplied
 =======================================================
 
-The last size of the first matrix must equal the first size of the second, and it does not. In a network ``mat1``
-enters a :class:`torch.nn.Linear`, and ``mat2`` is its weight, transposed: the number of features that arrive is not
-``in_features``. Each usual cause is raised and mended.
+The last size of the first :term:`matrix` must equal the first size of the second, and it does not. In a :term:`network`
+``mat1`` enters a :class:`torch.nn.Linear`, and ``mat2`` is its weight, :term:`transposed <transpose>`: the number of
+features that arrive is not ``in_features``. Each usual cause is raised and mended.
 """
 
 # %%
@@ -18,6 +18,7 @@ from torch import nn
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
+from ptguide.questions import ask
 from ptguide.rules import explain_matmul
 
 mat1 = torch.arange(24).reshape(4, 6)
@@ -26,8 +27,8 @@ draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
 
 # %%
 # Without the last row of ``mat2``, its columns have 5 elements, and the last element of each row of ``mat1`` has no
-# partner. The two inner numbers of the message, 6 and 5, should be equal. ``explain_matmul`` names the axes, and a
-# change that would help, where there is one.
+# partner. The two inner numbers of the message, 6 and 5, should be equal. ``explain_matmul`` names the :term:`axes
+# <axis>`, and a change that would help, where there is one.
 
 assert (mat1 @ mat2)[1, 2] == sum(mat1[1, k] * mat2[k, 2] for k in range(6))
 with expect_error(RuntimeError, match=r"\(4x6 and 5x7\)"):
@@ -38,9 +39,9 @@ explain_matmul(mat1, mat2[:5])
 # In a layer
 # ----------
 #
-# Now ``mat1`` is a batch (items that are computed together, along axis 0) of 4 grey images of 2 by 3 pixels, flattened
-# to one row of 6 features each; the layer was made for 5. ``mat2`` is the weight transposed, its rows and columns
-# swapped, because the layer stores (out_features, in_features).
+# Now ``mat1`` is a :term:`batch` (items that are computed together, along axis 0) of 4 grey images of 2 by 3 pixels,
+# flattened to one row of 6 features each; the layer was made for 5. ``mat2`` is the weight transposed, its rows and
+# columns swapped, because the layer stores (out_features, in_features).
 
 torch.manual_seed(0)
 images = torch.arange(24.0).reshape(4, 2, 3)
@@ -61,7 +62,7 @@ draw(nn.functional.linear, (mat1, weight, bias), names=["pixels", "weight", "bia
 
 # %%
 # The fix is a layer whose ``in_features`` is 6. Input with more than two axes counts as one long matrix: the message
-# multiplies all axes but the last together. A single vector is one row.
+# multiplies all axes but the last together. A single :term:`vector` is one row.
 
 head = nn.Linear(in_features=6, out_features=7)
 assert head(pixels).shape == (4, 7)
@@ -95,8 +96,8 @@ assert product.tolist() == [[8], [18]]  # not [[8, 18]]
 # Cause 1: in_features was not counted behind the convolution
 # -----------------------------------------------------------
 #
-# A convolution slides a small window, the kernel, over the image; without padding (an added border) the result is
-# smaller: a kernel of 5 makes 13 by 11 of 17 by 15. Do not count: run the layers before the linear one on one batch
+# A convolution slides a small window, the :term:`kernel`, over the image; without padding (an added border) the result
+# is smaller: a kernel of 5 makes 13 by 11 of 17 by 15. Do not count: run the layers before the linear one on one batch
 # and read the shape, or let :class:`torch.nn.LazyLinear` read it from the first batch.
 
 photos = torch.rand(10, 3, 17, 15)  # photos, color channels, rows, columns
@@ -137,8 +138,8 @@ assert nn.Linear(3, 7)(images).shape == (4, 2, 7)  # one output for every row, h
 # Cause 3: the features are not the last axis
 # -------------------------------------------
 #
-# Convolutions keep the features (channels) on axis 1, a linear layer wants them last. The suggestion sees it: ``a.mT``
-# swaps the last two axes of the input.
+# Convolutions keep the features (:term:`channels <channel>`) on axis 1, a linear layer wants them last. The suggestion
+# sees it: ``a.mT`` swaps the last two axes of the input.
 
 signal = torch.arange(10.0 * 6 * 11).reshape(10, 6, 11)  # 10 items, 6 features, 11 steps
 with expect_error(RuntimeError, match="60x11 and 6x7"):
@@ -210,14 +211,51 @@ explain_matmul((6, 2, 3), (7, 3, 5))
 # Check yourself
 # --------------
 #
-# 1. The message says "64x100 and 200x10". The layer is right; which size of the data is wrong?
-# 2. ``nn.Linear(20, 30)`` gets a tensor of shape (4, 7, 25). Which two shapes does the message name?
+# Read the message first.
 
-fitting = [size for size in (64, 100, 200, 10) if matmul_shape((64, size), (200, 10))]
-print(f"1. the last one: not 100, but {fitting[0]}\n2. in this message:")
-assert fitting == [200]
-with expect_error(RuntimeError, match="28x25 and 20x30"):
-    nn.Linear(20, 30)(torch.ones(4, 7, 25))
+(fitting,) = (size for size in (64, 100, 200, 10) if matmul_shape((64, size), (200, 10)))
+ask(
+    'The message says "64x100 and 200x10". The layer is right. Which size must the last axis of the data have?',
+    answer=fitting,
+    choices={
+        10: "That is out_features: what the layer gives, not what it takes.",
+        64: "That is the number of rows, and any number of rows fits.",
+        100: "That is what arrived. The layer takes what stands in the first place of mat2.",
+        200: "The inner two numbers must be equal, and that of the layer is 200.",
+    },
+)
 
 # %%
-# Next: :ref:`reductions`; a matrix product multiplies, then sums over the axis that the two shapes share.
+# Input with three axes:
+
+try:
+    nn.Linear(20, 30)(torch.ones(4, 7, 25))
+except RuntimeError as error:
+    message = str(error)
+
+(named,) = (pair for pair in ("7x25 and 20x30", "28x25 and 30x20", "28x25 and 20x30") if f"({pair})" in message)
+ask(
+    "nn.Linear(20, 30) gets a tensor of shape (4, 7, 25). Which two shapes does the message name?",
+    answer=named,
+    choices={
+        "7x25 and 20x30": "The input counts as one long matrix, not as four: its rows are 4 * 7.",
+        "28x25 and 30x20": "The weight is stored as (30, 20), but it is multiplied, and named, transposed.",
+        "28x25 and 20x30": "All axes of the input but the last are multiplied together, and the weight is transposed.",
+    },
+)
+
+# %%
+# And images that nobody flattened:
+
+ask(
+    "Images of shape (5, 8, 6), meant as 5 items, enter nn.Linear(6, 9). What comes out?",
+    answer=lambda: nn.Linear(6, 9)(torch.ones(5, 8, 6)).shape,
+    choices={
+        (5, 9): "For this, flatten the images first; then in_features must be 8 * 6.",
+        (5, 8, 9): "The last size fits by luck, so each row of pixels is taken for an item.",
+        RuntimeError: "A layer looks at the last axis only, and that one fits.",
+    },
+)
+
+# %%
+# Next: :ref:`matmul`, which says what vectors and batches of matrices do.

@@ -4,14 +4,15 @@
 How does broadcasting work?
 ===========================
 
-Two tensors of different shapes can be added when their sizes, lined up from the right, are equal, or one of them is 1,
-or one of them is missing. The tensor with the 1 or the missing axis is read again and again along that axis; nothing
-is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+Two tensors of different :term:`shapes <shape>` can be added when their sizes, lined up from the right, are equal, or
+one of them is 1, or one of them is missing. The tensor with the 1 or the missing :term:`axis` is read again and again
+along that axis; nothing is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
-# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Solid elements exist; dashed ones repeat
-# one that does. Touch a dashed one to see which. Seen so, both have 3 rows and 4 columns, and can be added.
+# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Solid :term:`elements <element>` exist;
+# dashed ones repeat one that does. Touch a dashed one to see which. Seen so, both have 3 rows and 4 columns, and can be
+# added.
 
 import contextlib
 import itertools
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 
 from ptguide.errors import expect_error, expect_warning
 from ptguide.pictures import draw, draw_broadcast, draw_storage
+from ptguide.questions import ask
 from ptguide.rules import explain_broadcast
 
 column = torch.tensor([[100], [200], [300]])
@@ -98,8 +100,8 @@ print(f"{len(fits)} pairs, {list(fits.values()).count(None)} of them fail")
 # -----------------
 #
 # "Broadcasting copies the smaller tensor" is a common belief. :meth:`torch.Tensor.expand` makes the stretched tensor
-# visible: its 12 elements lie at the 3 places in memory that ``column`` has. Its stretched axis has stride 0. A stride
-# is the number of elements to move in memory for one step along an axis (:ref:`strides-and-storage`).
+# visible: its 12 elements lie at the 3 places in memory that ``column`` has. Its stretched axis has :term:`stride` 0. A
+# stride is the number of elements to move in memory for one step along an axis (:ref:`strides-and-storage`).
 
 stretched = column.expand(3, 4)
 assert (stretched.stride(), stretched.data_ptr()) == ((1, 0), column.data_ptr())
@@ -117,7 +119,7 @@ assert (huge.numel(), huge.untyped_storage().nbytes()) == (10**12, 4)
 # %%
 # Three more beliefs. "It is a Python rule": it is NumPy's and PyTorch's; Python's ``*`` repeats a list. "Each tensor
 # has at least one dimension": a 0-d tensor, a number of shape (), goes with any shape. "``*`` needs the exact same
-# shape": it works element by element and broadcasts as ``+`` does.
+# shape": it works :term:`element by element` and broadcasts as ``+`` does.
 
 assert [1, 2] * 2 == [1, 2, 1, 2]
 assert ((column.numpy() + row.numpy()) == table.numpy()).all()
@@ -125,8 +127,9 @@ assert (torch.tensor(7).shape, (torch.tensor(7) + table).shape) == ((), (3, 4))
 assert (column * row).shape == (3, 4)
 
 # %%
-# The gradient of an element says by how much the final number changes per unit of change of that element. A stretched
-# element is used several times, so its gradient is summed over the stretched axes and has the small shape again.
+# The :term:`gradient` of an element says by how much the final number changes per unit of change of that element. A
+# stretched element is used several times, so its gradient is summed over the stretched axes and has the small shape
+# again.
 
 x, y = column.float().requires_grad_(), row.float().requires_grad_()
 weight = torch.arange(12.0).reshape(3, 4)
@@ -149,8 +152,8 @@ assert "b.unsqueeze(-1) has shape (3, 1)" in explain_broadcast(table, factors).t
 explain_broadcast(table, factors)
 
 # %%
-# An axis of size 1 on the right lines the factors up with the rows. And ``+=`` is in place: it writes into the left
-# tensor's memory, so the left side cannot grow; ``row + table`` makes a new tensor.
+# An axis of size 1 on the right lines the factors up with the rows. And ``+=`` is :term:`in place`: it writes into the
+# left tensor's memory, so the left side cannot grow; ``row + table`` makes a new tensor.
 
 scaled = table * factors.unsqueeze(-1)  # (3, 4) * (3, 1)
 assert all(torch.equal(scaled[i], table[i] * factors[i]) for i in range(3))
@@ -170,8 +173,8 @@ assert difference.diagonal().eq(0).all()
 draw(torch.sub, (prediction, target), names=["prediction", "target"])
 
 # %%
-# All predictions are right, so loss and gradient should be 0. The loss is twice the variance of the targets; gradient
-# descent moves every prediction towards their mean; and the mean everywhere scores better than the truth.
+# All predictions are right, so :term:`loss` and gradient should be 0. The loss is twice the variance of the targets;
+# gradient descent moves every prediction towards their mean; and the mean everywhere scores better than the truth.
 # :func:`torch.nn.functional.mse_loss` gives the same number, but warns. Drop the axis and compare the shapes first.
 
 wrong = (difference**2).mean()
@@ -191,13 +194,45 @@ assert F.mse_loss(predicted, target) == 0
 # Check yourself
 # --------------
 #
-# 1. What is the shape of a (6, 1, 9) tensor plus a (7, 1) tensor?
-# 2. Images have shape (8, 3, 12, 10). Which shape must one factor for each of the 3 channels have?
+# Write the shapes below each other.
 
-answer_1 = (torch.zeros(6, 1, 9) + torch.zeros(7, 1)).shape
-answer_2 = [shape for shape in ((3,), (3, 1), (3, 1, 1)) if broadcast_shape((8, 3, 12, 10), shape)]
-print(f"1. {tuple(answer_1)}\n2. {answer_2}")
-assert (answer_1, answer_2) == ((6, 7, 9), [(3, 1, 1)])
+ask(
+    "What is the shape of a (6, 1, 9) tensor plus a (7, 1) tensor?",
+    answer=lambda: (torch.zeros(6, 1, 9) + torch.zeros(7, 1)).shape,
+    choices={
+        (6, 1, 9): "The left tensor is stretched as well: its 1 meets the 7.",
+        (6, 7, 9): "From the right: 9 and 1, then 1 and 7, then 6 and nothing.",
+        RuntimeError: "6 and 7 meet only if the shapes are lined up from the left.",
+    },
+)
 
 # %%
-# Next: :ref:`reductions`, which remove an axis where broadcasting stretches one.
+# A factor for each channel:
+
+(factor_shape,) = (shape for shape in ((3,), (3, 1), (3, 1, 1)) if broadcast_shape((8, 3, 12, 10), shape))
+ask(
+    "Images have shape (8, 3, 12, 10). Which shape must one factor for each of the 3 channels have?",
+    answer=factor_shape,
+    choices={
+        (3,): "A single axis lines up with the last one, of size 10.",
+        (3, 1): "Here the 3 meets the 12 rows.",
+        (3, 1, 1): "Two axes of size 1 on the right push the 3 to the channels.",
+    },
+)
+
+# %%
+# And the expensive one:
+
+ask(
+    "prediction has shape (7, 1), target has shape (7,). What is the shape of prediction - target?",
+    answer=lambda: (torch.zeros(7, 1) - torch.zeros(7)).shape,
+    choices={
+        (7,): "For this, drop the axis of size 1 first: prediction.squeeze(1).",
+        (7, 1): "The 7 of target lines up with the 1, not with the 7.",
+        (7, 7): "Every prediction meets every target, and a mean hides it.",
+        RuntimeError: "1 goes with 7, and 7 with a missing axis, so nothing is raised.",
+    },
+)
+
+# %%
+# Next: :ref:`flip-roll-and-rot90`, for operations that move elements and change none.

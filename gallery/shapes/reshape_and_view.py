@@ -4,9 +4,10 @@
 What is the difference between reshape and view?
 ================================================
 
-Both give a tensor's elements, in the same order, under another shape. :meth:`torch.Tensor.view` returns a *view*, a
-tensor on the same memory, or raises an error where the strides forbid one; :func:`torch.reshape` returns a view where
-it can and a copy otherwise. You need to know :ref:`what strides are <strides-and-storage>`.
+Both give a tensor's elements, in the same order, under another :term:`shape`. :meth:`torch.Tensor.view` returns a
+:term:`view`, a tensor on the same memory, or raises an error where the :term:`strides <stride>` forbid one;
+:func:`torch.reshape` returns a view where it can and a :term:`copy` otherwise. You need to know :ref:`what strides are
+<strides-and-storage>`.
 """
 
 # %%
@@ -21,6 +22,7 @@ import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_storage
+from ptguide.questions import ask
 from ptguide.rules import explain_view
 from ptguide.tensors import shares_memory
 
@@ -28,9 +30,10 @@ a = torch.arange(12).reshape(3, 4)
 draw_storage([a, a.view(2, 6)], ["a", "a.view(2, 6)"])
 
 # %%
-# A copy: for the transpose, whose strides are (1, 4), the same call raises an error. ``view`` says that the shape is
-# "not compatible with input tensor's size and stride" and names one remedy. ``reshape`` fills another line of memory.
-# In that of ``a`` each value stands at the place of its own number; here they stand in the order in which ``t`` prints.
+# A copy: for the :term:`transpose`, whose strides are (1, 4), the same call raises an error. ``view`` says that the
+# shape is "not compatible with input tensor's size and stride" and names one remedy. ``reshape`` fills another line of
+# memory. In that of ``a`` each value stands at the place of its own number; here they stand in the order in which ``t``
+# prints.
 
 t = a.T
 assert (t.shape, t.stride()) == ((4, 3), (1, 4))
@@ -51,7 +54,7 @@ draw(torch.reshape, (t, (2, 6)), names=["t"])
 
 # %%
 # "reshape updates the shape along with the underlying storage" is a common belief. Neither is updated: ``a`` keeps its
-# shape, and ``reshape``, like ``view``, returns a second tensor with other strides on the same storage.
+# shape, and ``reshape``, like ``view``, returns a second tensor with other strides on the same :term:`storage`.
 
 for b in (a.view(2, 6), a.reshape(2, 6)):
     assert shares_memory(a, b)
@@ -61,7 +64,7 @@ for b in (a.view(2, 6), a.reshape(2, 6)):
 # The rule
 # --------
 #
-# *Splitting an axis is always possible.* An axis of size :math:`pq` and stride :math:`s` becomes axes of sizes
+# *Splitting an axis is always possible.* An :term:`axis` of size :math:`pq` and stride :math:`s` becomes axes of sizes
 # :math:`p, q` with strides :math:`qs, s`. So the transpose can become (2, 2, 3): its axis of size 4 and stride 1 is cut
 # into two of size 2 with strides 2 and 1.
 
@@ -167,8 +170,8 @@ with expect_error(RuntimeError, match=r"shape '\[-1, 5\]' is invalid for input o
 print(explain_view(a, (-1, 5)))
 
 # %%
-# The gradient of an element, which ``backward`` computes, says by how much the final number changes per unit of change
-# of that element. It flows back through views and copies alike and arrives in the shape of the original.
+# The :term:`gradient` of an element, which ``backward`` computes, says by how much the final number changes per unit of
+# change of that element. It flows back through views and copies alike and arrives in the shape of the original.
 
 for flatten in (lambda x: x.view(12), lambda x: x.T.reshape(12)):
     x = torch.ones(3, 4, requires_grad=True)
@@ -196,16 +199,46 @@ draw(right_and_wrong, a, names=["a"])
 # Check yourself
 # --------------
 #
-# 1. Which of the shapes (7, 3, 1), (21,) and (7, 1, 3) can ``torch.zeros(7, 5)[:, :3]`` be viewed as?
-# 2. ``z`` is ``torch.zeros(6).expand(9, 6)``. Is ``z.reshape(54)`` a view or a copy? And ``z.reshape(9, 2, 3)``?
+# ``y`` leaves out two columns of five.
 
-y, z = torch.zeros(7, 5)[:, :3], torch.zeros(6).expand(9, 6)
-answer_1 = [shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if explain_view(y, shape).works]
-shared = [shares_memory(z, z.reshape(shape)) for shape in ((54,), (9, 2, 3))]
-answer_2 = ["view" if same else "copy" for same in shared]
-print(f"1. {answer_1}\n2. {answer_2}")
-assert answer_1 == [(7, 3, 1), (7, 1, 3)]  # 5 is not 3 * 1
-assert answer_2 == ["copy", "view"]  # 0 is not 6 * 1
+y = torch.zeros(7, 5)[:, :3]
+(refused_shape,) = (shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if not explain_view(y, shape).works)
+ask(
+    "y is torch.zeros(7, 5)[:, :3]. Which of these shapes does y.view refuse?",
+    answer=refused_shape,
+    choices={
+        (7, 3, 1): "An axis of size 1 takes no step, so it fits anywhere; no axes are merged here.",
+        (21,): "The steps within a row are 1, and from row to row 5, not 3 * 1.",
+        (7, 1, 3): "y is not contiguous, but that alone forbids nothing: this only adds an axis of size 1.",
+    },
+)
 
 # %%
-# Next: :ref:`broadcasting`, where a stride of 0 stretches an axis.
+# An expanded tensor:
+
+z = torch.zeros(6).expand(9, 6)
+ask(
+    "z is torch.zeros(6).expand(9, 6). What is z.reshape(54)?",
+    answer="a view of z" if shares_memory(z, z.reshape(54)) else "a copy",
+    choices={
+        "a view of z": "To merge the two axes, the stride of axis 0 would have to be 6 * 1; it is 0.",
+        "a copy": "A stride of 0 is not 6 * 1, so the axes cannot be merged, and 54 places of memory are filled.",
+        "an error": "That is z.view(54); reshape copies where no view is possible.",
+    },
+)
+
+# %%
+# The same tensor, with an axis split:
+
+ask(
+    "What are the strides of z.reshape(9, 2, 3)?",
+    answer=z.reshape(9, 2, 3).stride(),
+    choices={
+        (6, 3, 1): "That would be a copy. To split an axis none is needed, and axis 0 keeps its stride of 0.",
+        (0, 1, 3): "The left part of the split takes the long steps: over 3 elements at once.",
+        (0, 3, 1): "The axis of size 6 and stride 1 becomes 2 and 3, with strides 3 * 1 and 1.",
+    },
+)
+
+# %%
+# Next: :ref:`unsqueeze-and-squeeze`, for axes of size 1.

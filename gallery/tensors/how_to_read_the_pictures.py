@@ -10,9 +10,9 @@ operation: nobody painted them. This page shows what colors, frames and letters 
 """
 
 # %%
-# On the left what goes in, on the right what comes out. One element is framed thickly, and those that it was made of
-# are framed too; the line below says it in words. Hover over any element, tap it, or press Tab and the arrow keys, and
-# look at its sources. Touch an *input*, and everything that was made from it lights up.
+# On the left what goes in, on the right what comes out. One :term:`element` is framed thickly, and those that it was
+# made of are framed too; the line below says it in words. Hover over any element, tap it, or press Tab and the arrow
+# keys, and look at its sources. Touch an *input*, and everything that was made from it lights up.
 
 import re
 
@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_broadcast, draw_graph, draw_network, draw_storage
+from ptguide.questions import ask
 from ptguide.tensors import describe
 from ptguide.trace import Kind, trace
 
@@ -31,8 +32,9 @@ right = torch.arange(10, 22).reshape(3, 4)
 draw(torch.matmul, (left, right), names=["left", "right"])
 
 # %%
-# The small numbers at the edges are the indices; the shape stands behind the name. A tensor of three axes is drawn as
-# slices, of four as a grid of slices, with the indices of the first axes above each. A long axis is shortened.
+# The small numbers at the edges are the :term:`indices <index>`; the shape stands behind the name. A tensor of three
+# :term:`axes <axis>` is drawn as :term:`slices <slice>`, of four as a grid of slices, with the indices of the first
+# axes above each. A long axis is shortened.
 
 block = torch.arange(24).reshape(2, 3, 4)
 assert block[1, 2, 0] == 20
@@ -93,8 +95,8 @@ assert {link.kind for link in found.sources((2,))} == {Kind.COMPUTED}
 draw(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
 
 # %%
-# The question it answers is: *could* a change of this input element change that output element? A mask is respected,
-# which shows on attention: position 0 of three may look at itself alone, position 2 at all.
+# The question it answers is: *could* a change of this input element change that output element? A :term:`mask` is
+# respected, which shows on attention: position 0 of three may look at itself alone, position 2 at all.
 
 torch.manual_seed(0)
 q, k, v = torch.randn(3, 3, 2).round(decimals=1)
@@ -114,13 +116,13 @@ with expect_error(ValueError, match="the shape of its output depends on the valu
 # Memory and broadcasting
 # -----------------------
 #
-# Two pictures show what is no operation. The storage is the row in memory that holds a tensor's elements;
+# Two pictures show what is no operation. The :term:`storage` is the row in memory that holds a tensor's elements;
 # transposing copies nothing, so each of its places belongs to both tensors.
 
 draw_storage([left, left.T], ["left", "left.T"])
 
 # %%
-# In a picture of broadcasting, dashed elements do not exist: they repeat one that does.
+# In a picture of :term:`broadcasting`, dashed elements do not exist: they repeat one that does.
 
 column, row = torch.tensor([[100], [200]]), torch.tensor([1, 2, 3])
 draw_broadcast([column, row], ["column", "row"])
@@ -130,7 +132,7 @@ draw_broadcast([column, row], ["column", "row"])
 # -------------------
 #
 # What autograd records of a calculation is drawn as it lies in memory: leaves above, the result below, and behind each
-# "∂" the gradient that flows back. The chapter on autograd explains every word of it.
+# "∂" the :term:`gradient` that flows back. The chapter on autograd explains every word of it.
 
 x = torch.tensor(2.0, requires_grad=True)
 y = torch.tensor(4.0, requires_grad=True)
@@ -202,20 +204,46 @@ assert [fact for fact, found in told.items() if not found[0]] == ["every value o
 # Check yourself
 # --------------
 #
-# 1. In a picture of ``torch.sum(x, dim=0)`` with ``x`` of shape (2, 3), how many elements are framed beside ``out[1]``?
-# 2. Which inputs does element 3 of ``torch.cumsum(x, dim=0)`` depend on, for ``x`` of shape (5,)?
-# 3. Why are the elements of ``torch.full_like(x, 7)`` gray?
+# A trace gives each answer. How many frames?
 
-answer_1 = trace(torch.sum, left, dim=0).sources((1,))
-answer_2 = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
-answer_3 = trace(torch.full_like, left, fill_value=7).depends()
-
-print(f"1. {len(answer_1)}: the column {[link.index for link in answer_1]}")
-print(f"2. {[link.index[0] for link in answer_2]}")
-print(f"3. {'They depend on an input' if answer_3.any() else 'They are made of no input: only of its shape'}")
-assert [link.index for link in answer_1] == [(0, 1), (1, 1)]
-assert [link.index for link in answer_2] == [(0,), (1,), (2,), (3,)]
-assert not answer_3.any()
+column_sum = trace(torch.sum, left, dim=0).sources((1,))
+assert [link.index for link in column_sum] == [(0, 1), (1, 1)]
+ask(
+    "x has shape (2, 3). In a picture of torch.sum(x, dim=0), how many elements of x are framed with out[1]?",
+    answer=len(column_sum),
+    choices={
+        2: "Those of column 1, one from each row.",
+        3: "That is a row, which dim=1 adds up.",
+        6: "Only what can change out[1] is framed; the other columns cannot.",
+    },
+)
 
 # %%
-# Next: :ref:`strides-and-storage`, where the picture of the storage comes from.
+# A running sum:
+
+running = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
+ask(
+    "x has shape (5,). Which elements of x does element 3 of torch.cumsum(x, dim=0) depend on?",
+    answer=[link.index[0] for link in running],
+    choices={
+        (0, 1, 2): "The element in its own place is added, too.",
+        (2, 3): "It is the sum before it plus x[3]; but lines lead to inputs, and that sum has inputs of its own.",
+        (0, 1, 2, 3): "All that were added up to there.",
+    },
+)
+
+# %%
+# And gray elements:
+
+filled = trace(torch.full_like, left, fill_value=7)
+ask(
+    "x has shape (2, 3). How many elements of torch.full_like(x, 7) are made of an element of x?",
+    answer=sum(bool(filled.sources(place)) for place in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2))),
+    choices={
+        0: "Only the shape comes from x, so all six are gray.",
+        6: "It takes the shape of x, but no value; x.clone() takes the values, and has their colors.",
+    },
+)
+
+# %%
+# Next: :ref:`making-tensors`, with a picture of each way.

@@ -4,9 +4,9 @@
 What are strides, and how does a tensor lie in memory?
 ======================================================
 
-A tensor's elements lie in one long line of memory, its *storage*. The *strides* say how far to move in that line for
-one step along each axis. Transposing, slicing and expanding change the strides and copy nothing. You need to know
-:ref:`what a shape is <what-is-a-tensor>`.
+A tensor's :term:`elements <element>` lie in one long line of memory, its :term:`storage`. The :term:`strides <stride>`
+say how far to move in that line for one step along each :term:`axis`. Transposing, slicing and expanding change the
+strides and copy nothing. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
@@ -20,6 +20,7 @@ import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw_storage
+from ptguide.questions import ask
 from ptguide.tensors import storage_map, who_shares
 
 x = torch.arange(70, 80).reshape(2, 5)
@@ -49,17 +50,17 @@ storage_map(x)
 # Views: one storage, other strides
 # ---------------------------------
 #
-# A *view* is a tensor that uses the storage of another. The transpose swaps the strides: element (3, 1) of ``x.T`` lies
-# where element (1, 3) of ``x`` lies.
+# A :term:`view` is a tensor that uses the storage of another. The transpose swaps the strides: element (3, 1) of
+# ``x.T`` lies where element (1, 3) of ``x`` lies.
 
 turned = x.T
 assert (turned.shape, turned.stride()) == ((5, 2), (1, 5))
 assert torch.equal(storage_map(turned), storage_map(x).T)
 
 # %%
-# A slice begins at another place, takes longer steps, or has fewer axes. ``x[:, ::2]`` (every second column) has twice
-# the stride on axis 1; ``x[:, 3]`` (one column) begins at place 3 and has lost axis 1. What both leave out, in gray,
-# stays in memory.
+# A :term:`slice` begins at another place, takes longer steps, or has fewer axes. ``x[:, ::2]`` (every second column)
+# has twice the stride on axis 1; ``x[:, 3]`` (one column) begins at place 3 and has lost axis 1. What both leave out,
+# in gray, stays in memory.
 
 second, column = x[:, ::2], x[:, 3]
 assert (second.shape, second.stride(), second.storage_offset()) == ((2, 3), (5, 2), 0)
@@ -127,7 +128,7 @@ for tensor in (x, turned, second, column, rows, deep):
 # Contiguous, and channels_last
 # -----------------------------
 #
-# A tensor is *contiguous* when its elements lie in the order in which they print, with no gap: each stride is the
+# A tensor is :term:`contiguous` when its elements lie in the order in which they print, with no gap: each stride is the
 # product of the sizes to its right. (An axis of size 1 may have any stride, since no step along it is possible.)
 # :meth:`torch.Tensor.contiguous` copies a tensor into this order; one that has it already is given back as it is.
 
@@ -139,9 +140,9 @@ for tensor in (x, turned, second, column, rows, deep):
 assert x.as_strided((1, 5), (99, 1)).is_contiguous()
 
 # %%
-# A batch of images has shape [N, C, H, W]: image, channel, row, column. ``torch.channels_last`` puts the channels of a
-# pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay; the strides
-# change.
+# A :term:`batch` of images has shape [N, C, H, W]: image, channel, row, column. ``torch.channels_last`` puts the
+# channels of a pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay;
+# the strides change.
 
 for n, c, h, w in ((16, 3, 14, 15), (1, 3, 2, 4)):
     images = torch.arange(n * c * h * w).reshape(n, c, h, w)
@@ -191,14 +192,44 @@ assert x.flip(1).untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
 # Check yourself
 # --------------
 #
-# 1. What are the strides of a contiguous tensor of shape (4, 6, 8), and of its ``permute(2, 0, 1)``?
-# 2. ``y`` is contiguous and has shape (12, 11). At which place does ``y[2:, 3]`` begin, and what are its strides?
+# What happens to the strides when axes are reordered?
 
-box, part = torch.empty(4, 6, 8), torch.empty(12, 11)[2:, 3]
-print(f"1. {box.stride()}, {box.permute(2, 0, 1).stride()}")
-print(f"2. place {part.storage_offset()}, strides {part.stride()}")
-assert (box.stride(), box.permute(2, 0, 1).stride()) == ((6 * 8, 8, 1), (1, 6 * 8, 8))
-assert (part.storage_offset(), part.stride()) == (2 * 11 + 3, (11,))
+ask(
+    "box is contiguous and has shape (4, 6, 8). What are the strides of box.permute(2, 0, 1)?",
+    answer=torch.empty(4, 6, 8).permute(2, 0, 1).stride(),
+    choices={
+        (24, 6, 1): "A contiguous tensor of shape (8, 4, 6) has these; permute moves nothing in memory.",
+        (48, 8, 1): "Those are the strides of box itself; permute puts them into the order of the axes.",
+        (1, 48, 8): "box has strides (48, 8, 1), and each stride goes where its axis goes.",
+    },
+)
 
 # %%
-# Next: :ref:`reshape-and-view`, where the strides decide whether a new shape needs a copy.
+# Where a part begins:
+
+part = torch.empty(12, 11)[2:, 3]
+ask(
+    "y is contiguous and has shape (12, 11). At which place of its storage does y[2:, 3] begin?",
+    answer=part.storage_offset(),
+    choices={
+        5: "2 + 3 takes a row for one place; a step down jumps over a row of 11.",
+        2 * 11 + 3: "Two rows of 11, and three more.",
+        2 * 12 + 3: "The step down is the size of axis 1, the length of a row; 12 is the number of rows.",
+    },
+)
+
+# %%
+# And how its steps go:
+
+ask(
+    "What are the strides of that y[2:, 3]?",
+    answer=part.stride(),
+    choices={
+        (1,): "Neighbours in a column are no neighbours in memory: a whole row lies between them.",
+        (11,): "Axis 0 is left with its step over a row; the index 3 took axis 1 away.",
+        (11, 1): "The index 3 took axis 1 away, and its stride with it.",
+    },
+)
+
+# %%
+# Next: :ref:`numpy-and-back`, where a tensor and an array lie in the same memory.

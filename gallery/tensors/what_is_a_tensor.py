@@ -4,20 +4,22 @@
 What is a tensor?
 =================
 
-A tensor is a block of numbers of one type, arranged along any number of axes. Its *shape* lists how many entries each
-axis has. A single number has no axis, a list of numbers has one, a table has two; a color photo has three and a batch
-of photos four. You need to know Python's lists; nothing of PyTorch.
+A :term:`tensor` is a block of numbers of one type, arranged along any number of :term:`axes <axis>`. Its :term:`shape`
+lists how many entries each axis has. A single number has no axis, a list of numbers has one, a table has two; a color
+photo has three and a batch of photos four. You need to know Python's lists; nothing of PyTorch.
 """
 
 # %%
-# A *scalar* is one number, a *vector* a row of numbers, a *matrix* a table of rows and columns, and three axes make a
-# *block*, drawn as two matrices. Above each tensor stands its shape; the small numbers count along the axes, from 0.
+# A :term:`scalar` is one number, a :term:`vector` a row of numbers, a :term:`matrix` a table of rows and columns, and
+# three axes make a *block*, drawn as two matrices. Above each tensor stands its shape; the small numbers count along
+# the axes, from 0.
 
 import torch
 from sklearn.datasets import load_sample_image
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
+from ptguide.questions import ask
 
 scalar = torch.tensor(20)
 vector = torch.tensor([20, 21, 22, 23])
@@ -37,9 +39,9 @@ assert torch.equal(vector[0], scalar)
 
 # %%
 # :attr:`torch.Tensor.ndim` is the number of axes, also called the number of dimensions or the *rank*: the length of the
-# shape. :meth:`torch.Tensor.numel` is the number of elements. Some notes say that it "counts one axis"; it multiplies
-# all sizes, and ``len``, as for a nested list, is what counts axis 0 alone. The dtype ("data type") is the type that
-# all elements share: Python's ints become int64, whole numbers of 64 bits.
+# shape. :meth:`torch.Tensor.numel` is the number of :term:`elements <element>`. Some notes say that it "counts one
+# axis"; it multiplies all sizes, and ``len``, as for a nested list, is what counts axis 0 alone. The :term:`dtype`
+# ("data type") is the type that all elements share: Python's ints become int64, whole numbers of 64 bits.
 
 for t in (vector, matrix, block):
     print(f"{t.ndim} axes, shape {tuple(t.shape)}, {t.numel()} elements, len {len(t)}, {t.dtype}")
@@ -181,16 +183,44 @@ with expect_error(ValueError, match="expected sequence of length 2"):
 # Check yourself
 # --------------
 #
-# 1. What is the shape of ``torch.tensor([[[5, 6]]])``?
-# 2. How many numbers are in a batch of 8 RGB images of 10 rows and 12 columns?
-# 3. What is the shape of ``batch[0, :, 30, 200]``, and what does it hold?
+# Count the brackets first.
 
-answer_1 = torch.tensor([[[5, 6]]]).shape
-answer_2 = torch.empty(8, 3, 10, 12).numel()
-answer_3 = batch[0, :, 30, 200]
-print(f"1. {tuple(answer_1)}\n2. {answer_2:,}\n3. {tuple(answer_3.shape)}: {answer_3}")
-assert (answer_1, answer_2) == ((1, 1, 2), 8 * 3 * 10 * 12)
-assert torch.equal(answer_3, photo[30, 200])  # the red, green and blue of one pixel
+ask(
+    "What is the shape of torch.tensor([[[5, 6]]])?",
+    answer=torch.tensor([[[5, 6]]]).shape,
+    choices={
+        (3, 2): "Three brackets are three axes, not a size of 3.",
+        (1, 1, 2): "Each bracket is an axis: a list of 1, which holds a list of 1, which holds 2 numbers.",
+        (1, 1, 2, 1): "The brackets are the levels; the numbers are no level of their own.",
+    },
+)
 
 # %%
-# Next: :ref:`strides-and-storage`, which shows where in memory these elements lie.
+# A batch of photos:
+
+ask(
+    "How many elements has a batch of 8 RGB images of 10 rows and 12 columns?",
+    answer=torch.empty(8, 3, 10, 12).numel(),
+    choices={
+        8: "That is len(batch), which counts axis 0 alone.",
+        8 * 10 * 12: "That is one number for each pixel; an RGB image has three.",
+        8 * 3 * 10 * 12: "All sizes are multiplied, also that of the colors.",
+    },
+)
+
+# %%
+# And a part of the batch of two photos above, of shape (2, 3, 427, 640):
+
+assert torch.equal(batch[0, :, 30, 200], photo[30, 200])
+ask(
+    "What is the shape of batch[0, :, 30, 200]?",
+    answer=batch[0, :, 30, 200].shape,
+    choices={
+        (): "For one number the axis of the colors would need an index, too; the colon keeps it whole.",
+        (3,): "Three indices take three axes away. What is left is the red, green and blue of one pixel.",
+        (1, 3, 1, 1): "An index takes its axis away; it does not leave a size of 1.",
+    },
+)
+
+# %%
+# Next: :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.

@@ -227,6 +227,17 @@ class Search:
     def is_done(self) -> bool:
         return not any(bool(part.any()) for part in self.open)
 
+    @property
+    def are_integers(self) -> bool:
+        """Whether the operation computes with integers or booleans and nothing else."""
+        return not self.double and not any(_is_number(self.call.tensors[i].dtype) for i in self.values)
+
+    @property
+    def allows_any_integer(self) -> bool:
+        """Whether an integer out of range does no harm; it might be an index, and a GPU does not survive that."""
+        devices = (self.call.tensors[i].device.type for i in self.values)
+        return not self.are_integers or all(device == "cpu" for device in devices)
+
 
 def search(call: Call, actual: Result) -> list[Tensor]:
     """Return for each output of a call a `Kind` for each pair of elements, uint8, shape (O, I)."""
@@ -261,7 +272,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-# --- Values or indices: what integers mean --------------------------------------------------------------------------
+# --- Values or indices: what integers mean ---------------------------------------------------------------------------
 
 
 def _value_inputs(call: Call, actual: list[Tensor]) -> tuple[list[int], bool]:
@@ -283,7 +294,8 @@ def _value_inputs(call: Call, actual: list[Tensor]) -> tuple[list[int], bool]:
             for found, (_, expected) in zip(as_double, samples, strict=True)
         ):
             whole = [i for i in chosen if _only_whole_counts(call, samples, as_double, values, i)]
-            return [i for i in values if i not in whole] or values, True
+            rest = [i for i in values if i not in whole]
+            return (rest, True) if rest else (values, False)
     return (floating, False) if floating else (others, False)
 
 
@@ -360,8 +372,9 @@ def _agree(one: Tensor, two: Tensor) -> bool:
 
 def _find_copies(search: Search) -> None:
     """Look for copies in the outputs of each dtype, with codes that this dtype can hold."""
-    for dtype in dict.fromkeys(tensor.dtype for tensor in search.actual):
-        _find_copies_in(search, dtype)
+    if search.allows_any_integer:
+        for dtype in dict.fromkeys(tensor.dtype for tensor in search.actual):
+            _find_copies_in(search, dtype)
 
 
 def _find_copies_in(search: Search, dtype: torch.dtype) -> None:
@@ -608,11 +621,10 @@ def _find_computed(search: Search) -> None:
     """Change one value at a time, on the values given and on others."""
     if search.is_done:
         return
-    integers = not search.double and not any(_is_number(search.call.tensors[i].dtype) for i in search.values)
     seen, reshaped = torch.zeros(2, len(search.columns), dtype=torch.bool)
     moved = [torch.zeros(len(search.columns), len(is_open), dtype=torch.bool) for is_open in search.open]
-    for place, base, run in _changed_runs(search, integers):
-        if _keeps_shapes(search, run, integers):
+    for place, base, run in _changed_runs(search):
+        if _keeps_shapes(search, run):
             seen[place] = True
             for o, is_open in enumerate(search.open):
                 if is_open.any():
@@ -626,18 +638,18 @@ def _find_computed(search: Search) -> None:
         matters[places] = True
     if (reshaped & ~matters).any():
         raise ValueError(SHAPE_DEPENDS)
-    if not integers and not seen.all():
+    if not search.are_integers and not seen.all():
         raise ValueError(
             "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on it. "
             "Trace it without its checks."
         )
 
 
-def _changed_runs(search: Search, integers: bool) -> Iterator[tuple[int, list[Tensor], list[Tensor]]]:
+def _changed_runs(search: Search) -> Iterator[tuple[int, list[Tensor], list[Tensor]]]:
     """Yield the place of a value, and what the operation gave before and after a change of this value alone."""
     for flat, changes in _draws(search):
         base = search.run(search.spread(flat, search.double), search.double)
-        if base is None or not _keeps_shapes(search, base, integers):
+        if base is None or not _keeps_shapes(search, base):
             continue
         for place in range(len(search.columns)):
             for value in changes(place):
@@ -648,7 +660,7 @@ def _changed_runs(search: Search, integers: bool) -> Iterator[tuple[int, list[Te
                     yield place, base, run
 
 
-def _keeps_shapes(search: Search, outputs: list[Tensor], integers: bool) -> bool:
+def _keeps_shapes(search: Search, outputs: list[Tensor]) -> bool:
     """Return whether the outputs still looked at have their shapes.
 
     With other shapes no element keeps its place, which is an error. Integers that say how large the output is
@@ -656,7 +668,7 @@ def _keeps_shapes(search: Search, outputs: list[Tensor], integers: bool) -> bool
     """
     pairs = zip(search.open, outputs, search.actual, strict=True)
     keeps = all(output.shape == actual.shape or not is_open.any() for is_open, output, actual in pairs)
-    if not keeps and not integers:
+    if not keeps and not search.are_integers:
         raise ValueError(SHAPE_DEPENDS)
     return keeps
 
@@ -678,8 +690,7 @@ def _draws(search: Search) -> Iterator[Draw]:
     if _is_number(given.dtype):
         yield from _number_draws(given, torch.cat([torch.full(part.shape, part.dtype == torch.bool) for part in parts]))
     elif len(given):
-        on_cpu = all(search.call.tensors[i].device.type == "cpu" for i in search.values)
-        yield from _integer_draws(given, parts, on_cpu)
+        yield from _integer_draws(given, parts, search.allows_any_integer)
 
 
 def _number_draws(given: Tensor, boolean: Tensor) -> Iterator[Draw]:
@@ -711,7 +722,7 @@ def _number_draws(given: Tensor, boolean: Tensor) -> Iterator[Draw]:
     yield draw(given, given, lambda value: [value + step * (1 + abs(value)) * turn for step in (1.7, -1.7, 1e-3)])
 
 
-def _integer_draws(given: Tensor, parts: list[Tensor], on_cpu: bool) -> Iterator[Draw]:
+def _integer_draws(given: Tensor, parts: list[Tensor], any_integer: bool) -> Iterator[Draw]:
     """Yield integers: those given, in other orders, and all bits off or on; booleans are integers of one bit."""
     limits = [torch.iinfo(part.dtype) for part in parts if part.dtype != torch.bool]
     lowest, highest = max((i.min for i in limits), default=0), min((i.max for i in limits), default=1)
@@ -720,7 +731,7 @@ def _integer_draws(given: Tensor, parts: list[Tensor], on_cpu: bool) -> Iterator
         def changes(place: int) -> list[Any]:
             value = int(flat[place])
             others = {int(flat[place - 1]), int(flat[(place + 1) % len(flat)])}
-            if on_cpu:
+            if any_integer:
                 others |= {value + 1, value - 1, value ^ 1, value ^ 2, *(() if flat.any() else range(MOST_CLASSES))}
             return sorted(other for other in others - {value} if lowest <= other <= highest)
 
@@ -729,9 +740,9 @@ def _integer_draws(given: Tensor, parts: list[Tensor], on_cpu: bool) -> Iterator
     yield draw(given)
     yield draw(given.roll(1))
     yield draw(given.flip(0))
-    if on_cpu or not limits:
+    if any_integer or not limits:
         yield draw(torch.zeros_like(given))
-        yield draw(torch.full_like(given, 1 if lowest == 0 and not limits else highest if lowest == 0 else -1))
+        yield draw(torch.full_like(given, highest if lowest == 0 else -1))
 
 
 # --- Index: change where an index points, and look what arrives instead ----------------------------------------------

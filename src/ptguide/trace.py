@@ -88,7 +88,7 @@ class Trace:
 
         Returns
         -------
-        Tensor, bool, shape (*output shape, *input shape)
+        Tensor, bool, of the shape of the output followed by that of the input
         """
         return self.kinds[output][input] != Kind.NONE
 
