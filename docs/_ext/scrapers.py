@@ -13,6 +13,7 @@ def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any
     """Save the picture that a cell ends with, for the thumbnail; the page shows it inline as the cell's value."""
     shown = block_vars["example_globals"].get("___")
     drawing = sys.modules.get("ptguide.pictures")
+    shown = getattr(shown, "picture", None) or shown  # a report on an exercise holds one
     if drawing and isinstance(shown, drawing.Picture):
         shown.save(Path(next(block_vars["image_path_iterator"])).with_suffix(".svg"))
         block_vars["pictures"].append(shown.description)

@@ -13,6 +13,7 @@ where it is False. ``x.masked_fill(mask, value)`` puts one number where the :ter
 # Each element has one source of values, and a dashed frame marks the truth value that chose it.
 
 import itertools
+import math
 
 import torch
 
@@ -177,9 +178,9 @@ ask(
     answer=next(
         name
         for name, given in {
-            "masked_fill(allowed, -inf)": scores.masked_fill(allowed, -torch.inf),
-            "masked_fill(~allowed, -inf)": scores.masked_fill(~allowed, -torch.inf),
-            "where(allowed, -inf, scores)": torch.where(allowed, -torch.inf, scores),
+            "masked_fill(allowed, -inf)": scores.masked_fill(allowed, -math.inf),
+            "masked_fill(~allowed, -inf)": scores.masked_fill(~allowed, -math.inf),
+            "where(allowed, -inf, scores)": torch.where(allowed, -math.inf, scores),
         }.items()
         if torch.equal(given == 1, allowed)
     ),

@@ -13,6 +13,8 @@ images uint8, :term:`masks <mask>` bool. You need to know how to :ref:`make a te
 # One row of float32 numbers, converted. Touch an element: 70000 is more than float16 can hold, bfloat16 has it roughly,
 # in an integer 2.6 loses its fraction, and uint8 counts from 0 again after 255.
 
+import math
+
 import torch
 from torch.nn import functional as F
 
@@ -186,7 +188,7 @@ def field(count, exponent):  # 0 for the sign, 1 for the exponent, 2 for the fra
     return (place > 0).long() + (place > exponent).long()
 
 
-value = torch.tensor(torch.pi)
+value = torch.tensor(math.pi)
 shown = [bits(value), bits(value.bfloat16()), bits(value.half())]
 fields = [field(32, 8), field(16, 8), field(16, 5)]
 assert torch.equal(shown[1], shown[0][:16])

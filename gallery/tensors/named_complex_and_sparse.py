@@ -14,6 +14,8 @@ know :ref:`what a storage is <strides-and-storage>` and :ref:`what a dtype is <d
 # In memory the two lie side by side. ``z.real`` and ``z.imag`` take every second place; :func:`torch.view_as_real`
 # takes all, with one more axis of size 2.
 
+import math
+
 import torch
 
 from ptguide.errors import expect_error, expect_warning
@@ -55,7 +57,7 @@ draw(torch.abs, z, names=["z"])
 
 signal = torch.tensor([0.0, 1, 0, -1, 0, 1, 0, -1])  # two waves in 8 steps
 n = torch.arange(8)
-turns = torch.polar(torch.ones(8, 8), -2 * torch.pi / 8 * torch.outer(n, n))
+turns = torch.polar(torch.ones(8, 8), -2 * math.pi / 8 * torch.outer(n, n))
 torch.testing.assert_close(turns @ signal.to(torch.complex64), torch.fft.fft(signal))
 assert torch.fft.fft(signal).abs().round().tolist() == [0, 0, 4, 0, 0, 0, 4, 0]
 

@@ -1,6 +1,7 @@
 """Every page leads on to the next, asks questions, and every chapter of basics has exercises."""
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def source(page):
     return (ROOT / f"gallery/{page}.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("page", "following"), [*zip(PAGES, PAGES[1:], strict=False)])
+@pytest.mark.parametrize(("page", "following"), [*itertools.pairwise(PAGES)])
 def test_page_leads_on_to_the_next(page, following):
     last = source(page).rpartition("# %%\n")[2]
     labels = re.findall(r":ref:`(?:[^<`]*<)?([\w-]+)>?`", last)
