@@ -79,10 +79,8 @@ def build_wheel(project: Path, target: Path) -> Path:
         The folder for wheels.
     """
     names = ["pyproject.toml", "README.md", "LICENSE"]
-    names += [
-        path.relative_to(project).as_posix() for path in sorted((project / "src").rglob("*.py*")) if path.is_file()
-    ]
-    names = [name for name in names if "__pycache__" not in name]
+    files = (path for path in sorted((project / "src").rglob("*")) if path.is_file())
+    names += [path.relative_to(project).as_posix() for path in files if "__pycache__" not in path.parts]
     digest = hashlib.sha256(b"\0".join((project / name).read_bytes() for name in names)).hexdigest()[:12]
     if not (found := list(target.glob(f"*+c{digest}-*.whl"))):
         with tempfile.TemporaryDirectory() as copy:

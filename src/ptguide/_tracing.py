@@ -219,7 +219,6 @@ class Search:
             like = self.call.tensors[i]
             part = flat[start : start + like.numel()].reshape(like.shape)
             start += like.numel()
-            part = part.real if part.is_complex() and not like.is_complex() else part
             new[i] = part.to(_double_dtype(like) if double else like.dtype)
         return new
 
@@ -415,9 +414,11 @@ def _find_copies_in(search: Search, dtype: torch.dtype) -> None:
 
 
 def _holds(source: torch.dtype, dtype: torch.dtype, double: bool) -> bool:
-    """Return whether an output of some dtype can hold a copy of an input's codes, and not what a comparison gave."""
+    """Return whether an output of some dtype can hold copies of an input, and not what a comparison or floor gave."""
     if torch.bool in (source, dtype):
         return source == dtype or (double and dtype != torch.bool)
+    if _is_number(source) and not _is_number(dtype):
+        return False
     return source.is_complex == dtype.is_complex
 
 
@@ -426,11 +427,9 @@ def _labelled_runs(
 ) -> tuple[tuple[Any, Any], list[Tensor], list[Tensor]] | None:
     """Return the two numbers as an output of some dtype has them, and what two runs on them gave; None if refused."""
     double = search.double and dtype != torch.bool
-    sources = [search.call.tensors[i].dtype for i in search.values]
-    dtypes = [dtype] if double else [dtype, *sources]
-    fractions = all(map(_is_number, sources)) or (double and _is_number(dtype))
+    dtypes = [dtype, *([] if double else [search.call.tensors[i].dtype for i in search.values])]
     for careful in (False, True):
-        low, high = _two_numbers(dtypes, bit, fractions, careful, search.random)
+        low, high = _two_numbers(dtypes, bit, careful, search.random)
         pairs = {"bool": (0, 1), "real": (low, high), "complex": (complex(low, high), complex(high, -low))}
         runs = []
         for ones in (on, ~on):
@@ -447,13 +446,11 @@ def _labelled_runs(
     return None
 
 
-def _two_numbers(
-    dtypes: list[torch.dtype], bit: int, fractions: bool, careful: bool, source: random.Random
-) -> tuple[Any, Any]:
+def _two_numbers(dtypes: list[torch.dtype], bit: int, careful: bool, source: random.Random) -> tuple[Any, Any]:
     """Return two numbers that every dtype holds exactly: large, small and negative ones, which few operations let pass.
 
-    Every fourth bit has a zero, which is what changes the shape of ``nonzero``, and with `fractions` every third one
-    has no integers. If `careful`, in case that an operation refuses some of these, both are small and positive.
+    Every fourth bit has a zero, which is what changes the shape of ``nonzero``. If `careful`, in case that an
+    operation refuses some of these, both are small and positive.
     """
     numbers = [dtype for dtype in dtypes if dtype != torch.bool]
     if not numbers:
@@ -463,7 +460,7 @@ def _two_numbers(
     scale: float = 1
     if bit % 3 == 1 and not careful:
         scale = 1 << min(map(_spare_bits, numbers))
-    if bit % 3 == 2 and fractions:
+    if bit % 3 == 2 and all(map(_is_number, numbers)):
         scale = 2.0**-6
     return (0 if bit % 4 == 0 and not careful else low * scale), high * scale
 
@@ -478,7 +475,7 @@ def _spare_bits(dtype: torch.dtype) -> int:
 def _keep(search: Search, o: int, found: dict[int, list[int]]) -> list[int]:
     """Note copies (columns by place in output `o`) whose value is what the operation gave; return the places."""
     values = torch.cat([_comparable(search.call.tensors[i], search.actual[o]) for i in range(len(search.call.tensors))])
-    actual = _comparable(search.actual[o], search.actual[o])
+    actual = search.actual[o].flatten().cpu()
     kept = []
     for place, columns in found.items():
         if columns and not differing(values[columns[0]], actual[place]):
@@ -489,13 +486,9 @@ def _keep(search: Search, o: int, found: dict[int, list[int]]) -> list[int]:
 
 
 def _comparable(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return a tensor's elements as an output of some dtype would hold a copy; NaN where it could not hold one."""
+    """Return a tensor's elements as an output of some dtype would hold copies of them."""
     flat = tensor.flatten().cpu()
-    if like.dtype.is_complex:
-        return flat.to(like.dtype).to(torch.complex128)
-    if flat.dtype.is_complex:
-        flat = torch.where(flat.imag == 0, flat.real, torch.nan)
-    return (flat.to(like.dtype) if like.dtype.is_floating_point else flat).double()
+    return (flat.real if flat.is_complex() and not like.is_complex() else flat).to(like.dtype)
 
 
 # --- Copied by order: codes that keep the order of the values --------------------------------------------------------
@@ -698,7 +691,6 @@ def _number_draws(given: Tensor, boolean: Tensor) -> Iterator[Draw]:
     dtype = torch.complex128 if given.dtype.is_complex else torch.float64
     unit = torch.rand(given.shape, generator=generator, dtype=dtype) * 0.9 + 0.05
     normal = torch.randn(given.shape, generator=generator, dtype=dtype) * 2
-    turn = 1 + 0.6j if given.dtype.is_complex else 1
     reach = 1e3  # beyond all others, and beyond the bound of most conditions
 
     def draw(values: Tensor, truth: Tensor, near: Callable[[Any], list[Any]]) -> Draw:
@@ -714,12 +706,12 @@ def _number_draws(given: Tensor, boolean: Tensor) -> Iterator[Draw]:
         return flat, changes
 
     zeros, ones = torch.zeros_like(unit), torch.ones_like(unit)
-    yield draw(unit + 0.5, ones, lambda value: [value + 0.83 * turn])
+    yield draw(unit + 0.5, ones, lambda value: [value + 0.83])
     yield draw(unit, zeros, lambda value: [0.4 if value.real > 0.5 else 0.77])
     yield draw(0.7 * ones, ones, lambda value: [0])  # all equal, then not
-    yield draw(zeros, zeros, lambda value: [0.7 * turn])
-    yield draw(normal, (normal.real > 0).to(dtype), lambda value: [reach * turn, -reach * turn])
-    yield draw(given, given, lambda value: [value + step * (1 + abs(value)) * turn for step in (1.7, -1.7, 1e-3)])
+    yield draw(zeros, zeros, lambda value: [0.7])
+    yield draw(normal, (normal.real > 0).to(dtype), lambda value: [reach, -reach])
+    yield draw(given, given, lambda value: [value + step * (1 + abs(value)) for step in (1.7, -1.7, 1e-3)])
 
 
 def _integer_draws(given: Tensor, parts: list[Tensor], any_integer: bool) -> Iterator[Draw]:

@@ -101,6 +101,14 @@ def test_the_helper_is_that_of_the_site(site, installed, reader, tmp_path):
     assert f"ptguide-{version}-py3-none-any.whl" in wheels
 
 
+def test_the_wheel_holds_every_file_of_the_package(site):
+    package = Path(__file__).parents[2] / "src"
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
+    newest = max((site / "download" / "wheels").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    held = {name for name in zipfile.ZipFile(newest).namelist() if ".dist-info/" not in name}
+    assert held == {name for name in files if "__pycache__" not in name}
+
+
 def test_script_says_what_it_needs(site, page):
     script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]

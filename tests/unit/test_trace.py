@@ -192,7 +192,7 @@ def test_arguments_and_all_random_numbers_are_unchanged():
     (x * 2).sum().backward()
     watched = [*net.state_dict().values(), *(p.grad for p in net.parameters()), x, x.grad]
     before = [tensor.detach().clone() for tensor in watched]
-    state, python_state, threads = torch.get_rng_state(), random.getstate(), torch.get_num_threads()
+    state, python_state = torch.get_rng_state(), random.getstate()
     for op in (net, net.forward, lambda x: x.detach().zero_()):
         trace(op, x)
         trace(lambda layer, x, op=op: layer(x), (net, x))
@@ -201,7 +201,16 @@ def test_arguments_and_all_random_numbers_are_unchanged():
     assert x.requires_grad
     assert torch.equal(torch.get_rng_state(), state)
     assert random.getstate() == python_state
-    assert torch.get_num_threads() == threads
+
+
+def test_the_number_of_threads_is_unchanged():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        trace(torch.neg, X)
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_trace_holds_the_values_before_an_operation_in_place():
@@ -253,7 +262,9 @@ def test_the_parts_of_a_complex_number():
     assert rows(trace(torch.conj, z)) == diagonal(COMPUTED, 2)
     assert rows(trace(torch.view_as_real, z)) == [[COMPUTED, NONE]] * 2 + [[NONE, COMPUTED]] * 2
     assert rows(trace(torch.flip, z, dims=(0,))) == diagonal(COPIED, 2)[::-1]
-    assert rows(trace(torch.mul, (z, torch.tensor([1.0, 2.0]))), input=1) == diagonal(COMPUTED, 2)
+    assert rows(trace(torch.conj, z.real + 0j)) == diagonal(COMPUTED, 2)
+    turned = trace(lambda z, x, y: z * torch.complex(x, y), (z, z.real.clone(), z.imag.clone()))
+    assert [rows(turned, input=i) for i in range(3)] == [diagonal(COMPUTED, 2)] * 3
 
 
 @pytest.mark.parametrize("high", [torch.uint8, torch.int8])
@@ -286,6 +297,7 @@ def test_not_a_number_hides_nothing():
     assert rows(trace(torch.sum, x)) == [[COMPUTED] * 3]
     assert rows(trace(torch.flip, x, dims=(0,))) == diagonal(COPIED, 3)[::-1]
     assert trace(torch.sort, x).sources((2,))[0] == Link("x", (0,), COPIED)
+    assert rows(trace(torch.nan_to_num, x)) == [[COMPUTED, NONE, NONE], *diagonal(COPIED, 3)[1:]]
     assert rows(trace(torch.add, (x, x))) == diagonal(COMPUTED, 3)
 
 
@@ -461,8 +473,26 @@ def test_integers_that_are_compared_or_multiplied_are_values():
     assert rows(trace(torch.gt, (X, i)), input=1) == diagonal(COMPUTED, 4)
     assert rows(trace(torch.mul, (X, i)), input=1) == diagonal(COMPUTED, 4)
     assert rows(trace(torch.mul, (X, i > 0)), input=1) == diagonal(COMPUTED, 4)
+    assert rows(trace(lambda x, i: torch.where(x > i, x, -1), (X, i * 10 + 20)), input=1) == diagonal(COMPUTED, 4)
     both = trace(lambda x, i: torch.where(x > i, x, -1), (X, i))
     assert [row[place] for place, row in enumerate(rows(both, input=1))] == [COMPUTED, COMPUTED, COMPARED, COMPUTED]
+
+
+def test_integers_beside_a_module_are_values():
+    found = trace(lambda layer, x, i: layer(x) * i, (nn.Linear(4, 3), X, torch.tensor([1, 2, 3])))
+    assert rows(found, input=1) == diagonal(COMPUTED, 3)
+
+
+def test_a_rounded_copy_is_computed():
+    found = trace(lambda x, i: (x.long(), i), (X.ceil(), torch.tensor([1, 2])))
+    assert rows(found) == diagonal(COMPUTED, 4)
+    assert rows(found, 1, 1) == diagonal(COPIED, 2)
+
+
+def test_an_index_at_the_end_of_its_dtype():
+    found = trace(lambda x, i: x[i.long()], (torch.arange(256.0), torch.tensor([255, 0], dtype=torch.uint8)))
+    assert rows(found, input=1) == diagonal(INDEX, 2)
+    assert [row.index(COPIED) for row in rows(found)] == [255, 0]
 
 
 def test_integers_of_several_meanings_at_once():

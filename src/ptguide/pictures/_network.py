@@ -135,7 +135,9 @@ class NetworkTable:
             indent = f"text-align:left;padding-left:{0.5 + 1.2 * row.level:g}em"
             body.append(f'<tr><th scope="row" style="{indent}">{escape(name)}</th>{cells}</tr>')
         return (
-            f'<table class="ptg-table"><caption>{escape(self.totals)}</caption><thead><tr>{head}</tr></thead>'
+            # A wide table scrolls in its own box, also by keyboard.
+            f'<table class="ptg-table" tabindex="0"><caption>{escape(self.totals)}</caption>'
+            f"<thead><tr>{head}</tr></thead>"
             f"<tbody>{''.join(body)}</tbody></table>"
         )
 
