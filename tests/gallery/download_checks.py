@@ -11,7 +11,7 @@ from typing import Any
 from _ext.outputs import same
 
 METADATA = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # as PEP 723 has it
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "lovely_tensors": "lovely-tensors", "PIL": "pillow"}
 CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$|(`+)(?!`).+?(?<!`)\2(?!`)", re.MULTILINE | re.DOTALL)
 MARKUP = {
     "a role": re.compile(r":[a-zA-Z][\w.+-]*(?::[\w.+-]+)?:\0"),  # \0 stands where code was
