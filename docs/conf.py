@@ -161,6 +161,7 @@ html_context = {"default_mode": "auto"}
 html_sidebars = {name: [] for name in ("index", "learning_paths", "install", "glossary", "checks", "changelog")}
 html_theme_options = {
     "show_prev_next": True,
+    "header_links_before_dropdown": 4,
     "navigation_with_keys": False,
     "icon_links": [{"name": "Source", "url": repository_url, "icon": "fa-brands fa-github"}],
     "article_footer_items": ["run-this-page", "provenance"],

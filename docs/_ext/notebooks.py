@@ -154,7 +154,7 @@ def notebook(cells: Iterable[tuple[str, str]], *, first_cell: str | None = None)
     for number, (kind, text) in enumerate([*([("code", first_cell)] if first_cell else []), *cells], 1):
         if kind not in {"code", "markdown"}:
             raise ValueError(f"Cell {number} is of kind {kind!r}; expected 'code' or 'markdown'.")
-        metadata = solutions.FOLDED if kind == "code" and solutions.is_solution(text) else {}
+        metadata = solutions.FOLDED if kind == "code" and solutions.words_of_fold(text) else {}
         lines = text.splitlines(keepends=True)
         cell = {"cell_type": kind, "id": f"cell-{number}", "metadata": metadata, "source": lines}
         made.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))

@@ -1,4 +1,7 @@
-"""A cell that begins with `# Solution` is folded away, on the page and in the notebook; what it gives is not."""
+"""The code of a solution or a question, which tells the answer, is folded away; what it gives is not.
+
+A solution is a cell that begins with `# Solution`, a question one that calls `ask`.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,32 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 SOLUTION = re.compile(r"\A\s*# Solution\b")
+QUESTION = re.compile(r"^ask\($", re.MULTILINE)
 CODE = ("literal_block", "code_links_block")  # sphinx-gallery turns the first into the second
 # JupyterLab and its relatives know the first, Colab the second.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
-def is_solution(code: str) -> bool:
-    """Return whether a cell is to be folded away.
+def words_of_fold(code: str) -> str:
+    """Return what stands on the fold of a cell, nothing for a cell that is not folded.
 
     Examples
     --------
-    >>> is_solution("# Solution: two lines"), is_solution("# Solutions of the equation")
-    (True, False)
+    >>> words_of_fold("# Solution: two lines"), words_of_fold("# Solutions of the equation")
+    ('Show a solution', '')
     """
-    return bool(SOLUTION.match(code))
+    if SOLUTION.match(code):
+        return "Show a solution"
+    return "Show how the answer is computed" if QUESTION.search(code) else ""
 
 
 def _fold(app: Sphinx, doctree: nodes.document, _name: str) -> None:
     if app.builder.format != "html":
         return
     for block in list(doctree.findall(nodes.Element)):
-        if block.tagname in CODE and is_solution(block.astext()):
+        if block.tagname in CODE and (words := words_of_fold(block.astext())):
             place = block.parent.index(block)
-            opening = '<details class="ptg-solution"><summary>Show a solution</summary>'
+            opening = f'<details class="ptg-solution"><summary>{words}</summary>'
             block.parent.insert(place + 1, nodes.raw("", "</details>", format="html"))
             block.parent.insert(place, nodes.raw("", opening, format="html"))
 

@@ -1,4 +1,4 @@
-"""The code of a solution is folded away; what it prints is not, and it runs like all code."""
+"""The code of a solution or a question is folded away; what it gives is not, and it runs like all code."""
 
 import re
 
@@ -38,6 +38,39 @@ def test_solution_that_fails_stops_the_build(minisite):
     assert "gamma.py" in minisite.build("-Dpages_update_outputs=1", ok=False)
 
 
+def test_question_is_folded_on_the_page(minisite):
+    code = """
+    from minihelp.used import double
+
+
+    def ask(text, answer):
+        return f"{text} Choose."
+
+
+    assert double(2) == 4
+    task = ask("no question", 3)
+
+    # %%
+    # More.
+
+    ask(
+        "How much is it?",
+        answer=double(4),
+    )
+    """
+    minisite.page("gamma", code)
+    minisite.build("-Dpages_update_outputs=1")
+    html = minisite.html("guide/one/gamma.html")
+    folds = re.findall(r'<details class="ptg-solution">(.*?)</details>', html, re.DOTALL)
+    assert len(folds) == 1
+    assert "Show how the answer is computed" in folds[0]
+    assert "answer" in re.sub("<[^>]+>", "", folds[0])
+    assert "How much is it? Choose." in html.replace(folds[0], "")
+
+
 def test_solution_is_folded_in_the_notebook():
-    cells = notebook([("code", "x = 1"), ("code", "# Solution\nx = 2"), ("markdown", "# Solution")])["cells"]
-    assert [cell["metadata"] for cell in cells] == [{}, {"jupyter": {"source_hidden": True}, "cellView": "form"}, {}]
+    cells = notebook(
+        [("code", "x = 1"), ("code", "# Solution\nx = 2"), ("code", "ask(\n)"), ("markdown", "# Solution")]
+    )["cells"]
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    assert [cell["metadata"] for cell in cells] == [{}, folded, folded, {}]
