@@ -118,6 +118,7 @@ def _execute(job: Job) -> dict[str, Any]:
                 "measured": bool(MEASURED.match(block.content)),
                 "text": _printed(rst),
                 "pictures": script_vars["pictures"],
+                "html": "output_html" in rst,
                 "seconds": seconds,
             }
         )

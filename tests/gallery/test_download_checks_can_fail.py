@@ -13,8 +13,8 @@ HEADER = """# /// script
 """
 
 
-def cell(text: str, code: str = "print(x)", *, measured: bool = False, pictures: tuple[str, ...] = ()) -> dict:
-    return {"text": text, "code": code, "measured": measured, "pictures": list(pictures), "line": 1}
+def cell(text: str, code: str = "print(x)", *, measured=False, pictures: tuple[str, ...] = (), html=False) -> dict:
+    return {"text": text, "code": code, "measured": measured, "pictures": list(pictures), "html": html, "line": 1}
 
 
 def made(*outputs: dict) -> dict:
@@ -83,6 +83,7 @@ def test_printed_otherwise(cells, output, complaint):
     [
         (cell("a\n(3, 4)"), made(stream("a\n"), value(text_plain="(3, 4)"))),
         (cell("", pictures=["p"]), made(value(text_plain="Picture", text_html="<svg>"))),
+        (cell("", html=True), made(value(text_plain="Question", text_html="<div>"))),
         (cell("3 s", measured=True), made(stream("4 s"))),
     ],
 )
@@ -97,6 +98,8 @@ def test_shown_as_on_the_page(wanted, got):
         (cell("a"), made()),
         (cell(""), made({**stream("a warning"), "name": "stderr"})),
         (cell("", pictures=["p"]), made()),
+        (cell("", html=True), made()),
+        (cell(""), made(value(text_plain="Question", text_html="<div>"))),
         (cell("(3, 4)"), made(value(text_plain="(3, 5)"))),
     ],
 )

@@ -35,7 +35,8 @@ class Pick:
 
     def size(self, low=0, high=3):
         """A number that is often 2 or more, since many wrong sources look right along an axis of one element."""
-        return self.draw(st.sampled_from(sorted(range(low, high + 1), key=lambda size: size < 2)))
+        sizes = range(low, high + 1)
+        return self.draw(st.sampled_from([*(size for size in sizes if size > 1), *sizes]))
 
     def one_of(self, *options):
         return self.draw(st.sampled_from(options))
@@ -883,8 +884,8 @@ def round_(pick):
 
 
 def over_dims(pick, op, rule, values=None, low=0):
-    shape = pick.shape(1, 3, low=low)
-    dims = sorted(set(pick.order(len(shape))[: pick.size(1, len(shape))].tolist()))
+    shape = pick.shape(2, 3, low=low)
+    dims = sorted(set(pick.order(len(shape))[: pick.one_of(1, 1, len(shape))].tolist()))
     keepdim = pick.one_of(False, True)
 
     def oracle(*i):
@@ -1279,7 +1280,7 @@ def links(found, o, index):
 
 
 @pytest.mark.parametrize("make", CASES.values(), ids=CASES)
-@settings(deadline=None, derandomize=True, max_examples=12)
+@settings(deadline=None, derandomize=True, max_examples=10)
 @given(data=st.data())
 def test_trace_agrees_with_a_loop(make, data):
     op, inputs, kwargs, oracles = make(Pick(data))
