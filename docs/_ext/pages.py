@@ -75,6 +75,11 @@ class Pages:
             helpers = set()
         return freshness.key([source, *helpers, *MACHINERY], self.surroundings)
 
+    @functools.cached_property
+    def commit(self) -> str:
+        """The commit that the sources were at when the first page of this build ran."""
+        return _commit(self.gallery)
+
     @property
     def summary_file(self) -> Path:
         """Where that is kept which other pages show of a page; it changes when one of these does, and only then."""
@@ -205,7 +210,7 @@ def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int) -> dict[st
                 return {**again, "failure": f"passed once and failed when run again\n{again['failure']}"}
             if difference := first_difference(record, again["record"]):
                 return difference
-        record |= {"key": key, "runs": pages.wanted_runs, "commit": _commit(pages.gallery)}
+        record |= {"key": key, "runs": pages.wanted_runs, "commit": pages.commit}
         Path(staging, job.gallery_dir, f"{name}.record.json").write_text(execution.as_json(record), encoding="utf-8")
         _move_into_place(Path(staging, job.gallery_dir), pages, name)
     return record
