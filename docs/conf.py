@@ -140,6 +140,7 @@ intersphinx_mapping = {
     "numpy": ("https://numpy.org/doc/stable", (None, "inventories/numpy.inv")),
 }
 intersphinx_timeout = 5
+toc_object_entries_show_parents = "hide"  # the module is the page's title
 autosummary_generate = False  # it would import torch in every build
 autodoc_typehints = "none"  # shapes stand in the docstring, types in the signature
 numpydoc_show_class_members = False
