@@ -163,6 +163,7 @@ html_sidebars = {name: [] for name in ("index", "learning_paths", "install", "gl
 html_theme_options = {
     "show_prev_next": True,
     "header_links_before_dropdown": 4,
+    "show_toc_level": 3,  # an entry that comes and goes while one scrolls loses the focus
     "navigation_with_keys": False,
     "icon_links": [{"name": "Source", "url": repository_url, "icon": "fa-brands fa-github"}],
     "article_footer_items": ["run-this-page", "provenance"],
