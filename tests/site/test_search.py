@@ -43,7 +43,9 @@ def test_the_site_can_be_walked_through(new_page, site, root):
     for name in ("The guide", "Shapes"):
         page.get_by_role("link", name=name, exact=True).first.click()
         page.wait_for_load_state()
-    page.locator(".sphx-glr-thumbcontainer a[href$='stack.html']").click()
+    page.locator(
+        ".sphx-glr-thumbcontainer a[href='stack.html'], .sphx-glr-thumbcontainer a[href$='/stack.html']"
+    ).click()
     page.wait_for_url("**/guide/shapes/stack.html")
     assert "torch.stack" in page.locator("h1").inner_text()
     page.locator(".prev-next-area a.right-next").click()
