@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ptguide._tracing import arguments_of
 from ptguide.pictures._panels import MARGIN, index_of, listed, spell, tensor_panel, text_of
 from ptguide.pictures._picture import Panel, Picture
 from ptguide.trace import Kind, Trace, trace
@@ -52,6 +53,7 @@ class _Drawing:
                 flat = kinds.reshape(traced.outputs[o].numel(), traced.inputs[i].numel())
                 pairs = flat.nonzero()
                 self.links[o, i] = torch.cat([pairs, flat[flat != 0][:, None]], dim=1).tolist()
+        self.copied = {(o, out) for (o, _), links in self.links.items() for out, _, k in links if k == Kind.COPIED}
         kinds_of_input = [
             {kind for o in range(len(traced.outputs)) for *_, kind in self.links[o, i]} for i in range(self.count)
         ]
@@ -156,8 +158,7 @@ class _Drawing:
         return marks
 
     def _said_of_output(self, o: int, element: int, sources: dict[tuple[int, int], Any]) -> str:
-        kinds = {out: kind for i in range(self.count) for out, _, kind in self.links[o, i] if kind >= Kind.COMPUTED}
-        verb = "copied from" if kinds.get(element) == Kind.COPIED else "computed from"
+        verb = "copied from" if (o, element) in self.copied else "computed from"
         words = {"of": verb, "by": "chosen by", "than": "compared with"}
         found = sources.get((o, element), {})
         parts = []
@@ -208,8 +209,7 @@ def _flat(index: list[int], tensor: Tensor) -> int:
 def call_text(op: Callable[..., Any], inputs: Any, kwargs: dict[str, Any], names: list[str]) -> str:
     """Return a call as one writes it: ``torch.stack([a, b], dim=1)``."""
     left = iter(names)
-    arguments = inputs if isinstance(inputs, tuple) and not hasattr(inputs, "_fields") else (inputs,)
-    positional = [_argument(argument, left) for argument in arguments]
+    positional = [_argument(argument, left) for argument in arguments_of(inputs)]
     keywords = [f"{key}={_argument(value, left)}" for key, value in kwargs.items()]
     name = getattr(op, "__name__", "")
     if op is operator.getitem and len(positional) == 2:
