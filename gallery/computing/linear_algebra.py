@@ -63,25 +63,26 @@ targets = hilbert @ truth
 found = {"solve": torch.linalg.solve(hilbert, targets), "inv @": torch.linalg.inv(hilbert) @ targets}
 
 # %%
-# The *residual* is what is left of the equations, :math:`A x - b`; the *error* is the distance to the solution. Each is
-# divided by the length of what should come out; the median of the 100 is printed.
+# The :term:`residual` is what is left of the equations, :math:`A x - b`. Here it is divided by the length of ``b``, and
+# the median of the 100 is compared with what rounding alone explains. The digits differ from one processor to the next;
+# that the equations hold for ``solve``, and do not for ``inv``, does not.
 
-residual, error = {}, {}
-for name, x in found.items():
-    residual[name] = ((hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0)).median()
-    error[name] = ((x - truth).norm(dim=0) / truth.norm(dim=0)).median()
-    print(f"{name}: residual {residual[name]:.0e}, error {error[name]:.0e}")
-assert residual["inv @"] > 10_000 * residual["solve"]
-assert error["inv @"] > 1.5 * error["solve"]
+residual = {name: (hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0) for name, x in found.items()}
+rounding = 10 * torch.finfo(torch.float64).eps
+for name, left in residual.items():
+    print(f"{name}: the equations hold up to rounding: {bool(left.median() < rounding)}")
+assert residual["solve"].median() < rounding
+assert residual["inv @"].median() > 10_000 * rounding
 
 # %%
-# With ``inv``, the equations do not hold, far beyond rounding. Neither is exact: an *ill-conditioned* matrix
-# enlarges every rounding error, at worst by :func:`torch.linalg.cond`. In float32 nothing of the solution is left. If
-# :math:`A^{-1}` stands in a formula, call ``solve``; ``inv`` is for when the inverse itself is wanted.
+# Neither ``x`` is exact: an *ill-conditioned* matrix enlarges every rounding error, at worst by
+# :func:`torch.linalg.cond`. In float32 nothing of the solution is left. If :math:`A^{-1}` stands in a formula, call
+# ``solve``; ``inv`` is for when the inverse itself is wanted.
 
+error = (found["solve"] - truth).norm(dim=0) / truth.norm(dim=0)
 assert torch.linalg.cond(hilbert) > 1e10
 assert torch.linalg.cond(A) < 4
-assert error["solve"] < torch.linalg.cond(hilbert) * torch.finfo(torch.float64).eps
+assert error.median() < torch.linalg.cond(hilbert) * torch.finfo(torch.float64).eps
 lost = torch.linalg.solve(hilbert.float(), targets.float()) - truth
 assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.1
 
