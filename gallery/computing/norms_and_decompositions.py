@@ -182,14 +182,14 @@ ask(
 # %%
 # Lengths:
 
-points = torch.tensor([[3.0, 4.0], [6.0, 8.0], [0.0, 5.0]])
+points = torch.tensor([[6.0, 8.0], [8.0, 6.0], [0.0, 0.0]])
 ask(
-    "Three points have the rows (3, 4), (6, 8), (0, 5). What is torch.linalg.vector_norm(points, dim=1)?",
+    "points has the rows (6, 8), (8, 6) and (0, 0). What is torch.linalg.vector_norm(points, dim=1)?",
     answer=torch.linalg.vector_norm(points, dim=1),
     choices={
-        (5.0, 10.0, 5.0): "One length for each row: the axis of the two elements disappears.",
-        (7.0, 14.0, 5.0): "That is ord=1: the sum of the sizes.",
-        (45**0.5, 105**0.5): "That is dim=0: the length of each column.",
+        (10.0, 10.0, 0.0): "One length for each row: the axis of the two elements disappears.",
+        (14.0, 14.0, 0.0): "That is ord=1: the sum of the sizes.",
+        (10.0, 10.0): "That is dim=0: the length of each column.",
     },
 )
 

@@ -75,7 +75,7 @@ digits, labels = torch.from_numpy(data.images), torch.from_numpy(data.target)
 sevens = digits[labels == 7]
 assert digits.shape == (1797, 8, 8)
 assert sevens.shape == ((labels == 7).sum(), 8, 8)
-draw(list(sevens[:5, None] / 16), [f"sevens[{k}]" for k in range(5)], image=True)
+draw(list(sevens[:6, None] / 16), [f"sevens[{k}]" for k in range(6)], image=True)
 
 # %%
 # In general: a mask that covers axes :math:`i` to :math:`j` replaces them by one axis of :math:`n` places, where

@@ -84,7 +84,7 @@ pixels, classes = torch.from_numpy(data.data).float(), torch.from_numpy(data.tar
 per_class = F.one_hot(classes, 10).float()  # (1797, 10)
 means = per_class.T @ pixels / per_class.sum(dim=0)[:, None]  # (10, 64)
 torch.testing.assert_close(means[7], pixels[classes == 7].mean(dim=0))
-draw(list(means[:5].reshape(5, 1, 8, 8) / 16), [f"mean of {k}" for k in range(5)], image=True)
+draw(list(means[:6].reshape(6, 1, 8, 8) / 16), [f"mean of {k}" for k in range(6)], image=True)
 
 # %%
 # In a loss it picks the probability of the right class: the sum :math:`-\sum_c t_c \ln p_c` has one term that is not 0.

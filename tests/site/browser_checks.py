@@ -159,20 +159,13 @@ STOPS = """() => {
   window.ptguideStops = async () => {
     const unseen = [];
     for (const one of pale) {  // some glide into view, some were hidden before: look once more, without haste
-      let seen = false;  // a busy machine begins a movement late
-      for (const patience of [0, 200, 1000]) {
-        document.activeElement.blur();
-        await new Promise(done => setTimeout(done, patience));
-        await rest();
-        const calm = look(one);
-        one.focus({focusVisible: true});
-        await new Promise(requestAnimationFrame);
-        await new Promise(done => setTimeout(done, patience));
-        await rest();
-        seen = shown(one) && look(one) !== calm;
-        if (seen) break;
-      }
-      if (!seen) unseen.push(name(one));
+      document.activeElement.blur();
+      await rest();
+      const calm = look(one);
+      one.focus({focusVisible: true});
+      await new Promise(requestAnimationFrame);
+      await rest();
+      if (!shown(one) || look(one) === calm) unseen.push(name(one));
     }
     return {places: stops.map(one => (places.find(([, where]) => one.closest(where)) || [""])[0]), unseen,
             missed: reachable.filter(one => !stops.includes(one)).map(name)};

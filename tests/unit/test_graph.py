@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from ptguide.pictures import _graph
+from ptguide.pictures import _layers, _record
 from ptguide.pictures._graph import draw_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -230,9 +230,9 @@ def test_data_type_is_told_where_it_is_not_the_usual():
 
 def test_shape_comes_from_the_gradient_where_torch_does_not_tell():
     node = type("OldNode", (), {})()
-    record = _graph._Record([node], {(node, 0): _graph._Flow(torch.zeros(2, 3), ())}, {}, {})
+    record = _record.Record([node], {(node, 0): _record.Flow(torch.zeros(2, 3), ())}, {}, {})
     assert record.form((node, 0)) == "(2, 3)"
-    assert _graph._Record([node], {(node, 0): _graph._Flow(None, ())}, {}, {}).form((node, 0)) == "unknown"
+    assert _record.Record([node], {(node, 0): _record.Flow(None, ())}, {}, {}).form((node, 0)) == "unknown"
 
 
 def test_sparse_gradient():
@@ -319,7 +319,7 @@ def test_graph_keeps_nothing_alive():
     x = torch.tensor(3.0, requires_grad=True)
     y = x * x
     draw_graph(y)
-    kinds = (torch.Tensor, _graph._Item)
+    kinds = (torch.Tensor, _layers.Item)
     gc.collect()
     before = sum(isinstance(thing, kinds) for thing in gc.get_objects() if type(thing) in kinds)
     draw_graph(y)
@@ -471,32 +471,32 @@ def test_arrows_leave_a_box_side_by_side_around_its_middle(make):
 @pytest.mark.parametrize("seed", range(20))
 def test_ordering_never_adds_crossings(seed):
     generator = torch.Generator().manual_seed(seed)
-    rows = [[_graph._Item(2 - layer) for _ in range(5)] for layer in range(3)]
+    rows = [[_layers.Item(2 - layer) for _ in range(5)] for layer in range(3)]
     for upper, lower in pairwise(rows):
         for item in lower:
             for place in torch.randperm(5, generator=generator)[:2].tolist():
-                _graph._join(upper[place], item)
-    before = _graph._crossings(rows)
-    _graph._order(rows)
-    assert _graph._crossings(rows) <= before
+                _layers.join(upper[place], item)
+    before = _layers.crossings(rows)
+    _layers.order(rows)
+    assert _layers.crossings(rows) <= before
 
 
 def test_arrows_from_one_box_do_not_count_as_crossing():
-    upper, lower = _graph._Item(1), [_graph._Item(0), _graph._Item(0)]
+    upper, lower = _layers.Item(1), [_layers.Item(0), _layers.Item(0)]
     for item in lower:
-        _graph._join(upper, item)
-    assert _graph._crossings([[upper], lower]) == 0
+        _layers.join(upper, item)
+    assert _layers.crossings([[upper], lower]) == 0
 
 
 def test_neighbors_without_crossing_arrows():
-    upper = [_graph._Item(1) for _ in range(3)]
-    lower = [_graph._Item(0) for _ in range(3)]
+    upper = [_layers.Item(1) for _ in range(3)]
+    lower = [_layers.Item(0) for _ in range(3)]
     for n in range(3):
-        _graph._join(upper[n], lower[2 - n])
+        _layers.join(upper[n], lower[2 - n])
     rows = [upper[:], lower[:]]
-    assert _graph._crossings(rows) == 3
-    _graph._order(rows)
-    assert _graph._crossings(rows) == 0
+    assert _layers.crossings(rows) == 3
+    _layers.order(rows)
+    assert _layers.crossings(rows) == 0
 
 
 def test_result_is_colored_and_named_apart():
@@ -580,5 +580,5 @@ def test_name_of_what_is_not_in_the_graph():
 
 def test_leaf_is_told_from_an_operation():
     x = torch.ones((), requires_grad=True)
-    assert _graph._is_leaf(get_gradient_edge(x).node)
-    assert not _graph._is_leaf((x * 1).grad_fn)
+    assert _record.is_leaf(get_gradient_edge(x).node)
+    assert not _record.is_leaf((x * 1).grad_fn)

@@ -213,6 +213,6 @@ def _span(indices: list[int], size: int) -> str:
     return ":" if len(indices) == size else f"{indices[0]}:{indices[-1] + 1}"
 
 
-def listed(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them: ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
