@@ -57,14 +57,20 @@ def test_question_is_folded_on_the_page(minisite):
         "How much is it?",
         answer=double(4),
     )
+
+    # %%
+    # In one line.
+
+    ask("And this?", answer=double(8))
     """
     minisite.page("gamma", code)
     minisite.build("-Dpages_update_outputs=1")
     html = minisite.html("guide/one/gamma.html")
     folds = re.findall(r'<details class="ptg-solution">(.*?)</details>', html, re.DOTALL)
-    assert len(folds) == 1
-    assert "Show how the answer is computed" in folds[0]
-    assert "answer" in re.sub("<[^>]+>", "", folds[0])
+    assert len(folds) == 2
+    for fold in folds:
+        assert "Show how the answer is computed" in fold
+        assert "answer" in re.sub("<[^>]+>", "", fold)
     assert "How much is it? Choose." in html.replace(folds[0], "")
 
 
