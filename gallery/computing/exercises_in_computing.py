@@ -24,11 +24,15 @@ from ptguide.exercises import check
 
 def product_by_loops(a, b):
     rows, columns = range(a.shape[0]), range(b.shape[1])
-    return torch.tensor([[sum(a[i, k] * b[k, j] for k in range(len(b))) for j in columns] for i in rows])
+    return torch.tensor(
+        [[sum(a[i, k] * b[k, j] for k in range(len(b))) for j in columns] for i in rows]
+    )
 
 
 sizes = ((2, 3, 2), (1, 4, 3), (3, 1, 5), (4, 5, 2))
-factors = [(torch.arange(n * k).reshape(n, k), torch.arange(k * m).reshape(k, m) - 3) for n, k, m in sizes]
+factors = [
+    (torch.arange(n * k).reshape(n, k), torch.arange(k * m).reshape(k, m) - 3) for n, k, m in sizes
+]
 forbidden = ["matmul", "mm", "spmm", "bmm", "einsum", "tensordot", "inner", "dot", "mv", "linear"]
 
 
@@ -71,7 +75,10 @@ def standardize_by_loops(x):
     return result
 
 
-tables = [torch.tensor([[1.0, 7.0], [3.0, 1.0]]), torch.tensor([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]])]
+tables = [
+    torch.tensor([[1.0, 7.0], [3.0, 1.0]]),
+    torch.tensor([[1.0, 5.0], [3.0, 5.0], [8.0, 5.0]]),
+]
 tables += [torch.arange(12.0).reshape(3, 4) ** 2]
 tables = [(table,) for table in tables]
 forbidden = ["std", "var", "std_mean", "var_mean", "batch_norm", "layer_norm", "nan_to_num"]
@@ -112,8 +119,13 @@ def distances_by_loops(a, b):
     return torch.tensor([[math.dist(p, q) for q in b.tolist()] for p in a.tolist()])
 
 
-points = [(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [6.0, 8.0], [3.0, 0.0]]))]
-points += [(torch.arange(n * d).reshape(n, d) % 5.0, 10.0 - torch.arange(m * d).reshape(m, d)) for n, m, d in sizes]
+points = [
+    (torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [6.0, 8.0], [3.0, 0.0]]))
+]
+points += [
+    (torch.arange(n * d).reshape(n, d) % 5.0, 10.0 - torch.arange(m * d).reshape(m, d))
+    for n, m, d in sizes
+]
 
 
 def distances(a, b):
@@ -132,7 +144,9 @@ def distances(a, b):
     return (a.unsqueeze(1) - b).norm(dim=2)
 
 
-report = check(distances, distances_by_loops, points, without=["cdist", "pairwise_distance", "pdist"])
+report = check(
+    distances, distances_by_loops, points, without=["cdist", "pairwise_distance", "pdist"]
+)
 assert report.passed
 report
 

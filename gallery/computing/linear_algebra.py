@@ -57,14 +57,19 @@ i = torch.arange(8, dtype=torch.float64)
 hilbert = 1 / (i.unsqueeze(1) + i + 1)
 truth = torch.randn(8, 100, dtype=torch.float64)
 targets = hilbert @ truth
-found = {"solve": torch.linalg.solve(hilbert, targets), "inv @": torch.linalg.inv(hilbert) @ targets}
+found = {
+    "solve": torch.linalg.solve(hilbert, targets),
+    "inv @": torch.linalg.inv(hilbert) @ targets,
+}
 
 # %%
 # The :term:`residual` is what is left of the equations, :math:`A x - b`. Here it is divided by the length of ``b``, and
 # the median of the 100 is compared with what rounding alone explains. The digits differ from one processor to the next;
 # that the equations hold for ``solve``, and do not for ``inv``, does not.
 
-residual = {name: (hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0) for name, x in found.items()}
+residual = {
+    name: (hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0) for name, x in found.items()
+}
 rounding = 10 * torch.finfo(torch.float64).eps
 for name, left in residual.items():
     print(f"{name}: the equations hold up to rounding: {bool(left.median() < rounding)}")
@@ -92,7 +97,9 @@ assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.1
 
 systems = torch.stack([A, A + 5 * torch.eye(3)])
 rights = torch.stack([b, b + 10])
-one_by_one = [torch.linalg.solve(system, right) for system, right in zip(systems, rights, strict=True)]
+one_by_one = [
+    torch.linalg.solve(system, right) for system, right in zip(systems, rights, strict=True)
+]
 torch.testing.assert_close(torch.linalg.solve(systems, rights), torch.stack(one_by_one))
 assert torch.linalg.solve(systems, torch.ones(2, 3, 7)).shape == (2, 3, 7)
 draw(torch.linalg.solve, (systems, rights), names=["systems", "rights"])
@@ -152,7 +159,9 @@ torch.testing.assert_close(gradient, torch.linalg.solve(A.T, torch.ones(3)))
 W = torch.randn(3, 6)
 ask(
     "The paper says inverse(A) @ W, with A of shape (3, 3) and W of shape (3, 6). What do you write?",
-    answer="solve(A, W)" if torch.linalg.solve(A, W).allclose(A.inverse() @ W, atol=1e-5) else "solve(W, A)",
+    answer="solve(A, W)"
+    if torch.linalg.solve(A, W).allclose(A.inverse() @ W, atol=1e-5)
+    else "solve(W, A)",
     choices={
         "inv(A) @ W": "It is right on paper; the rounded inverse costs digits if A is ill-conditioned.",
         "solve(A, W)": "The six columns of W are six right-hand sides.",

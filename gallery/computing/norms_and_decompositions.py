@@ -132,7 +132,8 @@ assert torch.linalg.matrix_rank(told_twice) == 1
 # Axes before the last two count matrices, as in :ref:`matmul`. All need floats, and give new tensors.
 
 batch = torch.randn(5, 2, 4)
-assert [tuple(t.shape) for t in torch.linalg.svd(batch, full_matrices=False)] == [(5, 2, 2), (5, 2), (5, 2, 4)]
+U, S, Vh = torch.linalg.svd(batch, full_matrices=False)
+assert (U.shape, S.shape, Vh.shape) == ((5, 2, 2), (5, 2), (5, 2, 4))
 assert torch.linalg.eigvalsh(batch @ batch.mT).shape == (5, 2)
 assert torch.linalg.matrix_norm(batch).shape == (5,)
 with expect_error(RuntimeError, match="(?i)expected a floating point"):
@@ -153,7 +154,8 @@ torch.testing.assert_close(torch.linalg.eigvals(turn).imag.sort().values, torch.
 # ``torch.svd``, of older code, returns V and not its transpose. And a norm written by hand has :term:`NaN` for its
 # :term:`gradient` at 0, where torch's own gives 0.
 
-torch.testing.assert_close(torch.svd(M).V.T.abs(), torch.linalg.svd(M, full_matrices=False).Vh.abs())
+U, S, Vh = torch.linalg.svd(M, full_matrices=False)
+torch.testing.assert_close(torch.svd(M).V.T.abs(), Vh.abs())
 origin = torch.zeros(3, requires_grad=True)
 assert torch.autograd.grad(torch.linalg.vector_norm(origin), origin)[0].tolist() == [0, 0, 0]
 assert torch.autograd.grad((origin**2).sum().sqrt(), origin)[0].isnan().all()
@@ -175,7 +177,7 @@ ask(
     choices={
         (2, 5): "A batch of 2, each with as many numbers as the smaller side.",
         (2, 7): "The smaller of 7 and 5 counts.",
-        (5, 5): "S holds only the numbers of the diagonal; torch.diag_embed makes matrices of them.",
+        (5, 5): "S holds the numbers of the diagonal alone; torch.diag_embed makes matrices.",
     },
 )
 

@@ -230,7 +230,7 @@ ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
     answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
     choices={
-        320 - 256: "130 + 140 + 50 in uint8 would overflow to this, but sums of integers are int64.",
+        320 - 256: "In uint8 the sum would overflow to this, but sums of integers are int64.",
         255: "Nothing stops at the largest uint8: the sum is not a uint8.",
         320: "The sum is an int64, whatever the type of the elements.",
     },

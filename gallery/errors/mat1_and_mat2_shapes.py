@@ -233,7 +233,11 @@ try:
 except RuntimeError as error:
     message = str(error)
 
-(named,) = (pair for pair in ("7x25 and 20x30", "28x25 and 30x20", "28x25 and 20x30") if f"({pair})" in message)
+(named,) = (
+    pair
+    for pair in ("7x25 and 20x30", "28x25 and 30x20", "28x25 and 20x30")
+    if f"({pair})" in message
+)
 ask(
     "nn.Linear(20, 30) gets a tensor of shape (4, 7, 25). Which two shapes does the message name?",
     answer=named,

@@ -111,7 +111,9 @@ def pick_by_loop(x, *lists):
 
 assert torch.equal(pick_by_loop(x, words), x[words])
 assert torch.equal(pick_by_loop(x, rows[:, None], three), block)
-assert torch.equal(pick_by_loop(volume, words % 2, columns[0] - 1, three), volume[words % 2, columns[0] - 1, three])
+assert torch.equal(
+    pick_by_loop(volume, words % 2, columns[0] - 1, three), volume[words % 2, columns[0] - 1, three]
+)
 
 # %%
 # A copy
@@ -192,7 +194,7 @@ ask(
     "z has shape (5, 6, 7). What is the shape of z[[0, 1], :, [2, 3]]?",
     answer=z[[0, 1], :, [2, 3]].shape,
     choices={
-        (2, 6): "The two lists give 2 pairs; a slice stands between them, so their axis comes first.",
+        (2, 6): "The lists give 2 pairs; a slice stands between them, so their axis comes first.",
         (2, 6, 2): "That would be the block; two lists pick pairs.",
         (6, 2): "That is z[0, :, [2, 3]]: the integer goes first, and one list stays in place.",
     },

@@ -42,7 +42,9 @@ block[1:3, :3] = torch.tensor([[-1], [-2]])
 assert block[1:3, :3].tolist() == [[-1, -1, -1], [-2, -2, -2]]
 block[1:3, :3] = 0
 assert torch.equal(block == 0, write(x, 0) == 0)
-with expect_error(RuntimeError, match=r"expanded size of the tensor \(3\) must match the existing size \(2\)"):
+with expect_error(
+    RuntimeError, match=r"size of the tensor \(3\) must match the existing size \(2\)"
+):
     block[1:3, :3] = torch.tensor([70, 80])
 
 # %%
@@ -131,7 +133,9 @@ def index_put_by_loop(x, index, values, accumulate=False):
 
 
 for unique in (torch.tensor([3, 0, 1]), torch.tensor([2, -4, 1])):
-    assert torch.equal(index_put_by_loop(start, unique, amounts), torch.index_put(start, (unique,), amounts))
+    assert torch.equal(
+        index_put_by_loop(start, unique, amounts), torch.index_put(start, (unique,), amounts)
+    )
 for some in (index, torch.tensor([1, 1, 1]), torch.tensor([-1, 3, 0])):
     mine = index_put_by_loop(start, some, amounts, accumulate=True)
     assert torch.equal(mine, torch.index_put(start, (some,), amounts, accumulate=True))
@@ -196,7 +200,7 @@ ask(
     answer=votes,
     choices={
         (1.0, 0.0, 3.0): "index_put_ with accumulate=True gives this.",
-        (1.0, 0.0, 1.0): "Read 0 four times, add 1, write 1 four times; three of the writes go to one place.",
+        (1.0, 0.0, 1.0): "0 is read four times and 1 written four times, three times to one place.",
         (4.0, 4.0, 4.0): "Only the places in the list are written.",
     },
 )

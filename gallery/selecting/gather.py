@@ -143,7 +143,9 @@ assert torch.equal(wrong[0], scores[0, labels])
 # result has size 1, too, and the other rows of ``x`` are ignored.
 
 assert torch.gather(x, 1, pair).tolist() == [[x[0, 2], x[0, 0]]]
-with expect_error(RuntimeError, match=r"expected index \[5, 1\] to be no larger than self \[3, 4\] apart from dim"):
+with expect_error(
+    RuntimeError, match=r"\[5, 1\] to be no larger than self \[3, 4\] apart from dim"
+):
     torch.gather(x, 1, torch.zeros(5, 1, dtype=torch.int64))
 
 # %%

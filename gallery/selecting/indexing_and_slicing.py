@@ -193,7 +193,7 @@ ask(
     "box has shape (7, 8, 9). What is the shape of box[2, None, ..., 1::3]?",
     answer=box[2, None, ..., 1::3].shape,
     choices={
-        (1, 8, 3): "2 removes axis 0, None makes an axis, ... keeps axis 1; places 1, 4 and 7 of axis 2 remain.",
+        (1, 8, 3): "2 removes axis 0, None makes an axis, ... keeps axis 1; of axis 2, 3 remain.",
         (1, 1, 8, 3): "An integer removes its axis; 2:3 would keep one of size 1.",
         (1, 8, 2): "The stop is left out, so place 7 is taken too: 1, 4, 7.",
     },

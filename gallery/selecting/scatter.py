@@ -165,7 +165,8 @@ assert update.grad.tolist() == [0, 1]
 
 one_row = torch.scatter(x, 1, torch.tensor([[0, 3]]), src)
 assert one_row.tolist() == [[10, 0, 0, 20, 0], [0] * 5, [0] * 5]
-assert torch.scatter(x, 1, torch.tensor([[0, 3]]).expand(3, 2), src)[2].tolist() == [50, 0, 0, 60, 0]
+expanded = torch.tensor([[0, 3]]).expand(3, 2)
+assert torch.scatter(x, 1, expanded, src)[2].tolist() == [50, 0, 0, 60, 0]
 
 # %%
 # *Positions that do not exist*, negative ones among them, and an index with too few axes are refused.

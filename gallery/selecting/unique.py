@@ -197,7 +197,7 @@ ask(
     answer=torch.unique(torch.tensor([30, 10, 30, 20]), return_inverse=True)[1],
     choices={
         (2, 0, 2, 1): "30 stands at place 2 of the list 10, 20, 30.",
-        (1, 3, 0): "Those are positions in the input; the inverse has one number for each input element.",
+        (1, 3, 0): "Those are positions in the input; the inverse has a number for each element.",
         (2, 1, 1): "It counts nothing: 2 is the place of 30 in the list 10, 20, 30.",
     },
 )

@@ -209,7 +209,9 @@ ask(
 # %%
 # A factor for each channel:
 
-(factor_shape,) = (shape for shape in ((3,), (3, 1), (3, 1, 1)) if broadcast_shape((8, 3, 12, 10), shape))
+(factor_shape,) = (
+    shape for shape in ((3,), (3, 1), (3, 1, 1)) if broadcast_shape((8, 3, 12, 10), shape)
+)
 ask(
     "Images have shape (8, 3, 12, 10). Which shape must one factor for each of the 3 channels have?",
     answer=factor_shape,

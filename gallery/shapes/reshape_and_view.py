@@ -202,14 +202,16 @@ draw(right_and_wrong, a, names=["a"])
 # ``y`` leaves out two columns of five.
 
 y = torch.zeros(7, 5)[:, :3]
-(refused_shape,) = (shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if not explain_view(y, shape).works)
+(refused_shape,) = (
+    shape for shape in ((7, 3, 1), (21,), (7, 1, 3)) if not explain_view(y, shape).works
+)
 ask(
     "y is torch.zeros(7, 5)[:, :3]. Which of these shapes does y.view refuse?",
     answer=refused_shape,
     choices={
         (7, 3, 1): "An axis of size 1 takes no step, so it fits anywhere; no axes are merged here.",
         (21,): "The steps within a row are 1, and from row to row 5, not 3 * 1.",
-        (7, 1, 3): "y is not contiguous, but that alone forbids nothing: this only adds an axis of size 1.",
+        (7, 1, 3): "y is not contiguous, but this only adds an axis of size 1.",
     },
 )
 
@@ -234,7 +236,7 @@ ask(
     "What are the strides of z.reshape(9, 2, 3)?",
     answer=z.reshape(9, 2, 3).stride(),
     choices={
-        (6, 3, 1): "That would be a copy. To split an axis none is needed, and axis 0 keeps its stride of 0.",
+        (6, 3, 1): "That would be a copy. To split an axis none is needed; axis 0 keeps stride 0.",
         (0, 1, 3): "The left part of the split takes the long steps: over 3 elements at once.",
         (0, 3, 1): "The axis of size 6 and stride 1 becomes 2 and 3, with strides 3 * 1 and 1.",
     },

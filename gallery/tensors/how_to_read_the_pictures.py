@@ -193,7 +193,10 @@ facts = {
     "how many are true": ("truth values", "4 of 12|true:4"),
     "every value of 12": ("truth values", "(True.*){4}"),
 }
-told = {fact: [bool(re.search(sign, said[tool, name])) for tool in tools] for fact, (name, sign) in facts.items()}
+told = {
+    fact: [bool(re.search(sign, said[tool, name])) for tool in tools]
+    for fact, (name, sign) in facts.items()
+}
 print(f"{'':<24}" + "".join(f"{tool:<16}" for tool in tools))
 for fact, found in told.items():
     print(f"{fact:<24}" + "".join(f"{'yes' if yes else '-':<16}" for yes in found))
@@ -227,7 +230,7 @@ ask(
     answer=[link.index[0] for link in running],
     choices={
         (0, 1, 2): "The element in its own place is added, too.",
-        (2, 3): "It is the sum before it plus x[3]; but lines lead to inputs, and that sum has inputs of its own.",
+        (2, 3): "It is the sum before it plus x[3]; but lines lead to inputs, not to results.",
         (0, 1, 2, 3): "All that were added up to there.",
     },
 )
@@ -238,7 +241,9 @@ ask(
 filled = trace(torch.full_like, left, fill_value=7)
 ask(
     "x has shape (2, 3). How many elements of torch.full_like(x, 7) are made of an element of x?",
-    answer=sum(bool(filled.sources(place)) for place in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2))),
+    answer=sum(
+        bool(filled.sources(place)) for place in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2))
+    ),
     choices={
         0: "Only the shape comes from x, so all six are gray.",
         6: "It takes the shape of x, but no value; x.clone() takes the values, and has their colors.",

@@ -198,8 +198,8 @@ ask(
     "box is contiguous and has shape (4, 6, 8). What are the strides of box.permute(2, 0, 1)?",
     answer=torch.empty(4, 6, 8).permute(2, 0, 1).stride(),
     choices={
-        (24, 6, 1): "A contiguous tensor of shape (8, 4, 6) has these; permute moves nothing in memory.",
-        (48, 8, 1): "Those are the strides of box itself; permute puts them into the order of the axes.",
+        (24, 6, 1): "A contiguous (8, 4, 6) tensor has these; permute moves nothing in memory.",
+        (48, 8, 1): "Those are the strides of box; permute puts them into the order of the axes.",
         (1, 48, 8): "box has strides (48, 8, 1), and each stride goes where its axis goes.",
     },
 )
@@ -214,7 +214,8 @@ ask(
     choices={
         5: "2 + 3 takes a row for one place; a step down jumps over a row of 11.",
         2 * 11 + 3: "Two rows of 11, and three more.",
-        2 * 12 + 3: "The step down is the size of axis 1, the length of a row; 12 is the number of rows.",
+        2 * 12
+        + 3: "A step down is the length of a row, the size of axis 1; 12 is the number of rows.",
     },
 )
 

@@ -190,7 +190,7 @@ ask(
     answer=torch.tensor([[[5, 6]]]).shape,
     choices={
         (3, 2): "Three brackets are three axes, not a size of 3.",
-        (1, 1, 2): "Each bracket is an axis: a list of 1, which holds a list of 1, which holds 2 numbers.",
+        (1, 1, 2): "Each bracket is an axis: a list of 1 holds a list of 1, which holds 2 numbers.",
         (1, 1, 2, 1): "The brackets are the levels; the numbers are no level of their own.",
     },
 )
@@ -217,7 +217,7 @@ ask(
     answer=batch[0, :, 30, 200].shape,
     choices={
         (): "For one number the axis of the colors would need an index, too; the colon keeps it whole.",
-        (3,): "Three indices take three axes away. What is left is the red, green and blue of one pixel.",
+        (3,): "Three indices take three axes away; red, green and blue of a pixel are left.",
         (1, 3, 1, 1): "An index takes its axis away; it does not leave a size of 1.",
     },
 )
