@@ -82,7 +82,7 @@ assert (turn @ m1).tolist() == [[3, 4], [1, 2]]  # swaps the rows
 #
 # A :term:`vector` on the left is read as a row, one on the right as a column; the axis of size 1 that this needs is
 # gone from the result. So (3,) times (3, 4) gives (4,), (2, 3) times (3,) gives (2,), and two vectors give a number,
-# the *dot product*.
+# the :term:`dot product`.
 
 left, right = torch.tensor([1, 10]), torch.tensor([100, 10, 1])
 assert (a @ right).tolist() == [123, 456]
@@ -135,7 +135,7 @@ for s, t in itertools.product(lefts, rights):
 # --------------------------
 #
 # Each is one case with a name, takes the ranks of that case only and broadcasts nothing: a mistake in a shape is an
-# error there, and in ``@`` may be another case. ``outer`` is a column times a row, all products of two vectors;
+# error there, and in ``@`` may be another case. ``outer`` is the :term:`outer product`, a column times a row;
 # :ref:`einsum` says all of them in letters.
 
 one_case = {torch.dot: ((3,), (3,)), torch.mv: ((2, 3), (3,)), torch.mm: ((2, 3), (3, 4))}

@@ -60,8 +60,9 @@ assert F.one_hot(words, 4).sum(dim=(0, 1)).tolist() == [1, 2, 2, 1]
 # What it is for
 # --------------
 #
-# A product with a one-hot row picks a row: ``hot @ table`` is ``table[labels]``, which is how an embedding reads its
-# table. The product makes the sums in full, the index does not; so one-hot vectors are mostly a way to *think*.
+# A product with a :term:`one-hot` row picks a row: ``hot @ table`` is ``table[labels]``, which is how an embedding
+# reads its table. The product makes the sums in full, the index does not; so one-hot vectors are mostly a way to
+# *think*.
 
 torch.manual_seed(0)
 table = torch.randn(5, 7)

@@ -88,9 +88,9 @@ with expect_error(RuntimeError, match="selected number k out of range"):
 # Equal elements: stable
 # ----------------------
 #
-# If elements are equal, the values are the same in whatever order they come, but the indices are not. Only
-# ``stable=True`` promises to keep them in the order in which they stood, also when descending. ``topk`` makes no such
-# promise, so compare its values and not its indices.
+# If elements are equal, the values are the same in whatever order they come, but the indices are not. Only a
+# :term:`stable` sort, ``stable=True``, promises to keep them in the order in which they stood, also when descending.
+# ``topk`` makes no such promise, so compare its values and not its indices.
 
 exams = torch.tensor([2, 1, 2, 1, 2])
 assert torch.argsort(exams, stable=True).tolist() == [1, 3, 0, 2, 4]

@@ -123,7 +123,7 @@ assert torch.equal(torch.softmax(scores + bias, dim=1), weights)
 
 # %%
 # *One diagonal too many.* ``triu()`` without a number includes the main diagonal; as the mask of what is forbidden it
-# forbids position 0 to look at itself. Its row has -inf only, and softmax makes NaN of it.
+# forbids position 0 to look at itself. Its row has -inf only, and :term:`softmax` makes NaN of it.
 
 forbidden = torch.ones(4, 4, dtype=torch.bool).triu()
 broken = torch.softmax(scores.masked_fill(forbidden, float("-inf")), dim=1)

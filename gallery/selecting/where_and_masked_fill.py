@@ -121,7 +121,7 @@ assert b.grad.tolist() == [0, 1, 1, 0]
 #
 # ``where`` is no ``if``: both choices are computed in full *before* it chooses. The square root of -4 is
 # :term:`NaN`, and ``where`` hides it. In the gradient it comes back: ``where`` sends 0 to the hidden root, the root
-# multiplies it with its own derivative, and 0 times NaN or infinity is NaN.
+# multiplies it with its own derivative, and 0 times NaN or :term:`infinity` is NaN.
 
 v = torch.tensor([9.0, -4.0, 0.0], requires_grad=True)
 hidden = torch.where(v > 0, v.sqrt(), 0)

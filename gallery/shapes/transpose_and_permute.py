@@ -215,7 +215,7 @@ t.transpose(0, 1)
 assert t.shape == (4, 3, 2)
 
 # %%
-# A transpose is not a turn: it mirrors a matrix at its diagonal. :ref:`rot90 <flip-roll-and-rot90>` turns it.
+# A transpose is not a turn: it mirrors a matrix at its :term:`diagonal`. :ref:`rot90 <flip-roll-and-rot90>` turns it.
 
 assert m[:2].T.tolist() == [[0, 3], [1, 4], [2, 5]]
 assert m[:2].rot90().tolist() == [[2, 5], [1, 4], [0, 3]]

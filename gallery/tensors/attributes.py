@@ -130,7 +130,7 @@ assert (torch.device("cuda:0").type, torch.device("cuda:0").index) == ("cuda", 0
 # layout
 # ------
 #
-# ``torch.strided`` is the usual layout: every element has its place in memory, found by the
+# ``torch.strided`` is the usual :term:`layout`: every element has its place in memory, found by the
 # :ref:`strides <strides-and-storage>`. ``torch.sparse_coo`` stores only the elements that are not 0, and where they
 # are: one column of ``indices`` for each of the ``values``. Shape and dtype stay.
 

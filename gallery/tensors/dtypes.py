@@ -36,9 +36,9 @@ draw(convert, x)
 # The table
 # ---------
 #
-# :class:`torch.iinfo` and :class:`torch.finfo` know the limits. The second column is a method that converts. The step
-# is the distance from 1 to the next larger number, ``eps`` for floats; half of it, added to a float of 1, is lost.
-# (:ref:`Complex numbers <named-complex-and-sparse>` exist too.)
+# :class:`torch.iinfo` and :class:`torch.finfo` know the limits. The second column is a :term:`method` that converts.
+# The step is the distance from 1 to the next larger number, ``eps`` for floats; half of it, added to a float of 1, is
+# lost. (:ref:`Complex numbers <named-complex-and-sparse>` exist too.)
 
 methods = {"uint8": "byte", "int8": "char", "int16": "short", "int32": "int", "int64": "long"}
 methods |= {"float16": "half", "bfloat16": "bfloat16", "float32": "float", "float64": "double"}
@@ -172,9 +172,10 @@ with expect_error(RuntimeError, match="without overflow"):
 # bfloat16 against float16, bit by bit
 # ------------------------------------
 #
-# Here is π, 8 bits a line. A float is a sign (the first bit), an exponent and a fraction, each in its color, and stands
-# for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`. bfloat16 is the upper half of float32,
-# rounded: with 8 bits of exponent it has the same range. float16 spends 5 bits on the exponent and 10 on the fraction.
+# Here is π, 8 bits a line. A float is a sign (the first bit), an :term:`exponent` and a fraction, each in its color,
+# and stands for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`. bfloat16 is the upper half of
+# float32, rounded: with 8 bits of exponent it has the same range. float16 spends 5 bits on the exponent and 10 on the
+# fraction.
 
 
 def bits(t):
@@ -208,7 +209,7 @@ assert counts.bfloat16()[3] > 0
 # Why labels are int64
 # --------------------
 #
-# A label is an :term:`index`: it says *which* class. Cross-entropy, the usual loss of a classifier, turns the
+# A :term:`label` is an :term:`index`: it says *which* class. Cross-entropy, the usual loss of a classifier, turns the
 # :term:`logits` into logarithms of probabilities and takes the one at that place. int64 is what Python's ints become;
 # float32 skips numbers beyond :math:`2^{24}`, and int32 ends at :math:`2^{31}`.
 

@@ -139,7 +139,8 @@ y = torch.tensor(4.0, requires_grad=True)
 draw_graph(torch.log(x * y), {"x": x, "y": y})
 
 # %%
-# A network is a table: what each layer got and gave in one forward pass, its parameters, and the bytes of both.
+# A network is a table: what each :term:`layer` got and gave in one forward pass, its :term:`parameters <parameter>`,
+# and the :term:`bytes <byte>` of both.
 
 network = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3))
 table = draw_network(network, torch.zeros(5, 4))
@@ -152,7 +153,8 @@ table
 #
 # For a large tensor a picture of every element is of no use. ``describe`` says in one line what stands out, and so does
 # ``lovely_tensors``; ``treescope`` prints the values below a line of facts, and draws a heat map in a notebook. It is
-# given NumPy arrays here, since its release of today reads an attribute of tensors that torch 2.14 no longer has.
+# given NumPy arrays here, since its release of today reads an :term:`attribute` of tensors that torch 2.14 no longer
+# has.
 
 try:
     works = bool(treescope.render_to_text(left))

@@ -150,7 +150,8 @@ assert 0.93 < (torch.randn(1000).abs() < 2).float().mean() < 0.97
 
 # %%
 # "``torch.randn(3, dtype=torch.int64)``: why giving error?" A normal distribution consists of fractions, and hardly any
-# of its numbers is whole. For random integers there is ``randint``. The message names the dtype by its old name, Long.
+# of its numbers is whole. For random :term:`integers <integer>` there is ``randint``. The message names the dtype by
+# its old name, Long.
 
 with expect_error(NotImplementedError, match="not implemented for 'Long'"):
     torch.randn(3, dtype=torch.int64)

@@ -214,8 +214,7 @@ ask(
     choices={
         5: "2 + 3 takes a row for one place; a step down jumps over a row of 11.",
         2 * 11 + 3: "Two rows of 11, and three more.",
-        2 * 12
-        + 3: "A step down is the length of a row, the size of axis 1; 12 is the number of rows.",
+        2 * 12 + 3: "A step down is the size of axis 1, a row; 12 is the number of rows.",
     },
 )
 

@@ -144,9 +144,9 @@ assert torch.as_tensor(array, device="meta").device.type == "meta"
 # What goes wrong: torch.Tensor
 # -----------------------------
 #
-# ``torch.Tensor`` is the class of all tensors. Calling it is an old way to make one, and it guesses what you mean:
-# ints are *sizes*, a list holds *values*. ``torch.Tensor(3)`` is no 3 but a :term:`vector` of three elements with what
-# was in the memory before, as from ``torch.empty(3)``.
+# ``torch.Tensor`` is the :term:`class` of all tensors. Calling it is an old way to make one, and it guesses what you
+# mean: ints are *sizes*, a list holds *values*. ``torch.Tensor(3)`` is no 3 but a :term:`vector` of three elements with
+# what was in the memory before, as from ``torch.empty(3)``.
 
 assert isinstance(torch.tensor(3), torch.Tensor)
 assert (torch.Tensor(3).shape, torch.tensor(3).shape) == ((3,), ())

@@ -41,7 +41,7 @@ assert torch.equal(vector[0], scalar)
 # :attr:`torch.Tensor.ndim` is the number of axes, also called the number of dimensions or the *rank*: the length of the
 # shape. :meth:`torch.Tensor.numel` is the number of :term:`elements <element>`. Some notes say that it "counts one
 # axis"; it multiplies all sizes, and ``len``, as for a nested list, is what counts axis 0 alone. The :term:`dtype`
-# ("data type") is the type that all elements share: Python's ints become int64, whole numbers of 64 bits.
+# ("data type") is the type that all elements share: Python's ints become int64, whole numbers of 64 :term:`bits <bit>`.
 
 for t in (vector, matrix, block):
     print(f"{t.ndim} axes, shape {tuple(t.shape)}, {t.numel()} elements, len {len(t)}, {t.dtype}")
@@ -119,9 +119,9 @@ print(block)
 # A photo is a tensor
 # -------------------
 #
-# scikit-learn brings two photos as arrays of NumPy, the library that most Python code uses for blocks of numbers. There
-# the color comes last: height, width, channel, or [H, W, C]. PyTorch's image operations expect [C, H, W].
-# :func:`torch.permute` reorders the axes: the new axis 0 is the old axis 2, and so on.
+# scikit-learn brings two photos as :term:`arrays <array>` of NumPy, the library that most Python code uses for blocks
+# of numbers. There the color comes last: height, width, channel, or [H, W, C]. PyTorch's image operations expect [C, H,
+# W]. :func:`torch.permute` reorders the axes: the new axis 0 is the old axis 2, and so on.
 
 photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # the array itself is read-only
 image = photo.permute(2, 0, 1)
