@@ -30,7 +30,7 @@ extensions = [
     "_ext.mathml",
     "_ext.downloads",
     "_ext.leftovers",
-    "_ext.search_entries",
+    "_ext.search_data",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "_ext", "outputs", "**/sg_execution_times.rst"]
@@ -154,6 +154,8 @@ html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["ptguide.css"]
 html_use_index = False  # the search finds more
+html_additional_pages = {"search": "search.html"}
+search_other_names = "other_names.toml"
 html_domain_indices = False
 html_copy_source = False
 html_show_sourcelink = False

@@ -10,7 +10,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-MADE_BY_SPHINX = {"search.html", "genindex.html", "py-modindex.html"}
+MADE_BY_SPHINX = {"genindex.html", "py-modindex.html"}
 
 
 def _delete(app: Sphinx, exception: Exception | None) -> None:
@@ -18,6 +18,7 @@ def _delete(app: Sphinx, exception: Exception | None) -> None:
         return
     out = Path(app.outdir)
     known = {app.builder.get_target_uri(name) for name in app.env.found_docs}
+    known |= {f"{name}.html" for name in app.config.html_additional_pages}
     known |= {name for name in MADE_BY_SPHINX if (out / name).is_file() and _written_now(app, name)}
     for path in sorted(out.rglob("*.html")):
         name = path.relative_to(out).as_posix()
@@ -29,8 +30,6 @@ def _delete(app: Sphinx, exception: Exception | None) -> None:
 def _written_now(app: Sphinx, name: str) -> bool:
     """Return whether this build's settings make a page of Sphinx's own."""
     builder = app.builder
-    if name == "search.html":
-        return bool(builder.search)
     if name == "genindex.html":
         return bool(builder.config.html_use_index)
     return bool(builder.config.html_domain_indices)

@@ -49,6 +49,12 @@ def site() -> Path:
     return SITE
 
 
+@pytest.fixture(scope="session")
+def guide_pages(site) -> list[str]:
+    """Return the pages that were made of scripts."""
+    return list(filter(is_guide_page, pages_of(site)))
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

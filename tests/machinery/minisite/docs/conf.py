@@ -20,7 +20,7 @@ extensions = [
     "_ext.solutions",
     "_ext.provenance",
     "_ext.leftovers",
-    "_ext.search_entries",
+    "_ext.search_data",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "outputs"]
