@@ -31,6 +31,7 @@ extensions = [
     "_ext.downloads",
     "_ext.leftovers",
     "_ext.search_data",
+    "_ext.icons",
     "_ext.offline",
 ]
 exclude_patterns = ["_build", "_ext", "outputs", "**/sg_execution_times.rst"]
