@@ -26,6 +26,7 @@ extensions = [
     "_ext.static_code",
     "_ext.solutions",
     "_ext.provenance",
+    "_ext.picture_of",
     "_ext.thumbnails",
     "_ext.mathml",
     "_ext.downloads",

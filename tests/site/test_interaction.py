@@ -107,3 +107,16 @@ def test_two_pictures_on_a_page_do_not_disturb_each_other(new_page, tmp_path):
     assert second.locator(".ptg-said").text_content() == "out[3] = 6, computed from x[:]."
     first = page.locator(".ptg-op").first
     assert first.locator('[data-k="2.7"].ptg-on').count() == 1
+
+
+def test_the_front_page_begins_with_the_picture_that_a_page_drew_and_it_can_be_played_with(new_page, site):
+    page = new_page()
+    pictures = []
+    for name in ("index.html", "guide/shapes/stack.html"):
+        page.goto((site / name).as_uri())
+        pictures.append(page.locator("figure.ptg-picture").first.evaluate("one => one.querySelector('svg').innerHTML"))
+    assert pictures[0] == pictures[1]
+    page.goto((site / "index.html").as_uri())
+    before = said(page)
+    page.locator('[data-k="2.0"]').hover()
+    assert said(page) != before
