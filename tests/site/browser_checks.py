@@ -74,7 +74,8 @@ def _run_axe(page: Page, context: dict[str, Any], options: dict[str, Any]) -> li
 
 OVERFLOW = """() => {
   const root = document.documentElement;
-  const boxes = [...document.querySelectorAll("main, .bd-article-container, .bd-article")];  // scroll on their own
+  const own = "main, .bd-article-container, .bd-article, .bd-sidebar-secondary";  // scroll on their own
+  const boxes = [...document.querySelectorAll(own)];
   const box = [root, ...boxes].find(one => one.scrollWidth > one.clientWidth + 1);
   if (!box) return null;
   const right = box.getBoundingClientRect().left + box.clientWidth;

@@ -86,6 +86,14 @@ def test_overflow(small, outside):
     assert "wide" in complaint
 
 
+def test_overflow_of_the_contents(small):
+    page, _ = small('<div class="bd-sidebar-secondary"><i>long</i></div>', ".bd-sidebar-secondary { width: 99px }")
+    assert browser_checks.overflow(page, 1280) == []
+    page.evaluate("document.querySelector('.bd-sidebar-secondary i').style.cssText = 'display: block; width: 120px'")
+    (complaint,) = browser_checks.overflow(page, 1280)
+    assert "long</i>" in complaint
+
+
 @pytest.mark.parametrize(
     ("body", "style", "complaint"),
     [
