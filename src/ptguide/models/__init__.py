@@ -1,11 +1,17 @@
 """Reference models: each in one file, small enough to read, and equal to its original weight for weight."""
 
+from ptguide.models.cnn import LeNet, LeNetSettings
 from ptguide.models.linear import LinearRegression, LinearRegressionSettings
 from ptguide.models.logistic import LogisticRegression, LogisticRegressionSettings
+from ptguide.models.mlp import MLP, MLPSettings
 
 __all__ = [
+    "MLP",
+    "LeNet",
+    "LeNetSettings",
     "LinearRegression",
     "LinearRegressionSettings",
     "LogisticRegression",
     "LogisticRegressionSettings",
+    "MLPSettings",
 ]
