@@ -4,9 +4,12 @@ from ptguide.models.cnn import LeNet, LeNetSettings
 from ptguide.models.linear import LinearRegression, LinearRegressionSettings
 from ptguide.models.logistic import LogisticRegression, LogisticRegressionSettings
 from ptguide.models.mlp import MLP, MLPSettings
+from ptguide.models.resnet import BasicBlock, Bottleneck, ResNet, ResNetSettings
 
 __all__ = [
     "MLP",
+    "BasicBlock",
+    "Bottleneck",
     "LeNet",
     "LeNetSettings",
     "LinearRegression",
@@ -14,4 +17,6 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionSettings",
     "MLPSettings",
+    "ResNet",
+    "ResNetSettings",
 ]
