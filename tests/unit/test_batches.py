@@ -106,6 +106,7 @@ def test_subsets_of_subsets_count_as_python_does():
     whole = numbered(10)
     half = Subset(whole, [9, 7, 5, 3, 1])
     assert contents(batches(Subset(half, [-1, 0, 2]), 2)) == [[1, 9], [5]]
+    assert contents(batches(Subset(whole, [-1, 0, -10]), 2)) == [[9, 0], [0]]
     train, rest = random_split(whole, [7, 3], generator=seeded())
     assert sorted(itertools.chain(*contents(batches(train, 2)), *contents(batches(rest, 2)))) == list(range(10))
     assert contents(batches(Subset(whole, []), 2)) == []
@@ -209,6 +210,14 @@ def test_loaded_state_can_be_saved_before_it_is_used():
         loader.load_state_dict(state)
         state = loader.state_dict()
     assert contents(loader) == contents(iterator)
+
+
+def test_state_taken_before_the_first_batch_keeps_the_order_that_was_drawn():
+    loader = batches(numbered(), 4, shuffle=True, generator=seeded())
+    iterator = iter(loader)
+    again = batches(numbered(), 4, shuffle=True, generator=seeded(99))
+    again.load_state_dict(loader.state_dict())
+    assert contents(again, epochs=2) == contents(iterator) + contents(loader)
 
 
 def test_loop_that_is_left_begins_anew():
@@ -330,8 +339,10 @@ def test_way_to_a_gpu_is_pinned_and_does_not_wait(monkeypatch):
     asked.clear()
     # Pinned memory cannot record a gradient, and what leaves a GPU must have arrived before it is read.
     _batches._take(data.clone().requires_grad_(), positions, torch.device("cuda"))
-    _batches._take(empty(4, 3, device="meta"), empty(2, device="meta", dtype=torch.int64), torch.device("cpu"))
-    assert asked == [("cuda", False), ("cpu", False)]
+    elsewhere = empty(4, 3, device="meta"), empty(2, device="meta", dtype=torch.int64)
+    _batches._take(*elsewhere, torch.device("cpu"))
+    _batches._take(*elsewhere, torch.device("cuda"))
+    assert asked == [("cuda", False), ("cpu", False), ("cuda", False)]
 
 
 # What cannot be done.

@@ -66,6 +66,17 @@ def test_tuple_is_no_index():
         small()[0, 1]
 
 
+def test_set_moves_to_a_device():
+    kept = small()
+    moved = kept.to("meta")
+    assert (moved.inputs.device.type, moved.targets.device.type, kept.inputs.device.type) == ("meta", "meta", "cpu")
+    assert (type(moved), len(moved), moved.classes, moved.source) == (TensorData, 4, ("a", "b"), "made")
+    assert kept.to("cpu").inputs is kept.inputs
+    table = data.iris().to("meta")
+    assert table.features == data.iris().features
+    assert "(90, 4) float32\n" in repr(table)  # there are no values to give a range of
+
+
 def test_repr_answers_the_first_questions():
     assert repr(small()) == (
         "TensorData of 4 examples\n"
@@ -118,7 +129,14 @@ def test_each_example_is_in_one_part_and_each_class_has_its_share(labels):
 
 # The sets that scikit-learn brings along
 
-EMBEDDED = {"digits": (1085, 357, 355)}
+EMBEDDED = {
+    "digits": (1085, 357, 355),
+    "wine": (109, 35, 34),
+    "breast_cancer": (343, 113, 113),
+    "iris": (90, 30, 30),
+}
+TABLES = {"wine": 13, "breast_cancer": 30, "iris": 4}
+RANGES = {"wine": (-4, 5, 0.13, 1680), "breast_cancer": (-4, 17, 0, 4254), "iris": (-3, 4, 0.1, 7.9)}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -130,10 +148,10 @@ def test_parts_are_disjoint_complete_and_fair(name):
     assert sum(held, Counter()) == Counter(zip(rows(whole.inputs), whole.targets.tolist(), strict=True))
     for one, other in [(0, 1), (0, 2), (1, 2)]:
         assert not held[one] & held[other]  # not even an example that the file holds twice
-    share = whole.targets.bincount() / len(whole)
-    for part in parts:
+    for part, share in zip(parts, (0.6, 0.2, 0.2), strict=True):
         assert part.classes == whole.classes
-        torch.testing.assert_close(part.targets.bincount() / len(part), share, rtol=0, atol=0.012)
+        fair = share * whole.targets.bincount()
+        torch.testing.assert_close(part.targets.bincount().float(), fair, rtol=0, atol=1.3)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -165,6 +183,62 @@ def test_digits_are_those_of_scikit_learn():
     assert whole.classes == tuple("0123456789")
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_those_of_scikit_learn(name):
+    from sklearn import datasets
+
+    whole, table = getattr(data, name)("all", standardize=False), getattr(datasets, f"load_{name}")()
+    assert (whole.inputs.shape, whole.inputs.dtype) == ((len(table.target), TABLES[name]), torch.float32)
+    assert torch.equal(whole.inputs, torch.tensor(table.data, dtype=torch.float32))
+    assert (whole.targets.tolist(), whole.targets.dtype) == (table.target.tolist(), torch.int64)
+    assert (whole.classes, whole.features) == (tuple(table.target_names), tuple(table.feature_names))
+    assert torch.equal(whole.raw(whole.inputs), whole.inputs)
+    assert whole.to("meta").raw(whole.inputs.to("meta")).is_meta
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("split", [*PARTS, "all"])
+def test_tables_are_standardized_by_the_training_split_alone(name, split):
+    from sklearn.preprocessing import StandardScaler
+
+    get = getattr(data, name)
+    scaler = StandardScaler().fit(get("train", standardize=False).inputs.double().numpy())
+    raw, found = get(split, standardize=False), get(split)
+    wanted = torch.tensor(scaler.transform(raw.inputs.double().numpy()))
+    torch.testing.assert_close(found.inputs.double(), wanted, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.mean.double(), torch.tensor(scaler.mean_), rtol=1e-5, atol=0)
+    torch.testing.assert_close(found.raw(found.inputs), raw.inputs, rtol=1e-4, atol=1e-3)
+    assert found.inputs.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_values_lie_in_the_documented_ranges(name):
+    low, high, least, most = RANGES[name]
+    standardized, raw = getattr(data, name)("all").inputs, getattr(data, name)("all", standardize=False).inputs
+    assert low < standardized.min() < low + 1.1
+    assert high - 1.1 < standardized.max() < high
+    assert [raw.min().item(), raw.max().item()] == pytest.approx([least, most])
+
+
+def test_photos_are_those_of_scikit_learn():
+    from sklearn.datasets import load_sample_image
+
+    whole = data.photos()
+    assert (whole.inputs.shape, whole.inputs.dtype) == ((2, 3, 427, 640), torch.uint8)
+    assert whole.classes == ("china", "flower")
+    for image, label in whole:
+        assert torch.equal(image.permute(1, 2, 0), torch.tensor(load_sample_image(f"{whole.classes[label]}.jpg")))
+
+
+def test_strips_of_the_photos_make_up_the_whole():
+    parts = [data.photos(part) for part in PARTS]
+    assert [part.inputs.shape[3] for part in parts] == [384, 128, 128]
+    assert torch.equal(torch.cat([part.inputs for part in parts], dim=3), data.photos("all").inputs)
+    assert all(part.targets.tolist() == [0, 1] and part.inputs.is_contiguous() for part in parts)
+    with pytest.raises(ValueError, match="split is 'left'; expected one of 'train'"):
+        data.photos("left")
+
+
 # Imports
 
 
@@ -181,6 +255,13 @@ def test_missing_library_is_an_error_that_says_how_to_install_it(monkeypatch):
     with pytest.raises(ModuleNotFoundError, match=message) as caught:
         data.digits()
     assert caught.value.name == "sklearn"
+
+
+def test_photos_need_pillow_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "PIL.Image", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"photos needs Pillow, which is not installed. Install it with"):
+        data.photos()
 
 
 def test_other_library_is_named_as_it_is():

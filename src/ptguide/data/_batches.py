@@ -35,19 +35,22 @@ def batches(
     Parameters
     ----------
     dataset : TensorData, TensorDataset, or a Subset of one
-        Its tensors may lie on any device, and are indexed there.
+        Its tensors may lie on any device, and are indexed there: data that a GPU can hold is moved there once, by
+        `TensorData.to`.
     batch_size : int
         Examples in a batch; the last one holds what is left.
     shuffle : bool
         Whether each epoch has a new order. Without it, no random number is drawn.
     generator : torch.Generator, optional
         Draws the orders; it has to be one for the CPU. By default, as in DataLoader, the seed of each epoch is drawn
-        from the generator that `torch.manual_seed` sets.
+        from the generator that `torch.manual_seed` sets. Where something else draws from ``generator`` during an epoch,
+        the next one is as reproducible, but no longer DataLoader's, which draws once more at its end.
     drop_last : bool
         Whether to leave out a last batch that is not full.
     device : torch.device or str, optional
         Where the batches are wanted; by default they stay where the data is. From the CPU to a CUDA device they go
-        through pinned memory, and the copy runs while Python goes on.
+        through pinned memory, and the copy runs while Python goes on. (This way is tested by what it asks of torch; it
+        has not been run on a GPU.)
 
     Returns
     -------
@@ -65,7 +68,8 @@ def batches(
     --------
     >>> import torch
     >>> from ptguide.data import digits
-    >>> loader = batches(digits(), 100, shuffle=True, generator=torch.Generator().manual_seed(0))
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> loader = batches(digits(), 100, shuffle=True, generator=generator)
     >>> [len(labels) for images, labels in loader]
     [100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 85]
     """
@@ -170,9 +174,8 @@ class Batches:
         if self.generator is None:
             return torch.randperm(self._examples, generator=torch.Generator().manual_seed(_draw_seed(source)))
         order = torch.randperm(self._examples, generator=source)
-        torch.randperm(
-            self._examples, generator=source
-        )  # RandomSampler's at the end of an epoch, of which it uses none
+        # RandomSampler draws once more at the end of an epoch, and uses nothing of it.
+        torch.randperm(self._examples, generator=source)
         return order
 
     def state_dict(self) -> dict[str, Any]:
@@ -241,7 +244,7 @@ def _tensors_of(dataset: Dataset[Any]) -> tuple[tuple[Tensor, ...], Tensor | Non
     raise TypeError(
         f"dataset is of type {type(dataset).__name__}, which gives its examples one by one; expected one whose tensors "
         "can be indexed at once: TensorData, TensorDataset, or a Subset of one. "
-        "For others, use torch.utils.data.DataLoader."
+        "For others, use torch.utils.data.DataLoader, for ShapesData with collate_fn=collate_objects."
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ class TensorData(Dataset[tuple[Tensor, Tensor]]):
     Examples
     --------
     >>> import torch
-    >>> data = TensorData(torch.rand(5, 3), torch.tensor([0, 1, 1, 0, 1]), classes=["no", "yes"], source="made up")
+    >>> data = TensorData(torch.rand(5, 3), torch.tensor([0, 1, 1, 0, 1]), classes=["no", "yes"])
     >>> len(data), data.classes[data[1][1]]
     (5, 'yes')
     >>> inputs, targets = data[[0, 2]]
@@ -96,24 +97,37 @@ class TensorData(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]:
         """Return one example as (input, target), or a batch of them."""
-        if isinstance(index, tuple):
-            raise TypeError(f"the index is the tuple {index}; expected an integer, a slice, a list or a tensor.")
-        if not isinstance(index, slice | list | Tensor) and hasattr(index, "__index__"):
-            index = operator.index(index)
+        index = as_index(index)
         return self.inputs[index], self.targets[index]
 
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same set with its tensors on a device; those that are there already are shared."""
+        moved = copy.copy(self)
+        moved.inputs, moved.targets = self.inputs.to(device), self.targets.to(device)
+        return moved
+
     def __repr__(self) -> str:
-        rows = {"inputs": _summary(self.inputs), "targets": _summary(self.targets)}
+        rows = {"inputs": summary(self.inputs), "targets": summary(self.targets)}
         if self.classes is not None:
-            names = ", ".join(self.classes[:MOST_NAMES]) + (", …" if len(self.classes) > MOST_NAMES else "")
-            rows["classes"] = f"{len(self.classes)}: {names}"
+            names = [name if name.strip() else repr(name) for name in self.classes[:MOST_NAMES]]
+            more = ["…"] if len(self.classes) > MOST_NAMES else []
+            rows["classes"] = f"{len(self.classes)}: {', '.join(names + more)}"
         if self.source:
             rows["source"] = self.source
         lines = [f"{type(self).__name__} of {len(self)} examples"]
         return "\n".join([*lines, *(f"  {name:<8} {text}" for name, text in rows.items())])
 
 
-def _summary(tensor: Tensor) -> str:
+def as_index(index: Index) -> int | slice | list[int] | Tensor:
+    """Return what a tensor takes as an index of its first axis alone."""
+    if isinstance(index, tuple):
+        raise TypeError(f"the index is the tuple {index}; expected an integer, a slice, a list or a tensor.")
+    if isinstance(index, slice | Tensor):
+        return index
+    return operator.index(index) if isinstance(index, SupportsIndex) else list(index)
+
+
+def summary(tensor: Tensor) -> str:
     """Return shape, dtype and range in words."""
     head = f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
     if tensor.numel() == 0 or tensor.is_complex() or tensor.is_meta:
