@@ -4,6 +4,7 @@ Axes: N example, M object, B batch, C channel, H height, W width, F feature, T p
 """
 
 from ptguide.data._batches import Batches, batches
+from ptguide.data._downloaded import cifar10, fashion_mnist, mnist
 from ptguide.data._images import digits, photos
 from ptguide.data._points import moons, noisy_line, spirals
 from ptguide.data._shapes import ShapesData, collate_objects, shapes
@@ -20,9 +21,12 @@ __all__ = [
     "Vocabulary",
     "batches",
     "breast_cancer",
+    "cifar10",
     "collate_objects",
     "digits",
+    "fashion_mnist",
     "iris",
+    "mnist",
     "moons",
     "noisy_line",
     "photos",
