@@ -2,6 +2,21 @@
 
 from ptguide.models.attention import AttentionSettings, MultiheadAttention, dot_product_attention
 from ptguide.models.cache import KeyValueCache
+from ptguide.models.lstm import LSTMCell, LSTMLanguageModel, LSTMSettings, detach_state, unroll
 from ptguide.models.masks import causal_mask
+from ptguide.models.sampling import evaluating, next_token
 
-__all__ = ["AttentionSettings", "KeyValueCache", "MultiheadAttention", "causal_mask", "dot_product_attention"]
+__all__ = [
+    "AttentionSettings",
+    "KeyValueCache",
+    "LSTMCell",
+    "LSTMLanguageModel",
+    "LSTMSettings",
+    "MultiheadAttention",
+    "causal_mask",
+    "detach_state",
+    "dot_product_attention",
+    "evaluating",
+    "next_token",
+    "unroll",
+]
