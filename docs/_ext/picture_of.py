@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -20,7 +20,7 @@ class PictureOf(SphinxDirective):
     """The first picture of a page, or that with the number of the option."""
 
     required_arguments = 1
-    option_spec = {"number": directives.positive_int}
+    option_spec: ClassVar = {"number": directives.positive_int}
 
     def run(self) -> list[nodes.Node]:
         """Note the page; its picture is put in when all pages are read."""

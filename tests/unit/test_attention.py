@@ -406,7 +406,7 @@ def test_cache_refuses_what_it_can_not_keep():
     with pytest.raises(ValueError, match=r"require gradients, which a cache can't keep; fill it under torch.no_grad"):
         cache.append(needy[:, :, :1], part[:, :, :1])
     assert cache.length == 3
-    with pytest.raises(ValueError, match=r"KeyValueCache.room is 0; expected a whole number of at least 1"):
+    with pytest.raises(ValueError, match=r"KeyValueCache.room is 0; expected at least 1"):
         KeyValueCache(0)
 
 
@@ -458,14 +458,14 @@ def test_messages_of_the_reference(inputs, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"width": 0}, ValueError, "AttentionSettings.width is 0; expected a whole number of at least 1"),
-        ({"width": 8.0}, TypeError, "AttentionSettings.width is 8.0; expected a whole number of at least 1"),
-        ({"heads": True}, TypeError, "AttentionSettings.heads is True; expected a whole number"),
+        ({"width": 0}, ValueError, "AttentionSettings.width is 0; expected at least 1"),
+        ({"width": 8.0}, TypeError, "AttentionSettings.width is 8.0, of type float; expected an int"),
+        ({"heads": True}, TypeError, "AttentionSettings.heads is True, of type bool; expected an int"),
         ({"heads": 3}, ValueError, "AttentionSettings.heads is 3, which does not divide width, 8; .* 1, 2, 4, 8"),
-        ({"dropout": 1.0}, ValueError, "AttentionSettings.dropout is 1.0; expected at least 0 and below 1"),
-        ({"dropout": math.nan}, ValueError, "AttentionSettings.dropout is nan; expected at least 0"),
-        ({"dropout": "0.1"}, TypeError, "AttentionSettings.dropout is '0.1'; expected a number"),
-        ({"bias": 1}, TypeError, "AttentionSettings.bias is 1; expected True or False"),
+        ({"dropout": 1.0}, ValueError, "dropout is 1.0; expected at least 0 and less than 1"),
+        ({"dropout": math.nan}, ValueError, "dropout is nan; expected at least 0"),
+        ({"dropout": "0.1"}, TypeError, "dropout is '0.1'; expected a number"),
+        ({"bias": 1}, TypeError, "bias is 1; expected True or False"),
     ],
 )
 def test_messages_of_the_settings(options, error, message):

@@ -391,14 +391,14 @@ def test_messages_of_the_model(run, error, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"vocab_size": 0}, ValueError, "GPTSettings.vocab_size is 0; expected a whole number of at least 1"),
-        ({"block_size": 8.0}, TypeError, "GPTSettings.block_size is 8.0; expected a whole number"),
+        ({"vocab_size": 0}, ValueError, "GPTSettings.vocab_size is 0; expected at least 1"),
+        ({"block_size": 8.0}, TypeError, "GPTSettings.block_size is 8.0, of type float; expected an int"),
         ({"layers": 0}, ValueError, "GPTSettings.layers is 0; expected"),
         ({"heads": 5}, ValueError, "GPTSettings.heads is 5, which does not divide width, 12; .* 1, 2, 3, 4, 6, 12"),
         ({"width": -1}, ValueError, "GPTSettings.width is -1; expected"),
-        ({"dropout": -0.1}, ValueError, "GPTSettings.dropout is -0.1; expected at least 0 and below 1"),
-        ({"bias": 0}, TypeError, "GPTSettings.bias is 0; expected True or False"),
-        ({"tied": "yes"}, TypeError, "GPTSettings.tied is 'yes'; expected True or False"),
+        ({"dropout": -0.1}, ValueError, "dropout is -0.1; expected at least 0 and less than 1"),
+        ({"bias": 0}, TypeError, "bias is 0; expected True or False"),
+        ({"tied": "yes"}, TypeError, "tied is 'yes'; expected True or False"),
     ],
 )
 def test_messages_of_the_settings(options, error, message):

@@ -129,8 +129,8 @@ def test_no_position_depends_on_a_later_one():
 @pytest.mark.parametrize(
     ("run", "error", "message"),
     [
-        (lambda: LSTMCell(0, 2), ValueError, "LSTMCell.input_size is 0; expected a whole number of at least 1"),
-        (lambda: LSTMCell(2, 2.5), TypeError, r"LSTMCell.hidden_size is 2.5; expected a whole number"),
+        (lambda: LSTMCell(0, 2), ValueError, "LSTMCell.input_size is 0; expected at least 1"),
+        (lambda: LSTMCell(2, 2.5), TypeError, r"LSTMCell.hidden_size is 2.5, of type float; expected an int"),
         (
             lambda: LSTMCell(3, 2)(torch.zeros(4, 5), (torch.zeros(4, 2),) * 2),
             ValueError,
@@ -385,12 +385,12 @@ def test_messages_of_the_model(run, error, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"vocab_size": 0}, ValueError, "LSTMSettings.vocab_size is 0; expected a whole number of at least 1"),
-        ({"embedding": 1.5}, TypeError, "LSTMSettings.embedding is 1.5; expected a whole number"),
-        ({"hidden": -1}, ValueError, "LSTMSettings.hidden is -1; expected a whole number"),
-        ({"layers": 0}, ValueError, "LSTMSettings.layers is 0; expected a whole number"),
-        ({"dropout": 1}, ValueError, "LSTMSettings.dropout is 1; expected at least 0 and below 1, such as 0.1"),
-        ({"tied": None}, TypeError, "LSTMSettings.tied is None; expected True or False"),
+        ({"vocab_size": 0}, ValueError, "LSTMSettings.vocab_size is 0; expected at least 1"),
+        ({"embedding": 1.5}, TypeError, "LSTMSettings.embedding is 1.5, of type float; expected an int"),
+        ({"hidden": -1}, ValueError, "LSTMSettings.hidden is -1; expected at least 1"),
+        ({"layers": 0}, ValueError, "LSTMSettings.layers is 0; expected at least 1"),
+        ({"dropout": 1}, ValueError, "dropout is 1; expected at least 0 and less than 1"),
+        ({"tied": None}, TypeError, "tied is None; expected True or False"),
         ({"tied": True}, ValueError, "LSTMSettings.embedding is 64 and hidden 256; expected equal numbers"),
     ],
 )

@@ -59,6 +59,21 @@ def require_share(name: str, given: object) -> None:
         raise ValueError(f"{name} is {given}; expected at least 0 and less than 1.")
 
 
+def require_integers(settings: object, *fields: str) -> None:
+    """Raise unless each of some fields is an int of at least 1; the message names the class and the field."""
+    for field in fields:
+        require_integer(f"{type(settings).__name__}.{field}", getattr(settings, field))
+
+
+def require_divisor(settings: object, part: str, total: str) -> None:
+    """Raise a ValueError unless one field divides another."""
+    number, whole = getattr(settings, part), getattr(settings, total)
+    if whole % number:
+        fitting = ", ".join(str(n) for n in range(1, whole + 1) if whole % n == 0)
+        name = f"{type(settings).__name__}.{part}"
+        raise ValueError(f"{name} is {number}, which does not divide {total}, {whole}; expected one of {fitting}.")
+
+
 def flatten_items(x: Tensor, features: int, setting: str) -> Tensor:
     """Return ``x`` as rows, shape (N, features), or raise an error that names the setting with the right number."""
     if x.ndim >= 2 and math.prod(x.shape[1:]) == features:

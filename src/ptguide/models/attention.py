@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ptguide.models import _require
+from ptguide.models._checks import require_divisor, require_flag, require_integers, require_share
 from ptguide.models.cache import KeyValueCache
 from ptguide.models.masks import merge_masks, require_fit, unblind
 
@@ -110,10 +110,10 @@ class AttentionSettings:
     bias: bool = True
 
     def __post_init__(self) -> None:
-        _require.whole(self, "width", "heads")
-        _require.fraction(self, "dropout")
-        _require.flag(self, "bias")
-        _require.divides(self, "heads", "width")
+        require_integers(self, "width", "heads")
+        require_share("dropout", self.dropout)
+        require_flag("bias", self.bias)
+        require_divisor(self, "heads", "width")
 
 
 class MultiheadAttention(nn.Module):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ptguide.models import _require
+from ptguide.models._checks import require_integers
 
 __all__ = ["KeyValueCache"]
 
@@ -43,7 +43,7 @@ class KeyValueCache:
 
     def __init__(self, room: int) -> None:
         self.room = room
-        _require.whole(self, "room")
+        require_integers(self, "room")
         self.length = 0
         self._keys = self._values = torch.empty(0)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ptguide.models import _require
+from ptguide.models._checks import require_divisor, require_flag, require_integers, require_share
 from ptguide.models.attention import AttentionSettings, MultiheadAttention
 from ptguide.models.cache import KeyValueCache
 from ptguide.models.sampling import evaluating, next_token, require_prompt, require_sampling, require_tokens
@@ -62,10 +62,11 @@ class GPTSettings:
     tied: bool = True
 
     def __post_init__(self) -> None:
-        _require.whole(self, "vocab_size", "block_size", "layers", "heads", "width")
-        _require.fraction(self, "dropout")
-        _require.flag(self, "bias", "tied")
-        _require.divides(self, "heads", "width")
+        require_integers(self, "vocab_size", "block_size", "layers", "heads", "width")
+        require_share("dropout", self.dropout)
+        require_flag("bias", self.bias)
+        require_flag("tied", self.tied)
+        require_divisor(self, "heads", "width")
 
 
 GPT2_SIZES = {

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ptguide.models import _require
+from ptguide.models._checks import require_flag, require_integers, require_share
 from ptguide.models.sampling import evaluating, next_token, require_prompt, require_sampling, require_tokens
 
 __all__ = ["LSTMCell", "LSTMLanguageModel", "LSTMSettings", "detach_state", "unroll"]
@@ -60,7 +60,7 @@ class LSTMCell(nn.Module):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size, self.hidden_size = input_size, hidden_size
-        _require.whole(self, "input_size", "hidden_size")
+        require_integers(self, "input_size", "hidden_size")
         D = hidden_size
         self.weight_ih = nn.Parameter(torch.empty(4 * D, input_size))  # (4D, I)
         self.weight_hh = nn.Parameter(torch.empty(4 * D, D))  # (4D, D)
@@ -186,9 +186,9 @@ class LSTMSettings:
     tied: bool = False
 
     def __post_init__(self) -> None:
-        _require.whole(self, "vocab_size", "embedding", "hidden", "layers")
-        _require.fraction(self, "dropout")
-        _require.flag(self, "tied")
+        require_integers(self, "vocab_size", "embedding", "hidden", "layers")
+        require_share("dropout", self.dropout)
+        require_flag("tied", self.tied)
         if self.tied and self.embedding != self.hidden:
             raise ValueError(
                 f"LSTMSettings.embedding is {self.embedding} and hidden {self.hidden}; expected equal numbers, as "
