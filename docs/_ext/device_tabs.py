@@ -122,8 +122,7 @@ def _put_tabs(app: Sphinx, doctree: nodes.document) -> None:
         given = _given(code)
         for node in given:
             code.parent.remove(node)
-        nothing = nodes.paragraph(text="This cell gives nothing here.")
-        tabs = [(record["device"], given or [nothing])]
+        tabs = [(record["device"], given or [_raw("<p>This cell gives nothing here.</p>")])]
         tabs += [(one.recording.device, _recorded(one, output)) for one, output in others]
         place = code.parent.index(code) + 1
         code.parent.insert(place, list(_tab_set(f"ptg-device-{number + 1}", tabs)))
@@ -140,11 +139,11 @@ def _recorded(one: Beside, output: str) -> list[nodes.Node]:
         if line.startswith(PICTURE):
             made.append(nodes.paragraph(text=f"A picture, of which the words are kept: {line.removeprefix(PICTURE)}"))
     if not lines:
-        made.append(nodes.paragraph(text="This cell gives nothing there."))
+        made.append(_raw("<p>This cell gives nothing there.</p>"))
     note = f"Recorded on {one.recording.where}."
     if one.other_helpers:
         note += " A helper that this page imports has changed since."
-    return [*made, nodes.paragraph(text=note, classes=["ptg-recorded"])]
+    return [*made, _raw(f'<p class="ptg-recorded">{escape(note)}</p>')]
 
 
 def _tab_set(name: str, tabs: list[tuple[str, list[nodes.Node]]]) -> Iterator[nodes.Node]:
@@ -161,8 +160,8 @@ def _tab_set(name: str, tabs: list[tuple[str, list[nodes.Node]]]) -> Iterator[no
 
 
 def _raw(html: str) -> nodes.raw:
-    # The search finds a device by the line under its output; a label on each cell would count many times.
-    return nodes.raw("", html, format="html", classes=["no-search"])
+    # Which the search passes over: what stands on every tab would be found on every page that has one.
+    return nodes.raw("", html, format="html")
 
 
 def _digests(env: BuildEnvironment) -> dict[str, str]:

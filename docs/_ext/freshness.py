@@ -51,12 +51,12 @@ def imports(source: Path, module: str, package: Path) -> bool:
     package : Path
         The folder of the package that the file may belong to.
     """
-    names = _names_of(source.read_text(encoding="utf-8"), source, package)
+    names = _names_of(_read(source).decode("utf-8"), source, package)
     return any(name == module or name.startswith(f"{module}.") for name in names)
 
 
 def _direct_imports(path: Path, package: Path) -> set[Path]:
-    return _imports_of(path.read_text(encoding="utf-8"), path, package)
+    return _imports_of(_read(path).decode("utf-8"), path, package)
 
 
 @functools.cache  # a helper is asked for once for every page that imports it
@@ -130,4 +130,15 @@ def key(sources: list[Path], surroundings: dict[str, str]) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """Return what a file holds; a helper is asked for by almost every page, and is read once."""
+    status = path.stat()
+    return _read_once(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _read_once(path: Path, changed: int, size: int) -> bytes:
+    return path.read_bytes()
