@@ -120,6 +120,18 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(python=False, requires=["env"], default=False)
+def record(session: nox.Session) -> None:
+    """Run the pages on this machine's GPU and keep what they give (-- gpu/transfer); on a CPU, compare."""
+    run(session, ROOT / "docs" / "record.py", *session.posargs)
+
+
+@nox.session(python=False, requires=["env"], default=False)
+def recordings(session: nox.Session) -> None:
+    """List what GPUs gave: fresh, stale or missing (--check fails unless all is fresh)."""
+    run(session, ROOT / "docs" / "record.py", "--list", *session.posargs)
+
+
+@nox.session(python=False, requires=["env"], default=False)
 def serve(session: nox.Session) -> None:
     """Show the site while writing: a saved file is run, built and reloaded in the browser."""
     run(session, ROOT / "docs" / "serve.py", *session.posargs)

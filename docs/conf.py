@@ -27,6 +27,7 @@ extensions = [
     "_ext.solutions",
     "_ext.provenance",
     "_ext.picture_of",
+    "_ext.device_tabs",
     "_ext.thumbnails",
     "_ext.mathml",
     "_ext.downloads",
@@ -117,8 +118,11 @@ gallery_order = {
     ],
     "errors": ["mat1_and_mat2_shapes"],
 }
+device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
 pages_time_limit = 120
+# treescope looks at every name of NumPy, also at this one.
+pages_ignored_warnings = ["ignore:The chararray class is deprecated:DeprecationWarning"]
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "guide",

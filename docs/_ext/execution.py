@@ -56,6 +56,10 @@ class Job:
         Seconds after which the run is ended.
     threads : int
         The number of threads that the page may compute with.
+    alone : bool
+        Whether no other page runs at the same time, so that times can be measured.
+    measurements : str
+        The file of what other devices measured.
     """
 
     page: str
@@ -66,11 +70,18 @@ class Job:
     ignored_warnings: tuple[str, ...]
     time_limit: float
     threads: int
+    alone: bool
+    measurements: str
 
     @property
     def report_file(self) -> str:
         """Where Python writes the position of a page that hangs or crashes."""
         return str(Path(self.staging, "position.txt"))
+
+    @property
+    def measured_file(self) -> Path:
+        """Where `ptguide.measurements.record` puts what the page measures."""
+        return Path(self.staging, "measured.json")
 
 
 def run(job: Job, answer: Connection) -> None:
@@ -138,10 +149,17 @@ def _execute(job: Job) -> dict[str, Any]:
         raise RuntimeError(f"sphinx-gallery warns: {'; '.join(warned)}")
     if not claims.held:
         raise AssertionError("the page makes no claim: back what it says by an assert")
+    measured = _measured(job)
+    if measured and not job.alone:
+        raise RuntimeError(
+            "the page keeps measurements, so it must run alone: give it the line '# sphinx_gallery_parallel = False'"
+        )
     return {
         "page": job.page,
         "cells": cells,
         "checks": claims.held,
+        "measurements": measured,
+        "used": _used_accelerator(),
         "seconds": sum(cell["seconds"] for cell in cells),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **_environment(),
@@ -161,6 +179,8 @@ def _isolate(job: Job) -> None:
         {name: str(job.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     )
     os.environ["MPLBACKEND"] = "agg"
+    os.environ["PTGUIDE_RECORDED"] = job.measurements
+    os.environ["PTGUIDE_RECORD"] = str(job.measured_file)
     warnings.resetwarnings()
     warnings.simplefilter("error")
     for rule in job.ignored_warnings:
@@ -172,6 +192,22 @@ def _printed(rst: str) -> str:
     _, _, text = rst.partition(OUTPUT)
     lines = itertools.takewhile(lambda line: not line.strip() or line.startswith("    "), text.splitlines())
     return "\n".join(line[4:].rstrip() for line in lines).strip("\n")
+
+
+def _measured(job: Job) -> dict[str, Any]:
+    """Return the numbers that the page kept, under their names."""
+    file = job.measured_file
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _used_accelerator() -> bool:
+    """Return whether the page took memory of an accelerator; a page that took none computed nothing there."""
+    accelerator = getattr(sys.modules.get("torch"), "accelerator", None)
+    if accelerator is None or not accelerator.is_available():
+        return False
+    # Asking takes no memory: where nothing ever was taken, there are no counts.
+    counts = (accelerator.memory_stats(index) for index in range(accelerator.device_count()))
+    return any(count for stats in counts for name, count in stats.items() if name.startswith("alloc"))
 
 
 def _environment() -> dict[str, Any]:
@@ -187,7 +223,17 @@ def _environment() -> dict[str, Any]:
         from ptguide.devices import device_name
 
         device = device_name()
+        if not device.startswith("CPU"):
+            versions |= _versions_of_accelerator(sys.modules["torch"])
     return {"versions": versions, "device": device}
+
+
+def _versions_of_accelerator(torch: Any) -> dict[str, str]:
+    """Return the versions besides torch's that outputs on an accelerator depend on."""
+    from importlib.metadata import version
+
+    found = {"CUDA": torch.version.cuda, "ROCm": torch.version.hip, "ptguide": version("ptguide")}
+    return {name: number for name, number in found.items() if number}
 
 
 class _Collector(logging.Handler):

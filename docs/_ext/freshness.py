@@ -39,12 +39,34 @@ def imported_modules(source: Path, package: Path) -> set[Path]:
     return seen | {file for folder in folders for file in folder.glob("*.*") if file.suffix not in CODE}
 
 
+def imports(source: Path, module: str, package: Path) -> bool:
+    """Return whether a file imports a module, or a name of it.
+
+    Parameters
+    ----------
+    source : Path
+        A Python file.
+    module : str
+        With its package, for example ``ptguide.measurements``.
+    package : Path
+        The folder of the package that the file may belong to.
+    """
+    names = _names_of(_read(source).decode("utf-8"), source, package)
+    return any(name == module or name.startswith(f"{module}.") for name in names)
+
+
 def _direct_imports(path: Path, package: Path) -> set[Path]:
-    return _imports_of(path.read_text(encoding="utf-8"), path, package)
+    return _imports_of(_read(path).decode("utf-8"), path, package)
 
 
 @functools.cache  # a helper is asked for once for every page that imports it
 def _imports_of(text: str, path: Path, package: Path) -> set[Path]:
+    return {file for name in _names_of(text, path, package) for file in _files_of(name, package)}
+
+
+@functools.cache
+def _names_of(text: str, path: Path, package: Path) -> set[str]:
+    """Return every name that may be a module: of ``from a import b`` both ``a`` and ``a.b``."""
     names: set[str] = set()
     for node in _statements(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -56,7 +78,7 @@ def _imports_of(text: str, path: Path, package: Path) -> set[Path]:
                 base = ".".join([*parents, *([base] if base else [])])
             # An imported name may be a module itself: from ptguide import pictures.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {file for name in names for file in _files_of(name, package)}
+    return names
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -108,4 +130,15 @@ def key(sources: list[Path], surroundings: dict[str, str]) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """Return what a file holds; a helper is asked for by almost every page, and is read once."""
+    status = path.stat()
+    return _read_once(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _read_once(path: Path, changed: int, size: int) -> bytes:
+    return path.read_bytes()

@@ -1,6 +1,7 @@
 """What the pages print is kept in the repository: a change of it is a difference that a person reviews.
 
-One text file for each page and device. Numbers with a point are equal within a relative 1e-3 or one unit of the
+On a CPU one text file for each page, in ``docs/outputs/cpu``; what accelerators gave is in _ext/recordings.py. A build
+compares with what is kept of its own device. Numbers with a point are equal within a relative 1e-3 or one unit of the
 last digit shown; addresses, durations and dates are masked; the rest is compared letter by letter.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from _ext import pages as pages_extension
+from _ext import recordings
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +36,7 @@ CELL = re.compile(r"^\[cell (\d+)\]$", re.MULTILINE)
 
 def cell_output(cell: dict[str, Any]) -> str:
     """Return what one cell of a record gave, as it is kept."""
-    if cell["measured"]:
-        return "(measured: differs from run to run)"
-    return "\n".join([*([cell["text"]] if cell["text"] else []), *(f"(picture) {words}" for words in cell["pictures"])])
+    return "(measured: differs from run to run)" if cell["measured"] else recordings.output_of(cell)
 
 
 def render(record: dict[str, Any], device: str) -> str:
@@ -103,54 +104,107 @@ def differences(kept: str, record: dict[str, Any]) -> list[tuple[int, str]]:
     return found
 
 
-def device_folder(record: dict[str, Any]) -> str:
-    """Return the folder name for the device of a record: ``cpu``, or the name of the accelerator."""
-    device = record["device"]
-    return "cpu" if device.startswith("CPU") else re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+def differences_from_recording(kept: recordings.Recording, record: dict[str, Any]) -> list[tuple[int, str]]:
+    """Return line and description of each cell that gives something else than it did when it was recorded.
+
+    Parameters
+    ----------
+    kept : Recording
+        Of the same code, so that the cells correspond.
+    record : dict
+        Of the present run. What is measured differs from run to run and is not compared.
+    """
+    return [
+        (cell["line"], f"the output changed.\n--- recorded\n{before['output']}\n--- now\n{recordings.output_of(cell)}")
+        for before, cell in zip(kept.cells, record["cells"], strict=True)
+        if not cell["measured"] and not same(before["output"], recordings.output_of(cell))
+    ]
+
+
+def keep(root: Path, record: dict[str, Any], helpers: str) -> bool:
+    """Write what a run gave, unless what is kept of its device is equal; return whether it was written.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of the outputs.
+    record : dict
+        Of the run: it names the device.
+    helpers : str
+        The digest of the helpers that the page imports.
+    """
+    if not recordings.is_cpu(record["device"]):
+        return _keep_recording(root, recordings.from_run(record, helpers))
+    file = root / "cpu" / f"{record['page']}.txt"
+    if file.is_file() and not differences(file.read_text(encoding="utf-8"), record):
+        return False
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text(render(record, "cpu"), encoding="utf-8")
+    os.replace(new, file)
+    return True
+
+
+def _keep_recording(root: Path, new: recordings.Recording) -> bool:
+    """Write a recording, unless the kept one says the same of the same code, helpers and versions."""
+    old = recordings.Kept.one(root, new.page, new.device)
+    if old is not None and not any(cell["measured"] for cell in new.cells) and not new.measurements:
+        unchanged = replace(new, date=old.date, commit=old.commit, cells=old.cells) == old
+        if unchanged and all(same(one["output"], two["output"]) for one, two in zip(old.cells, new.cells, strict=True)):
+            return False
+    recordings.write(root, new)
+    return True
 
 
 def _check(app: Sphinx) -> None:
     if not app.config.outputs_check:
         return
     pages = pages_extension.of(app)
-    root = Path(app.srcdir, app.config.outputs_dir)
     if app.config.pages_update_outputs:
-        changed = sum(_keep(root, pages.record(name)) for name in pages.names())
+        changed = sum(keep(pages.outputs, pages.record(name), pages.digests(name).helpers) for name in pages.names())
+        pages.read_kept()
         logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(pages.names()))
     problems = []
     for name in pages.names():
         record = pages.record(name)
-        file = root / device_folder(record) / f"{name}.txt"
-        if file.is_file():
-            found = differences(file.read_text(encoding="utf-8"), record)
-        else:
-            found = [(1, f"no output of this page is kept for {record['device']}")]
-        problems += [f"{pages.source(name)}:{line}: {what}" for line, what in found]
-    known = set(pages.names())
-    for file in root.glob("*/*/*.txt"):
-        if file.relative_to(file.parents[2]).as_posix().partition("/")[2].removesuffix(".txt") not in known:
-            problems.append(f"{file}: the page of this output is gone: delete the file")
+        find = _problems_on_the_cpu if recordings.is_cpu(record["device"]) else _problems_on_an_accelerator
+        problems += [f"{pages.source(name)}:{line}: {what}" for line, what in find(pages, record)]
+    problems += [*pages.kept.problems, *_orphans(pages)]
     if problems:
         advice = "If this is right, accept it: nox -s docs -- --update-outputs"
         raise ExtensionError("\n\n".join([*problems, advice]))
 
 
-def _keep(root: Path, record: dict[str, Any]) -> bool:
-    """Write the outputs of a record, unless the kept ones are equal within the tolerance."""
-    device = device_folder(record)
-    file = root / device / f"{record['page']}.txt"
-    if file.is_file() and not differences(file.read_text(encoding="utf-8"), record):
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(render(record, device), encoding="utf-8")
-    os.replace(new, file)
-    return True
+def _problems_on_the_cpu(pages: pages_extension.Pages, record: dict[str, Any]) -> list[tuple[int, str]]:
+    file = pages.outputs / "cpu" / f"{record['page']}.txt"
+    if not file.is_file():
+        return [(1, f"no output of this page is kept for {record['device']}")]
+    return differences(file.read_text(encoding="utf-8"), record)
+
+
+def _problems_on_an_accelerator(pages: pages_extension.Pages, record: dict[str, Any]) -> list[tuple[int, str]]:
+    """Compare with a recording of the same code on the same device; where there is none, say so and go on."""
+    page, device = record["page"], record["device"]
+    kept = pages.kept.at(page, device)
+    if kept is None:
+        logger.info("outputs: nothing is kept of %s on %s; nox -s record keeps it", page, device)
+    elif pages.digests(page).is_stale(kept):
+        logger.info("outputs: the recording of %s on %s is stale; nox -s record renews it", page, device)
+    else:
+        return differences_from_recording(kept, record)
+    return []
+
+
+def _orphans(pages: pages_extension.Pages) -> list[str]:
+    """Return a sentence for each kept file whose page is gone."""
+    known = set(pages.names())
+    files = [*pages.outputs.glob("*/*/*.txt"), *pages.outputs.glob("*/*/*.json")]
+    gone = [file for file in files if f"{file.parent.name}/{file.stem}" not in known]
+    return [f"{file}: the page of this output is gone: delete the file" for file in sorted(gone)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Compare after the pages ran (priority 100) and before sphinx-gallery uses them."""
-    app.add_config_value("outputs_dir", "outputs", "", types=[str])
     app.add_config_value("outputs_check", True, "", types=[bool])  # off only while a page is being written
     app.connect("builder-inited", _check, priority=200)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

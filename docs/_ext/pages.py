@@ -6,13 +6,9 @@ import functools
 import json
 import logging as python_logging
 import os
-import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +17,23 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx_gallery import py_source_parser
 
-from _ext import claims, execution, forks, freshness
+from _ext import claims, execution, forks, freshness, recordings, runs
 
 logger = logging.getLogger(__name__)
 
 MACHINERY = [Path(module.__file__) for module in (claims, execution)] + [Path(__file__).with_name("scrapers.py")]
-ALONE = re.compile(r"^# sphinx_gallery_parallel = False$", re.MULTILINE)
+# Each setting with its default and its types; the recorder (recorder.py) knows the same.
+SETTINGS: dict[str, tuple[Any, list[type]]] = {
+    "pages_package": ("../src/ptguide", [str]),
+    "pages_lock": ("../requirements.lock", [str]),
+    "pages_preload": ([], [list]),
+    "pages_workers": (0, [int]),
+    "pages_time_limit": (120.0, [float, int]),
+    "pages_ignored_warnings": ([], [list]),
+    "pages_run_twice": (False, [bool]),
+    "pages_update_outputs": (False, [bool]),
+    "outputs_dir": ("outputs", [str]),
+}
 
 
 class Pages:
@@ -44,6 +51,9 @@ class Pages:
         self.gallery = Path(app.srcdir, conf["examples_dirs"]).resolve()
         self.target = Path(app.srcdir, conf["gallery_dirs"])
         self.package = Path(app.srcdir, app.config.pages_package).resolve()
+        self.outputs = Path(app.srcdir, app.config.outputs_dir)
+        self.read_kept()
+        self._digests: dict[str, recordings.Digests] = {}
         self.surroundings = freshness.surroundings(Path(app.srcdir, app.config.pages_lock))
 
     def names(self) -> list[str]:
@@ -69,16 +79,46 @@ class Pages:
     def key(self, page: str) -> str:
         """Return what the record of a fresh page has as its key."""
         source = self.source(page)
+        surroundings = self.surroundings
         try:
             helpers = freshness.imported_modules(source, self.package)
+            asks = freshness.imports(source, "ptguide.measurements", self.package)
+            if asks or self.package / "measurements.py" in helpers:
+                surroundings = {**surroundings, "measurements": self.measurements}
         except SyntaxError:  # running the page says so, with its line
             helpers = set()
-        return freshness.key([source, *helpers, *MACHINERY], self.surroundings)
+        return freshness.key([source, *helpers, *MACHINERY], surroundings)
 
     @functools.cached_property
     def commit(self) -> str:
         """The commit that the sources were at when the first page of this build ran."""
-        return _commit(self.gallery)
+        return runs.commit_of(self.gallery)
+
+    def read_kept(self) -> None:
+        """Read what is kept of runs on accelerators, anew where some of it was just written."""
+        self.kept = recordings.Kept(self.outputs)
+
+    def digests(self, page: str) -> recordings.Digests:
+        """Return what a recording of a page would be made of in this build."""
+        if page not in self._digests:
+            self._digests[page] = recordings.digests(self.source(page), self.package)
+        return self._digests[page]
+
+    @functools.cached_property
+    def measurements(self) -> str:
+        """The numbers that other devices measured, as the pages read them."""
+        known = set(self.names())
+        measured = [one for one in self.kept if one.measurements and one.page in known]
+        return recordings.measurements(measured, {one.page: self.digests(one.page) for one in measured})
+
+    @property
+    def measurements_file(self) -> Path:
+        """Where the pages read them from."""
+        return self.target / "measurements.json"
+
+    def write_measurements(self) -> None:
+        """Write the numbers that other devices measured, where they have changed."""
+        _write_if_new(self.measurements_file, self.measurements)
 
     @property
     def summary_file(self) -> Path:
@@ -96,9 +136,7 @@ class Pages:
             record = self.record(name)
             pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
             summary[name] = {"checks": record["checks"], "picture": pictures[0] if pictures else ""}
-        text = json.dumps(summary, indent=1)
-        if not self.summary_file.is_file() or self.summary_file.read_text(encoding="utf-8") != text:
-            self.summary_file.write_text(text, encoding="utf-8")
+        _write_if_new(self.summary_file, json.dumps(summary, indent=1))
 
     def is_fresh(self, page: str) -> bool:
         """Return whether the page ran, from its present sources and in the present surroundings."""
@@ -110,6 +148,13 @@ class Pages:
     def wanted_runs(self) -> int:
         """How often a page runs: twice to see that it prints the same, always before its outputs are kept."""
         return 2 if self.app.config.pages_run_twice or self.app.config.pages_update_outputs else 1
+
+
+def _write_if_new(file: Path, text: str) -> None:
+    """Write a file, unless it holds the text: Sphinx reads anew what depends on a file that was touched."""
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def of(app: Sphinx) -> Pages:
@@ -155,35 +200,28 @@ def _run_stale(app: Sphinx) -> None:
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
     shutil.rmtree(_staging(app), ignore_errors=True)  # of a build that was killed
+    pages.write_measurements()
     failures = []
-    for name, answer in _run_all(app, pages, stale):
+    first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
+    sources = {name: pages.source(name) for name in first}
+    run = functools.partial(_run_and_keep, app, pages)
+    for name, answer in runs.one_by_one(sources, run, app.config.pages_workers):
         if "failure" in answer:
-            line = f":{answer['line']}" if answer.get("line") else ""
-            failures.append(f"{pages.source(name)}{line}: {answer['failure']}")
+            failures.append(runs.report(pages.source(name), answer))
             continue
         logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
     if failures:
         raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
+    if twice := runs.measured_twice(pages.record(name) for name in pages.names()):
+        raise ExtensionError("\n".join(twice))
     pages.write_summary()
-
-
-def _run_all(app: Sphinx, pages: Pages, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run pages side by side, the longest first, then those that want the machine for themselves."""
-    workers = app.config.pages_workers or os.cpu_count() or 1
-    alone = [name for name in names if ALONE.search(pages.source(name).read_text(encoding="utf-8"))]
-    beside = sorted(set(names) - set(alone), key=lambda name: -pages.record(name).get("seconds", 0.0))
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        yield from zip(beside, pool.map(lambda name: _run_and_keep(app, pages, name, threads), beside), strict=True)
-    for name in alone:
-        yield name, _run_and_keep(app, pages, name, os.cpu_count() or 1)
 
 
 def _staging(app: Sphinx) -> Path:
     return Path(app.doctreedir).parent / "staging"
 
 
-def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int) -> dict[str, Any]:
+def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int, alone: bool) -> dict[str, Any]:
     """Run a page, twice if that is wanted, and put what it made in its place; return its record or its failure."""
     key = pages.key(name)  # of the source as it is now: an edit during the run makes the page stale again
     staging_root = _staging(app)
@@ -198,60 +236,16 @@ def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int) -> dict[st
             ignored_warnings=tuple(app.config.pages_ignored_warnings),
             time_limit=app.config.pages_time_limit,
             threads=threads,
+            alone=alone,
+            measurements=str(pages.measurements_file),
         )
-        answer = run_in_child(job)
+        answer = runs.run(job, pages.wanted_runs)
         if "failure" in answer:
             return answer
-        record = answer["record"]
-        if pages.wanted_runs == 2:
-            with tempfile.TemporaryDirectory(dir=staging_root) as second:
-                again = run_in_child(replace(job, staging=second))
-            if "failure" in again:
-                return {**again, "failure": f"passed once and failed when run again\n{again['failure']}"}
-            if difference := first_difference(record, again["record"]):
-                return difference
-        record |= {"key": key, "runs": pages.wanted_runs, "commit": pages.commit}
+        record = answer["record"] | {"key": key, "runs": pages.wanted_runs, "commit": pages.commit}
         Path(staging, job.gallery_dir, f"{name}.record.json").write_text(execution.as_json(record), encoding="utf-8")
         _move_into_place(Path(staging, job.gallery_dir), pages, name)
     return record
-
-
-def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the failure for the first cell that printed or drew something else in a second run, if any.
-
-    Parameters
-    ----------
-    one, two : dict
-        Records of the same page.
-    """
-    for first, second in zip(one["cells"], two["cells"], strict=True):
-        if first["measured"]:
-            continue
-        for what in ("text", "pictures"):
-            if first[what] != second[what]:
-                return {
-                    "line": first["line"],
-                    "failure": f"run twice, this cell gave two outputs; seed it, or begin it with '# Measured' if it "
-                    f"measures.\n  first:  {first[what]!r}\n  second: {second[what]!r}",
-                }
-    return None
-
-
-def run_in_child(job: execution.Job) -> dict[str, Any]:
-    """Run a page in a process of its own; return its answer, or why there is none."""
-    # The child ends itself at the limit and says where it was; the margin is for one that cannot.
-    return forks.ask(execution.run, job, job.time_limit + 15) or _cause_of_death(job)
-
-
-def _cause_of_death(job: execution.Job) -> dict[str, Any]:
-    """Return the failure of a page whose process ended without an answer, from what Python wrote as it ended."""
-    report = Path(job.report_file).read_text(encoding="utf-8", errors="replace")
-    lines = re.findall(rf'File "{re.escape(job.source)}", line (\d+)', report)
-    if "Timeout (" in report:
-        why = f"still running after {job.time_limit:g} s, the limit for a page (pages_time_limit in docs/conf.py)"
-    else:
-        why = f"its process died without a word\n{report[:2000]}".rstrip()
-    return {"failure": why, "line": int(lines[0]) if lines else None}
 
 
 def _move_into_place(made: Path, pages: Pages, name: str) -> None:
@@ -281,15 +275,6 @@ def _forget_others(pages: Pages) -> None:
                 shutil.rmtree(folder)
 
 
-def _commit(folder: Path) -> str:
-    """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:  # a machine without git
-        return ""
-
-
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
         checks = [page["checks"] for page in of(app).summary().values()]
@@ -306,14 +291,8 @@ class _NoSecondSummary(python_logging.Filter):
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Start the server before sphinx-gallery's settings (10), which take a while; run before its gallery pass (500)."""
-    app.add_config_value("pages_package", "../src/ptguide", "", types=[str])
-    app.add_config_value("pages_lock", "../requirements.lock", "", types=[str])
-    app.add_config_value("pages_preload", [], "", types=[list])
-    app.add_config_value("pages_workers", 0, "", types=[int])
-    app.add_config_value("pages_time_limit", 120.0, "", types=[float, int])
-    app.add_config_value("pages_ignored_warnings", [], "", types=[list])
-    app.add_config_value("pages_run_twice", False, "", types=[bool])
-    app.add_config_value("pages_update_outputs", False, "", types=[bool])
+    for name, (default, types) in SETTINGS.items():
+        app.add_config_value(name, default, "", types=types)
     app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
     _parse_each_page_once()

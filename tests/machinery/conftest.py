@@ -102,6 +102,31 @@ class MiniSite:
         assert (process.returncode == 0) == ok, printed
         return printed
 
+    @property
+    def on_gpu(self) -> dict[str, str]:
+        """Return the environment in which torch believes in a GPU; see minisite/src/pretend_gpu.py."""
+        paths = os.pathsep.join([str(self.root / "src"), os.environ.get("PYTHONPATH", "")])
+        return {"PTGUIDE_DEVICE": "cuda", "PRETEND_GPU": "computes", "PYTHONPATH": paths}
+
+    def record(self, *arguments: str, status: int = 0, **env: str) -> str:
+        """Run the recorder over the site, require an exit status, and return what it printed."""
+        code = (
+            "from pathlib import Path; from _ext.recorder import main; raise SystemExit(main(Path('docs').resolve()))"
+        )
+        paths = os.pathsep.join([str(DOCS), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=self.root,
+            env={**os.environ, "PTGUIDE_DOCS": str(DOCS), "PYTHONPATH": paths, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout
+        return done.stdout
+
     def ran(self, printed: str) -> set[str]:
         """Return the pages that a build ran, from what it printed."""
         return set(re.findall(r"^pages: (\S+) ran", printed, re.MULTILINE))
@@ -135,3 +160,37 @@ def copy_of_accepted(_accepted: Path) -> Callable[[Path], MiniSite]:
 def minisite(copy_of_accepted: Callable[[Path], MiniSite], tmp_path: Path) -> MiniSite:
     """Return a copy of a site that was built and whose outputs are kept."""
     return copy_of_accepted(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def copy_of_recorded(
+    copy_of_accepted: Callable[[Path], MiniSite], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], MiniSite]:
+    """Return a function that copies a site which was built on the CPU and then recorded on a pretended GPU.
+
+    Of the copy, ``printed`` is what the recorder said.
+    """
+    site = copy_of_accepted(tmp_path_factory.mktemp("recorded"))
+    shutil.copytree(Path(__file__).parent / "minisite_devices", site.root, dirs_exist_ok=True)
+    for page in ("alpha", "beta"):  # what a page names is loaded before it, here what pretends to be a GPU
+        site.edit(f"gallery/one/{page}.py", '.\n"""', ' (pretend_gpu).\n"""')
+    site.edit(
+        "docs/conf.py", '{"one": ["alpha", "beta"', '{"dev": ["measures"], "one": ["alpha", "beta", "shows", "fails"'
+    )
+    site.edit("docs/conf.py", "pages_time_limit = 3", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
+    site.build("-Dpages_update_outputs=1", PTGUIDE_DEVICE="cpu")
+    printed = site.record(status=1, **site.on_gpu)
+
+    def copy(root: Path) -> MiniSite:
+        made = MiniSite(root)
+        shutil.copytree(site.root, root, dirs_exist_ok=True)
+        made.printed = printed
+        return made
+
+    return copy
+
+
+@pytest.fixture
+def recorded(copy_of_recorded: Callable[[Path], MiniSite], tmp_path: Path) -> MiniSite:
+    """Return a copy of the site that was recorded on a pretended GPU."""
+    return copy_of_recorded(tmp_path / "recorded")

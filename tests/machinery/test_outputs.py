@@ -2,7 +2,7 @@
 
 import pytest
 
-from _ext import outputs
+from _ext import outputs, recordings
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_outputs_are_kept_only_if_two_runs_print_the_same(minisite):
     ("device", "folder"), [("CPU (x86_64)", "cpu"), ("NVIDIA H200", "nvidia-h200"), ("Apple M4 (MPS)", "apple-m4-mps")]
 )
 def test_each_device_has_a_folder(device, folder):
-    assert outputs.device_folder({"device": device}) == folder
+    assert recordings.folder_of(device) == folder

@@ -147,7 +147,8 @@ STOPS = """() => {
     box => box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0);
   const reachable = [
     ...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter(one =>
-       one.tabIndex >= 0 && !one.disabled && one.checkVisibility({visibilityProperty: true}));
+       one.tabIndex >= 0 && !one.disabled && one.checkVisibility({visibilityProperty: true})
+       && !one.matches("input[type=radio]:not(:checked)"));  // the arrow keys lead there from the checked one
   const before = new Map(reachable.map(one => [one, look(one)]));
   const name = one => one.outerHTML.replace(/\\s+/g, " ").slice(0, 110);
   const rest = () => Promise.allSettled(document.getAnimations().map(motion => motion.finished));

@@ -19,6 +19,7 @@ extensions = [
     "_ext.static_code",
     "_ext.solutions",
     "_ext.provenance",
+    "_ext.device_tabs",
     "_ext.leftovers",
     "_ext.search_data",
     "_ext.offline",
@@ -47,3 +48,5 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
     "show_signature": False,
 }
+if "PRETEND_GPU" in os.environ:
+    pages_preload = ["pretend_gpu"]  # of minisite_devices
