@@ -221,7 +221,14 @@ def test_dropout_in_training_alone():
     assert model.blocks[0].self_attn.settings.dropout == 0.5
     tokens = torch.randint(11, (2, 8))
     assert not torch.equal(model(tokens), model(tokens))
-    assert not torch.equal(model.blocks[0].dropout(torch.ones(99)), torch.ones(99))
+    called = []
+    for name, part in model.named_modules():
+        if isinstance(part, nn.Dropout):
+            assert part.p == 0.5
+            part.register_forward_hook(lambda module, args, out, name=name: called.append((name, out.shape)))
+    model(tokens)
+    names = ["dropout"] + ["blocks.0.dropout"] * 2 + ["blocks.1.dropout"] * 2  # after each part that adds to the stream
+    assert called == [(name, (2, 8, 12)) for name in names]
     model.eval()
     assert torch.equal(model(tokens), model(tokens))
 
