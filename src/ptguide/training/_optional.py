@@ -1,0 +1,23 @@
+"""Import what only some settings need, or say how to install it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def require(module: str, purpose: str) -> Any:
+    """Return a module that ``ptguide[training]`` installs.
+
+    Raises
+    ------
+    ImportError
+        If it is not there: the message names it, what it is for, and the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = (error.name or module).partition(".")[0]
+        raise ImportError(
+            f'{purpose} needs {package}, which is not installed. Run: pip install "ptguide[training]"', name=package
+        ) from error
