@@ -20,7 +20,7 @@ class DataOrder:
     Attributes
     ----------
     position : int
-        Batches of this epoch that were handed out.
+        Batches of this epoch that were taken.
     """
 
     def __init__(self, data: Any, device: torch.device) -> None:
@@ -31,15 +31,12 @@ class DataOrder:
         self._start: dict[str, Any] = {}  # the random states just before the order of this epoch was drawn
         self._keeps_place = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
 
-    def batches(self, epoch: int) -> Iterator[Any]:
-        """Yield the batches of an epoch that were not handed out before."""
-        iterator = self._begin(epoch) if self.position == 0 else self._continue(epoch)
-        for batch in iterator:
-            self.position += 1
-            yield batch
+    def epoch(self, number: int) -> Iterator[Any]:
+        """Return the batches of an epoch that were not handed out before; who takes one counts it in `position`."""
+        return self._begin(number) if self.position == 0 else self._continue(number)
 
     def end_epoch(self) -> None:
-        """Let the next call of `batches` begin anew."""
+        """Let the next epoch begin anew."""
         self.position = 0
 
     def _begin(self, epoch: int) -> Iterator[Any]:
