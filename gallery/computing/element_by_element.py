@@ -85,8 +85,7 @@ draw(torch.mul, (factors, a), names=["factors", "a"])
 #
 # Element by element they need not: both are brought to a common :term:`dtype` first, by :term:`promotion`. ``/`` and
 # functions such as ``exp`` make floats of integers; ``abs`` keeps the dtype, and so does ``clamp`` if its bounds are of
-# that kind. It is ``@`` that demands one
-# dtype.
+# that kind. It is ``@`` that demands one dtype.
 
 x = torch.tensor([[0.5, 1.5, 2.5], [-0.5, -1.0, 0.0]])
 assert (a * x).dtype == (a / a).dtype == a.exp().dtype == torch.float32

@@ -5,9 +5,8 @@ Why is 0.1 + 0.2 not 0.3, and how do I compare floats?
 ======================================================
 
 A float has a fixed number of binary digits, so most results are rounded. This page shows what follows: equal numbers
-that are not equal, sums that depend on their order, differences without a correct digit, comparison with a tolerance
-(:func:`torch.allclose`), and the two values that are no numbers to count with, infinity and :term:`NaN`. You need to
-know :ref:`what a dtype is <dtypes>`.
+that are not equal, sums that depend on their order, differences without a correct digit, and comparison with a
+tolerance (:func:`torch.allclose`). You need to know :ref:`what a dtype is <dtypes>`.
 """
 
 # %%
@@ -159,49 +158,6 @@ with expect_error(RuntimeError, match="Float did not match Double"):
     torch.allclose(a, a.double())
 
 # %%
-# Infinity and NaN
-# ----------------
-#
-# What is too large becomes ``inf``, as does 1/0; nothing is raised. What has no answer becomes NaN. Integers
-# have neither: ``//`` raises an error, and ``/`` makes floats first.
-
-inf, nan = torch.tensor(math.inf), torch.tensor(math.nan)
-assert torch.tensor(1e38) * 10 == 1 / torch.tensor(0) == inf
-undefined = [inf - inf, inf * 0, inf / inf, torch.tensor(0.0) / 0, torch.tensor(-1.0).sqrt(), nan + 1]
-assert torch.stack(undefined).isnan().all()
-with expect_error(RuntimeError, match="ZeroDivisionError"):
-    torch.tensor(1) // torch.tensor(0)
-
-# %%
-# NaN is equal to nothing, itself included, so search with :func:`torch.isnan`, or :func:`torch.isfinite` for both. One
-# NaN spoils every sum, mean and maximum that it is part of. This finds the rows of each item that hold one.
-
-block = torch.arange(24.0).reshape(2, 3, 4)
-block[1, 0, 2] = math.nan
-assert not (block == math.nan).any()
-assert not torch.allclose(block, block)
-assert torch.allclose(block, block, equal_nan=True)
-assert block.sum().isnan()
-assert block.max().isnan()
-assert block.nansum() == 276 - 14
-draw(lambda block: block.isnan().any(dim=2), block, names=["block"])
-
-# %%
-# Multiplying with a :term:`mask` does not remove it, since 0 times NaN is NaN; choosing does
-# (:func:`torch.where`, :func:`torch.nan_to_num`). The :term:`gradient` needs more care: the branch that was not chosen
-# is still multiplied, by 0. Make the *input* harmless, before the logarithm.
-
-keep = ~block.isnan()
-assert (block * keep).sum().isnan()
-assert torch.where(keep, block, 0).sum() == block.nan_to_num(0).sum() == block.nansum()
-p = torch.tensor([0.0, 4.0], requires_grad=True)
-chosen = torch.where(p > 0, p.log(), 0)
-assert chosen.isfinite().all()
-assert torch.autograd.grad(chosen.sum(), p)[0][0].isnan()
-safe = torch.where(p > 0, torch.where(p > 0, p, 1).log(), 0)
-assert torch.autograd.grad(safe.sum(), p)[0].tolist() == [0, 0.25]
-
-# %%
 # Check yourself
 # --------------
 #
@@ -221,19 +177,17 @@ ask(
 )
 
 # %%
-# And NaN in a condition:
+# Types:
 
-loss = torch.tensor(math.nan)
-assert not loss > 100
+third = torch.tensor(1 / 3)
 ask(
-    "Training should stop when the loss explodes: if loss > 100: stop. What happens once the loss is NaN?",
-    answer="it goes on" if not loss > 100 else "it stops",
+    "Is torch.tensor(1 / 3) equal to torch.tensor(1 / 3, dtype=torch.float64)?",
+    answer=bool(third == torch.tensor(1 / 3, dtype=torch.float64)),
     choices={
-        "it stops": "That would need NaN to be greater than 100.",
-        "it goes on": "Every comparison with NaN is false. Write: if not loss.isfinite() or loss > 100.",
-        "it raises RuntimeError": "Comparisons with NaN are allowed; they are false.",
+        True: "1/3 is rounded twice: to 24 binary digits, and to 53.",
+        False: "float32 has another third than float64; compare with a tolerance.",
     },
 )
 
 # %%
-# Next: :ref:`functional-modular-elementwise`, the many names of one function.
+# Next: :ref:`nan-and-infinity`, the two values that are no numbers to count with.

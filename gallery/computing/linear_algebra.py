@@ -4,17 +4,14 @@
 How do I solve A x = b in PyTorch, and why not with inv?
 ========================================================
 
-:func:`torch.linalg.solve` finds the numbers that a :term:`matrix` turns into a given :term:`vector`. This page also
-shows when an inverse is less exact, what to do when there are more equations than unknowns
-(:func:`torch.linalg.lstsq`), what a norm is, and how a matrix comes apart (eigh, svd). You need to know
-:ref:`matmul`.
+:func:`torch.linalg.solve` finds the numbers that a :term:`matrix` turns into a given :term:`vector`. The way over the
+:term:`inverse` is less exact. When there are more equations than unknowns, :func:`torch.linalg.lstsq` comes nearest.
+You need to know :ref:`matmul`.
 """
 
 # %%
 # Three equations with three unknowns: row 0 says :math:`2 x_0 + x_1 = 4`. Touch a result: each unknown depends on the
 # whole of both inputs.
-
-import math
 
 import torch
 
@@ -121,72 +118,11 @@ torch.testing.assert_close(torch.linalg.cond(points.T @ points), torch.linalg.co
 draw(lambda A, b: torch.linalg.lstsq(A, b).solution, (points, heights), names=["points", "heights"])
 
 # %%
-# Norms
-# -----
-#
-# A norm is a length: the root of the sum of squares, unless another ``ord`` is named. :func:`torch.linalg.vector_norm`
-# reduces like ``sum`` (:ref:`reductions`): the :term:`axis` ``dim`` disappears.
-
-v = torch.tensor([[3.0, -4.0], [5.0, 12.0], [8.0, 15.0]])
-assert v.norm(dim=1).tolist() == torch.linalg.vector_norm(v, dim=1).tolist() == [5.0, 13.0, 17.0]
-assert torch.linalg.vector_norm(v, ord=1, dim=1).tolist() == [7.0, 17.0, 23.0]  # sum of the sizes
-assert torch.linalg.vector_norm(v, ord=math.inf, dim=1).tolist() == [4.0, 12.0, 15.0]  # the largest
-draw(torch.linalg.vector_norm, v, dim=1, names=["v"])
-
-# %%
-# ``torch.linalg.norm(A, 2)`` of a matrix is another thing: by how much ``A`` can lengthen a vector. Without the 2 all
-# elements count as one long vector. A norm written by hand as a root has :term:`NaN` for its :term:`gradient` at 0.
-
-torch.testing.assert_close(torch.linalg.norm(v), (v**2).sum().sqrt())
-torch.testing.assert_close(torch.linalg.norm(v, 2), torch.linalg.svdvals(v)[0])
-assert torch.linalg.norm(v, 2) < torch.linalg.norm(v) - 0.1
-origin = torch.zeros(3, requires_grad=True)
-assert torch.autograd.grad(torch.linalg.vector_norm(origin), origin)[0].tolist() == [0, 0, 0]
-assert torch.autograd.grad((origin**2).sum().sqrt(), origin)[0].isnan().all()
-
-# %%
-# eigh: directions that a symmetric matrix only stretches
-# -------------------------------------------------------
-#
-# Column ``k`` of the eigenvectors becomes ``eigenvalues[k]`` times as long, and keeps its direction. The values are in
-# rising order; a vector may come with either sign. In the picture, look at which elements of ``A`` count.
-
-values, vectors = torch.linalg.eigh(A)
-torch.testing.assert_close(A @ vectors, vectors * values)
-torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, A)
-draw(torch.linalg.eigh, A, names=["A"])
-
-# %%
-# Those above the diagonal are never read: a matrix that is not symmetric gets wrong values, and no error. For such a
-# matrix take :func:`torch.linalg.eig`, which gives complex numbers.
-
-turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])  # no direction survives a quarter turn
-torch.testing.assert_close(torch.linalg.eigh(turn).eigenvalues, torch.tensor([-1.0, 1.0]))
-torch.testing.assert_close(torch.linalg.eigvals(turn).imag.sort().values, torch.tensor([-1.0, 1.0]))
-
-# %%
-# svd: any matrix, as a sum of simple ones
-# ----------------------------------------
-#
-# A matrix (m, n) comes apart into U (m, r), S (r,) and Vh (r, n), where r is the smaller of m and n:
-# :math:`A_{ij} = \sum_k U_{ik} S_k V^h_{kj}`, with the largest S first. Each k is a column times a row. Keep the
-# first, and you have the nearest matrix of this kind; it misses by the S that you left out. Old code calls
-# ``torch.svd``, which returns V, not its transpose.
-
-M = torch.tensor([[2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 5.0]])
-U, S, Vh = torch.linalg.svd(M, full_matrices=False)  # True, the default, makes Vh (4, 4)
-assert (U.shape, S.shape, Vh.shape) == ((2, 2), (2,), (2, 4))
-torch.testing.assert_close(U @ torch.diag(S) @ Vh, M)
-nearest = S[0] * torch.outer(U[:, 0], Vh[0])
-torch.testing.assert_close((M - nearest).norm(), S[1])
-draw([M, nearest, M - nearest], ["M", "part 0, from S[0]", "part 1, from S[1]"])
-
-# %%
 # What goes wrong
 # ---------------
 #
-# A matrix whose rows depend on each other is *singular*: no solution, or too many. A change of 1e-6 hides it from the
-# check, and the result is huge. Integers and 16-bit floats are refused, and the matrix must be square.
+# A matrix whose rows depend on each other is :term:`singular`: no solution, or too many. A change of 1e-6 hides it from
+# the check, and the result is huge. Integers and 16-bit floats are refused, and the matrix must be square.
 
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
 with expect_error(RuntimeError, match="singular"):
@@ -225,17 +161,18 @@ ask(
 )
 
 # %%
-# And with ``svd``:
+# More points:
 
+many = torch.linalg.lstsq(torch.rand(20, 3), torch.rand(20, 4)).solution
 ask(
-    "What is the shape of S in torch.linalg.svd(torch.ones(2, 7, 5))?",
-    answer=torch.linalg.svd(torch.ones(2, 7, 5)).S.shape,
+    "A has shape (20, 3), B (20, 4). What is the shape of torch.linalg.lstsq(A, B).solution?",
+    answer=many.shape,
     choices={
-        (2, 5): "A batch of 2, each with as many numbers as the smaller side.",
-        (2, 7): "The smaller of 7 and 5 counts.",
-        (5, 5): "S holds only the numbers of the diagonal; torch.diag_embed makes matrices of them.",
+        (20, 4): "That is the shape of A @ solution, which comes near to B.",
+        (3,): "Each of the four columns of B has a solution of its own.",
+        (3, 4): "One number for each unknown, and a column for each column of B.",
     },
 )
 
 # %%
-# Next: :ref:`floating-point-surprises`, where the rounding comes from.
+# Next: :ref:`norms-and-decompositions`, about lengths, and how a matrix comes apart.

@@ -6,7 +6,7 @@ What does softmax do, along which dim, and why log_softmax?
 
 :func:`torch.softmax` makes shares of numbers: along the :term:`axis` ``dim`` all become positive and sum to 1, and the
 larger number gets the larger share. It turns :term:`logits`, the raw outputs of a classifier, into probabilities.
-:func:`torch.log_softmax` gives their logarithms. You need to know :ref:`reductions`.
+:func:`torch.log_softmax` gives their :term:`logarithms <logarithm>`. You need to know :ref:`reductions`.
 """
 
 # %%
@@ -133,8 +133,8 @@ draw(torch.log_softmax, sure, dim=1, names=["sure"])
 # Temperature
 # -----------
 #
-# Logits divided by a temperature T before softmax: a small T gives nearly all to the largest, a large T nearly equal
-# shares. The order stays, so :func:`torch.argmax`, the place of the largest, does not change.
+# Logits divided by a :term:`temperature` T before softmax: a small T gives nearly all to the largest, a large T nearly
+# equal shares. The order stays, so :func:`torch.argmax`, the place of the largest, does not change.
 
 
 def temperatures(x):

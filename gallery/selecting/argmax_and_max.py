@@ -6,7 +6,7 @@ Why does max give two results, and what is argmax?
 
 ``torch.max(x, dim)`` gives the largest value along an :term:`axis` and the position where it stands;
 :func:`torch.argmax` gives the position alone, :func:`torch.amax` the value alone. All of it holds for ``min`` too. You
-need to know :ref:`which axis a reduction removes <reductions>`.
+need to know :ref:`indexing-and-slicing`; :ref:`gather` explains how positions are used.
 """
 
 # %%
@@ -23,8 +23,8 @@ x = torch.tensor([[3.0, 7, 1, 6], [9, 2, 8, 5], [4, 0, 6, 2]])
 draw(torch.max, x, dim=1)
 
 # %%
-# The axis ``dim`` disappears from both results. ``indices`` are positions along it: with :func:`torch.gather`, which
-# needs the axis that ``keepdim=True`` keeps, they give the values back.
+# The axis ``dim`` disappears from both results, as in every :term:`reduction`. ``indices`` are positions along it: with
+# :func:`torch.gather`, which needs the axis that ``keepdim=True`` keeps, they give the values back.
 
 values, indices = torch.max(x, dim=1)
 assert values.tolist() == [7, 9, 6]

@@ -14,6 +14,7 @@ A comparison gives a tensor of truth values, a :term:`mask`. ``x[mask]`` is the 
 
 import numpy
 import torch
+from sklearn.datasets import load_digits
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
@@ -65,6 +66,16 @@ good_rows, good_columns = x.sum(dim=1) > 13, x[0] > 2
 assert x[good_rows].shape == (2, 4)
 assert torch.equal(x[:, good_columns], x[:, [0, 1, 3]])
 draw(pick, (x, good_rows), names=["x", "good_rows"])
+
+# %%
+# So of 1797 images of written digits, 8 × 8 pixels each, a comparison of the labels takes all sevens.
+
+data = load_digits()
+digits, labels = torch.from_numpy(data.images), torch.from_numpy(data.target)
+sevens = digits[labels == 7]
+assert digits.shape == (1797, 8, 8)
+assert sevens.shape == ((labels == 7).sum(), 8, 8)
+draw(list(sevens[:5, None] / 16), [f"sevens[{k}]" for k in range(5)], image=True)
 
 # %%
 # In general: a mask that covers axes :math:`i` to :math:`j` replaces them by one axis of :math:`n` places, where

@@ -13,6 +13,7 @@ a 1 at the place of the class. The result has one :term:`axis` more than the lab
 # Three labels and five classes: class 2 is a 1 at place 2. Each row is made of one label.
 
 import torch
+from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error
@@ -74,6 +75,16 @@ rows, of_class = torch.tensor([[1.0, 2], [3, 4], [5, 6], [7, 8]]), torch.tensor(
 sums = F.one_hot(of_class, 3).float().T @ rows
 assert sums.tolist() == [[3, 4], [7, 8], [1 + 5, 2 + 6]]
 assert torch.equal(torch.zeros(3, 2).index_add(0, of_class, rows), sums)
+
+# %%
+# With 1797 written digits as rows of 64 pixels, it gives the mean image of each class: what all its images share.
+
+data = load_digits()
+pixels, classes = torch.from_numpy(data.data).float(), torch.from_numpy(data.target)
+per_class = F.one_hot(classes, 10).float()  # (1797, 10)
+means = per_class.T @ pixels / per_class.sum(dim=0)[:, None]  # (10, 64)
+torch.testing.assert_close(means[7], pixels[classes == 7].mean(dim=0))
+draw(list(means[:5].reshape(5, 1, 8, 8) / 16), [f"mean of {k}" for k in range(5)], image=True)
 
 # %%
 # In a loss it picks the probability of the right class: the sum :math:`-\sum_c t_c \ln p_c` has one term that is not 0.

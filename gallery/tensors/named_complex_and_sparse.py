@@ -4,15 +4,15 @@
 How do I use complex, sparse and named tensors?
 ===============================================
 
-Complex tensors hold pairs of numbers, sparse ones hold only the elements that are not zero, and named ones had names
-for their axes, which PyTorch has given up. This page shows what works today and what to write instead. You need to
-know :ref:`what a storage is <strides-and-storage>` and :ref:`what a dtype is <dtypes>`.
+Complex tensors hold pairs of numbers, :term:`sparse` ones hold only the elements that are not zero, and named ones had
+names for their axes, which PyTorch has given up. This page shows what works today and what to write instead. You need
+to know :ref:`what a storage is <strides-and-storage>` and :ref:`what a dtype is <dtypes>`.
 """
 
 # %%
-# A complex number :math:`a + bi` is a pair: :math:`a` is its real, :math:`b` its imaginary part, and :math:`i^2 = -1`.
-# In memory the two lie side by side. ``z.real`` and ``z.imag`` take every second place; :func:`torch.view_as_real`
-# takes all, with one more axis of size 2.
+# A :term:`complex number` :math:`a + bi` is a pair: :math:`a` is its real, :math:`b` its imaginary part, and :math:`i^2
+# = -1`. In memory the two lie side by side. ``z.real`` and ``z.imag`` take every second place;
+# :func:`torch.view_as_real` takes all, with one more axis of size 2.
 
 import math
 

@@ -130,8 +130,8 @@ assert (a + b) + c != a + (b + c)
 # ---------------------------
 #
 # A :class:`DataLoader <torch.utils.data.DataLoader>` fetches items from a data set, with ``num_workers=2`` in two
-# processes beside yours. Each is a *worker*, with a copy of the data set, and with a seed of its own: a number drawn
-# from the shared generator once an epoch, plus the number of the worker.
+# processes beside yours. Each is a :term:`worker`, with a copy of the data set, and with a seed of its own: a number
+# drawn from the shared generator once an epoch, plus the number of the worker.
 
 
 class Dice(Dataset):

@@ -1,0 +1,197 @@
+"""
+.. _norms-and-decompositions:
+
+What do norm, eigh and svd compute?
+===================================
+
+A :term:`norm` is the length of a vector. :func:`torch.linalg.eigh` finds the directions that a symmetric
+:term:`matrix` only stretches, and :func:`torch.linalg.svd` writes any matrix as a sum of simple ones, the largest
+first. You need to know :ref:`matmul` and :ref:`linear-algebra`.
+"""
+
+# %%
+# The norm is the root of the sum of squares. :func:`torch.linalg.vector_norm` reduces as ``sum`` does
+# (:ref:`reductions`): the :term:`axis` ``dim`` disappears. Here three vectors of two elements each get a length.
+
+import math
+
+import torch
+from sklearn.datasets import load_sample_image
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+v = torch.tensor([[3.0, -4.0], [5.0, 12.0], [8.0, 15.0]])
+torch.testing.assert_close(torch.linalg.vector_norm(v, dim=1), (v**2).sum(dim=1).sqrt())
+draw(torch.linalg.vector_norm, v, dim=1, names=["v"])
+
+# %%
+# Another ``ord`` names another norm: 1 adds the sizes, infinity takes the largest. ``v.norm(dim=1)`` is the old name of
+# the same. Without ``dim`` all elements count as one long vector.
+
+lengths = torch.linalg.vector_norm(v, dim=1)
+assert lengths.tolist() == v.norm(dim=1).tolist() == [5.0, 13.0, 17.0]
+assert torch.linalg.vector_norm(v, ord=1, dim=1).tolist() == [3 + 4, 5 + 12, 8 + 15]
+assert torch.linalg.vector_norm(v, ord=math.inf, dim=1).tolist() == [4, 12, 15]
+torch.testing.assert_close(torch.linalg.vector_norm(v), (v**2).sum().sqrt())
+
+# %%
+# The norm of a matrix
+# --------------------
+#
+# ``torch.linalg.matrix_norm(A, 2)`` is another thing: by how much ``A`` can lengthen a vector. No direction of many
+# random ones is lengthened more, and one comes near. ``torch.linalg.norm(v, 2)`` chooses by the number of axes: it is
+# this norm for a matrix, and the length for a vector.
+
+torch.manual_seed(0)
+directions = torch.randn(2, 1000)
+lengthened = (v @ directions).norm(dim=0) / directions.norm(dim=0)
+most = torch.linalg.matrix_norm(v, 2)
+assert 0.99 * most < lengthened.max() < 1.001 * most
+assert most < torch.linalg.vector_norm(v) - 0.1
+assert torch.equal(torch.linalg.norm(v, 2), most)
+assert torch.equal(torch.linalg.norm(v[0], 2), torch.linalg.vector_norm(v[0]))
+
+# %%
+# eigh: directions that a symmetric matrix only stretches
+# -------------------------------------------------------
+#
+# Column ``k`` of the eigenvectors keeps its direction and becomes ``values[k]`` times as long: its
+# :term:`eigenvalue`. The values are in rising order; a vector may come with either sign. In the picture, look at which
+# elements of ``A`` count.
+
+A = torch.tensor([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 4.0]])
+values, vectors = torch.linalg.eigh(A)
+torch.testing.assert_close(A @ vectors, vectors * values)
+torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, A)
+torch.testing.assert_close(vectors.T @ vectors, torch.eye(3))  # at right angles, of length 1
+draw(torch.linalg.eigh, A, names=["A"])
+
+# %%
+# From scratch, the largest one: multiply any vector by ``A`` again and again. Each time the direction that is stretched
+# most gains on the others, until nothing else is left.
+
+
+def largest_eigenvalue(A, steps=100):
+    direction = torch.ones(len(A))
+    for _ in range(steps):
+        direction = A @ direction
+        direction = direction / direction.norm()
+    return direction @ A @ direction, direction
+
+
+value, direction = largest_eigenvalue(A)
+torch.testing.assert_close(value, values[-1])
+torch.testing.assert_close(direction.abs(), vectors[:, -1].abs())
+
+# %%
+# svd: any matrix, as a sum of simple ones
+# ----------------------------------------
+#
+# A matrix (m, n) comes apart into U (m, r), S (r,) and Vh (r, n), where r is the smaller of m and n:
+# :math:`A_{ij} = \sum_k U_{ik} S_k V^h_{kj}`, with the largest S first. Each k is one part, a column times a row. The
+# first part is the nearest matrix of this kind; it misses by the S that was left out.
+
+M = torch.tensor([[2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 5.0]])
+U, S, Vh = torch.linalg.svd(M, full_matrices=False)  # True, the default, makes Vh (4, 4)
+assert (U.shape, S.shape, Vh.shape) == ((2, 2), (2,), (2, 4))
+torch.testing.assert_close(U @ torch.diag(S) @ Vh, M)
+nearest = S[0] * torch.outer(U[:, 0], Vh[0])
+torch.testing.assert_close((M - nearest).norm(), S[1])
+draw([M, nearest, M - nearest], ["M", "part 0, from S[0]", "part 1, from S[1]"])
+
+# %%
+# A photo in gray is a matrix. Of its 427 parts, the first few hold most of what one sees. Kept as columns and rows, 40
+# parts take less than a sixth of the memory of the photo.
+
+photo = torch.from_numpy(load_sample_image("china.jpg").copy()).float().mean(dim=2)
+U, S, Vh = torch.linalg.svd(photo, full_matrices=False)
+kept = {k: (U[:, :k] * S[:k]) @ Vh[:k] for k in (5, 40)}
+misses = {k: ((photo - image).norm() / photo.norm()).item() for k, image in kept.items()}
+assert (photo.shape, S.shape) == ((427, 640), (427,))
+assert 0.1 < misses[5] < 0.3
+print({k: round(miss, 3) for k, miss in misses.items()})
+assert misses[40] < 0.7 * misses[5]
+assert photo.numel() / 6 > 40 * (427 + 1 + 640)
+small = [image[::4, 60:560:4] for image in (photo, kept[5], kept[40])]
+draw(small, ["photo", "5 parts", "40 parts"], image=True)
+
+# %%
+# The three are related: the S of a matrix are the roots of the eigenvalues of :math:`A^T A`, and the largest is the
+# norm of the matrix. How fast they fall tells how much of a matrix is told twice: :func:`torch.linalg.matrix_rank`
+# counts those that rounding alone does not explain.
+
+torch.testing.assert_close(torch.linalg.svdvals(v).square().flip(0), torch.linalg.eigvalsh(v.T @ v))
+torch.testing.assert_close(torch.linalg.svdvals(v)[0], most)
+told_twice = torch.tensor([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]])
+assert torch.linalg.svdvals(told_twice)[1] < 1e-5
+assert torch.linalg.matrix_rank(told_twice) == 1
+
+# %%
+# Axes before the last two count matrices, as in :ref:`matmul`. All need floats, and give new tensors.
+
+batch = torch.randn(5, 2, 4)
+assert [tuple(t.shape) for t in torch.linalg.svd(batch, full_matrices=False)] == [(5, 2, 2), (5, 2), (5, 2, 4)]
+assert torch.linalg.eigvalsh(batch @ batch.mT).shape == (5, 2)
+assert torch.linalg.matrix_norm(batch).shape == (5,)
+with expect_error(RuntimeError, match="(?i)expected a floating point"):
+    torch.linalg.svd(M.long())
+
+# %%
+# What goes wrong
+# ---------------
+#
+# ``eigh`` never reads what is above the diagonal: a matrix that is not symmetric gets wrong values, and no error. For
+# such a matrix take :func:`torch.linalg.eig`, which gives :ref:`complex numbers <named-complex-and-sparse>`.
+
+turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])  # no direction survives a quarter turn
+torch.testing.assert_close(torch.linalg.eigh(turn).eigenvalues, torch.tensor([-1.0, 1.0]))
+torch.testing.assert_close(torch.linalg.eigvals(turn).imag.sort().values, torch.tensor([-1.0, 1.0]))
+
+# %%
+# ``torch.svd``, of older code, returns V and not its transpose. And a norm written by hand has :term:`NaN` for its
+# :term:`gradient` at 0, where torch's own gives 0.
+
+torch.testing.assert_close(torch.svd(M).V.T.abs(), torch.linalg.svd(M, full_matrices=False).Vh.abs())
+origin = torch.zeros(3, requires_grad=True)
+assert torch.autograd.grad(torch.linalg.vector_norm(origin), origin)[0].tolist() == [0, 0, 0]
+assert torch.autograd.grad((origin**2).sum().sqrt(), origin)[0].isnan().all()
+
+# %%
+# The *sign* of an eigenvector is a matter of taste, and where two eigenvalues are equal, so is the direction. Another
+# machine may give others; compare what does not depend on them, such as the product.
+
+flipped = vectors * torch.tensor([1.0, -1.0, 1.0])
+torch.testing.assert_close(flipped @ torch.diag(values) @ flipped.T, A)
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "What is the shape of S in torch.linalg.svd(torch.ones(2, 7, 5))?",
+    answer=torch.linalg.svd(torch.ones(2, 7, 5)).S.shape,
+    choices={
+        (2, 5): "A batch of 2, each with as many numbers as the smaller side.",
+        (2, 7): "The smaller of 7 and 5 counts.",
+        (5, 5): "S holds only the numbers of the diagonal; torch.diag_embed makes matrices of them.",
+    },
+)
+
+# %%
+# Lengths:
+
+points = torch.tensor([[3.0, 4.0], [6.0, 8.0], [0.0, 5.0]])
+ask(
+    "Three points have the rows (3, 4), (6, 8), (0, 5). What is torch.linalg.vector_norm(points, dim=1)?",
+    answer=torch.linalg.vector_norm(points, dim=1),
+    choices={
+        (5.0, 10.0, 5.0): "One length for each row: the axis of the two elements disappears.",
+        (7.0, 14.0, 5.0): "That is ord=1: the sum of the sizes.",
+        (45**0.5, 105**0.5): "That is dim=0: the length of each column.",
+    },
+)
+
+# %%
+# Next: :ref:`floating-point-surprises`, where the rounding comes from.
