@@ -74,7 +74,8 @@ def check_data(data: Any, name: str) -> None:
         )
     if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
         raise TypeError(
-            f"{name} is of type {type(data).__name__}; expected a DataLoader, ptguide.data.batches or a list of batches."
+            f"{name} is of type {type(data).__name__}; expected a DataLoader, ptguide.data.batches or a list of "
+            "batches."
         )
     if isinstance(data, (Tensor, torch.utils.data.Dataset)) and not isinstance(data, torch.utils.data.IterableDataset):
         raise TypeError(
@@ -132,7 +133,8 @@ def check_schedule(
         )
     if isinstance(schedule, PLATEAU) and schedule_every == "step":
         raise ValueError(
-            'schedule is ReduceLROnPlateau, which looks at a figure of the whole epoch; expected schedule_every="epoch".'
+            "schedule is ReduceLROnPlateau, which looks at a figure of the whole epoch; expected "
+            'schedule_every="epoch".'
         )
     lasts = getattr(schedule, "total_steps", None)
     if lasts is not None and schedule_every == "step" and steps is not None:

@@ -50,8 +50,12 @@ class Computation:
         """Return the batch on the device."""
         return batch if self._mover is None else self._mover(batch)
 
-    def first_forward(self, name: str) -> Forward:
-        """Return `forward` for the first batch, with checks; ``name`` is what the data is called."""
+    def check_first(self, batch: Any, name: str) -> None:
+        """Require a batch that the model can be called with; ``name`` is what its data is called."""
+        _first_batch.check_batch(batch, name, self.takes_pairs, self._device)
+
+    def first_forward(self) -> Forward:
+        """Return `forward` for the first batch, with checks."""
 
         def checked(network: Any, batch: Any) -> tuple[Any, Any]:
             try:

@@ -6,6 +6,7 @@ The weights are still those before the step, so the batch gives the same again. 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ptguide.training._batch import Forward, batch_size, forward_pair, tensors_of
+from ptguide.training._batch import batch_size, tensors_of
 from ptguide.training._computation import Computation
 from ptguide.training._nonfinite import is_finite
 
-OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for numbers that are too large."
+OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for inputs that are not scaled."
+HALF = "precision=torch.bfloat16, which has the range of float32, where float16 ends at 65504."
+DOMAIN = "look for an operation outside its domain: the root or the logarithm of a negative number, 0 / 0, inf - inf."
 DATA = "look at the data: torch.isfinite(inputs).all(). Leave such samples out, or fill them (torch.nan_to_num)."
 START = "look at how the weights are made or loaded."
 UPDATE = "lower the learning rate, or clip the gradients (clip_norm=1.0)."
@@ -42,17 +45,17 @@ def diagnose(computation: Computation, batch: Any, *, first_step: bool) -> Findi
     """Return the first place where something is not finite."""
     model, loss = computation.model, computation.loss
     assert loss is not None
-    found = _in_batch(batch, computation.forward) or _in_parameters(model, first_step)
+    found = _in_batch(batch, computation.takes_pairs) or _in_parameters(model, first_step)
     if found is not None:
         return found
-    with torch.enable_grad(), _watched(model) as watch, computation.autocast:
+    with torch.enable_grad(), _watched(model) as watch:
         outputs, targets = computation.forward(model, batch)
         value = loss(outputs, targets)
     if watch.found is not None:
         return watch.found
     if not is_finite(value):
         return Finding(
-            f"The outputs of the model are finite, and the loss function turns them into {counts(value)}.", LOSS
+            f"Every layer returns finite numbers, and the loss function turns them into {counts(value)}.", LOSS
         )
     return _in_backward(model, value, watch.owners) or Finding("It did not appear again.", AGAIN)
 
@@ -72,19 +75,37 @@ def counts(tensor: Tensor) -> str:
     return f"{told} among {values.numel()} values"
 
 
+def _has_nan_or_inf(tensor: Tensor) -> bool:
+    """Return whether a tensor that is passed on is at fault; -inf alone is how a mask is written."""
+    return tensor.is_floating_point() and not bool((tensor < torch.inf).all())
+
+
+def _advice(tensor: Tensor) -> str:
+    if tensor.dtype == torch.float16:
+        return HALF
+    return OVERFLOW if bool(tensor.isinf().any()) else DOMAIN
+
+
 def _floating(tree: Any) -> list[Tensor]:
     return [tensor for tensor in tensors_of(tree) if tensor.is_floating_point() or tensor.is_complex()]
 
 
-def _in_batch(batch: Any, forward: Forward) -> Finding | None:
+def _in_batch(batch: Any, takes_pairs: bool) -> Finding | None:
     if not batch_size(batch):
         return Finding("The batch is empty, and the mean over no sample is nan.", "leave empty batches out.")
-    names = {"[0]": "inputs", "[1]": "targets"} if forward is forward_pair else {}
+    names = {"[0]": "inputs", "[1]": "targets"} if takes_pairs else {}
     for path, leaf in pytree.tree_leaves_with_path(batch):
-        # -inf alone is how a mask is written; NaN and inf are no data.
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and not bool((leaf < torch.inf).all()):
+        if isinstance(leaf, Tensor) and _has_nan_or_inf(leaf):
             key = pytree.keystr(path)
             return Finding(f"The batch itself is at fault: {names.get(key, 'batch' + key)} hold {counts(leaf)}.", DATA)
+    return None
+
+
+def bad_buffer(model: nn.Module) -> str | None:
+    """Return what is wrong with a buffer, such as the running mean of a batch norm that has seen a NaN."""
+    for name, buffer in model.named_buffers():
+        if _has_nan_or_inf(buffer):
+            return f"The buffer {name} of the model holds {counts(buffer)}."
     return None
 
 
@@ -103,17 +124,17 @@ class _Watch:
         self.found: Finding | None = None
         self.owners: dict[Any, str] = {}
 
-    def inputs(self, where: str, args: Any) -> None:
+    def inputs(self, where: str, module: nn.Module, args: Any) -> None:
         """Look at what a layer receives."""
-        for tensor in _floating(args):
-            if self.found is None and not is_finite(tensor):
-                self.found = Finding(f"It appears first in what {where} receives: {counts(tensor)}.", OVERFLOW)
+        for tensor in tensors_of(args):
+            if self.found is None and _has_nan_or_inf(tensor):
+                self.found = Finding(f"It appears first in what {where} receives: {counts(tensor)}.", _advice(tensor))
 
-    def outputs(self, where: str, args: Any, result: Any) -> None:
+    def outputs(self, where: str, module: nn.Module, args: Any, result: Any) -> None:
         """Look at what a layer returns, and note its part of the graph."""
         for tensor in _floating(result):
             if self.found is None and not is_finite(tensor):
-                self.found = Finding(f"It appears first in what {where} returns: {counts(tensor)}.", OVERFLOW)
+                self.found = Finding(f"It appears first in what {where} returns: {counts(tensor)}.", _advice(tensor))
         before = {tensor.grad_fn for tensor in tensors_of(args)}
         waiting = [tensor.grad_fn for tensor in tensors_of(result)]
         while waiting:
@@ -130,8 +151,8 @@ def _watched(model: nn.Module) -> Iterator[_Watch]:
     for name, module in model.named_modules():
         where = _describe(name, module)
         handles += [
-            module.register_forward_pre_hook(lambda _, args, where=where: watch.inputs(where, args)),  # type: ignore[misc]
-            module.register_forward_hook(lambda _, args, result, where=where: watch.outputs(where, args, result)),  # type: ignore[misc]
+            module.register_forward_pre_hook(functools.partial(watch.inputs, where)),
+            module.register_forward_hook(functools.partial(watch.outputs, where)),
         ]
     try:
         yield watch

@@ -120,13 +120,14 @@ def run_over(
 ) -> int:
     """Go through data once, in evaluation mode and without gradients; return the number of samples."""
     samples = 0
-    forward = computation.first_forward(name)
-    loss = computation.loss and computation.first_loss()
+    forward = computation.first_forward()
+    loss = None if computation.loss is None else computation.first_loss()
     with torch.no_grad(), evaluation_mode(computation.model):
         for batch in data:
-            with computation.autocast:
-                outputs, targets = forward(computation.network, computation.move(batch))
-                value = loss(outputs, targets) if loss is not None else None
+            if not samples:
+                computation.check_first(batch, name)
+            outputs, targets = forward(computation.network, computation.move(batch))
+            value = loss(outputs, targets) if loss is not None else None
             size = batch_size(batch)
             samples += size
             figures.add(value, outputs, targets, size)

@@ -35,7 +35,7 @@ class Mean:
     def add(self, value: Tensor | float, size: int) -> None:
         """Add the mean over a batch of ``size`` samples."""
         if not isinstance(value, Tensor) or value.is_cpu:
-            self._total += float(value) * size
+            self._total += (value.item() if isinstance(value, Tensor) else value) * size
             self._samples += size
             return
         self._values.append(value.detach())
@@ -82,8 +82,8 @@ class FunctionMetric:
         value = self._function(outputs, targets)
         if isinstance(value, Tensor) and value.ndim:
             raise ValueError(
-                f"metrics[{self._name!r}] returned a tensor of shape {tuple(value.shape)}; expected one number, the mean "
-                "over the batch."
+                f"metrics[{self._name!r}] returned a tensor of shape {tuple(value.shape)}; expected one number, the "
+                "mean over the batch."
             )
         self._mean.add(value, size)
 

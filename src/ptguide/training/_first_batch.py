@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ptguide.training._batch import Forward, forward_pair, tensors_of
+from ptguide.training._batch import Loss, tensors_of
 
 # Losses that compare outputs with class numbers, and losses that compare them element by element.
 CLASSES = (F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss)
@@ -20,9 +20,9 @@ ELEMENTS = (
 )
 
 
-def check_batch(batch: Any, name: str, forward: Forward, device: torch.device) -> None:
+def check_batch(batch: Any, name: str, takes_pairs: bool, device: torch.device) -> None:
     """Require a batch that the model can be called with."""
-    if forward is forward_pair and not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+    if takes_pairs and not (isinstance(batch, (tuple, list)) and len(batch) == 2):
         what = f"{len(batch)} entries" if isinstance(batch, (tuple, list)) else f"type {type(batch).__name__}"
         raise TypeError(
             f"a batch of {name} has {what}; expected a pair (inputs, targets). For other batches, pass "
@@ -63,8 +63,11 @@ def check_pair(found: Any) -> tuple[Any, Any]:
     return found
 
 
-def check_targets(loss: Any, outputs: Any, targets: Any) -> None:
-    """Require targets of the shape and the dtype that a loss of torch is for; of other losses nothing is known."""
+def check_targets(loss: Any, outputs: Any, targets: Any, computed: Loss) -> None:
+    """Require targets of the shape and the dtype that a loss of torch is for; of other losses nothing is known.
+
+    ``computed`` is the same loss, in mixed precision where it was asked for.
+    """
     if not (isinstance(outputs, Tensor) and isinstance(targets, Tensor)):
         return
     settings: dict[str, Any] = {}
@@ -76,7 +79,7 @@ def check_targets(loss: Any, outputs: Any, targets: Any) -> None:
         ignored = getattr(loss, "ignore_index", settings.get("ignore_index", -100))
         _check_classes(name, outputs, targets, ignored)
     elif known in ELEMENTS:
-        _check_elements(name, loss, outputs, targets)
+        _check_elements(name, computed, outputs, targets)
 
 
 def _check_classes(name: str, outputs: Tensor, targets: Tensor, ignored: int) -> None:
@@ -101,7 +104,8 @@ def _check_classes(name: str, outputs: Tensor, targets: Tensor, ignored: int) ->
     if has != wants:
         hint = " Take the axis of size 1 away: targets.squeeze(1)." if has == (*wants[:1], 1, *wants[1:]) else ""
         raise ValueError(
-            f"targets have shape {has} and outputs {tuple(outputs.shape)}; {name} expects targets of shape {wants}.{hint}"
+            f"targets have shape {has} and outputs {tuple(outputs.shape)}; {name} expects targets of shape "
+            f"{wants}.{hint}"
         )
     if targets.dtype not in (torch.int64, torch.uint8):
         raise TypeError(f"targets are {targets.dtype}; {name} expects class numbers as int64: targets.long().")
@@ -109,17 +113,17 @@ def _check_classes(name: str, outputs: Tensor, targets: Tensor, ignored: int) ->
     classes = outputs.shape[1]
     if len(counted) and not 0 <= counted.min() <= counted.max() < classes:
         raise ValueError(
-            f"targets lie between {counted.min()} and {counted.max()}; outputs have {classes} classes, so {name} expects "
-            f"0 to {classes - 1}. Count the classes from 0, or give the last layer more outputs."
+            f"targets lie between {counted.min()} and {counted.max()}; outputs have {classes} classes, so {name} "
+            f"expects 0 to {classes - 1}. Count the classes from 0, or give the last layer more outputs."
         )
 
 
-def _check_elements(name: str, loss: Any, outputs: Tensor, targets: Tensor) -> None:
+def _check_elements(name: str, loss: Loss, outputs: Tensor, targets: Tensor) -> None:
     if outputs.shape != targets.shape:
         hint = ""
-        if outputs.numel() == targets.numel():
-            shorter = "outputs.squeeze(-1)" if outputs.ndim > targets.ndim else "targets.squeeze(-1)"
-            hint = f" If they mean the same, take an axis of size 1 away: {shorter}."
+        for longer, shorter in (("outputs", targets.shape), ("targets", outputs.shape)):
+            if {outputs.shape, targets.shape} == {shorter, (*shorter, 1)}:
+                hint = f" Take the axis of size 1 away: {longer}.squeeze(-1)."
         raise ValueError(
             f"outputs have shape {tuple(outputs.shape)} and targets {tuple(targets.shape)}; {name} expects the same "
             f"shape, and would otherwise compare every pair.{hint}"
@@ -128,7 +132,7 @@ def _check_elements(name: str, loss: Any, outputs: Tensor, targets: Tensor) -> N
         return
     try:  # which types torch accepts side by side differs from loss to loss, and shows in part only in backward
         with torch.enable_grad():
-            loss(outputs.detach().requires_grad_(), targets).sum().backward()
+            loss(outputs.detach().requires_grad_(), targets).sum().backward()  # type: ignore[no-untyped-call]
     except (RuntimeError, NotImplementedError) as error:
         raise TypeError(
             f"targets are {targets.dtype} and outputs {outputs.dtype}; {name} expects the same type. "
@@ -156,6 +160,6 @@ def check_requires_grad(value: Tensor) -> None:
     """Require a loss that hangs on the parameters."""
     if not value.requires_grad:
         raise ValueError(
-            "loss returned a tensor that does not require grad, so that no gradient reaches the model. Look for detach(), "
-            "torch.no_grad(), argmax or .item() between the parameters and the loss."
+            "loss returned a tensor that does not require grad, so that no gradient reaches the model. Look for "
+            "detach(), torch.no_grad(), argmax or .item() between the parameters and the loss."
         )

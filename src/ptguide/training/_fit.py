@@ -215,9 +215,8 @@ def fit(
 def _train_epoch(loop: Loop) -> None:
     """Go through the data once. This is the loop that the guide teaches."""
     for batch in loop.batches():
-        with loop.autocast:
-            outputs, targets = loop.forward(loop.network, batch)
-            loss = loop.loss(outputs, targets)
+        outputs, targets = loop.forward(loop.network, batch)
+        loss = loop.loss(outputs, targets)
         loop.zero_grad()
         loop.backward(loss)
         loop.step()

@@ -110,7 +110,7 @@ class History:
         ------
         ValueError
             If no epoch was recorded.
-        ImportError
+        ModuleNotFoundError
             If Matplotlib is not installed.
 
         Examples
@@ -127,6 +127,7 @@ class History:
         figures = self.as_dict()
         epochs = figures.get("epoch", list(range(1, len(self) + 1)))
         panels = _panels(figures)
+        figure: Figure
         figure, axes = plt.subplots(
             1, len(panels), figsize=(0.8 + 3.6 * len(panels), 3.2), layout="constrained", squeeze=False
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ptguide.training import _checks
 from ptguide.training._batch import batch_size
 from ptguide.training._computation import Computation
-from ptguide.training._diagnosis import diagnose
+from ptguide.training._diagnosis import bad_buffer, diagnose
 from ptguide.training._evaluate import run_over
 from ptguide.training._figures import Figures
 from ptguide.training._history import VALIDATION
@@ -44,8 +44,8 @@ class Loop:
 
     Attributes
     ----------
-    network, forward, loss, autocast
-        What the batches are computed with; see `Computation`.
+    network, forward, loss
+        What a batch is computed with; see `Computation`.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Loop:
         check_finite: bool,
     ) -> None:
         self.state = state
-        self.network, self.autocast = computation.network, computation.autocast
+        self.network = computation.network
         # These look closely at the first batch; then the bare functions take their place.
-        self.forward, self.loss = computation.first_forward("data"), computation.first_loss()
+        self.forward, self.loss = computation.first_forward(), computation.first_loss()
         self._first = True
         self._computation = computation
         self._optimizer = state.optimizer
@@ -84,7 +84,8 @@ class Loop:
 
     def batches(self) -> Iterator[Any]:
         """Yield the batches of an epoch, on the device; ``accumulate`` of them make one step."""
-        state, guard, move = self.state, self._guard, self._computation.move
+        state, move, check = self.state, self._computation.move, self._computation.check_first
+        remember = None if self._guard is None else self._guard.remember
         incoming = state.order.epoch(state.epoch)
         self._seen, self._started = 0, time.perf_counter()
         while group := list(itertools.islice(incoming, self._accumulate)):
@@ -94,14 +95,18 @@ class Loop:
             self._last = len(group) - 1
             for self._place, self._size in enumerate(sizes):
                 self._share = self._size / samples if samples else 1.0
-                self._batch = batch = move(group[self._place])
-                if guard is not None:
-                    guard.remember()
+                batch = group[self._place]
+                if self._first:
+                    check(batch, "data")
+                self._batch = batch = move(batch)
+                if remember is not None:
+                    remember()
                 yield batch
                 if self._first:
                     self._end_first()
             self._seen += samples
-            self._watch.step()
+            if self._watch.bar is not None:
+                self._watch.bar.step()
             if self._checkpoints is not None and self._checkpoints.due(state.step):
                 self._checkpoints.save(state.state_dict(), state.step, None)
         if not state.order.position:
@@ -138,7 +143,7 @@ class Loop:
 
     def record(self, loss: Tensor, outputs: Any, targets: Any) -> None:
         """Count the batch in the figures of the epoch."""
-        self.state.figures.add(loss.detach(), outputs, targets, self._size)
+        self.state.figures.add(loss, outputs, targets, self._size)
         if self._watch.board is not None:
             self._watch.board.loss(loss.detach() * self._share, closes_step=self._place == self._last)
 
@@ -201,9 +206,10 @@ class Loop:
     def _require_finite(self, record: dict[str, float]) -> None:
         value = record[VALIDATION + "loss"]
         if self._guard is not None and not math.isfinite(value):
+            found = bad_buffer(self.state.model)
             raise FloatingPointError(
                 f"The validation loss is {value} after epoch {record['epoch']}, while the loss on the training data is "
-                f"{record['loss']:.4g}. Try: look at the validation data: torch.isfinite(inputs).all()."
+                f"{record['loss']:.4g}. {found or 'Try: look at the validation data: torch.isfinite(inputs).all().'}"
             )
 
     def _stop(self, loss: Tensor | None) -> NoReturn:

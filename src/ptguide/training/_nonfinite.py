@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -49,7 +50,7 @@ class Guard:
 
     def finds(self, loss: Tensor) -> bool:
         """Return whether the loss or a gradient holds NaN or infinity."""
-        values = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        values = [gradient for parameter in self._parameters if (gradient := parameter.grad) is not None]
         values.append(loss.detach())
         if self._at_once:
             try:

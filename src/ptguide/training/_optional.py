@@ -11,13 +11,14 @@ def require(module: str, purpose: str) -> Any:
 
     Raises
     ------
-    ImportError
+    ModuleNotFoundError
         If it is not there: the message names it, what it is for, and the command that installs it.
     """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        package = (error.name or module).partition(".")[0]
-        raise ImportError(
-            f'{purpose} needs {package}, which is not installed. Run: pip install "ptguide[training]"', name=package
+        missing = (error.name or module).partition(".")[0]
+        raise ModuleNotFoundError(
+            f'{purpose} needs {missing}, which is not installed. Install it with: pip install "ptguide[training]"',
+            name=missing,
         ) from error

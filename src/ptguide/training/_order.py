@@ -46,10 +46,12 @@ class DataOrder:
                 "rng": _rng.rng_state(self._device),
                 "generators": _rng.generator_states(self._generators),
             }
-        return iter(self.data)
+        iterator: Iterator[Any] = iter(self.data)
+        return iterator
 
     def _continue(self, epoch: int) -> Iterator[Any]:
         now = _rng.rng_state(self._device)
+        iterator: Iterator[Any]
         self._set_epoch(epoch)
         if self._keeps_place:
             iterator = iter(self.data)

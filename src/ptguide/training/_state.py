@@ -91,8 +91,8 @@ class TrainingState:
         """
         if state.get("format") != FORMAT:
             raise ValueError(
-                f"the checkpoint has format {state.get('format')!r}, and this version of ptguide reads format {FORMAT}. "
-                "Start anew, with another folder."
+                f"the checkpoint has format {state.get('format')!r}, and this version of ptguide reads format "
+                f"{FORMAT}. Start anew, with another folder."
             )
         parts = self._parts()
         for name in ("schedule", "scaler"):

@@ -29,18 +29,13 @@ class Watch:
         steps: int | None,
     ) -> None:
         shown = sys.stderr.isatty() if progress is None else progress
-        self._bar = Bar(state, epochs, steps) if shown else None
+        self.bar = Bar(state, epochs, steps) if shown else None
         self.board = None if tensorboard is None else Board(tensorboard, state)
-
-    def step(self) -> None:
-        """Take note of a step."""
-        if self._bar is not None:
-            self._bar.step()
 
     def epoch(self, record: dict[str, float], samples_per_second: float) -> None:
         """Show the figures of an epoch that has ended."""
-        if self._bar is not None:
-            self._bar.epoch(record)
+        if self.bar is not None:
+            self.bar.epoch(record)
         if self.board is not None:
             self.board.epoch(record, samples_per_second)
 
@@ -48,7 +43,7 @@ class Watch:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for part in (self._bar, self.board):
+        for part in (self.bar, self.board):
             if part is not None:
                 part.close()
 
@@ -57,12 +52,12 @@ class Bar:
     """A bar of tqdm that counts steps and names the figures that people watch."""
 
     def __init__(self, state: TrainingState, epochs: int, steps: int | None) -> None:
-        from tqdm import tqdm
-
         self._state = state
         self._epochs = epochs
         total = None if steps is None else steps * epochs
-        self._bar = tqdm(total=total, initial=state.step, unit="step", dynamic_ncols=True)
+        self._bar = require("tqdm", "the progress bar").tqdm(
+            total=total, initial=state.step, unit="step", dynamic_ncols=True
+        )
         self._last: dict[str, float] = {}
         self._next = 0.0
 
@@ -94,11 +89,11 @@ class Board:
 
     def __init__(self, folder: str | Path, state: TrainingState) -> None:
         require("tensorboard", "tensorboard=")
-        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard import SummaryWriter  # only now: it imports tensorboard
 
         # What was written after the checkpoint from which a run goes on would be drawn twice.
         purge = state.step + 1 if state.step else None
-        self._writer: Any = SummaryWriter(str(folder), purge_step=purge)  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder), purge_step=purge)
         self._state = state
         self._losses: list[Tensor] = []
 
