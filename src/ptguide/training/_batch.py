@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
 Forward = Callable[[Any, Any], tuple[Any, Any]]
 Loss = Callable[[Any, Any], Tensor]
@@ -19,9 +18,34 @@ def forward_pair(model: nn.Module, batch: Any) -> tuple[Any, Any]:
     return model(inputs), targets
 
 
-def tensors_of(batch: Any) -> list[Tensor]:
-    """Return every tensor of a batch."""
-    return [leaf for leaf in pytree.tree_leaves(batch) if isinstance(leaf, Tensor)]
+def named_tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield every tensor in tuples, lists and dictionaries, however deep, after its place: ``[0]['mask']``."""
+    if isinstance(tree, Tensor):
+        yield name, tree
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from named_tensors(value, f"{name}[{key!r}]")
+    elif isinstance(tree, (tuple, list)):
+        for place, value in enumerate(tree):
+            yield from named_tensors(value, f"{name}[{place}]")
+
+
+def tensors_of(tree: Any) -> list[Tensor]:
+    """Return every tensor in tuples, lists and dictionaries."""
+    return [tensor for _, tensor in named_tensors(tree)]
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """Return the same tuples, lists and dictionaries with ``function(tensor)`` in the place of each tensor."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, Mapping):
+        changed = {key: map_tensors(function, value) for key, value in tree.items()}
+        return changed if type(tree) is dict else type(tree)(changed)  # type: ignore[call-arg]
+    if isinstance(tree, (tuple, list)):
+        parts = [map_tensors(function, value) for value in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # a named tuple takes them apart
+    return tree
 
 
 def batch_size(batch: Any) -> int:
@@ -41,6 +65,6 @@ def mover(device: torch.device) -> Callable[[Any], Any] | None:
         return None
 
     def move(batch: Any) -> Any:
-        return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device, non_blocking=True), batch)
+        return map_tensors(lambda tensor: tensor.to(device, non_blocking=True), batch)
 
     return move

@@ -13,9 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-from ptguide.training._batch import batch_size, tensors_of
+from ptguide.training._batch import batch_size, named_tensors, tensors_of
 from ptguide.training._computation import Computation
 from ptguide.training._nonfinite import is_finite
 
@@ -94,10 +93,10 @@ def _in_batch(batch: Any, takes_pairs: bool) -> Finding | None:
     if not batch_size(batch):
         return Finding("The batch is empty, and the mean over no sample is nan.", "leave empty batches out.")
     names = {"[0]": "inputs", "[1]": "targets"} if takes_pairs else {}
-    for path, leaf in pytree.tree_leaves_with_path(batch):
-        if isinstance(leaf, Tensor) and _has_nan_or_inf(leaf):
-            key = pytree.keystr(path)
-            return Finding(f"The batch itself is at fault: {names.get(key, 'batch' + key)} hold {counts(leaf)}.", DATA)
+    for place, tensor in named_tensors(batch):
+        if _has_nan_or_inf(tensor):
+            name = names.get(place, f"batch{place}")
+            return Finding(f"The batch itself is at fault: {name} hold {counts(tensor)}.", DATA)
     return None
 
 

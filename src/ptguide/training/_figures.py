@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from ptguide.training._batch import map_tensors
 
 # So many scalars are read at once: rarely enough to cost nothing, often enough to hold little memory.
 READ_EVERY = 256
@@ -113,7 +114,7 @@ class ObjectMetric:
         """Go on from what `state_dict` returned."""
         self.reset()
         for name, value in state["counted"].items():
-            setattr(self._metric, name, pytree.tree_map_only(Tensor, lambda counted: counted.to(self._device), value))
+            setattr(self._metric, name, map_tensors(lambda counted: counted.to(self._device), value))
         self._metric._update_count = state["updates"]  # it warns if asked for a result without an update
 
 
@@ -132,7 +133,7 @@ class Figures:
         if loss is not None:
             self.loss.add(loss, size)
         if self._metrics:
-            outputs = pytree.tree_map_only(Tensor, Tensor.detach, outputs)  # a metric may keep them, not their graph
+            outputs = map_tensors(Tensor.detach, outputs)  # a metric may keep them, not their graph
             for metric in self._metrics.values():
                 metric.add(outputs, targets, size)
 
