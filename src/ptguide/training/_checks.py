@@ -36,17 +36,20 @@ def check_precision(precision: torch.dtype, device: torch.device) -> None:
         )
 
 
-def check_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Require a model that can learn, and an optimizer of this model."""
+def check_model(model: nn.Module) -> None:
+    """Require a model that can learn."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is of type {type(model).__name__}; expected an instance of torch.nn.Module.")
-    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
-    if not trainable:
+    if not any(parameter.requires_grad for parameter in model.parameters()):
         frozen = sum(1 for _ in model.parameters())
         why = f"all {frozen} have requires_grad=False" if frozen else "it has no parameters"
         raise ValueError(
             f"model has no trainable parameter: {why}. Add a layer with weights, or call requires_grad_(True) on some."
         )
+
+
+def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
+    """Require an optimizer of this model, whose parameters stand where they will be trained."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"optimizer is {optimizer!r}; expected an optimizer of the model's parameters, such as "
@@ -57,6 +60,7 @@ def check_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
             "optimizer is LBFGS, which computes the loss several times a step; fit computes it once. "
             "Write that loop by hand, with optimizer.step(closure)."
         )
+    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     if not trainable & held:
         raise ValueError(

@@ -159,7 +159,7 @@ def fit(
     """
     metrics = metrics or {}
     _checks.check_numbers(epochs, accumulate, clip_norm, patience)
-    _checks.check_model(model, optimizer)
+    _checks.check_model(model)
     _checks.check_data(data, "data")
     if validation is not None:
         _checks.check_data(validation, "validation")
@@ -175,6 +175,7 @@ def fit(
         has_checkpoints=checkpoints is not None,
     )
     device = place(model, device, optimizer, loss)
+    _checks.check_optimizer(optimizer, model)
     _checks.check_precision(precision, device)
     _checks.check_plain_tensors(model, device)
     computation = Computation(model, loss, forward, device, precision, compile=compile)
