@@ -113,11 +113,11 @@ def empty(name: str) -> ValueError:
 
 
 def check_schedule(
-    schedule: Any | None, schedule_every: str | None, optimizer: torch.optim.Optimizer, steps: int | None
+    schedule: Any | None, schedule_every: str | None, optimizer: torch.optim.Optimizer, *, step: int | None, epoch: int
 ) -> None:
     """Require that it is said how often the learning rate changes, and that the schedule lasts.
 
-    ``steps`` are those that are still to be done, where this is known.
+    ``step`` and ``epoch`` are the numbers of steps and of epochs that are still to be done, where they are known.
     """
     if schedule is None:
         if schedule_every is not None:
@@ -141,13 +141,13 @@ def check_schedule(
             'schedule_every="epoch".'
         )
     lasts = getattr(schedule, "total_steps", None)
-    if lasts is not None and schedule_every == "step" and steps is not None:
-        left = lasts - schedule.last_epoch
-        if steps > left:
-            raise ValueError(
-                f"schedule is a {kind} that lasts {left} more steps, and {steps} are to be done; expected "
-                f"total_steps={steps + schedule.last_epoch}: the steps of an epoch times the epochs."
-            )
+    to_do = step if schedule_every == "step" else epoch
+    if lasts is not None and to_do is not None and schedule.last_epoch + to_do > lasts:
+        raise ValueError(
+            f"schedule is a {kind} that has {lasts - schedule.last_epoch} of its {lasts} changes left, and fit will "
+            f"make "
+            f"{to_do}, one each {schedule_every}; expected total_steps={schedule.last_epoch + to_do}."
+        )
 
 
 def check_plain_tensors(model: nn.Module, device: torch.device) -> None:

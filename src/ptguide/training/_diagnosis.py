@@ -70,7 +70,8 @@ def counts(tensor: Tensor) -> str:
     numbers = {kind: int(mask.sum()) for kind, mask in kinds.items()}
     if values.ndim == 0:
         return next(kind for kind, number in numbers.items() if number)
-    told = " and ".join(f"{number} {kind}" for kind, number in numbers.items() if number)
+    *others, last = [f"{number} {kind}" for kind, number in numbers.items() if number]
+    told = f"{', '.join(others)} and {last}" if others else last
     return f"{told} among {values.numel()} values"
 
 
@@ -134,13 +135,9 @@ class _Watch:
         for tensor in _floating(result):
             if self.found is None and not is_finite(tensor):
                 self.found = Finding(f"It appears first in what {where} returns: {counts(tensor)}.", _advice(tensor))
-        before = {tensor.grad_fn for tensor in tensors_of(args)}
-        waiting = [tensor.grad_fn for tensor in tensors_of(result)]
-        while waiting:
-            node = waiting.pop()
-            if node is not None and node not in before and node not in self.owners:
-                self.owners[node] = where
-                waiting += [following for following, _ in node.next_functions]
+        outside = {tensor.grad_fn for tensor in tensors_of(args)}
+        for node in nodes_from([tensor.grad_fn for tensor in tensors_of(result)], outside):
+            self.owners.setdefault(node, where)  # a layer within a layer has returned before, and has named its own
 
 
 @contextlib.contextmanager
@@ -183,20 +180,20 @@ def _in_backward(model: nn.Module, loss: Tensor, owners: dict[Any, str]) -> Find
                 )
             )
 
-    for node in _nodes(loss):
+    for node in nodes_from([loss.grad_fn], set()):
         node.register_hook(lambda returned, received, node=node: look(node, returned, received))
     wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
     torch.autograd.grad(loss, wanted, allow_unused=True)
     return found[0] if found else None
 
 
-def _nodes(loss: Tensor) -> list[Any]:
-    """Return every node of the graph that hangs on the loss."""
-    waiting, seen = [loss.grad_fn], dict.fromkeys([loss.grad_fn])
+def nodes_from(start: list[Any], outside: set[Any]) -> list[Any]:
+    """Return the nodes of the graph from those at the start up to those outside, each once."""
+    found: dict[Any, None] = {}
+    waiting = list(start)
     while waiting:
         node = waiting.pop()
-        for following, _ in node.next_functions:  # type: ignore[union-attr]
-            if following is not None and following not in seen:
-                seen[following] = None
-                waiting.append(following)
-    return list(seen)
+        if node is not None and node not in outside and node not in found:
+            found[node] = None
+            waiting += [following for following, _ in node.next_functions]
+    return list(found)

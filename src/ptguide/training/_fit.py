@@ -192,7 +192,8 @@ def fit(
     if checkpoints is not None and (saved := checkpoints.latest()) is not None:
         state.load_state_dict(saved)
     steps = _checks.steps_in_epoch(data, accumulate)
-    _checks.check_schedule(schedule, schedule_every, optimizer, None if steps is None else steps * epochs - state.step)
+    steps_left = None if steps is None else steps * epochs - state.step
+    _checks.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - state.epoch)
     watch = Watch(state, progress, tensorboard, epochs, steps)
     loop = Loop(
         state,

@@ -84,21 +84,20 @@ class Loop:
 
     def batches(self) -> Iterator[Any]:
         """Yield the batches of an epoch, on the device; ``accumulate`` of them make one step."""
-        state, move, check = self.state, self._computation.move, self._computation.check_first
+        state, move = self.state, self._computation.move
         remember = None if self._guard is None else self._guard.remember
         incoming = state.order.epoch(state.epoch)
         self._seen, self._started = 0, time.perf_counter()
         while group := list(itertools.islice(incoming, self._accumulate)):
+            if self._first:
+                self._computation.check_first(group[0], "data")
             state.order.position += len(group)
             sizes = [batch_size(batch) for batch in group]
             samples = sum(sizes)
             self._last = len(group) - 1
             for self._place, self._size in enumerate(sizes):
                 self._share = self._size / samples if samples else 1.0
-                batch = group[self._place]
-                if self._first:
-                    check(batch, "data")
-                self._batch = batch = move(batch)
+                self._batch = batch = move(group[self._place])
                 if remember is not None:
                     remember()
                 yield batch
