@@ -241,6 +241,51 @@ def checkpoints_of_both_kinds():
     return found
 
 
+class Stop(Exception):
+    pass
+
+
+def interrupted_sharded():
+    """A divided model goes on to the same weights, running means and figures, dropout and all."""
+    found = []
+    for stops in (False, True):
+        for _ in range(1 + stops):
+            model, optimizer = new(0, nn.BatchNorm1d(16), nn.Dropout(0.3))
+            torch.manual_seed(7 + rank)
+            steps = 0
+
+            def forward(model, batch):
+                nonlocal steps
+                steps += torch.is_grad_enabled()
+                if stops and steps == 8 and not (folder / "stopped").exists():
+                    raise Stop
+                return model(batch[0]), batch[1]
+
+            inputs, targets = samples()
+            data = DataLoader(TensorDataset(inputs[:48], targets[:48]), batch_size=16, shuffle=True)
+            store = Checkpoints(folder / "interrupted", every=1) if stops else None
+            settings = {} if alone else {"shard": True}
+            try:
+                history = fit(
+                    model,
+                    data,
+                    F.cross_entropy,
+                    optimizer,
+                    epochs=4,
+                    forward=forward,
+                    validation=[samples()],
+                    metrics={"f1": torchmetrics.F1Score("multiclass", num_classes=CLASSES)},
+                    checkpoints=store,
+                    **settings,
+                )
+            except Stop:
+                torch.distributed.barrier()
+                (folder / "stopped").touch()
+                torch.distributed.barrier()
+        found.append({"weights": full(model), "history": history.as_dict(), "drawn": torch.rand(3), "steps": steps})
+    return {"whole": found[0], "resumed": found[1]}
+
+
 def refused():
     said = []
     for settings in ({"shard": 3}, {"shard": nn.LSTM}):
@@ -424,12 +469,20 @@ def test_optimizer_keeps_its_moments_when_it_is_divided(runs):
         torch.testing.assert_close(found["weights"], alone["weights"], rtol=0, atol=1e-6)
 
 
+def test_interrupted_divided_model_ends_in_the_same_weights(runs):
+    for found in load(runs, "interrupted_sharded")[1:]:
+        whole, resumed = found["whole"], found["resumed"]
+        assert all(map(torch.equal, resumed["weights"], whole["weights"]))
+        assert resumed["history"] == whole["history"]
+        assert torch.equal(resumed["drawn"], whole["drawn"])
+        assert (whole["steps"], resumed["steps"]) == (12, 5)
+
+
 # The process of the second rank kills itself in the middle of an epoch; torchrun starts both again.
 KILLED = """
 import os, pathlib, signal, sys, warnings
 warnings.simplefilter("error")
 import torch
-import torchmetrics
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -440,7 +493,7 @@ rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_CO
 torch.set_num_threads(1)
 
 
-def train(killed_in, checkpoints=None, **settings):
+def train(checkpoints):
     torch.manual_seed(0)
     inputs = torch.randn(46, 6)
     targets = inputs[:, :3].argmax(dim=1)
@@ -452,7 +505,7 @@ def train(killed_in, checkpoints=None, **settings):
     def forward(model, batch):
         nonlocal calls
         calls += torch.is_grad_enabled()
-        if killed_in == attempt and rank == 1 and calls == 8:
+        if checkpoints and attempt == 0 and rank == 1 and calls == 8:
             os.kill(os.getpid(), signal.SIGKILL)
         return model(batch[0]), batch[1]
 
@@ -464,37 +517,30 @@ def train(killed_in, checkpoints=None, **settings):
         epochs=4,
         forward=forward,
         validation=[(inputs, targets)],
-        metrics={"f1": torchmetrics.F1Score("multiclass", num_classes=3)},
+        metrics={"largest": lambda outputs, targets: outputs.max()},
         checkpoints=checkpoints,
-        **settings,
     )
-    weights = [getattr(value, "full_tensor", lambda: value)() for value in model.state_dict().values()]
-    return {"weights": weights, "history": history.as_dict(), "calls": calls, "drawn": torch.rand(3)}
+    return {"weights": list(model.state_dict().values()), "history": history.as_dict(), "calls": calls, "drawn": torch.rand(3)}
 
 
-for kind, settings in (("whole", {}), ("divided", {"shard": True})):
-    found = {
-        "reference": train(None, **settings),
-        "killed": train(("whole", "divided").index(kind), Checkpoints(folder / kind, every=1), **settings),
-    }
-    torch.save(found, folder / f"{kind}-{rank}-{attempt}.pt")
+reference = train(None)
+found = {"reference": reference, "killed": train(Checkpoints(folder / "run", every=1))}
+torch.save(found, folder / f"{rank}-{attempt}.pt")
 """
 
 
 def test_killed_worker_is_started_again_and_ends_in_the_same_weights(tmp_path):
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    done = torchrun(script, tmp_path, restarts=2)
+    done = torchrun(script, tmp_path, restarts=1)
     assert done.returncode == 0, done.stderr[-6000:]
-    assert done.stderr.count("(exitcode: -9)") == 2
-    for kind, attempt in (("whole", 1), ("divided", 2)):
-        for rank in (0, 1):
-            found = torch.load(tmp_path / f"{kind}-{rank}-{attempt}.pt")
-            reference, killed = found["reference"], found["killed"]
-            assert all(map(torch.equal, killed["weights"], reference["weights"]))
-            assert killed["history"] == reference["history"]
-            assert torch.equal(killed["drawn"], reference["drawn"])
-            assert reference["calls"] == 4 * 5
-            assert killed["calls"] == 4 * 5 - 7  # the rest, and not all of it once more
-    assert not (tmp_path / "whole-0-0.pt").exists()
-    assert not (tmp_path / "divided-0-1.pt").exists()
+    assert done.stderr.count("(exitcode: -9)") == 1
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["0-1.pt", "1-1.pt"]
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"{rank}-1.pt")
+        reference, killed = found["reference"], found["killed"]
+        assert all(map(torch.equal, killed["weights"], reference["weights"]))
+        assert killed["history"] == reference["history"]
+        assert torch.equal(killed["drawn"], reference["drawn"])
+        assert reference["calls"] == 4 * 5
+        assert killed["calls"] == 4 * 5 - 7  # the rest, and not all of it once more

@@ -229,7 +229,6 @@ def fit(
             _train_epoch(loop)
             loop.end_epoch(measured)
     state.monitor.restore(model)
-    team.share_buffers(model)
     if store is not None:
         store.close()
     return state.history

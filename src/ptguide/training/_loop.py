@@ -164,6 +164,7 @@ class Loop:
             state.note_learning_rates()
         record = state.record()
         state.figures.reset()
+        self._team.share_buffers(state.model)
         if validation is not None:
             record |= validation.measure()
             self._require_finite(record)

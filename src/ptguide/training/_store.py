@@ -42,7 +42,6 @@ class TeamStore:
             self._store.save(state, step, metric)
             return
         if is_sharded(self._model):
-            team.share_buffers(self._model)
             state = whole(state, keep=team.leads)
         others = team.gather({name: state[name] for name in OWN})[1:]
         error = None
