@@ -1,0 +1,173 @@
+"""Mistakes that are found before the first step, each with an error that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sized
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ptguide.training._monitor import PLATEAU
+from ptguide.training._precision import PRECISIONS
+
+
+def check_numbers(epochs: int, accumulate: int, clip_norm: float | None, patience: int | None) -> None:
+    """Require numbers that can be counted with."""
+    for name, value in (("epochs", epochs), ("accumulate", accumulate), ("patience", patience)):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} is {value!r}; expected an integer.")
+        if value < 1:
+            raise ValueError(f"{name} is {value}; expected at least 1.")
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm is {clip_norm}; expected a norm above 0, such as 1.0, or None for no clipping.")
+
+
+def check_precision(precision: torch.dtype, device: torch.device) -> None:
+    """Require a precision that the device computes in."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; expected torch.float32, torch.bfloat16 or torch.float16.")
+    if precision == torch.float16 and device.type == "cpu":
+        raise ValueError(
+            "precision is torch.float16 and the model is on the cpu, where float16 is slow and overflows above 65504; "
+            "expected torch.bfloat16 there, which has the range of float32."
+        )
+
+
+def check_model(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Require a model that can learn, and an optimizer of this model."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is of type {type(model).__name__}; expected an instance of torch.nn.Module.")
+    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    if not trainable:
+        frozen = sum(1 for _ in model.parameters())
+        why = f"all {frozen} have requires_grad=False" if frozen else "it has no parameters"
+        raise ValueError(
+            f"model has no trainable parameter: {why}. Add a layer with weights, or call requires_grad_(True) on some."
+        )
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer is {optimizer!r}; expected an optimizer of the model's parameters, such as "
+            "torch.optim.Adam(model.parameters())."
+        )
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise TypeError(
+            "optimizer is LBFGS, which computes the loss several times a step; fit computes it once. "
+            "Write that loop by hand, with optimizer.step(closure)."
+        )
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if not trainable & held:
+        raise ValueError(
+            "optimizer holds no trainable parameter of model, so that nothing would change; expected an optimizer made "
+            "from this very model: torch.optim.Adam(model.parameters())."
+        )
+
+
+def check_data(data: Any, name: str) -> None:
+    """Require something that can be gone through once an epoch, and is not empty."""
+    if isinstance(data, Iterator):
+        raise TypeError(
+            f"{name} is an iterator ({type(data).__name__}), which is used up after one pass; expected a DataLoader, "
+            "ptguide.data.batches or a list of batches."
+        )
+    if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+        raise TypeError(
+            f"{name} is of type {type(data).__name__}; expected a DataLoader, ptguide.data.batches or a list of "
+            "batches."
+        )
+    if isinstance(data, (Tensor, torch.utils.data.Dataset)) and not isinstance(data, torch.utils.data.IterableDataset):
+        raise TypeError(
+            f"{name} is a {type(data).__name__}, which gives single examples; expected batches of them: "
+            f"torch.utils.data.DataLoader({name}, batch_size=32), or ptguide.data.batches."
+        )
+    if isinstance(data, Sized) and length_of(data) == 0:
+        raise empty(name)
+
+
+def length_of(data: Any) -> int | None:
+    """Return the number of batches, where the data knows it."""
+    try:
+        return len(data)
+    except TypeError:  # an iterable data set; a DataLoader has a length that raises then
+        return None
+
+
+def steps_in_epoch(data: Any, accumulate: int) -> int | None:
+    """Return how many steps an epoch has, where this is known."""
+    length = length_of(data)
+    return None if length is None else -(-length // accumulate)
+
+
+def empty(name: str) -> ValueError:
+    """Return the error for data without a single batch."""
+    return ValueError(
+        f"{name} is empty: it gives no batch. Look at the length of its data set; with drop_last=True a data set "
+        "smaller than one batch gives none."
+    )
+
+
+def check_schedule(
+    schedule: Any | None, schedule_every: str | None, optimizer: torch.optim.Optimizer, steps: int | None
+) -> None:
+    """Require that it is said how often the learning rate changes, and that the schedule lasts.
+
+    ``steps`` are those that are still to be done, where this is known.
+    """
+    if schedule is None:
+        if schedule_every is not None:
+            raise ValueError(
+                f"schedule_every is {schedule_every!r}, but there is no schedule; give one, or leave it out."
+            )
+        return
+    kind = type(schedule).__name__
+    if schedule_every not in ("step", "epoch"):
+        raise ValueError(
+            f'schedule_every is {schedule_every!r}; expected "step" or "epoch": how often the learning rate of {kind} '
+            "changes."
+        )
+    if schedule.optimizer is not optimizer:
+        raise ValueError(
+            f"schedule is a {kind} of another optimizer; expected one made with the optimizer of this call."
+        )
+    if isinstance(schedule, PLATEAU) and schedule_every == "step":
+        raise ValueError(
+            "schedule is ReduceLROnPlateau, which looks at a figure of the whole epoch; expected "
+            'schedule_every="epoch".'
+        )
+    lasts = getattr(schedule, "total_steps", None)
+    if lasts is not None and schedule_every == "step" and steps is not None:
+        left = lasts - schedule.last_epoch
+        if steps > left:
+            raise ValueError(
+                f"schedule is a {kind} that lasts {left} more steps, and {steps} are to be done; expected "
+                f"total_steps={steps + schedule.last_epoch}: the steps of an epoch times the epochs."
+            )
+
+
+def check_plain_tensors(model: nn.Module, device: torch.device) -> None:
+    """Require that no layer holds a tensor that did not move with the model."""
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if isinstance(value, Tensor) and value.device != device:
+                where = f"{name}.{attribute}" if name else attribute
+                raise ValueError(
+                    f"model.{where} is on {value.device} and the model on {device}: a plain tensor does not move with "
+                    f'its module. Register it: self.register_buffer("{attribute}", ...).'
+                )
+
+
+def check_metrics(metrics: Mapping[str, Any]) -> None:
+    """Require names that no other figure has, and something to compute each with."""
+    taken = {"epoch", "step", "loss"}
+    for name, metric in metrics.items():
+        if name in taken or name.startswith(("learning_rate", "validation_")):
+            raise ValueError(f"metrics has the name {name!r}, which a figure of every history bears; expected another.")
+        if not callable(metric):
+            raise TypeError(
+                f"metrics[{name!r}] is of type {type(metric).__name__}; expected a function of (outputs, targets) or a "
+                "metric of torchmetrics."
+            )
+        if isinstance(metric, type):
+            raise TypeError(f"metrics[{name!r}] is the class {metric.__name__}; expected an instance of it.")

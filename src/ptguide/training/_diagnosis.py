@@ -1,0 +1,203 @@
+"""Find out where a NaN or an infinity comes from, by computing its batch once more with somebody watching.
+
+The weights are still those before the step, so the batch gives the same again. Nothing here runs in a healthy loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from ptguide.training._batch import batch_size, tensors_of
+from ptguide.training._computation import Computation
+from ptguide.training._nonfinite import is_finite
+
+OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for inputs that are not scaled."
+HALF = "precision=torch.bfloat16, which has the range of float32, where float16 ends at 65504."
+DOMAIN = "look for an operation outside its domain: the root or the logarithm of a negative number, 0 / 0, inf - inf."
+DATA = "look at the data: torch.isfinite(inputs).all(). Leave such samples out, or fill them (torch.nan_to_num)."
+START = "look at how the weights are made or loaded."
+UPDATE = "lower the learning rate, or clip the gradients (clip_norm=1.0)."
+LOSS = "keep what the loss takes inside its domain: a loss on logits instead of log(softmax), log(x + 1e-8) for log(x)."
+DERIVATIVE = (
+    "keep its input away from where its derivative is infinite: sqrt(x + 1e-8) for sqrt(x), a norm of vectors that are "
+    "not 0, a denominator that is not 0. If the gradient had grown before: lower the learning rate."
+)
+AGAIN = "the batch once more gave finite numbers, so something that torch.manual_seed does not govern takes part in it."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Where it appears first, as a sentence, and what to try."""
+
+    where: str
+    advice: str
+
+
+def diagnose(computation: Computation, batch: Any, *, first_step: bool) -> Finding:
+    """Return the first place where something is not finite."""
+    model, loss = computation.model, computation.loss
+    assert loss is not None
+    found = _in_batch(batch, computation.takes_pairs) or _in_parameters(model, first_step)
+    if found is not None:
+        return found
+    with torch.enable_grad(), _watched(model) as watch:
+        outputs, targets = computation.forward(model, batch)
+        value = loss(outputs, targets)
+    if watch.found is not None:
+        return watch.found
+    if not is_finite(value):
+        return Finding(
+            f"Every layer returns finite numbers, and the loss function turns them into {counts(value)}.", LOSS
+        )
+    return _in_backward(model, value, watch.owners) or Finding("It did not appear again.", AGAIN)
+
+
+def counts(tensor: Tensor) -> str:
+    """Return how many elements are not finite, in words."""
+    values = tensor.detach()
+    if values.layout != torch.strided:
+        values = values.coalesce().values()
+    if values.is_complex():
+        values = torch.view_as_real(values)
+    kinds = {"nan": values.isnan(), "inf": values.isposinf(), "-inf": values.isneginf()}
+    numbers = {kind: int(mask.sum()) for kind, mask in kinds.items()}
+    if values.ndim == 0:
+        return next(kind for kind, number in numbers.items() if number)
+    told = " and ".join(f"{number} {kind}" for kind, number in numbers.items() if number)
+    return f"{told} among {values.numel()} values"
+
+
+def _has_nan_or_inf(tensor: Tensor) -> bool:
+    """Return whether a tensor that is passed on is at fault; -inf alone is how a mask is written."""
+    return tensor.is_floating_point() and not bool((tensor < torch.inf).all())
+
+
+def _advice(tensor: Tensor) -> str:
+    if tensor.dtype == torch.float16:
+        return HALF
+    return OVERFLOW if bool(tensor.isinf().any()) else DOMAIN
+
+
+def _floating(tree: Any) -> list[Tensor]:
+    return [tensor for tensor in tensors_of(tree) if tensor.is_floating_point() or tensor.is_complex()]
+
+
+def _in_batch(batch: Any, takes_pairs: bool) -> Finding | None:
+    if not batch_size(batch):
+        return Finding("The batch is empty, and the mean over no sample is nan.", "leave empty batches out.")
+    names = {"[0]": "inputs", "[1]": "targets"} if takes_pairs else {}
+    for path, leaf in pytree.tree_leaves_with_path(batch):
+        if isinstance(leaf, Tensor) and _has_nan_or_inf(leaf):
+            key = pytree.keystr(path)
+            return Finding(f"The batch itself is at fault: {names.get(key, 'batch' + key)} hold {counts(leaf)}.", DATA)
+    return None
+
+
+def bad_buffer(model: nn.Module) -> str | None:
+    """Return what is wrong with a buffer, such as the running mean of a batch norm that has seen a NaN."""
+    for name, buffer in model.named_buffers():
+        if _has_nan_or_inf(buffer):
+            return f"The buffer {name} of the model holds {counts(buffer)}."
+    return None
+
+
+def _in_parameters(model: nn.Module, first_step: bool) -> Finding | None:
+    for name, parameter in model.named_parameters():
+        if not is_finite(parameter):
+            since = "from the start" if first_step else "since an earlier update"
+            return Finding(f"The parameter {name} holds {counts(parameter)} {since}.", START if first_step else UPDATE)
+    return None
+
+
+class _Watch:
+    """What the hooks of a forward pass found, and which layer each node of the graph belongs to."""
+
+    def __init__(self) -> None:
+        self.found: Finding | None = None
+        self.owners: dict[Any, str] = {}
+
+    def inputs(self, where: str, module: nn.Module, args: Any) -> None:
+        """Look at what a layer receives."""
+        for tensor in tensors_of(args):
+            if self.found is None and _has_nan_or_inf(tensor):
+                self.found = Finding(f"It appears first in what {where} receives: {counts(tensor)}.", _advice(tensor))
+
+    def outputs(self, where: str, module: nn.Module, args: Any, result: Any) -> None:
+        """Look at what a layer returns, and note its part of the graph."""
+        for tensor in _floating(result):
+            if self.found is None and not is_finite(tensor):
+                self.found = Finding(f"It appears first in what {where} returns: {counts(tensor)}.", _advice(tensor))
+        before = {tensor.grad_fn for tensor in tensors_of(args)}
+        waiting = [tensor.grad_fn for tensor in tensors_of(result)]
+        while waiting:
+            node = waiting.pop()
+            if node is not None and node not in before and node not in self.owners:
+                self.owners[node] = where
+                waiting += [following for following, _ in node.next_functions]
+
+
+@contextlib.contextmanager
+def _watched(model: nn.Module) -> Iterator[_Watch]:
+    """Look at what goes into every layer and what comes out of it, in the order in which they are computed."""
+    watch, handles = _Watch(), []
+    for name, module in model.named_modules():
+        where = _describe(name, module)
+        handles += [
+            module.register_forward_pre_hook(functools.partial(watch.inputs, where)),
+            module.register_forward_hook(functools.partial(watch.outputs, where)),
+        ]
+    try:
+        yield watch
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _describe(name: str, module: nn.Module) -> str:
+    kind = type(module).__name__
+    if not name:
+        return f"the model ({kind})"
+    return f"layer {name} ({kind})"
+
+
+def _in_backward(model: nn.Module, loss: Tensor, owners: dict[Any, str]) -> Finding | None:
+    """Return the first operation that receives finite gradients and returns others."""
+    found: list[Finding] = []
+
+    def look(node: Any, returned: tuple[Tensor | None, ...], received: tuple[Tensor | None, ...]) -> None:
+        bad = [gradient for gradient in returned if gradient is not None and not is_finite(gradient)]
+        if bad and not found and all(gradient is None or is_finite(gradient) for gradient in received):
+            where = owners.get(node, "the loss function")
+            found.append(
+                Finding(
+                    f"It appears first in the backward pass of {where}: {node.name()} turns finite gradients into "
+                    f"{counts(bad[0])}.",
+                    DERIVATIVE,
+                )
+            )
+
+    for node in _nodes(loss):
+        node.register_hook(lambda returned, received, node=node: look(node, returned, received))
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    torch.autograd.grad(loss, wanted, allow_unused=True)
+    return found[0] if found else None
+
+
+def _nodes(loss: Tensor) -> list[Any]:
+    """Return every node of the graph that hangs on the loss."""
+    waiting, seen = [loss.grad_fn], dict.fromkeys([loss.grad_fn])
+    while waiting:
+        node = waiting.pop()
+        for following, _ in node.next_functions:  # type: ignore[union-attr]
+            if following is not None and following not in seen:
+                seen[following] = None
+                waiting.append(following)
+    return list(seen)

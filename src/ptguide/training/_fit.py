@@ -1,0 +1,223 @@
+"""Train a model: the loop of the lesson, with what a real run needs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ptguide.training import _checks
+from ptguide.training._batch import Forward, Loss, forward_pair
+from ptguide.training._computation import Computation
+from ptguide.training._figures import Figures
+from ptguide.training._history import History
+from ptguide.training._loop import Loop, Validation
+from ptguide.training._modes import training_mode
+from ptguide.training._monitor import Monitor, choose_figure
+from ptguide.training._order import DataOrder
+from ptguide.training._place import place
+from ptguide.training._precision import grad_scaler
+from ptguide.training._state import CheckpointStore, TrainingState
+from ptguide.training._watch import Watch
+
+
+def fit(
+    model: nn.Module,
+    data: Any,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int = 1,
+    validation: Any | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    forward: Forward = forward_pair,
+    schedule: Any | None = None,
+    schedule_every: str | None = None,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    precision: torch.dtype = torch.float32,
+    compile: bool = False,
+    device: torch.device | str | None = None,
+    monitor: str | None = None,
+    higher_is_better: bool | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    restore_best: bool = True,
+    check_finite: bool = True,
+    progress: bool | None = None,
+    tensorboard: str | Path | None = None,
+    checkpoints: CheckpointStore | None = None,
+) -> History:
+    """Train a model, and return what happened in each epoch.
+
+    The weights are those that the loop by hand gives, bit for bit: batch, forward, loss, ``zero_grad``, ``backward``,
+    ``step``. The model is changed in place.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model. It is trained in training mode; layers that were put into evaluation mode one by one (a frozen batch
+        norm) keep it. Afterwards every layer has the mode that it had before.
+    data : iterable of batches
+        A `torch.utils.data.DataLoader`, ``ptguide.data.batches`` or a list, gone through once an epoch. A batch is a
+        pair ``(inputs, targets)`` of tensors whose first axis counts the samples; see `forward` for other batches.
+    loss : callable
+        ``loss(outputs, targets)`` returns one number, the mean over the batch: `torch.nn.functional.cross_entropy`,
+        ``torch.nn.MSELoss()``, or a function of yours.
+    optimizer : torch.optim.Optimizer
+        Made from the parameters of this model, on whatever device they were.
+    epochs : int
+        How often to go through the data.
+    validation : iterable of batches, optional
+        Data that is measured after each epoch, in evaluation mode and without gradients.
+    metrics : dict of str to callable, optional
+        Further figures. A function of ``(outputs, targets)`` returns the mean over a batch, and its mean over all
+        samples is recorded; a metric of torchmetrics counts by itself (a copy of it does).
+    forward : callable, optional
+        ``forward(model, batch)`` returns ``(outputs, targets)``, which `loss` and `metrics` receive. By default
+        ``inputs, targets = batch`` and ``outputs = model(inputs)``. An autoencoder passes
+        ``lambda model, batch: (model(batch), batch)``, a language model ``lambda model, batch: (model(batch[:, :-1]),
+        batch[:, 1:])``. Call the model that is passed in, which may be the compiled one.
+    schedule : torch.optim.lr_scheduler.LRScheduler, optional
+        Changes the learning rate, after each step or each epoch.
+    schedule_every : {"step", "epoch"}
+        How often; it must be said with a `schedule`, because none tells by itself. ReduceLROnPlateau follows `monitor`.
+    clip_norm : float, optional
+        The gradients of all parameters together are scaled down to this norm where they exceed it.
+    accumulate : int
+        How many batches make one step. The gradient is that of the mean over all their samples, also where the batches
+        differ in size and where an epoch ends with fewer of them.
+    precision : torch.dtype
+        ``torch.float32``; ``torch.bfloat16``, on CPU and GPU; or ``torch.float16``, on a GPU, with the loss scaled
+        so that small gradients survive. Weights and their updates stay in float32 (mixed precision).
+    compile : bool
+        Whether to compile the model with `torch.compile`.
+    device : torch.device or str, optional
+        Where to train: the model, the loss's own tensors and what the optimizer has gathered are moved there, and
+        the model stays there. By default where the model is. Batches on the CPU are moved one by one.
+    monitor : str, optional
+        The figure of the record that `patience`, ReduceLROnPlateau and checkpoints follow; by default
+        ``"validation_loss"``, or ``"loss"`` without validation data.
+    higher_is_better : bool, optional
+        The direction of that figure; known for a loss and for most metrics of torchmetrics.
+    patience : int, optional
+        Stop early, after so many epochs in a row without an improvement.
+    min_delta : float
+        What counts as an improvement: more than this.
+    restore_best : bool
+        With `patience`: whether the model has the weights of its best epoch in the end, or those of its last.
+    check_finite : bool
+        Whether NaN or infinity, in the loss or a gradient, ends the training with an error that names the step, the
+        layer and what to try, before the weights are lost. On an accelerator this waits for it at every batch.
+    progress : bool, optional
+        Whether to show a progress bar; by default where the standard error output is a terminal.
+    tensorboard : str or Path, optional
+        A folder for TensorBoard's curves: the loss of each step, and each figure at the end of each epoch.
+    checkpoints : Checkpoints, optional
+        Where to save the state of the training; a run that finds a saved one goes on from it, to the same weights as if
+        it had never stopped.
+
+    Returns
+    -------
+    History
+        A record for each epoch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before the first step: if the model has no trainable parameter, the data is empty, the loss does not require
+        grad, targets do not fit the outputs, tensors are on two devices, or settings do not go together. The message
+        names what came and what was expected.
+    FloatingPointError
+        If the loss or a gradient is NaN or infinite.
+    ImportError
+        If a setting needs a package that is not installed.
+
+    Notes
+    -----
+    Random numbers (dropout, the order of a DataLoader) are drawn as in the loop by hand. A metric on the training data
+    is measured as the batches go by, with dropout and on weights that still change; on the validation data at the end.
+
+    Examples
+    --------
+    >>> import torch
+    >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
+    <...>
+    >>> inputs = torch.rand(64, 1)
+    >>> targets = 3 * inputs + 1
+    >>> model = torch.nn.Linear(1, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    >>> batches = list(zip(inputs.split(16), targets.split(16)))
+    >>> history = fit(model, batches, torch.nn.functional.mse_loss, optimizer, epochs=100)
+    >>> len(history), history[-1]["step"], history[-1]["loss"] < 1e-4
+    (100, 400, True)
+    >>> round(model.weight.item(), 2), round(model.bias.item(), 2)
+    (3.0, 1.0)
+    """
+    metrics = metrics or {}
+    _checks.check_numbers(epochs, accumulate, clip_norm, patience)
+    _checks.check_model(model, optimizer)
+    _checks.check_data(data, "data")
+    if validation is not None:
+        _checks.check_data(validation, "validation")
+    _checks.check_metrics(metrics)
+    followed, higher_is_better = choose_figure(
+        monitor,
+        higher_is_better,
+        min_delta,
+        metrics,
+        patience=patience,
+        schedule=schedule,
+        has_validation=validation is not None,
+        has_checkpoints=checkpoints is not None,
+    )
+    device = place(model, device, optimizer, loss)
+    _checks.check_precision(precision, device)
+    _checks.check_plain_tensors(model, device)
+    computation = Computation(model, loss, forward, device, precision, compile=compile)
+    state = TrainingState(
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        scaler=grad_scaler(precision, device),
+        order=DataOrder(data, device),
+        figures=Figures(metrics, device),
+        monitor=Monitor(followed, higher_is_better, patience, min_delta, restore_best=restore_best),
+        device=device,
+    )
+    if checkpoints is not None and (saved := checkpoints.latest()) is not None:
+        state.load_state_dict(saved)
+    steps = _checks.steps_in_epoch(data, accumulate)
+    _checks.check_schedule(schedule, schedule_every, optimizer, None if steps is None else steps * epochs - state.step)
+    watch = Watch(state, progress, tensorboard, epochs, steps)
+    loop = Loop(
+        state,
+        computation,
+        watch,
+        checkpoints,
+        accumulate=accumulate,
+        clip_norm=clip_norm,
+        steps_schedule=schedule_every == "step",
+        check_finite=check_finite,
+    )
+    measured = None if validation is None else Validation(computation, validation, Figures(metrics, device))
+    with training_mode(model), watch:
+        while state.epoch < epochs and not state.monitor.stopped:
+            _train_epoch(loop)
+            loop.end_epoch(measured)
+    state.monitor.restore(model)
+    return state.history
+
+
+def _train_epoch(loop: Loop) -> None:
+    """Go through the data once. This is the loop that the guide teaches."""
+    for batch in loop.batches():
+        outputs, targets = loop.forward(loop.network, batch)
+        loss = loop.loss(outputs, targets)
+        loop.zero_grad()
+        loop.backward(loss)
+        loop.step()
+        loop.record(loss, outputs, targets)

@@ -1,0 +1,124 @@
+"""What a person sees while a model is trained: a progress bar, and TensorBoard's curves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ptguide.training._history import COUNTERS, VALIDATION
+from ptguide.training._optional import require
+from ptguide.training._state import TrainingState
+
+SECONDS_BETWEEN = 0.2  # two looks at the running loss, for which an accelerator has to finish
+
+
+class Watch:
+    """A progress bar and a TensorBoard writer, each where it is wanted."""
+
+    def __init__(
+        self,
+        state: TrainingState,
+        progress: bool | None,
+        tensorboard: str | Path | None,
+        epochs: int,
+        steps: int | None,
+    ) -> None:
+        shown = sys.stderr.isatty() if progress is None else progress
+        self.bar = Bar(state, epochs, steps) if shown else None
+        self.board = None if tensorboard is None else Board(tensorboard, state)
+
+    def epoch(self, record: dict[str, float], samples_per_second: float) -> None:
+        """Show the figures of an epoch that has ended."""
+        if self.bar is not None:
+            self.bar.epoch(record)
+        if self.board is not None:
+            self.board.epoch(record, samples_per_second)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for part in (self.bar, self.board):
+            if part is not None:
+                part.close()
+
+
+class Bar:
+    """A bar of tqdm that counts steps and names the figures that people watch."""
+
+    def __init__(self, state: TrainingState, epochs: int, steps: int | None) -> None:
+        self._state = state
+        self._epochs = epochs
+        total = None if steps is None else steps * epochs
+        self._bar = require("tqdm", "the progress bar").tqdm(
+            total=total, initial=state.step, unit="step", dynamic_ncols=True
+        )
+        self._last: dict[str, float] = {}
+        self._next = 0.0
+
+    def step(self) -> None:
+        """Show the running loss, a few times a second."""
+        now = time.perf_counter()
+        if now >= self._next:
+            self._next = now + SECONDS_BETWEEN
+            self._show({**self._last, "loss": self._state.figures.loss.compute()}, self._state.epoch + 1)
+
+    def epoch(self, record: dict[str, float]) -> None:
+        """Show the figures of an epoch that has ended."""
+        self._last = {name: value for name, value in record.items() if name not in COUNTERS}
+        self._show(self._last, self._state.epoch)
+
+    def _show(self, figures: dict[str, float], epoch: int) -> None:
+        self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
+        self._bar.set_postfix_str(", ".join(f"{name}={value:.4g}" for name, value in figures.items()), refresh=False)
+        self._bar.update(self._state.step - self._bar.n)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+
+class Board:
+    """TensorBoard's curves: the loss of every step, and the figures of every epoch, all against the step."""
+
+    def __init__(self, folder: str | Path, state: TrainingState) -> None:
+        require("tensorboard", "tensorboard=")
+        from torch.utils.tensorboard import SummaryWriter  # only now: it imports tensorboard
+
+        # What was written after the checkpoint from which a run goes on would be drawn twice.
+        purge = state.step + 1 if state.step else None
+        self._writer: Any = SummaryWriter(str(folder), purge_step=purge)
+        self._state = state
+        self._losses: list[Tensor] = []
+
+    def loss(self, part: Tensor, *, closes_step: bool) -> None:
+        """Take what a batch adds to the loss of its step."""
+        self._losses.append(part)
+        if closes_step:
+            self._writer.add_scalar("loss/step", torch.stack(self._losses).sum(), self._state.step)
+            self._losses.clear()
+
+    def epoch(self, record: dict[str, float], samples_per_second: float) -> None:
+        """Write the figures of an epoch; those of training and validation stand side by side."""
+        for name, value in {**record, "samples_per_second": samples_per_second}.items():
+            if name in COUNTERS:
+                continue
+            figure = name.removeprefix(VALIDATION)
+            part = (
+                "/validation"
+                if name != figure
+                else "/training"
+                if name == "loss" or VALIDATION + name in record
+                else ""
+            )
+            self._writer.add_scalar(figure + part, value, self._state.step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
