@@ -23,12 +23,14 @@ FEWEST_REPEATS = 5
 def pick_device() -> torch.device:
     """Return the accelerator of this machine (CUDA, MPS or XPU), or the CPU where there is none.
 
-    The environment variable ``PTGUIDE_DEVICE`` (for example ``cpu`` or ``cuda:1``) decides where it is set.
+    The environment variable ``PTGUIDE_DEVICE`` (for example ``cpu`` or ``cuda:1``) decides where it is set. Under
+    ``torchrun``, which starts several processes on one machine, each gets an accelerator of its own.
 
     Raises
     ------
     ValueError
-        If ``PTGUIDE_DEVICE`` names a device that this machine or this torch does not have.
+        If ``PTGUIDE_DEVICE`` names a device that this machine or this torch does not have, or if ``torchrun`` started
+        more processes than there are accelerators.
 
     Examples
     --------
@@ -37,11 +39,12 @@ def pick_device() -> torch.device:
     """
     wanted = os.environ.get("PTGUIDE_DEVICE", "")
     accelerator = torch.accelerator.current_accelerator(check_available=True)
+    numbered = _accelerators()
     if not wanted:
-        return accelerator or torch.device("cpu")
+        return _own_share(numbered) if accelerator else torch.device("cpu")
     present = ["cpu"]
     if accelerator is not None:
-        present += [accelerator.type, *map(str, _accelerators())]
+        present += [accelerator.type, *map(str, numbered)]
     if wanted not in present:
         raise ValueError(f"PTGUIDE_DEVICE is {wanted!r}; this machine has {', '.join(present)}.")
     return torch.device(wanted)
@@ -213,6 +216,19 @@ def _accelerators() -> list[torch.device]:
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     count = torch.accelerator.device_count() if accelerator else 0
     return [torch.device(accelerator.type, index) for index in range(count)] if accelerator else []
+
+
+def _own_share(numbered: list[torch.device]) -> torch.device:
+    """Return the accelerator of this process: ``torchrun`` numbers those of one machine in LOCAL_RANK."""
+    rank = int(os.environ.get("LOCAL_RANK", -1))
+    if rank < 0 or len(numbered) == 1:  # one alone may also be the one that this process was allowed to see
+        return torch.device(numbered[0].type)
+    if rank >= len(numbered):
+        raise ValueError(
+            f"LOCAL_RANK is {rank}; this machine has {', '.join(map(str, numbered))}. Start as many processes: "
+            f"torchrun --nproc-per-node={len(numbered)}."
+        )
+    return numbered[rank]
 
 
 def _version(package: str) -> str:

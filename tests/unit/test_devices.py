@@ -43,6 +43,39 @@ def test_named_accelerator_is_found(monkeypatch):
         devices.pick_device()
 
 
+def pretend_accelerators(monkeypatch, count):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+    monkeypatch.delenv("PTGUIDE_DEVICE", raising=False)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+
+
+def test_each_process_of_torchrun_gets_its_own_accelerator(monkeypatch):
+    pretend_accelerators(monkeypatch, 2)
+    assert devices.pick_device() == torch.device("cuda")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert devices.pick_device() == torch.device(f"cuda:{rank}")
+    monkeypatch.setenv("PTGUIDE_DEVICE", "cpu")
+    assert devices.pick_device() == torch.device("cpu")
+
+
+def test_only_accelerator_that_a_process_sees_is_its_own(monkeypatch):
+    pretend_accelerators(monkeypatch, 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert devices.pick_device() == torch.device("cuda")
+
+
+def test_more_processes_than_accelerators_are_an_error(monkeypatch):
+    pretend_accelerators(monkeypatch, 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    said = (
+        r"^LOCAL_RANK is 2; this machine has cuda:0, cuda:1\. Start as many processes: torchrun --nproc-per-node=2\.$"
+    )
+    with pytest.raises(ValueError, match=said):
+        devices.pick_device()
+
+
 def test_device_names_are_those_of_the_maker(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"CUDA card {device.index}")
     monkeypatch.setattr(torch.xpu, "get_device_name", lambda device: f"XPU card {device.index}")
@@ -80,11 +113,9 @@ def test_environment_says_what_a_result_depends_on(monkeypatch):
 
 
 def test_environment_lists_every_accelerator_and_its_driver(monkeypatch):
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("cuda"))
-    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    pretend_accelerators(monkeypatch, 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
     monkeypatch.setattr("torch.utils.collect_env.get_nvidia_driver_version", lambda run: "580.1")
-    monkeypatch.delenv("PTGUIDE_DEVICE", raising=False)
     found = devices.environment()
     assert (found["cuda:0"], found["cuda:1"], found["driver"]) == ("card 0", "card 1", "580.1")
     assert found["picked"] == "cuda"
