@@ -6,17 +6,14 @@ import contextlib
 import hashlib
 import math
 import os
-import pickle
 import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ptguide.training._durable import UNFINISHED, publish, save_hashed, unfinished
-from ptguide.training._plain import check_plain
+from ptguide.training._plain import check_plain, load_plain
 
 # A name says all that is asked of a file without reading it, and is given to it in one stroke with its content.
 NAME = re.compile(r"step-(?P<step>\d+)(?:_score-(?P<score>[^_]+))?_sha256-(?P<sum>[0-9a-f]{16})\.pt")
@@ -244,7 +241,7 @@ class Checkpoints:
             with entry.path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()[: len(entry.sum)]
             if found == entry.sum:
-                return _load(entry.path)
+                return load_plain(entry.path)
             os.replace(entry.path, f"{entry.path}{DAMAGED}")
             rest = entries[number + 1 :]
             warnings.warn(
@@ -273,14 +270,3 @@ def _check_count(name: str, value: object, least: int) -> None:
         raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected an integer of {least} or more.")
     if value < least:
         raise ValueError(f"{name} is {value}; expected {least} or more.")
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} holds more than tensors and plain values, and is not loaded: that could run any code. Ask whoever "
-            f"made it for one without. torch says: {error}"
-        ) from error
-    return state

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter, OrderedDict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,6 +33,24 @@ def check_plain(state: Any) -> None:
             f"state{where} is a {_name(value)}, which cannot be loaded without running code. Convert it to tensors, "
             "numbers or strings, or to dictionaries, lists or tuples of them."
         )
+
+
+def load_plain(path: Path) -> dict[str, Any]:
+    """Load what `torch.save` wrote, its tensors on the CPU, without running code.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else; the message names it.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than tensors and plain values, and is not loaded: that could run any code. Ask whoever "
+            f"made it for one without. torch says: {error}"
+        ) from error
+    return state
 
 
 def _find_other(value: Any) -> tuple[str, Any] | None:
