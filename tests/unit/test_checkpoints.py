@@ -8,11 +8,13 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter, OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
 from ptguide.training import Checkpoints, _checkpoints
@@ -565,10 +567,17 @@ def test_two_objects_of_one_process_share_the_folder(tmp_path, monkeypatch):
     first, second = Checkpoints(tmp_path), Checkpoints(tmp_path)
     first.save({"step": 1}, 1)
     assert second.latest() == {"step": 1}
+    lock = FileLock(tmp_path / ".lock", is_singleton=True, thread_local=False)
+    assert lock.is_locked
     first.close()
     first.close()
-    second.save({"step": 2}, 2)
+    assert lock.is_locked  # for the second
+    thread = threading.Thread(target=lambda: Checkpoints(tmp_path).save({"step": 2}, 2))
+    thread.start()
+    thread.join()
+    assert second.latest() == {"step": 2}
     second.close()
+    assert not lock.is_locked
 
 
 def test_closed_folder_is_free_for_another_process(tmp_path):

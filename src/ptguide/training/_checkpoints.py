@@ -8,6 +8,7 @@ import math
 import os
 import re
 import warnings
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ class Checkpoints:
             raise ValueError(f"folder is {str(folder)!r}, a file; name a folder, or one that is not there yet.")
         self.keep = keep
         self.every = every
-        self._lock: Any = None
+        self._release: Any = None  # frees the folder, at the latest when nobody holds this object any more
 
     def due(self, step: int) -> bool:
         """Return whether ``every`` asks for a checkpoint after this step."""
@@ -192,18 +193,17 @@ class Checkpoints:
 
     def close(self) -> None:
         """Let another run write to the folder; the end of the process does it too."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        if self._release is not None:
+            self._release()
+            self._release = None
 
     def _take(self) -> None:
         """Make sure that no other process writes to this folder. The system frees the lock when its process ends."""
-        if self._lock is not None:
+        if self._release is not None:
             return
         from filelock import FileLock, Timeout  # torch brings it along; 50 ms to import
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # All objects of one process share the lock: a notebook's cell that runs twice makes two for one folder.
+        # It makes the folder. All objects of one process share it: a notebook's cell that runs twice makes two of them.
         lock = FileLock(self.folder.resolve() / ".lock", is_singleton=True, thread_local=False)
         try:
             lock.acquire(timeout=PATIENCE)
@@ -212,7 +212,7 @@ class Checkpoints:
                 f"Another process is writing checkpoints to {self.folder}. Give each run a folder of its own, or wait "
                 "until that one has ended."
             ) from None
-        self._lock = lock
+        self._release = weakref.finalize(self, lock.release)
 
     def _entries(self) -> list[_Entry]:
         """Return the checkpoints in the folder by step; where two have the same, by the time of writing."""
