@@ -1,22 +1,12 @@
 """Several processes train as one does on the same batches: started by torchrun, for real, two of them on the CPU."""
 
-import json
 import os
 import re
 import subprocess
 import sys
-import textwrap
-from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
-
-from ptguide.training import Checkpoints, _distributed, fit
-from ptguide.training._distributed import Team, join
-from ptguide.training._shares import Shares, part_of
-from ptguide.training._store import TeamStore
 
 # Every scenario is a function that returns tensors and numbers. It runs in one process alone, and in two of torchrun.
 SCENARIOS = '''
@@ -27,6 +17,7 @@ import torchmetrics
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from ptguide.data import batches
 from ptguide.training import Checkpoints, evaluate, fit
 
 SAMPLES, FEATURES, CLASSES = 51, 6, 3
@@ -88,6 +79,10 @@ def loader_with_workers():
 def listed():
     inputs, targets = samples()
     return train(list(zip(inputs.split(10), targets.split(10))))
+
+
+def indexed():
+    return train(batches(TensorDataset(*samples()), 10, shuffle=True))
 
 
 def accumulated_and_clipped():
@@ -313,6 +308,7 @@ def load(runs, name):
         "loader",
         "loader_with_workers",
         "listed",
+        "indexed",
         "accumulated_and_clipped",
         "each_its_own_seed",
         "sharded",
@@ -330,3 +326,175 @@ def test_two_processes_give_the_weights_of_one(runs, name):
     for left, right in zip(both[0]["weights"], both[1]["weights"], strict=True):
         assert torch.equal(left, right)
     assert both[0]["history"] == both[1]["history"]
+
+
+def test_processes_draw_the_order_of_the_first_and_see_each_sample_once(runs):
+    alone, first, second = (torch.cat(found["seen"]) for found in load(runs, "seen_samples"))
+    pieces = zip(first.split(5), second.split(5), strict=True)
+    joined = torch.cat([torch.cat(pair) for pair in pieces])
+    # The first process draws in the forward pass what one alone draws, so the order of every epoch is the same, too.
+    assert torch.equal(joined, alone)
+    for epoch in joined.split(50):
+        assert len(epoch.unique()) == 50
+
+
+def test_running_means_are_those_of_the_first_process_in_all(runs):
+    alone, *both = load(runs, "normalised")
+    assert torch.equal(both[0]["means"], both[1]["means"])
+    assert not torch.allclose(both[0]["means"], alone["means"])  # each process normalises its own samples
+    assert both[0]["validation"] == both[1]["validation"]
+
+
+def test_evaluation_counts_every_sample_once(runs):
+    alone, *both = load(runs, "evaluated")
+    assert alone["samples"] == 51
+    for found in both:
+        assert torch.equal(found.pop("confusion"), alone["confusion"])
+        assert found.pop("metrics") == pytest.approx(alone["metrics"], abs=1e-6)
+        assert found.pop("loss") == pytest.approx(alone["loss"], abs=1e-6)
+        assert found == {name: alone[name] for name in ("samples", "accuracy")}
+
+
+def test_nan_in_one_process_stops_all_at_the_same_step(runs):
+    alone, *both = load(runs, "not_finite")
+    place = "step 2 (epoch 1, batch 2). "
+    theirs = "The batch itself is at fault: inputs hold 6 nan among "
+    assert alone["said"].startswith(f"The loss is nan in {place}{theirs}60 values. ")
+    assert both[1]["said"].startswith(f"The loss is nan in {place}{theirs}30 values. ")
+    assert both[0]["said"] == (
+        f"The loss is finite and its gradients are not, in {place}It comes from the batch of another process. "
+        "The weights are those before the step. Try: what the error of that process says."
+    )
+
+
+def test_nan_in_a_divided_model_stops_all_at_the_same_step(runs):
+    _, *both = load(runs, "not_finite_sharded")
+    for found, what in zip(both, ("The loss is finite and its gradients are not,", "The loss is nan"), strict=True):
+        assert found["said"] == (
+            f"{what} in step 2 (epoch 1, batch 2). In a model that is divided among processes, the layer is not looked "
+            "for. The weights are those before the step. Try: one process, or shard=False, to find it."
+        )
+
+
+def test_what_the_first_process_cannot_write_stops_all(runs):
+    alone, *both = load(runs, "failing_store")
+    said = ["OSError: the disk is full", "OSError: the disk is gone"]
+    assert alone["said"] == said
+    assert both[0]["said"] == said
+    both[1]["said"] = [
+        f"RuntimeError: The first process could not save or load the checkpoint: {line}" for line in said
+    ]
+
+
+def test_first_process_alone_shows_and_writes(runs):
+    folder, printed = runs
+    assert len(list((folder / "board").iterdir())) == len(list((folder / "board-alone").iterdir())) == 1
+    assert printed.count("0/2 [00:00<?") == 1  # one bar begins
+
+
+def test_checkpoints_of_whole_and_divided_models_are_the_same(runs):
+    alone, *both = load(runs, "checkpoints_of_both_kinds")
+    for found in both:
+        assert sorted(found) == ["False True", "True False", "True True"]
+        for weights in found.values():
+            torch.testing.assert_close(weights, alone["weights"], rtol=0, atol=1e-6)
+
+
+def test_wrong_shard_is_named(runs):
+    alone, *both = load(runs, "refused")
+    wrong = (
+        "TypeError: shard is 3; expected True, or the class of the layers to divide one by one, such as "
+        "torch.nn.TransformerEncoderLayer."
+    )
+    for found in both:
+        assert found["said"] == [
+            wrong,
+            "ValueError: shard is LSTM, and the model has no layer of this class; name one of its own.",
+        ]
+    assert alone["said"] == [
+        wrong,
+        "ValueError: shard needs several processes, and this is the only one. Start them: "
+        "torchrun --nproc-per-node=2 train.py.",
+    ]
+
+
+def test_optimizer_keeps_its_moments_when_it_is_divided(runs):
+    alone, *both = load(runs, "trained_before")
+    for found in both:
+        torch.testing.assert_close(found["weights"], alone["weights"], rtol=0, atol=1e-6)
+
+
+# The process of the second rank kills itself in the middle of an epoch; torchrun starts both again.
+KILLED = """
+import os, pathlib, signal, sys, warnings
+warnings.simplefilter("error")
+import torch
+import torchmetrics
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+from ptguide.training import Checkpoints, fit
+
+folder = pathlib.Path(sys.argv[1])
+rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+torch.set_num_threads(1)
+
+
+def train(killed_in, checkpoints=None, **settings):
+    torch.manual_seed(0)
+    inputs = torch.randn(46, 6)
+    targets = inputs[:, :3].argmax(dim=1)
+    model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    torch.manual_seed(7 + rank)
+    calls = 0
+
+    def forward(model, batch):
+        nonlocal calls
+        calls += torch.is_grad_enabled()
+        if killed_in == attempt and rank == 1 and calls == 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return model(batch[0]), batch[1]
+
+    history = fit(
+        model,
+        DataLoader(TensorDataset(inputs, targets), batch_size=10, shuffle=True),
+        F.cross_entropy,
+        optimizer,
+        epochs=4,
+        forward=forward,
+        validation=[(inputs, targets)],
+        metrics={"f1": torchmetrics.F1Score("multiclass", num_classes=3)},
+        checkpoints=checkpoints,
+        **settings,
+    )
+    weights = [getattr(value, "full_tensor", lambda: value)() for value in model.state_dict().values()]
+    return {"weights": weights, "history": history.as_dict(), "calls": calls, "drawn": torch.rand(3)}
+
+
+for kind, settings in (("whole", {}), ("divided", {"shard": True})):
+    found = {
+        "reference": train(None, **settings),
+        "killed": train(("whole", "divided").index(kind), Checkpoints(folder / kind, every=1), **settings),
+    }
+    torch.save(found, folder / f"{kind}-{rank}-{attempt}.pt")
+"""
+
+
+def test_killed_worker_is_started_again_and_ends_in_the_same_weights(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    done = torchrun(script, tmp_path, restarts=2)
+    assert done.returncode == 0, done.stderr[-6000:]
+    assert done.stderr.count("(exitcode: -9)") == 2
+    for kind, attempt in (("whole", 1), ("divided", 2)):
+        for rank in (0, 1):
+            found = torch.load(tmp_path / f"{kind}-{rank}-{attempt}.pt")
+            reference, killed = found["reference"], found["killed"]
+            assert all(map(torch.equal, killed["weights"], reference["weights"]))
+            assert killed["history"] == reference["history"]
+            assert torch.equal(killed["drawn"], reference["drawn"])
+            assert reference["calls"] == 4 * 5
+            assert killed["calls"] == 4 * 5 - 7  # the rest, and not all of it once more
+    assert not (tmp_path / "whole-0-0.pt").exists()
+    assert not (tmp_path / "divided-0-1.pt").exists()

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -111,8 +113,7 @@ def join(device: torch.device) -> Team:
         if not dist.is_torchelastic_launched() or os.environ["WORLD_SIZE"] == "1":
             return Team()
         _check_own(device)
-        dist.init_process_group()  # NCCL for tensors on a GPU, gloo for those on the CPU
-        atexit.register(_leave)
+        _meet()
     on_cpu = "cpu:" in dist.get_backend_config()
     return Team(dist.get_rank(), dist.get_world_size(), torch.device("cpu") if on_cpu else device)
 
@@ -135,6 +136,20 @@ def _check_own(device: torch.device) -> None:
             "process needs an accelerator of its own. Pass device=ptguide.devices.pick_device()."
         )
     torch.accelerator.set_device_index(device)
+
+
+def _meet() -> None:
+    """Let the processes find each other: NCCL for tensors on a GPU, gloo for those on the CPU."""
+    if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
+        # When torchrun starts its processes again, it keeps the store in which the dead ones left their addresses
+        # (seen with torch 2.14). On one machine all have the same restart count, so it can keep attempts apart; on
+        # several, TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 makes torchrun itself take a new store.
+        store, rank, size = next(rendezvous("env://"))
+        attempt = PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+        dist.init_process_group(store=attempt, rank=rank, world_size=size)
+    else:
+        dist.init_process_group()
+    atexit.register(_leave)
 
 
 def _leave() -> None:

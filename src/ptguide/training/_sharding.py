@@ -17,14 +17,39 @@ from torch.utils import _pytree as pytree
 from ptguide.training._distributed import Team, is_sharded
 
 
-def shard(
-    model: nn.Module, optimizer: torch.optim.Optimizer, layers: type[nn.Module] | None, team: Team, device: torch.device
+def shard_model(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    layers: bool | type[nn.Module],
+    team: Team,
+    device: torch.device,
+    precision: torch.dtype,
 ) -> None:
     """Let each process hold its part of every parameter, gradient and state of the optimizer only.
 
     The parameters of each layer of the class ``layers`` are brought together on their own, just before it computes; the
     other parameters stay together during the whole forward and backward pass.
+
+    Raises
+    ------
+    TypeError
+        If ``layers`` is neither True nor a class of layers.
+    ValueError
+        If the model has no such layer, the run has one process only, or trains in float16.
     """
+    if layers is not True and not (isinstance(layers, type) and issubclass(layers, nn.Module)):
+        raise TypeError(
+            f"shard is {layers!r}; expected True, or the class of the layers to divide one by one, such as "
+            "torch.nn.TransformerEncoderLayer."
+        )
+    if team.size == 1:
+        raise ValueError(
+            "shard needs several processes, and this is the only one. Start them: torchrun --nproc-per-node=2 train.py."
+        )
+    if precision == torch.float16:
+        raise ValueError("precision is torch.float16, and shard needs torch.bfloat16 or torch.float32.")
+    if is_sharded(model):
+        return
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
@@ -33,9 +58,15 @@ def shard(
     before = optimizer.state_dict()
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     mesh = init_device_mesh(device.type, (team.size,))
-    for module in model.modules():
-        if layers is not None and isinstance(module, layers) and module is not model:
-            fully_shard(module, mesh=mesh)
+    found = [
+        module
+        for module in model.modules()
+        if module is not model and layers is not True and isinstance(module, layers)
+    ]
+    if layers is not True and not found:
+        raise ValueError(f"shard is {layers.__name__}, and the model has no layer of this class; name one of its own.")
+    for module in found:
+        fully_shard(module, mesh=mesh)
     fully_shard(model, mesh=mesh)
     parameters = dict(model.named_parameters())
     for group in optimizer.param_groups:

@@ -34,6 +34,12 @@ class Part(NamedTuple):
     total: int
 
 
+def parts_of(group: list[Any]) -> tuple[list[Any], list[int], int]:
+    """Return the batches of a step, how many samples of each this process answers for, and how many all have."""
+    parts = [part_of(batch) for batch in group]
+    return [part.batch for part in parts], [part.size for part in parts], sum(part.total for part in parts)
+
+
 def part_of(batch: Any) -> Part:
     """Return a batch as a part: the whole of it where one process has it alone."""
     if isinstance(batch, Part):
@@ -119,7 +125,8 @@ class _Pieces:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[int]]:
-        self.sizes = sizes = deque()  # workers ask for batches ahead, in the order in which they arrive
+        sizes: deque[tuple[int, int]] = deque()
+        self.sizes = sizes  # workers ask for batches ahead, in the order in which they arrive
         for indices in self._batches:
             start, stop = _piece(len(indices), self._team)
             sizes.append((stop - start, len(indices)))
@@ -143,7 +150,7 @@ def _with_batches(data: DataLoader[Any], batches: _Pieces) -> DataLoader[Any]:
     """Return a DataLoader with the same settings and other batches."""
     return DataLoader(
         data.dataset,
-        batch_sampler=batches,  # type: ignore[arg-type]  # anything that yields lists of indices will do
+        batch_sampler=batches,  # anything that yields lists of indices will do
         num_workers=data.num_workers,
         collate_fn=data.collate_fn,
         pin_memory=data.pin_memory,
