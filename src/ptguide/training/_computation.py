@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ptguide.training import _first_batch
 from ptguide.training._batch import Forward, Loss, forward_pair, mover
+from ptguide.training._distributed import Team
 from ptguide.training._precision import mixed
 
 
@@ -20,7 +21,7 @@ class Computation:
     model : torch.nn.Module
         The model, whose weights change.
     network : callable
-        What is called in its place: the model itself, or its compiled form.
+        What is called in its place: the model itself, its compiled form, or what lets several processes train it.
     forward, loss : callable
         As given to `fit`, in mixed precision where it was asked for.
     takes_pairs : bool
@@ -35,10 +36,12 @@ class Computation:
         device: torch.device,
         precision: torch.dtype,
         *,
+        team: Team | None = None,
         compile: bool = False,
     ) -> None:
         self.model = model
-        self.network: Any = torch.compile(model) if compile else model
+        network = model if team is None else team.wrap(model, device)
+        self.network: Any = torch.compile(network) if compile else network
         self.forward: Forward = mixed(precision, device, forward)
         self.loss: Loss | None = None if loss is None else mixed(precision, device, loss)
         self.takes_pairs = forward is forward_pair

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 from ptguide.training._batch import batch_size, tensors_of
 from ptguide.training._computation import Computation
+from ptguide.training._distributed import Team, is_sharded
 from ptguide.training._nonfinite import is_finite
 
 OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for inputs that are not scaled."
@@ -30,7 +31,6 @@ DERIVATIVE = (
     "keep its input away from where its derivative is infinite: sqrt(x + 1e-8) for sqrt(x), a norm of vectors that are "
     "not 0, a denominator that is not 0. If the gradient had grown before: lower the learning rate."
 )
-AGAIN = "the batch once more gave finite numbers, so something that torch.manual_seed does not govern takes part in it."
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,26 @@ class Finding:
     advice: str
 
 
-def diagnose(computation: Computation, batch: Any, *, first_step: bool) -> Finding:
+NOWHERE = Finding(
+    "It did not appear again.",
+    "the batch once more gave finite numbers, so something that torch.manual_seed does not govern takes part in it.",
+)
+ELSEWHERE = Finding("It comes from the batch of another process.", "what the error of that process says.")
+DIVIDED = Finding(
+    "In a model that is divided among processes, the layer is not looked for.",
+    "one process, or shard=False, to find it.",
+)
+
+
+def diagnose(computation: Computation, batch: Any, *, first_step: bool, team: Team) -> Finding:
     """Return the first place where something is not finite."""
+    if team.size > 1 and is_sharded(computation.model):
+        return DIVIDED  # its layers compute when all processes do, and not all have the same to look at
+    found = _find(computation, batch, first_step)
+    return ELSEWHERE if found is NOWHERE and team.size > 1 else found
+
+
+def _find(computation: Computation, batch: Any, first_step: bool) -> Finding:
     model, loss = computation.model, computation.loss
     assert loss is not None
     found = _in_batch(batch, computation.takes_pairs) or _in_parameters(model, first_step)
@@ -57,7 +75,7 @@ def diagnose(computation: Computation, batch: Any, *, first_step: bool) -> Findi
         return Finding(
             f"Every layer returns finite numbers, and the loss function turns them into {counts(value)}.", LOSS
         )
-    return _in_backward(model, value, watch.owners) or Finding("It did not appear again.", AGAIN)
+    return _in_backward(model, value, watch.owners) or NOWHERE
 
 
 def counts(tensor: Tensor) -> str:

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ptguide.training import _checks
-from ptguide.training._batch import Forward, Loss, batch_size, forward_pair
+from ptguide.training._batch import Forward, Loss, forward_pair
 from ptguide.training._computation import Computation
+from ptguide.training._distributed import Team, join
 from ptguide.training._figures import Figures
 from ptguide.training._modes import evaluation_mode
 from ptguide.training._place import place
+from ptguide.training._shares import part_of, share
 
 LEFT_OUT = -100  # the class number that torch's cross-entropy ignores
 
@@ -57,6 +59,7 @@ def evaluate(
     """Measure a model on data: its loss, and for a classifier its accuracy and confusion matrix.
 
     The model computes in evaluation mode and without gradients; afterwards each of its layers has the mode that it had.
+    Under `torchrun` every process calls it with the same data, computes its share, and returns what all have found.
 
     Parameters
     ----------
@@ -102,9 +105,11 @@ def evaluate(
     device = place(model, device)
     _checks.check_precision(precision, device)
     _checks.check_plain_tensors(model, device)
+    team = join(device)
     computation = Computation(model, loss, forward, device, precision)
-    figures, confusion = Figures(metrics or {}, device), Confusion()
-    samples = run_over(computation, data, "data", figures, confusion)
+    figures, confusion = Figures(metrics or {}, device, team), Confusion()
+    samples = run_over(computation, share(data, team, device), "data", figures, confusion)
+    confusion.add_up(team)
     found = figures.compute()
     return Evaluation(
         samples=samples,
@@ -123,15 +128,16 @@ def run_over(
     forward = computation.first_forward()
     loss = None if computation.loss is None else computation.first_loss()
     with torch.no_grad(), evaluation_mode(computation.model):
-        for batch in data:
+        for given in data:
+            batch, size, total = part_of(given)
             if not samples:
                 computation.check_first(batch, name)
             outputs, targets = forward(computation.network, computation.move(batch))
             value = loss(outputs, targets) if loss is not None else None
-            size = batch_size(batch)
-            samples += size
-            figures.add(value, outputs, targets, size)
-            if confusion is not None:
+            samples += total
+            if size:
+                figures.add(value, outputs, targets, size)
+            if size and confusion is not None:
                 confusion.add(outputs, targets)
             forward, loss = computation.forward, computation.loss
     if not samples:
@@ -165,6 +171,12 @@ class Confusion:
             )
         counts = torch.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
         self.counts = counts if self.counts is None else self.counts + counts
+
+    def add_up(self, team: Team) -> None:
+        """Count what the other processes counted, too."""
+        if team.size > 1 and (classes := max(team.gather(0 if self.counts is None else len(self.counts)))):
+            counts = torch.zeros(classes, classes, dtype=torch.int64) if self.counts is None else self.counts
+            self.counts = team.sum(counts)
 
     def accuracy(self) -> float | None:
         """Return the fraction on the diagonal; NaN if no target was counted, None if nothing was classified."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from ptguide.training._distributed import Team
+
 # So many scalars are read at once: rarely enough to cost nothing, often enough to hold little memory.
 READ_EVERY = 256
 
@@ -48,6 +50,11 @@ class Mean:
         self._read()
         return self._total / self._samples if self._samples else float("nan")
 
+    def sums(self) -> list[float]:
+        """Return the sum over the samples, and their number."""
+        self._read()
+        return [self._total, self._samples]
+
     def _read(self) -> None:
         values = torch.stack(self._values).tolist() if self._values else []  # one transfer
         for value, size in zip(values, self._sizes, strict=True):
@@ -73,9 +80,9 @@ class FunctionMetric:
     def __init__(self, name: str, function: Callable[[Any, Any], Tensor | float]) -> None:
         self._name = name
         self._function = function
-        self._mean = Mean()
-        self.reset, self.compute = self._mean.reset, self._mean.compute
-        self.state_dict, self.load_state_dict = self._mean.state_dict, self._mean.load_state_dict
+        self.mean = Mean()
+        self.reset = self.mean.reset
+        self.state_dict, self.load_state_dict = self.mean.state_dict, self.mean.load_state_dict
 
     def add(self, outputs: Any, targets: Any, size: int) -> None:
         """Add a batch of ``size`` samples."""
@@ -85,7 +92,7 @@ class FunctionMetric:
                 f"metrics[{self._name!r}] returned a tensor of shape {tuple(value.shape)}; expected one number, the "
                 "mean over the batch."
             )
-        self._mean.add(value, size)
+        self.mean.add(value, size)
 
 
 class ObjectMetric:
@@ -102,7 +109,7 @@ class ObjectMetric:
         self._metric.update(outputs, targets)
 
     def compute(self) -> float:
-        """Return the metric over all samples so far."""
+        """Return the metric over all samples so far, those of the other processes among them."""
         return float(self._metric.compute())
 
     def state_dict(self) -> dict[str, Any]:
@@ -118,9 +125,10 @@ class ObjectMetric:
 
 
 class Figures:
-    """The loss and the metrics of an epoch."""
+    """The loss and the metrics of an epoch, over the samples of all processes."""
 
-    def __init__(self, metrics: Mapping[str, Any], device: torch.device) -> None:
+    def __init__(self, metrics: Mapping[str, Any], device: torch.device, team: Team) -> None:
+        self._team = team
         self.loss = Mean()
         self._metrics = {
             name: ObjectMetric(metric, device) if hasattr(metric, "update") else FunctionMetric(name, metric)
@@ -138,7 +146,17 @@ class Figures:
 
     def compute(self) -> dict[str, float]:
         """Return every figure as a plain number."""
-        return {"loss": self.loss.compute(), **{name: metric.compute() for name, metric in self._metrics.items()}}
+        means = {name: metric.mean for name, metric in self._metrics.items() if isinstance(metric, FunctionMetric)}
+        means["loss"] = self.loss
+        sums = self._team.sums([value for mean in means.values() for value in mean.sums()])
+        found = {
+            name: total / samples if samples else float("nan")
+            for name, total, samples in zip(means, sums[::2], sums[1::2], strict=True)
+        }
+        for name, metric in self._metrics.items():
+            if isinstance(metric, ObjectMetric):
+                found[name] = metric.compute()
+        return {name: found[name] for name in ("loss", *self._metrics)}
 
     def reset(self) -> None:
         """Begin a new epoch."""

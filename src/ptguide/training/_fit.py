@@ -12,6 +12,7 @@ from torch import nn
 from ptguide.training import _checks
 from ptguide.training._batch import Forward, Loss, forward_pair
 from ptguide.training._computation import Computation
+from ptguide.training._distributed import join
 from ptguide.training._figures import Figures
 from ptguide.training._history import History
 from ptguide.training._loop import Loop, Validation
@@ -20,7 +21,10 @@ from ptguide.training._monitor import Monitor, choose_figure
 from ptguide.training._order import DataOrder
 from ptguide.training._place import place
 from ptguide.training._precision import grad_scaler
+from ptguide.training._sharding import shard_model
+from ptguide.training._shares import share
 from ptguide.training._state import CheckpointStore, TrainingState
+from ptguide.training._store import TeamStore
 from ptguide.training._watch import Watch
 
 
@@ -50,6 +54,7 @@ def fit(
     progress: bool | None = None,
     tensorboard: str | Path | None = None,
     checkpoints: CheckpointStore | None = None,
+    shard: bool | type[nn.Module] = False,
 ) -> History:
     """Train a model, and return what happened in each epoch.
 
@@ -119,6 +124,11 @@ def fit(
     checkpoints : Checkpoints, optional
         Where to save the state of the training; a run that finds a saved one goes on from it, to the same weights as if
         it had never stopped.
+    shard : bool or class of layers
+        Under `torchrun`: whether each process holds only its part of the parameters, the gradients and the optimizer's
+        state (FSDP2), for models that do not fit on one device. A class such as ``torch.nn.TransformerEncoderLayer``
+        has the parameters of each of its layers brought together on their own; with True, all of them at once. The
+        model stays divided afterwards. By default each process holds the whole model (DDP).
 
     Returns
     -------
@@ -177,38 +187,50 @@ def fit(
     device = place(model, device, optimizer, loss)
     _checks.check_precision(precision, device)
     _checks.check_plain_tensors(model, device)
-    computation = Computation(model, loss, forward, device, precision, compile=compile)
+    team = join(device)
+    if shard:
+        shard_model(model, optimizer, shard, team, device, precision)
+    computation = Computation(model, loss, forward, device, precision, team=team, compile=compile)
     state = TrainingState(
         model=model,
         optimizer=optimizer,
         schedule=schedule,
         scaler=grad_scaler(precision, device),
-        order=DataOrder(data, device),
-        figures=Figures(metrics, device),
+        order=DataOrder(share(data, team, device), device),
+        figures=Figures(metrics, device, team),
         monitor=Monitor(followed, higher_is_better, patience, min_delta, restore_best=restore_best),
         device=device,
     )
-    if checkpoints is not None and (saved := checkpoints.latest()) is not None:
+    store = None if checkpoints is None else TeamStore(checkpoints, team, model, optimizer)
+    if store is not None and (saved := store.latest()) is not None:
         state.load_state_dict(saved)
     steps = _checks.steps_in_epoch(data, accumulate)
     _checks.check_schedule(schedule, schedule_every, optimizer, None if steps is None else steps * epochs - state.step)
-    watch = Watch(state, progress, tensorboard, epochs, steps)
+    watch = (
+        Watch(state, progress, tensorboard, epochs, steps) if team.leads else Watch(state, False, None, epochs, steps)
+    )
     loop = Loop(
         state,
         computation,
         watch,
-        checkpoints,
+        store,
+        team,
         accumulate=accumulate,
         clip_norm=clip_norm,
         steps_schedule=schedule_every == "step",
         check_finite=check_finite,
     )
-    measured = None if validation is None else Validation(computation, validation, Figures(metrics, device))
+    measured = None
+    if validation is not None:
+        measured = Validation(computation, share(validation, team, device), Figures(metrics, device, team))
     with training_mode(model), watch:
         while state.epoch < epochs and not state.monitor.stopped:
             _train_epoch(loop)
             loop.end_epoch(measured)
     state.monitor.restore(model)
+    team.share_buffers(model)
+    if store is not None:
+        store.close()
     return state.history
 
 

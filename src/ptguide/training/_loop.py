@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from ptguide.training import _checks
-from ptguide.training._batch import batch_size
 from ptguide.training._computation import Computation
 from ptguide.training._diagnosis import bad_buffer, diagnose
+from ptguide.training._distributed import Team
 from ptguide.training._evaluate import run_over
 from ptguide.training._figures import Figures
 from ptguide.training._history import VALIDATION
 from ptguide.training._monitor import PLATEAU
 from ptguide.training._nonfinite import Guard
+from ptguide.training._shares import parts_of
 from ptguide.training._state import CheckpointStore, TrainingState
 from ptguide.training._watch import Watch
 
@@ -54,6 +55,7 @@ class Loop:
         computation: Computation,
         watch: Watch,
         checkpoints: CheckpointStore | None,
+        team: Team,
         *,
         accumulate: int,
         clip_norm: float | None,
@@ -69,7 +71,7 @@ class Loop:
         self._optimizer = state.optimizer
         self._parameters = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
         self._plain_zero_grad = _zeroes_plainly(state.optimizer)
-        self._watch, self._checkpoints = watch, checkpoints
+        self._watch, self._checkpoints, self._team = watch, checkpoints, team
         self._accumulate = accumulate
         self._clip_norm = clip_norm
         self._steps_schedule = steps_schedule
@@ -90,8 +92,8 @@ class Loop:
         self._seen, self._started = 0, time.perf_counter()
         while group := list(itertools.islice(incoming, self._accumulate)):
             state.order.position += len(group)
-            sizes = [batch_size(batch) for batch in group]
-            samples = sum(sizes)
+            group, sizes, total = parts_of(group)
+            samples = total / self._team.size  # the mean over processes of what each adds is the mean over samples
             self._last = len(group) - 1
             for self._place, self._size in enumerate(sizes):
                 self._share = self._size / samples if samples else 1.0
@@ -101,10 +103,14 @@ class Loop:
                 self._batch = batch = move(batch)
                 if remember is not None:
                     remember()
-                yield batch
+                if self._team.size == 1 or self._place == self._last:
+                    yield batch
+                else:
+                    with self._team.without_exchange(self.network):
+                        yield batch
                 if self._first:
                     self._end_first()
-            self._seen += samples
+            self._seen += total
             if self._watch.bar is not None:
                 self._watch.bar.step()
             if self._checkpoints is not None and self._checkpoints.due(state.step):
@@ -128,7 +134,7 @@ class Loop:
         if self.state.scaler is not None:
             scaled = self.state.scaler.scale(scaled)
         scaled.backward()  # type: ignore[no-untyped-call]
-        if self._guard is not None and self._guard.finds(loss):
+        if self._guard is not None and self._team.any(self._guard.finds(loss)):
             self._stop(loss)
 
     def step(self) -> None:
@@ -143,7 +149,8 @@ class Loop:
 
     def record(self, loss: Tensor, outputs: Any, targets: Any) -> None:
         """Count the batch in the figures of the epoch."""
-        self.state.figures.add(loss, outputs, targets, self._size)
+        if self._size or self._team.size == 1:
+            self.state.figures.add(loss, outputs, targets, self._size)
         if self._watch.board is not None:
             self._watch.board.loss(loss.detach() * self._share, closes_step=self._place == self._last)
 
@@ -217,7 +224,7 @@ class Loop:
         state = self.state
         assert self._guard is not None
         self._guard.rewind()
-        found = diagnose(self._computation, self._batch, first_step=state.step == 0)
+        found = diagnose(self._computation, self._batch, first_step=state.step == 0, team=self._team)
         if loss is None:
             what = f"For {self._left_out} steps in a row the gradients were not finite, whatever the loss scale, up to"
         elif loss.isfinite():

@@ -1,0 +1,164 @@
+"""Give each process of a run its share of every batch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
+
+from ptguide.training import _rng
+from ptguide.training._batch import batch_size
+from ptguide.training._distributed import Team
+
+
+class Part(NamedTuple):
+    """What one process has of a batch.
+
+    Attributes
+    ----------
+    batch : Any
+        Its samples. Where there are fewer samples than processes, some get one to compute with that counts for nothing.
+    size : int
+        How many samples of the batch this process answers for.
+    total : int
+        How many samples the batch has in all processes together.
+    """
+
+    batch: Any
+    size: int
+    total: int
+
+
+def parts_of(group: list[Any]) -> tuple[list[Any], list[int], int]:
+    """Return the batches of a step, how many samples of each this process answers for, and how many all have."""
+    parts = [part_of(batch) for batch in group]
+    return [part.batch for part in parts], [part.size for part in parts], sum(part.total for part in parts)
+
+
+def part_of(batch: Any) -> Part:
+    """Return a batch as a part: the whole of it where one process has it alone."""
+    if isinstance(batch, Part):
+        return batch
+    size = batch_size(batch)
+    return Part(batch, size, size)
+
+
+class Shares:
+    """Data of which each process sees its part, as `Part`.
+
+    All processes are given the same data. The order of every epoch is drawn from the random states of the first one.
+
+    - A DataLoader with a DistributedSampler gives each process its own samples already.
+    - Any other DataLoader over a map-style data set loads, in each process, only the samples that it needs: each batch
+      of indices is cut into as many pieces as there are processes.
+    - Of all other data, each process makes the whole batch and keeps its piece.
+    """
+
+    def __init__(self, data: Any, team: Team, device: torch.device) -> None:
+        self._data = data
+        self._team = team
+        self._device = device
+        self._generators = _rng.generators(data)
+        self._divided = _is_divided(data)
+        self._pieces: _Pieces | None = None
+        if not self._divided and _can_be_cut(data):
+            self._pieces = _Pieces(data.batch_sampler, team)
+            self._data = _with_batches(data, self._pieces)
+
+    def __getattr__(self, name: str) -> Any:
+        """Pass on what the data has: its length, its sampler, its place in the epoch."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._data, name)
+
+    def __iter__(self) -> Iterator[Part]:
+        """Begin an epoch, or continue the one that ``load_state_dict`` of the data brought."""
+        mine = _rng.rng_state(self._device)
+        states, drawn = self._team.broadcast((_rng.rng_state(self._device), _rng.generator_states(self._generators)))
+        _rng.set_rng_state(states, self._device)
+        _rng.set_generator_states(self._generators, drawn)
+        batches = iter(self._data)
+        first = next(batches, None)  # some draw the order only now
+        if not self._team.leads:
+            _rng.set_rng_state(mine, self._device)
+        while first is not None:
+            yield self._part(first)
+            first = next(batches, None)
+
+    def _part(self, batch: Any) -> Part:
+        if self._divided:
+            size = batch_size(batch)
+            return Part(batch, size, size * self._team.size)  # DistributedSampler gives all of them as many
+        if self._pieces is not None:
+            size, total = self._pieces.sizes.popleft()
+            return Part(batch, size, total)
+        total = batch_size(batch)
+        start, stop = _piece(total, self._team)
+        kept = slice(start, stop) if stop > start else slice(0, 1)
+        return Part(pytree.tree_map_only(Tensor, lambda tensor: tensor[kept], batch), stop - start, total)
+
+
+def share(data: Any, team: Team, device: torch.device) -> Any:
+    """Return the data itself for one process alone, and its `Shares` for several."""
+    return data if team.size == 1 else Shares(data, team, device)
+
+
+def _piece(total: int, team: Team) -> tuple[int, int]:
+    """Return where the piece of this process begins and ends; the pieces differ by one sample at most."""
+    return team.rank * total // team.size, (team.rank + 1) * total // team.size
+
+
+class _Pieces:
+    """Batches of indices, of which this process keeps a piece."""
+
+    def __init__(self, batches: Any, team: Team) -> None:
+        self._batches = batches
+        self._team = team
+        self.sizes: deque[tuple[int, int]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        sizes: deque[tuple[int, int]] = deque()
+        self.sizes = sizes  # workers ask for batches ahead, in the order in which they arrive
+        for indices in self._batches:
+            start, stop = _piece(len(indices), self._team)
+            sizes.append((stop - start, len(indices)))
+            yield indices[start:stop] or indices[:1]
+
+
+def _is_divided(data: Any) -> bool:
+    """Return whether the samples come from a DistributedSampler."""
+    holders = (data, getattr(data, "batch_sampler", None))
+    return any(isinstance(getattr(holder, "sampler", None), DistributedSampler) for holder in holders)
+
+
+def _can_be_cut(data: Any) -> bool:
+    """Return whether this is a DataLoader that asks its data set for lists of indices, and keeps their order."""
+    if type(data) is not DataLoader or isinstance(data.dataset, IterableDataset):
+        return False
+    return data.batch_sampler is not None and data.in_order
+
+
+def _with_batches(data: DataLoader[Any], batches: _Pieces) -> DataLoader[Any]:
+    """Return a DataLoader with the same settings and other batches."""
+    return DataLoader(
+        data.dataset,
+        batch_sampler=batches,  # anything that yields lists of indices will do
+        num_workers=data.num_workers,
+        collate_fn=data.collate_fn,
+        pin_memory=data.pin_memory,
+        timeout=data.timeout,
+        worker_init_fn=data.worker_init_fn,
+        multiprocessing_context=data.multiprocessing_context,
+        generator=data.generator,
+        prefetch_factor=data.prefetch_factor,
+        persistent_workers=data.persistent_workers,
+        pin_memory_device=data.pin_memory_device,
+    )
