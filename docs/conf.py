@@ -116,6 +116,13 @@ gallery_order = {
         "functional_modular_elementwise",
         "exercises_in_computing",
     ],
+    "training": [
+        "gradient_descent_four_times",
+        "fitting_a_line",
+        "the_training_loop",
+        "dataset_and_dataloader",
+        "saving_and_loading",
+    ],
     "errors": ["mat1_and_mat2_shapes"],
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same

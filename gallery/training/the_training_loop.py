@@ -1,0 +1,296 @@
+"""
+.. _the-training-loop:
+
+The PyTorch training loop, line by line
+=======================================
+
+Batch, forward, loss, ``zero_grad``, ``backward``, ``step``: every training in PyTorch is these lines. This page trains
+a small :term:`network` on pictures of digits, looks at what each line changes, and measures what happens when one
+stands in the wrong place. You need to know :ref:`gradient-descent-four-times`.
+"""
+
+# %%
+# The whole loop, and what it learned: digits that the network had not seen, each with its answer.
+
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from ptguide.data import digits
+from ptguide.devices import pick_device
+from ptguide.questions import ask
+from ptguide.training import evaluate, fit
+
+device = pick_device()
+train_set, test_set = digits("train"), digits("test")
+test_loader = DataLoader(test_set, batch_size=100)
+
+
+def new_network():
+    torch.manual_seed(0)
+    layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
+    return nn.Sequential(*layers).to(device)
+
+
+def new_loader():
+    order = torch.Generator().manual_seed(1)
+    return DataLoader(train_set, batch_size=50, shuffle=True, generator=order)
+
+
+def train(network, criterion=F.cross_entropy, epochs=8):
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    network.train()
+    loader = new_loader()
+    for _epoch in range(epochs):
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            logits = network(images)  # (50, 10)
+            loss = criterion(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+network = new_network()
+train(network)
+
+images, labels = test_set[:8]
+with torch.no_grad():
+    answers = network(images.to(device)).argmax(dim=1)
+figure, axes = plt.subplots(1, 8, figsize=(6.5, 1.5), layout="constrained")
+for axis, image, answer in zip(axes, images, answers, strict=True):
+    axis.imshow(image[0].numpy(), cmap="gray_r")
+    axis.set_title(answer.item())
+    axis.axis("off")
+figure.suptitle("Eight digits, and what the trained network takes them for")
+plt.show()
+
+# %%
+# Line by line
+# ------------
+#
+# ``for images, labels in loader``: a :term:`batch` of 50 examples. One pass of this loop is an :term:`iteration`, one
+# pass over all the data an :term:`epoch`. ``network(images)`` is the forward pass: 10 :term:`logits` for each image.
+# The :term:`loss` is one number. A network that knows nothing gives each of 10 classes about the same share, and
+# :math:`-\log \frac1{10} = 2.3`.
+
+fresh = new_network()
+images, labels = next(iter(new_loader()))
+images, labels = images.to(device), labels.to(device)
+logits = fresh(images)
+loss = F.cross_entropy(logits, labels)
+assert (images.shape, labels.shape, logits.shape) == ((50, 1, 8, 8), (50,), (50, 10))
+assert loss.shape == ()
+assert abs(loss.item() - math.log(10)) < 0.2
+
+# %%
+# ``loss.backward()`` computes how the loss changes with each weight. Before it ``.grad`` is None; after it ``.grad``
+# holds a tensor of the weight's shape. The weights are what they were.
+
+weight = fresh[1].weight
+before = weight.detach().clone()
+assert weight.grad is None
+loss.backward()
+assert weight.grad.shape == weight.shape == (32, 64)
+assert weight.grad.any()
+assert torch.equal(weight, before)
+
+# %%
+# ``optimizer.step()`` changes the weights: plain :class:`torch.optim.SGD` takes ``lr`` times the gradient away. It does
+# not empty ``.grad``.
+
+optimizer = torch.optim.SGD(fresh.parameters(), lr=0.5)
+gradient = weight.grad.clone()
+optimizer.step()
+torch.testing.assert_close(weight, before - 0.5 * gradient)
+assert torch.equal(weight.grad, gradient)
+assert F.cross_entropy(fresh(images), labels) < loss  # after one step, this batch costs less
+
+# %%
+# ``optimizer.zero_grad()`` does. It sets ``.grad`` to None, which frees the memory. Without it, the next ``backward``
+# would *add* to what is there. It has to stand somewhere between one ``step`` and the next ``backward``; where, makes
+# no difference to a single bit.
+
+optimizer.zero_grad()
+assert weight.grad is None
+F.cross_entropy(fresh(images), labels).backward()
+once = weight.grad.clone()
+F.cross_entropy(fresh(images), labels).backward()
+torch.testing.assert_close(weight.grad, 2 * once)
+
+# %%
+# The wrong order, measured
+# -------------------------
+#
+# Here the order of the three calls is an argument. Each runs for 8 epochs from the same start, and each counts the
+# right answers on the test data.
+
+
+def train_in_order(*calls):
+    network, loader = new_network(), new_loader()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    for _epoch in range(8):
+        for images, labels in loader:
+            loss = F.cross_entropy(network(images.to(device)), labels.to(device))
+            for call in calls:
+                {"zero": optimizer.zero_grad, "back": loss.backward, "step": optimizer.step}[call]()
+    return network
+
+
+def same_weights(one, other):
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def count_correct(network):
+    network.eval()
+    correct = 0
+    with torch.no_grad():
+        for images, labels in test_loader:
+            answers = network(images.to(device)).argmax(dim=1)
+            correct += (answers == labels.to(device)).sum().item()
+    return correct
+
+
+trained = {
+    "zero, back, step": train_in_order("zero", "back", "step"),
+    "back, step, zero": train_in_order("back", "step", "zero"),
+    "back, zero, step": train_in_order("back", "zero", "step"),
+    "zero, step, back": train_in_order("zero", "step", "back"),
+    "back, step": train_in_order("back", "step"),
+}
+accuracy = {order: count_correct(one) / len(test_set) for order, one in trained.items()}
+
+figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
+axis.barh(list(accuracy), [100 * share for share in accuracy.values()])
+axis.invert_yaxis()
+axis.set(xlabel="right answers in % (10 % is guessing)", ylabel="order", xlim=(0, 100))
+axis.set_title("Three of five orders do not learn")
+plt.show()
+
+# %%
+# The first two are one and the same. With ``zero_grad`` or ``step`` in the wrong place, every step is taken with empty
+# gradients, and after 8 epochs no weight has changed by one bit. No error, no warning. Without ``zero_grad`` each step
+# uses the sum of all gradients so far, and runs past every goal.
+
+assert same_weights(trained["zero, back, step"], network)
+assert same_weights(trained["back, step, zero"], network)
+for order in ("back, zero, step", "zero, step, back"):
+    assert same_weights(trained[order], new_network())
+assert accuracy["zero, back, step"] > 0.8
+assert accuracy["back, step"] < 0.5
+
+# %%
+# "Accuracy is 100 * n_correct / n_correct"
+# -----------------------------------------
+#
+# So it stands in one set of notes, and it is 100 for every network. The denominator is the number of examples. Count
+# both over all :term:`batches <batch>` and divide once: the last batch is smaller, here 55 of 355, so the mean of the
+# batches' accuracies would give its examples more weight.
+
+n_correct, n_total = count_correct(new_network()), len(test_set)
+assert 100 * n_correct / n_correct == 100  # an untrained network
+assert 100 * n_correct / n_total < 30
+assert [len(labels) for _, labels in test_loader] == [100, 100, 100, 55]
+
+# %%
+# eval and no_grad are two things
+# -------------------------------
+#
+# ``network.eval()`` changes what some layers *compute*: dropout, which sets inputs to 0 at random in training, lets all
+# pass, and batch norm uses its running statistics. :class:`torch.no_grad` changes what is *recorded*: nothing, which
+# saves time and memory. Neither does the work of the other, so measuring needs both, and training needs
+# ``network.train()`` again.
+
+torch.manual_seed(0)
+dropout = nn.Sequential(nn.Linear(7, 9), nn.Dropout(0.5))
+x = torch.rand(3, 7)
+with torch.no_grad():
+    assert not torch.equal(dropout(x), dropout(x))  # train mode: random
+dropout.eval()
+assert torch.equal(dropout(x), dropout(x))
+assert dropout(x).requires_grad  # eval mode: recorded all the same
+with torch.no_grad():
+    assert not dropout(x).requires_grad
+dropout.train()
+
+# %%
+# Softmax before cross-entropy
+# ----------------------------
+#
+# :func:`torch.nn.functional.cross_entropy` takes logits and contains softmax. With another one before it, the loss
+# can't fall below :math:`\log(e + 9) - 1 = 1.46` for 10 classes, however right the answers are. It learns, but worse;
+# :ref:`softmax` explains the number.
+
+
+def softmax_twice(logits, labels):
+    return F.cross_entropy(logits.softmax(dim=1), labels)
+
+
+floor = math.log(math.e + 9) - 1
+sure = torch.zeros(1, 10).index_fill(1, torch.tensor([3]), 1000.0)
+torch.testing.assert_close(softmax_twice(sure, torch.tensor([3])).item(), floor)
+
+twice = new_network()
+train(twice, softmax_twice)
+right, wrong = count_correct(network) / n_total, count_correct(twice) / n_total
+assert wrong < right - 0.1
+with torch.no_grad():
+    inputs, targets = train_set.inputs.to(device), train_set.targets.to(device)
+    assert softmax_twice(twice(inputs), targets) > floor
+    assert F.cross_entropy(network(inputs), targets) < 0.5
+
+# %%
+# The same with ptguide.training.fit
+# ----------------------------------
+#
+# ``fit`` is this loop, with what a real run needs around it: measuring, a record of each epoch, checkpoints, mixed
+# precision. The weights are the same, bit for bit. Its source is worth reading once the loop is clear.
+
+fitted = new_network()
+optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
+history = fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=8, validation=test_loader)
+assert same_weights(fitted, network)
+assert evaluate(fitted, test_loader).accuracy == right
+for figure_of in ("loss", "validation_loss"):
+    assert history[figure_of][-1] < 0.5 * history[figure_of][0]
+history.plot("The loss falls on the data it learns from, and on data it never saw")
+plt.show()
+
+# %%
+# Check yourself
+# --------------
+
+p = nn.Parameter(torch.tensor([1.0]))
+for factor in (3.0, 4.0):
+    (factor * p).sum().backward()
+ask(
+    "backward runs for the loss 3p, then for the loss 4p, without zero_grad. What is p.grad?",
+    answer=p.grad.item(),
+    choices={
+        4.0: "The second does not overwrite the first.",
+        7.0: "Gradients add up until somebody empties them.",
+        3.5: "Nothing takes a mean here.",
+    },
+)
+
+# %%
+# And a loss that does not move at all:
+
+stuck = same_weights(trained["back, zero, step"], new_network())
+ask(
+    "The loss of every epoch is the same to the last digit. What is the first thing to look at?",
+    answer="the order of zero_grad, backward and step" if stuck else "the learning rate",
+    choices={
+        "the learning rate": "Small or large, it moves the weights: the last digits change.",
+        "the order of zero_grad, backward and step": "With zero_grad before step, no weight changes by one bit.",
+        "softmax before the loss": "That learns slowly, but it learns.",
+    },
+)
+
+# %%
+# Next: :ref:`dataset-and-dataloader`, where the batches come from.
