@@ -1,18 +1,27 @@
-"""Find the device to compute on, and say what this machine computes with."""
+"""Find the device to compute on, time work on it honestly, and say what this machine computes with."""
 
 from __future__ import annotations
 
 import os
 import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-__all__ = ["device_name", "environment", "pick_device"]
+__all__ = ["Timing", "device_name", "environment", "measure", "pick_device"]
+
+# Environment variables that change what torch computes, on what, or how fast; a bug report names those that are set.
+TELLING = ("CUBLAS_", "CUDA_", "KMP_", "MKL_", "NCCL_", "OMP_", "PTGUIDE_", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_")
+# Below 5 there is no middle half to speak of.
+FEWEST_REPEATS = 5
 
 
 def pick_device() -> torch.device:
-    """Return the accelerator of this machine, or the CPU where there is none.
+    """Return the accelerator of this machine (CUDA, MPS or XPU), or the CPU where there is none.
 
     The environment variable ``PTGUIDE_DEVICE`` (for example ``cpu`` or ``cuda:1``) decides where it is set.
 
@@ -32,8 +41,7 @@ def pick_device() -> torch.device:
         return accelerator or torch.device("cpu")
     present = ["cpu"]
     if accelerator is not None:
-        numbered = [f"{accelerator.type}:{index}" for index in range(torch.accelerator.device_count())]
-        present += [accelerator.type, *numbered]
+        present += [accelerator.type, *map(str, _accelerators())]
     if wanted not in present:
         raise ValueError(f"PTGUIDE_DEVICE is {wanted!r}; this machine has {', '.join(present)}.")
     return torch.device(wanted)
@@ -50,23 +58,174 @@ def device_name(device: torch.device | None = None) -> str:
     device = device or pick_device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "xpu":
+        return torch.xpu.get_device_name(device)
     if device.type == "cpu":
         return f"CPU ({platform.machine()})"
     return device.type.upper()
 
 
-def environment() -> dict[str, str]:
-    """Return the versions and the device that a result depends on, each under its name.
+@dataclass(frozen=True)
+class Timing:
+    """How long one call takes.
+
+    Parameters
+    ----------
+    seconds : tuple of float
+        Seconds a call, one number for each measurement, in the order in which they were made.
+    calls : int
+        How many calls were made in all measurements together; a quick function is called many times in each.
+    where : str
+        The device, by its name, and the number of CPU threads.
+    """
+
+    seconds: tuple[float, ...]
+    calls: int
+    where: str
+
+    @property
+    def median(self) -> float:
+        """Seconds a call: half of the measurements took longer. One outlier does not move it, as it does a mean."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Seconds between the first and the third quartile: the middle half of the measurements lies within it."""
+        first, _, third = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return third - first
+
+    def __str__(self) -> str:
+        """Return median, spread, number of measurements, and where."""
+        times = f"median {_with_unit(self.median)}, spread {_with_unit(self.spread)}"
+        return f"{times} ({len(self.seconds)} measurements, {self.calls} calls; {self.where})"
+
+
+def measure(
+    function: Callable[[], object],
+    *,
+    device: torch.device | None = None,
+    warmup: int = 3,
+    repeats: int = 7,
+    min_seconds: float = 0.2,
+) -> Timing:
+    """Time a function without arguments, as it runs once it is warm.
+
+    A GPU computes while Python goes on, so a clock that is read too early stops before the work does. Each
+    measurement here ends with a wait for the accelerator. The first calls, which allocate memory, choose kernels or
+    compile, are not counted; and a quick function is called so often within one measurement that reading the clock
+    takes under a thousandth of it.
+
+    Parameters
+    ----------
+    function : callable
+        What to time: ``lambda: left @ right``. What it returns is thrown away.
+    device : torch.device, optional
+        Where the function computes; by default the device that `pick_device` picks.
+    warmup : int
+        How many calls to make before the first measurement, 0 or more.
+    repeats : int
+        The least number of measurements, 5 or more.
+    min_seconds : float
+        The least time to spend on all measurements together, in seconds.
+
+    Raises
+    ------
+    TypeError
+        If ``function`` cannot be called.
+    ValueError
+        If one of the numbers is too small.
+
+    Notes
+    -----
+    `torch.utils.benchmark.Timer` measures. Left to itself it uses one CPU thread and waits for the current accelerator;
+    here it uses as many threads as torch does, and waits for ``device``.
 
     Examples
     --------
-    >>> list(environment())
-    ['python', 'torch', 'torchvision', 'numpy', 'device', 'platform']
+    >>> x = torch.rand(100, 100)
+    >>> timing = measure(lambda: x @ x, min_seconds=0.01)
+    >>> 0 < timing.median < 1
+    True
     """
-    found = {"python": platform.python_version()}
-    for package in ("torch", "torchvision", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return {**found, "device": device_name(), "platform": platform.platform()}
+    from torch.utils.benchmark import Timer  # takes a tenth of a second to import
+
+    if not callable(function):
+        raise TypeError(f"function is a {type(function).__name__}; pass a callable, such as lambda: left @ right.")
+    for name, value, least in (("warmup", warmup, 0), ("repeats", repeats, FEWEST_REPEATS)):
+        if value < least:
+            raise ValueError(f"{name} is {value}; expected {least} or more.")
+    if min_seconds <= 0:
+        raise ValueError(f"min_seconds is {min_seconds}; expected a number of seconds above 0.")
+    device, threads = device or pick_device(), torch.get_num_threads()
+
+    def clock() -> float:
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize(None if device.type == "cpu" else device)
+        return time.perf_counter()
+
+    timer = Timer("function()", timer=clock, globals={"function": function}, num_threads=threads)
+    for _ in range(warmup):
+        function()
+    seconds: list[float] = []
+    calls, spent = 0, 0.0
+    while len(seconds) < repeats or spent < min_seconds:
+        measured = timer.blocked_autorange(min_run_time=min_seconds)
+        seconds += measured.times
+        calls += measured.number_per_run * len(measured.times)
+        spent += sum(measured.raw_times)
+    return Timing(tuple(seconds), calls, f"{device_name(device)}, {threads} CPU thread{'s' * (threads != 1)}")
+
+
+def environment() -> dict[str, str]:
+    """Return what a result depends on, each under its name: versions, devices, threads, environment variables.
+
+    Examples
+    --------
+    >>> list(environment())[:5]
+    ['ptguide', 'python', 'system', 'torch', 'torchvision']
+    """
+    from torch.utils.collect_env import get_nvidia_driver_version, run
+
+    try:
+        picked = str(pick_device())
+    except ValueError as error:  # a report on a wrong PTGUIDE_DEVICE must still be printed
+        picked = str(error)
+    found = {
+        "ptguide": _version("ptguide"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "torch": torch.__version__,
+        **{package: _version(package) for package in ("torchvision", "numpy")},
+        "CUDA": torch.version.cuda or "not in this torch",
+        "ROCm": torch.version.hip or "not in this torch",
+        # torch has no types for this module
+        "driver": get_nvidia_driver_version(run) or "no NVIDIA driver found",  # type: ignore[no-untyped-call]
+        "CPU": f"{device_name(torch.device('cpu'))}, {os.cpu_count()} cores",
+        **{str(device): device_name(device) for device in _accelerators()},
+        "picked": picked,
+        "threads": f"{torch.get_num_threads()} within an operation, {torch.get_num_interop_threads()} across",
+    }
+    return {**found, **{name: os.environ[name] for name in sorted(os.environ) if name.startswith(TELLING)}}
+
+
+def _accelerators() -> list[torch.device]:
+    """Return every accelerator of the kind that torch found, by number."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if accelerator else 0
+    return [torch.device(accelerator.type, index) for index in range(count)] if accelerator else []
+
+
+def _version(package: str) -> str:
+    """Return the version of an installed package, without importing it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _with_unit(seconds: float) -> str:
+    """Write a time with three digits and the unit in which it is 1 or more."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
