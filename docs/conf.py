@@ -115,6 +115,7 @@ gallery_order = {
         "functional_modular_elementwise",
         "exercises_in_computing",
     ],
+    "tools": ["check_the_installation", "using_tensorboard"],
     "errors": ["mat1_and_mat2_shapes"],
 }
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]

@@ -250,4 +250,4 @@ assert report.passed
 report
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that matrix products raise most.
+# Next: :ref:`check-the-installation`, on your own machine.
