@@ -14,13 +14,14 @@ over HTTP for what it shows, so that each curve is compared with what was writte
 #
 # .. image:: /_static/tensorboard-light.webp
 #    :class: only-light
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, their histograms and the images.
+#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
 #
 # .. image:: /_static/tensorboard-dark.webp
 #    :class: only-dark
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, their histograms and the images.
+#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
 #
-# TensorBoard is a package of its own, and torch's writer needs it.
+# In the chart of the loss, the strong line is smoothed and the pale one is what was written. Below it stand the
+# weights: a ridge for each step. TensorBoard is a package of its own, and torch's writer needs it.
 
 import contextlib
 import io
