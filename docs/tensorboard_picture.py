@@ -72,7 +72,7 @@ def take(address: str, said: str) -> dict[str, bytes]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for theme in PICTURES:
             page = browser.new_page(viewport=SIZE, color_scheme=theme, reduced_motion="reduce")
-            page.set_default_timeout(90_000)
+            page.set_default_timeout(300_000)
             page.goto(f"{address}?darkMode={str(theme == 'dark').lower()}#timeseries")
             page.get_by_role("button", name="Settings").last.click()  # closes the settings, which take a third
             for drawn in ("line-chart", "tb-histogram"):
