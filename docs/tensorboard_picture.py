@@ -21,7 +21,8 @@ DOCS = Path(__file__).parent
 PAGE = DOCS.parent / "gallery" / "tools" / "using_tensorboard.py"
 PICTURES = {theme: DOCS / "_static" / f"tensorboard-{theme}.webp" for theme in ("light", "dark")}
 NOTE = DOCS / "_static" / "tensorboard.json"
-END_OF_LOG = "questions = {"  # the page's first line after the log is written and the server defined
+END_OF_LOG = "# The server"  # the page's heading behind the code that writes the log
+END_OF_CODE = "questions = {"  # its first line after the server is defined
 SIZE = {"width": 1000, "height": 1140}
 FOOT = """said => {
     const foot = document.createElement("div");
@@ -32,17 +33,17 @@ FOOT = """said => {
 }"""
 
 
-def log_code(source: str) -> str:
-    """Return the part of the page that writes the log and starts the server.
+def until(source: str, mark: str) -> str:
+    """Return the page up to the line that begins with a mark.
 
     Raises
     ------
     ValueError
-        If the page has no line that ends this part.
+        If there is no such line.
     """
-    before, found, _ = source.partition(f"\n{END_OF_LOG}")
+    before, found, _ = source.partition(f"\n{mark}")
     if not found:
-        raise ValueError(f"the page has no line that begins with {END_OF_LOG!r}; adapt END_OF_LOG in {__file__}.")
+        raise ValueError(f"the page has no line that begins with {mark!r}; adapt the marks in {__file__}.")
     return before + "\n"
 
 
@@ -51,13 +52,13 @@ def fingerprint(source: str) -> str:
 
     Examples
     --------
-    >>> page = '"""A title."""\n\n# A text.\nx = 1\nquestions = {'
+    >>> page = '"""A title."""\n\n# A text.\nx = 1\n# The server'
     >>> fingerprint(page) == fingerprint(page.replace("text", "word").replace("title", "name"))
     True
     >>> fingerprint(page) == fingerprint(page.replace("x = 1", "x = 2"))
     False
     '''
-    _, _, code = log_code(source).partition('"""\n\n')  # behind the introduction
+    _, _, code = until(source, END_OF_LOG).partition('"""\n\n')  # behind the introduction
     lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -91,7 +92,7 @@ def main() -> None:
     """Run the page up to its server, take the pictures and note what they show."""
     source = PAGE.read_text(encoding="utf-8")
     space: dict[str, Any] = {"__name__": "page"}
-    exec(compile(log_code(source), str(PAGE), "exec"), space)
+    exec(compile(until(source, END_OF_CODE), str(PAGE), "exec"), space)
     versions = {name: version(name) for name in ("tensorboard", "torch")} | {"python": platform.python_version()}
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     said = f"TensorBoard {versions['tensorboard']}, torch {versions['torch']}, Python {versions['python']}; {date}"

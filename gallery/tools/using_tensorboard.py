@@ -141,6 +141,7 @@ def tensorboard(log):
             raise RuntimeError(f"TensorBoard did not start:\n{''.join(said)}")
         finally:
             server.terminate()
+            server.wait()  # after Ctrl-C, Popen itself would wait for a quarter of a second alone
 
 
 # %%

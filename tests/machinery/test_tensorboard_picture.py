@@ -41,8 +41,8 @@ def test_changed_text_is_none():
 
 
 def test_page_without_the_mark_is_an_error():
-    with pytest.raises(ValueError, match=r"no line that begins with 'questions = \{'"):
-        TAKER["fingerprint"](SOURCE.replace("questions = {", "asked = {"))
+    with pytest.raises(ValueError, match="no line that begins with '# The server'"):
+        TAKER["fingerprint"](SOURCE.replace("# The server", "# A server"))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
