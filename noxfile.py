@@ -183,6 +183,12 @@ def lock(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=False, requires=["env"], default=False)
+def tensorboard_picture(session: nox.Session) -> None:
+    """Take the pictures of TensorBoard anew, in Chromium, from the log of its page."""
+    run(session, ROOT / "docs" / "tensorboard_picture.py", *session.posargs)
+
+
 @nox.session(python=False, default=False)
 def clean(session: nox.Session) -> None:
     """Delete what the build made; the next one starts from nothing."""

@@ -123,6 +123,7 @@ gallery_order = {
         "dataset_and_dataloader",
         "saving_and_loading",
     ],
+    "tools": ["check_the_installation", "using_tensorboard"],
     "errors": ["mat1_and_mat2_shapes"],
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same

@@ -62,6 +62,7 @@ def packages_of(source: Path) -> list[str]:
     text = source.read_text(encoding="utf-8")
     known = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
     known |= {"sklearn": "scikit-learn", "lovely_tensors": "lovely-tensors", "treescope": "treescope"}
+    known |= {"tensorboard": "tensorboard"}
     return [known[name] for name in known if f"import {name}" in text or f"from {name}" in text]
 
 
@@ -162,7 +163,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
             _archive(target, files)
     binder = Path(app.outdir, "binder", "requirements.txt")
     binder.parent.mkdir(exist_ok=True)
-    binder.write_text(f"torch\ntorchvision\nmatplotlib\nscikit-learn\nptguide @ {address}\n", encoding="utf-8")
+    packages = ["torch", "torchvision", "matplotlib", "scikit-learn", "tensorboard", f"ptguide @ {address}"]
+    binder.write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
 
 
 def _is_newer(made: Path, sources: list[Path]) -> bool:

@@ -29,6 +29,7 @@ __all__ = ["notebook", "split_page", "to_markdown"]
 
 BLOCK_START = "GENERATED FROM PYTHON SOURCE LINES"  # sphinx-gallery's comment before each block but the first
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
+FURNITURE |= {"only-dark"}  # a notebook shows one of the two pictures that a page has for its themes
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
 WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")

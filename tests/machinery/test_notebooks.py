@@ -144,6 +144,14 @@ def test_a_real_page_is_clean(gallery_page):
     nbformat.validate(notebooks.notebook(cells, first_cell="%pip install ptguide"), version=4, version_minor=5)
 
 
+def test_of_two_pictures_for_two_themes_a_notebook_shows_one(gallery_page):
+    days = "".join(f"#\n# .. container:: only-{theme}\n#\n#    For {theme}.\n" for theme in ("light", "dark"))
+    doctree, blocks = gallery_page("no_run", f'"""\nTitle\n=====\n"""\n\nx = 2\n\n# %%\n# Text.\n{days}')
+    assert "For dark." in doctree.astext()
+    cells = notebooks.split_page(doctree, blocks, URL)
+    assert [text for _, text in cells] == ["# Title", "x = 2", "Text.\n\nFor light."]
+
+
 def test_a_page_older_than_its_script_is_an_error(gallery_page):
     doctree, blocks = gallery_page("no_run", SCRIPT)
     with pytest.raises(ExtensionError, match=r"no_run\.rst has 6 blocks and its script has 5: the page is older"):

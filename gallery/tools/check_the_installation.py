@@ -1,0 +1,297 @@
+"""
+.. _check-the-installation:
+
+Is PyTorch installed correctly, and does it use my GPU?
+=======================================================
+
+One command says what PyTorch found: its version, the :term:`CUDA` that it was built for, the GPU and the driver. This
+page explains each line of it, says why ``torch.cuda.is_available()`` may be False, checks a first calculation, and
+looks at ``ModuleNotFoundError: No module named 'torch'`` and at files that hide torch. You need to know nothing.
+"""
+
+# %%
+# ``python -m ptguide`` prints what a bug report needs. Here the page calls it with the very Python that runs the page;
+# the lines are those of the machine on which this page ran, and yours will differ.
+
+# Measured where this page ran
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+import torch
+
+from ptguide.devices import environment, pick_device
+from ptguide.errors import expect_error
+from ptguide.questions import ask
+
+report = subprocess.check_output([sys.executable, "-m", "ptguide"], text=True)
+print(report)
+
+# %%
+# Line by line:
+#
+# - *ptguide*, *python*, *system*: this guide's helpers, the Python that ran, and the operating system.
+# - *torch*: the version, and behind the ``+`` what it was built for. *torchvision* must fit it; *numpy* need not.
+# - *CUDA* or *ROCm*: the library for NVIDIA's or AMD's GPUs that this torch was built with. It comes with torch, so it
+#   says nothing about the machine.
+# - *driver*: what the machine has for an NVIDIA GPU. No driver, no GPU, whatever else is installed.
+# - *CPU*, and a line for each GPU, such as *cuda:0*, with its name.
+# - *picked*: the :term:`device` on which the pages of this guide compute.
+# - *threads*: how many CPU threads an operation may use, and how many operations may run side by side.
+# - Variables of the environment that change what torch does, such as ``CUDA_VISIBLE_DEVICES``, where they are set.
+
+found = environment()
+lines = "ptguide python system torch torchvision numpy CUDA ROCm driver CPU picked threads"
+assert set(lines.split()) <= set(found)
+assert all(name in report for name in found)
+assert found["torch"] == torch.__version__
+
+# %%
+# The version and what stands behind the +
+# ----------------------------------------
+#
+# ``+cu130`` is a build for CUDA 13.0, ``+cpu`` one without GPU support, ``+rocm7.0`` one for AMD's GPUs. Builds for
+# macOS have no suffix, and use Apple's GPU under the name ``mps``. ``pip list`` may leave the suffix out: ask torch.
+
+
+def built_for(version):
+    build = version.partition("+")[2]
+    if cuda := re.fullmatch(r"cu(\d+)(\d)", build):
+        return f"CUDA {cuda[1]}.{cuda[2]}"
+    if rocm := re.match(r"rocm([\d.]+)", build):
+        return f"ROCm {rocm[1]}"
+    return {"cpu": "the CPU alone"}.get(build, "not said")
+
+
+for version in ("2.14.1+cu130", "2.14.1+cu128", "2.14.1+rocm7.0", "2.14.1+cpu", "2.14.1"):
+    print(f"{version:<15} {built_for(version)}")
+
+if built_for(torch.__version__).startswith("CUDA"):
+    assert built_for(torch.__version__) == f"CUDA {torch.version.cuda}"
+if built_for(torch.__version__) == "the CPU alone":
+    assert torch.version.cuda is None
+release = torch.__version__.partition("+")[0]
+assert importlib.metadata.version("torch").partition("+")[0] == release
+
+# %%
+# Does it use my GPU?
+# -------------------
+#
+# :func:`torch.cuda.is_available` asks whether a GPU can be used *now*, in this process. ``torch.version.cuda`` and
+# :func:`torch.backends.cuda.is_built` say only what torch was built with. So do most names in :mod:`torch.backends`: on
+# a machine without a GPU, ``torch.backends.cudnn.is_available()`` is True all the same if cuDNN came with torch.
+
+# Measured where this page ran
+print("torch.cuda.is_available()           ", torch.cuda.is_available())
+print("torch.accelerator.is_available()    ", torch.accelerator.is_available())
+print("torch.backends.cuda.is_built()      ", torch.backends.cuda.is_built())
+print("torch.backends.cudnn.is_available() ", torch.backends.cudnn.is_available())
+print("torch.backends.mps.is_available()   ", torch.backends.mps.is_available())
+print("torch.backends.mkldnn.is_available()", torch.backends.mkldnn.is_available())
+
+with_gpu_support = torch.version.cuda is not None or torch.version.hip is not None
+assert torch.backends.cuda.is_built() == with_gpu_support
+assert with_gpu_support or not torch.cuda.is_available()
+assert torch.accelerator.is_available() or not torch.cuda.is_available()
+
+# %%
+# Why is ``torch.cuda.is_available()`` False? Ask in this order. The oldest driver for each CUDA is from `NVIDIA's table
+# <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`_; a newer driver always does.
+
+OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
+
+
+def why_not(cuda, driver, visible=None):
+    """Return the first thing in the way, from what the lines CUDA and driver say."""
+    if cuda is None:
+        return "this torch was built for the CPU: install one for CUDA"
+    if driver is None:
+        return "no driver: install it; start a container with --gpus all"
+    if visible in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU: unset it"
+    oldest = OLDEST_DRIVER.get(int(cuda.partition(".")[0]), 0)
+    if int(driver.partition(".")[0]) < oldest:
+        return f"the driver is too old: CUDA {cuda} needs {oldest} or newer"
+    return "nothing that these lines show"
+
+
+for facts in [(None, "580.65"), ("13.0", None), ("13.0", "580.65", ""), ("13.0", "535.183")]:
+    print(*facts, "->", why_not(*facts))
+assert why_not("12.8", "535.183") == why_not("12.8", "580.65") == "nothing that these lines show"
+
+# %%
+# A container brings its own torch and CUDA, and borrows the driver from the machine: Docker lends the GPU only when it
+# is told to by ``--gpus all``. If ``nvidia-smi`` fails inside the container, torch cannot succeed. The test on this
+# machine, whatever it has: a new process that may see no GPU finds none.
+
+code = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count(), torch.get_num_threads())"
+settings = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+command = [sys.executable, "-W", "ignore", "-c", code]
+said = subprocess.check_output(command, env=os.environ | settings, text=True).split()
+print(said)
+assert said[0] == "False" or torch.version.hip  # AMD has a variable of its own
+assert said[2] == "1"
+
+# %%
+# The third number is that of the CPU threads: ``OMP_NUM_THREADS`` sets it from outside, :func:`torch.set_num_threads`
+# from inside. Several processes on one machine should share the cores out; the result is the same up to rounding.
+
+torch.manual_seed(0)
+left, right = torch.rand(70, 500), torch.rand(500, 60)
+threads, expected = torch.get_num_threads(), left @ right
+torch.set_num_threads(1)
+assert torch.get_num_threads() == 1
+torch.testing.assert_close(left @ right, expected)
+torch.set_num_threads(threads)
+
+# %%
+# A first calculation
+# -------------------
+#
+# Whatever the report says, let the device compute, there and back, and compare with numbers found by hand. Here
+# :math:`y = \sum_i x_i^2`, so the gradient is :math:`2x`. On a GPU this needs driver, libraries and torch to fit.
+
+device = pick_device()
+x = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True)
+y = (x * x).sum()
+y.backward()
+assert x.device.type == device.type
+assert y.item() == 1 + 4 + 16
+assert x.grad.tolist() == [2, 4, 8]
+table = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], device=device) @ torch.ones(
+    2, 4, device=device
+)
+assert table[:, 3].tolist() == [3, 7, 11]
+print("The device computes, and its numbers are right.")
+
+# %%
+# torchvision must match torch
+# ----------------------------
+#
+# torchvision adds operators of its own to torch, in a compiled library for one release of torch. If torch refuses that
+# library, the first use of an operator says this. Here torchvision was not even imported, with the same effect:
+
+if "torchvision" not in sys.modules:
+    with expect_error(RuntimeError, match=r"operator torchvision::nms does not exist"):
+        torch.library.register_fake("torchvision::nms")(lambda *boxes: None)
+
+# %%
+# torch 2.m goes with torchvision 0.(m + 15): 2.11 with 0.26, 2.14 with 0.29. Install both in one command, from one
+# source. ``nms`` keeps the best of boxes that overlap; that it works shows that the pair fits.
+
+import torchvision
+
+minor = int(release.split(".")[1])
+assert torchvision.__version__.split(".")[:2] == ["0", str(minor + 15)]
+boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30]])
+kept = torchvision.ops.nms(boxes, scores=torch.tensor([0.9, 0.8, 0.7]), iou_threshold=0.5)
+assert kept.tolist() == [0, 2]
+
+# %%
+# No module named 'torch'
+# -----------------------
+#
+# "I installed it, and Python can't find it." Then ``pip`` belongs to one Python and ``python`` is another; a machine
+# often has several. Here a second one is made, with :mod:`venv`: it has its own folder of packages, and no torch in it.
+
+
+def run(python, *arguments, folder=None):
+    """Run a Python and return the last line of what it says."""
+    done = subprocess.run([python, *arguments], cwd=folder, capture_output=True, text=True)
+    return (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
+with tempfile.TemporaryDirectory() as folder:
+    venv.create(folder, symlinks=os.name != "nt")
+    other = venv.EnvBuilder().ensure_directories(folder).env_exe
+    message = run(other, "-I", "-c", "import torch")
+    prefix = run(other, "-I", "-c", "import sys; print(sys.prefix)")
+    assert Path(prefix).samefile(folder)
+print(message)
+assert message == "ModuleNotFoundError: No module named 'torch'"
+
+# %%
+# The cure in two steps. ``sys.executable`` is the Python that runs; print it in the script or notebook that fails. Then
+# install with that one, by its ``-m pip``: never ``pip`` alone, which may belong to another. In a notebook,
+# ``%pip install torch`` does it, as it takes the Python of the kernel.
+
+assert Path(sys.executable).is_file()
+assert run(sys.executable, "-c", "import sys; print(sys.executable)") == sys.executable
+assert importlib.util.find_spec("torch").origin == torch.__file__
+
+# %%
+# A file named torch.py
+# ---------------------
+#
+# Python looks in the folder of the script first. So a file of yours named ``torch.py`` is what ``import torch`` finds,
+# here itself; and ``random.py`` hides the module of the standard library, from your code and from all that you import.
+
+scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
+for name, text in scripts.items():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"{name}.py").write_text(text)
+        message = run(
+            sys.executable, "-S", f"{name}.py", folder=folder
+        )  # -S: nothing loaded before
+    print(message.partition(" (")[0])  # in brackets Python guesses at the cause
+    assert f"'{name}' has no attribute" in message
+
+# %%
+# Rename the file, and delete the folder ``__pycache__`` beside it. ``torch.__file__`` tells whose torch was imported:
+# the real one is a folder named ``torch`` with an ``__init__.py``.
+
+where = Path(torch.__file__)
+print(where.parent.name, where.name)
+assert (where.parent.name, where.name) == ("torch", "__init__.py")
+
+# %%
+# Check yourself
+# --------------
+#
+# Read the lines of the report.
+
+ask(
+    "CUDA says 13.0, driver says 560.35, and is_available() is False. What helps?",
+    answer=why_not("13.0", "560.35"),
+    choices={
+        why_not(None, "560.35"): "CUDA says 13.0, so this torch was built for a GPU.",
+        why_not(
+            "13.0", "560.35"
+        ): "CUDA 13 came with driver 580. A torch for CUDA 12 would run as well.",
+        why_not("13.0", None): "The line driver has a number, so the machine has one and lends it.",
+    },
+)
+
+# %%
+# And the versions:
+
+ask(
+    "Which torchvision goes with torch 2.12?",
+    answer=f"0.{12 + int(torchvision.__version__.split('.')[1]) - minor}",
+    choices={
+        "0.12": "The numbers are not equal: torchvision began to count later.",
+        "0.27": "0.(12 + 15). Its compiled operators are made for this torch.",
+        "2.12": "torchvision has not reached version 1 yet.",
+    },
+)
+
+# %%
+# A version says more than a number:
+
+ask(
+    "torch.__version__ is 2.14.1+cpu, and the machine has a GPU with a new driver. Will torch use it?",
+    answer="no" if why_not(None, "580.65").startswith("this torch") else "yes",
+    choices={
+        "yes": "The driver is there, but this torch has no code for the GPU.",
+        "no": "It was built without CUDA. Install a build whose version ends with +cu and a number.",
+    },
+)
+
+# %%
+# Next: :ref:`using-tensorboard`, which shows a training while it runs.
