@@ -126,6 +126,14 @@ def test_given_gradient_is_started_from():
     assert description.endswith("makes y of shape (3,), value [1, 4, 9], gradient [1, 0, 100]")
 
 
+def test_legend_says_what_flows_back():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    given = draw_graph(y, {"y": y}, gradient=torch.ones(2))
+    assert texts(given, "index")[1] == "∂ backward: from the gradient given for y, flowing up"
+    assert texts(draw_graph(y.sum()), "index")[1] == "∂ backward: gradient of the result, flowing up"
+
+
 def texts(picture, kind):
     return [t.text for t in ET.fromstring(picture.svg).iter(f"{SVG}text") if t.get("class") == f"ptg-{kind}"]
 
