@@ -250,4 +250,4 @@ assert report.passed
 report
 
 # %%
-# Next: :ref:`gradient-descent-four-times`, how a model learns.
+# Next: :ref:`from-calculation-to-graph`, how PyTorch records a calculation to find its gradients.

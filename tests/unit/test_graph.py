@@ -126,6 +126,14 @@ def test_given_gradient_is_started_from():
     assert description.endswith("makes y of shape (3,), value [1, 4, 9], gradient [1, 0, 100]")
 
 
+def test_legend_says_what_flows_back():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    given = draw_graph(y, {"y": y}, gradient=torch.ones(2))
+    assert texts(given, "index")[1] == "∂ backward: from the gradient given for y, flowing up"
+    assert texts(draw_graph(y.sum()), "index")[1] == "∂ backward: gradient of the result, flowing up"
+
+
 def texts(picture, kind):
     return [t.text for t in ET.fromstring(picture.svg).iter(f"{SVG}text") if t.get("class") == f"ptg-{kind}"]
 
@@ -249,16 +257,31 @@ def test_gradient_that_a_hook_changes_is_told():
     assert "gradient 3 + 3 = 6" in draw_graph(x * x, {"x": x}).description
 
 
+def test_gradient_of_an_intermediate_result_that_a_hook_changes_is_told():
+    x = torch.tensor(3.0, requires_grad=True)
+    y = x * 2
+    z = y * 5
+    handles = [y.register_hook(lambda grad: grad * 10), z.register_hook(lambda grad: grad + 1)]
+    description = draw_graph(z, {"x": x, "y": y, "z": z}).description
+    assert "makes y of shape (), value 6, gradient 100, changed by a hook" in description
+    assert "makes z of shape (), value 30, gradient 2, changed by a hook" in description
+    assert "x is a leaf of shape (), value 3, gradient 200;" in description
+    for handle in handles:
+        handle.remove()
+    assert "value 6, gradient 5;" in draw_graph(z, {"x": x, "y": y, "z": z}).description
+
+
 def test_gradient_that_is_not_finite_is_shown():
     x = torch.zeros((), requires_grad=True)
     assert "gradient inf;" in draw_graph(x.sqrt(), {"x": x}).description
 
 
 def node_hooks(node):
-    """Return how many hooks a node has besides the one that is needed to see them."""
-    handle = node.register_hook(lambda *_: None)
-    count = len(handle.hooks_dict_ref()) - 1
-    handle.remove()
+    """Return how many hooks a node has besides those that are needed to see them."""
+    handles = [node.register_hook(lambda *_: None), node.register_prehook(lambda *_: None)]
+    count = sum(len(handle.hooks_dict_ref()) - 1 for handle in handles)
+    for handle in handles:
+        handle.remove()
     return count
 
 

@@ -76,7 +76,9 @@ def draw_graph(tensor: Tensor, names: Mapping[str, Tensor] | None = None, *, gra
     result: Edge = (tensor.grad_fn, tensor.output_nr)
     flow = backward(tensor, start, nodes, [result, *(edge for node in nodes for edge in inputs(node))])
     tensors |= {result: tensor} | {(node, 0): node.variable for node in nodes if is_leaf(node)}
-    return Picture((_panel(Record(nodes, flow, known, tensors), known.get(result, "the result")),))
+    name = known.get(result, "the result")
+    source = f"gradient of {name}" if gradient is None else f"from the gradient given for {name}"
+    return Picture((_panel(Record(nodes, flow, known, tensors), name, source),))
 
 
 class _Layout:
@@ -166,10 +168,10 @@ class _Layout:
         return f"C{x:g},{middle:g} {end:g},{middle:g} {end:g},{bottom - 4:g}V{bottom:g}"
 
 
-def _panel(record: Record, result: str) -> Panel:
+def _panel(record: Record, result: str, source: str) -> Panel:
     """Draw a graph below a legend."""
     layout = _Layout(record)
-    legend = ("↓ forward: each box is made from those above", f"∂ backward: gradient of {result}, flowing up")
+    legend = ("↓ forward: each box is made from those above", f"∂ backward: {source}, flowing up")
     parts = [
         f'<text class="ptg-index" style="text-anchor:start" x="{MARGIN}" y="{18 + 16 * n}">{escape(line)}</text>'
         for n, line in enumerate(legend)

@@ -142,6 +142,13 @@ def backward(tensor: Tensor, start: Tensor, nodes: Sequence[Node], edges: Sequen
     """Return what flows into each edge, of which the first is the result's; leave everything as it was."""
     parts: dict[Edge, list[Tensor]] = {edge: [] for edge in edges}
     parts[edges[0]].append(_dense(start))
+    arrived: dict[Edge, Tensor] = {}  # after the hooks of the tensor; torch.autograd.grad gives what was before them
+
+    def arrival(node: Node) -> Callable[[Sequence[Tensor | None]], None]:
+        def record(grads: Sequence[Tensor | None]) -> None:
+            arrived.update({(node, place): _dense(grad) for place, grad in enumerate(grads) if grad is not None})
+
+        return record
 
     def recorder(node: Node) -> Callable[[Sequence[Tensor | None], Any], None]:
         def record(to_inputs: Sequence[Tensor | None], _: Any) -> None:
@@ -152,6 +159,7 @@ def backward(tensor: Tensor, start: Tensor, nodes: Sequence[Node], edges: Sequen
         return record
 
     handles = [node.register_hook(recorder(node)) for node in nodes if not is_leaf(node)]
+    handles += [node.register_prehook(arrival(node)) for node in nodes if not is_leaf(node)]
     wanted = [GradientEdge(*edge) for edge in parts]
     try:
         with _grads_kept():
@@ -165,8 +173,8 @@ def backward(tensor: Tensor, start: Tensor, nodes: Sequence[Node], edges: Sequen
     finally:
         for handle in handles:
             handle.remove()
-    found = [None if total is None else _dense(total) for total in totals]
-    return {edge: Flow(total, tuple(parts[edge])) for edge, total in zip(parts, found, strict=True)}
+    found = {edge: None if total is None else _dense(total) for edge, total in zip(parts, totals, strict=True)}
+    return {edge: Flow(total, tuple(parts[edge])) for edge, total in (found | arrived).items() if edge in parts}
 
 
 @contextmanager
