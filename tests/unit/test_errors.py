@@ -69,3 +69,36 @@ def test_warning_that_torch_gives_once_is_seen_again(capsys):
     assert printed.count("UserWarning: The use of") == 2
     assert "Triggered internally" not in printed
     assert not torch.is_warn_always_enabled()
+
+
+WORKER = """Caught ValueError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "/home/me/env/torch/utils/data/_utils/fetch.py", line 54, in fetch
+    data = [self.dataset[idx] for idx in possibly_batched_index]
+            ~~~~~~~~~~~~^^^^^
+  File "C:\\me\\data.py", line 7, in __getitem__
+    return 2 ^ float(text)
+               ^^^^^^^^^^^
+ValueError: could not convert string to float: 'x'
+"""
+
+
+def test_traceback_in_a_message_is_printed_without_places(capsys):
+    with expect_error(ValueError, match=r'fetch.py", line 54'):
+        raise ValueError(WORKER)
+    assert capsys.readouterr().out.splitlines() == [
+        "ValueError: Caught ValueError in DataLoader worker process 0.",
+        "Original Traceback (most recent call last):",
+        '  File "fetch.py", line …, in fetch',
+        "    data = [self.dataset[idx] for idx in possibly_batched_index]",
+        '  File "data.py", line …, in __getitem__',
+        "    return 2 ^ float(text)",
+        "ValueError: could not convert string to float: 'x'",
+    ]
+
+
+def test_message_without_traceback_is_printed_as_it_is(capsys):
+    message = 'no such file: "/data/a.csv", line 3\n\tsize ^ 2\n  ~ nothing'
+    with expect_error(OSError):
+        raise OSError(message)
+    assert capsys.readouterr().out == f"OSError: {message}\n"
