@@ -262,4 +262,5 @@ ask(
 )
 
 # %%
-# Next: :ref:`matmul`, which says what vectors and batches of matrices do.
+# :ref:`matmul` says what vectors and batches of matrices do. Next: :ref:`size-of-tensor-a`, the error of shapes
+# that are combined element by element.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 
@@ -46,6 +47,8 @@ def expect_error(kind: type[Exception], match: str = "") -> Iterator[None]:
     try:
         yield
     except kind as error:
+        # The frames hold what the failed call had made, processes too; and each other, so that it would stay.
+        traceback.clear_frames(error.__traceback__)
         _require_match(match, str(error))
         print(f"{type(error).__name__}: {_without_places(str(error))}")
     else:

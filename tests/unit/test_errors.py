@@ -1,6 +1,8 @@
 """The helpers that show an error or a warning must fail when there is none, or another."""
 
+import gc
 import warnings
+import weakref
 
 import pytest
 import torch
@@ -12,6 +14,26 @@ def test_error_is_printed_with_its_own_type(capsys):
     with expect_error(LookupError, match="k"):
         {}["k"]
     assert capsys.readouterr().out == "KeyError: 'k'\n"
+
+
+def test_what_a_failed_call_had_made_is_freed():
+    class Made:
+        pass
+
+    def fail():
+        made = Made()
+        seen.append(weakref.ref(made))
+        error = ValueError("it holds its frame, and its frame holds it")
+        raise error
+
+    seen: list[weakref.ref[Made]] = []
+    gc.disable()  # what only a collection would find counts as kept
+    try:
+        with expect_error(ValueError):
+            fail()
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_missing_error_is_an_error():
