@@ -12,7 +12,7 @@ overwrite the very value that the gradient is taken at, so autograd refuses. Upd
 What you do                                  Fix
 ===========================================  ====================================================
 update a weight by hand                      inside ``with torch.no_grad():``
-set or change first values                   before ``requires_grad_()``, or :mod:`torch.nn.init`
+set or change first values                   before ``requires_grad_()``, or ``torch.nn.init``
 change an input in a calculation             ``y = x + 1`` in place of ``x += 1``
 ``nn.ReLU(inplace=True)`` as first layer     ``nn.ReLU()``
 fill a table of results                      make the table without ``requires_grad=True``
@@ -108,7 +108,7 @@ with expect_error(RuntimeError, match="has been modified by an inplace operation
 # ---------------------
 #
 # Writing through an index or another :term:`view` of a leaf gives the message with two words more. Set the values
-# before gradients are asked for, or under ``no_grad``. The functions of :mod:`torch.nn.init` do that themselves.
+# before gradients are asked for, or under ``no_grad``. The functions of ``torch.nn.init`` do that themselves.
 
 layer = nn.Linear(3, 5)
 with expect_error(RuntimeError, match="a view of a leaf Variable that requires grad is being used"):

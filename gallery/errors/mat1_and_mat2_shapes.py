@@ -262,5 +262,5 @@ ask(
 )
 
 # %%
-# :ref:`matmul` says what vectors and batches of matrices do. Next: :ref:`size-of-tensor-a`, the error of shapes
-# that are combined element by element.
+# Next: :ref:`size-of-tensor-a`, the error of shapes that are combined element by element. What vectors and batches of
+# matrices do, says :ref:`matmul`.

@@ -95,7 +95,7 @@ def test_warning_that_torch_gives_once_is_seen_again(capsys):
 
 WORKER = """Caught ValueError in DataLoader worker process 0.
 Original Traceback (most recent call last):
-  File "/home/me/env/torch/utils/data/_utils/fetch.py", line 54, in fetch
+  File "/there/env/torch/utils/data/_utils/fetch.py", line 54, in fetch
     data = [self.dataset[idx] for idx in possibly_batched_index]
             ~~~~~~~~~~~~^^^^^
   File "C:\\me\\data.py", line 7, in __getitem__
