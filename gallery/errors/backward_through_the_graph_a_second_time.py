@@ -22,8 +22,8 @@ you do want to walk twice                   ``retain_graph=True``
 """
 
 # %%
-# The graph of a small loss, before it is walked. Its first node will need ``w`` for the slope of the square, so it
-# saved ``w``.
+# The graph of a small loss, drawn before it is walked. Its first node will need ``w`` for the slope of the square, so it
+# saves ``w``, until the first ``backward()``.
 
 import torch
 from torch import nn
@@ -36,20 +36,22 @@ torch.manual_seed(0)
 w = torch.tensor([2.0, 3.0], requires_grad=True)
 square = w**2
 loss = square.sum()
-assert torch.equal(square.grad_fn._saved_self, w)
-draw_graph(loss, {"w": w, "square": square, "loss": loss})
-
-# %%
-# The first ``backward()`` gives the gradient and frees what was saved. The second raises, and so does a look at the
-# saved tensor: that is the part of the message in parentheses.
-
+picture = draw_graph(loss, {"w": w, "square": square, "loss": loss})
 loss.backward()
-assert w.grad.tolist() == [4, 6]
 with expect_error(RuntimeError, match="Trying to backward through the graph a second time"):
     loss.backward()
-with expect_error(RuntimeError, match="directly access saved tensors after they have already been freed"):
-    square.grad_fn._saved_self
+picture
+
+# %%
+# A look at what was saved: before the walk it is there, and after it, the look raises the same error. That is the part
+# of the message in parentheses.
+
 assert w.grad.tolist() == [4, 6]
+square = w**2
+assert torch.equal(square.grad_fn._saved_self, w)
+square.sum().backward()
+with expect_error(RuntimeError, match=r"directly access saved tensors after they have already"):
+    square.grad_fn._saved_self
 
 # %%
 # A sum saves nothing, because its slope is 1 whatever came in. Such a graph can be walked again, and nothing is raised:

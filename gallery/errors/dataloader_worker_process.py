@@ -8,17 +8,17 @@ A worker is a second process that prepares batches. One of its steps failed, and
 *last* line of the message says what it was, the lines above it where. The commonest: the items of a :term:`batch` have
 different shapes. It may as well be a ValueError, KeyError or FileNotFoundError of your own code.
 
-=======================================================  ===============================================
-The last line says                                       Fix
-=======================================================  ===============================================
-"stack expects each tensor to be equal size"             one size in the data set, or a ``collate_fn``
-"Trying to resize storage that is not resizable"         the same mistake, said in a worker
-an error of ``__getitem__``                              ``num_workers=0``, and find the item
-"found <class 'NoneType'>"                               return a tensor for every item
-"exited unexpectedly"                                    less memory, fewer workers; see below
-"An attempt has been made to start a new process"        ``if __name__ == "__main__":``
-"Can't pickle"                                           a function with a name, no ``lambda``
-=======================================================  ===============================================
+====================================================  ===============================================
+The last line says                                    Fix
+====================================================  ===============================================
+``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
+``Trying to resize storage that is not resizable``    the same mistake, said in a worker
+an error of ``__getitem__``                           ``num_workers=0``, and find the item
+``found <class 'NoneType'>``                          return a tensor for every item
+``exited unexpectedly``                               less memory, fewer workers; see below
+``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
+``Can't pickle``                                      a function with a name, no ``lambda``
+====================================================  ===============================================
 """
 
 # %%
@@ -63,10 +63,14 @@ draw(items[:2], ["entry 0", "entry 1"])
 # items in the size of the first, and that is too small to grow.
 
 if __name__ == "__main__":
-    with expect_error(RuntimeError, match=r"stack expects each tensor to be equal size, but got \[3\] at entry 0"):
+    with expect_error(
+        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[3\] at entry 0"
+    ):
         list(DataLoader(items, batch_size=2))
     longer_first = [items[1], items[0]]
-    with expect_error(RuntimeError, match=r"stack expects each tensor to be equal size, but got \[4\] at entry 0"):
+    with expect_error(
+        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[4\] at entry 0"
+    ):
         list(DataLoader(longer_first, batch_size=2))
     with expect_error(RuntimeError, match="Trying to resize storage that is not resizable"):
         list(DataLoader(longer_first, batch_size=2, num_workers=1))
@@ -159,7 +163,10 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     for odd_items, message in [
         ([torch.ones(3), None], "expected Tensor as element 1 in argument 0, but got NoneType"),
-        ([None, torch.ones(3)], "batch must contain tensors, numpy arrays, numbers, dicts or lists"),
+        (
+            [None, torch.ones(3)],
+            "batch must contain tensors, numpy arrays, numbers, dicts or lists",
+        ),
         ([(1, 2, 3), (4, 5)], "each element in list of batch should be of equal size"),
         ([{"x": 1, "y": 2}, {"x": 3}], "y"),
     ]:
@@ -176,7 +183,9 @@ def without_none(batch):
     return torch.stack([item for item in batch if item is not None])
 
 
-assert next(iter(DataLoader([None, torch.ones(3)], batch_size=2, collate_fn=without_none))).shape == (1, 3)
+assert next(
+    iter(DataLoader([None, torch.ones(3)], batch_size=2, collate_fn=without_none))
+).shape == (1, 3)
 
 # %%
 # A missing guard
@@ -245,11 +254,16 @@ if __name__ == "__main__":
 
 
 def loader_with_lambda():
-    return DataLoader(items, num_workers=1, collate_fn=lambda batch: batch, multiprocessing_context="spawn")
+    return DataLoader(
+        items, num_workers=1, collate_fn=lambda batch: batch, multiprocessing_context="spawn"
+    )
 
 
 if __name__ == "__main__":
-    with expect_warning(UserWarning, match="Got pickle error"), expect_error(AttributeError, match="Can't pickle"):
+    with (
+        expect_warning(UserWarning, match="Got pickle error"),
+        expect_error(AttributeError, match="Can't pickle"),
+    ):
         list(loader_with_lambda())
 
 # %%

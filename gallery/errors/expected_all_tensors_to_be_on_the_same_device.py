@@ -28,6 +28,7 @@ a checkpoint from another machine           ``torch.load(file, map_location=devi
 
 import io
 
+import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -40,6 +41,12 @@ from ptguide.questions import ask
 pretended = FakeTensorMode()
 with pretended:
     batch, weight = torch.ones(5, 3), torch.ones(3, 4, device="cuda")
+    fig, columns = plt.subplots(ncols=2, figsize=(6, 1.7))
+    for column, tensor, name in zip(columns, (batch, weight), ("batch", "weight"), strict=True):
+        column.text(0.5, 0.5, f"{name} {tuple(tensor.shape)}", ha="center", va="center")
+        column.set(title=f"memory of {tensor.device}", xticks=[], yticks=[])
+    fig.suptitle("A product needs both tensors in one memory")
+    fig.tight_layout()
     with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
         batch @ weight
     with expect_error(RuntimeError, match="at least two devices, cuda:0 and cpu!"):
@@ -61,7 +68,9 @@ if device.type != "cpu":
 # calculation on the CPU, is refused.
 
 with pretended:
-    with expect_error(RuntimeError, match="but got weight is on cuda:0, different from other tensors on cpu"):
+    with expect_error(
+        RuntimeError, match="but got weight is on cuda:0, different from other tensors on cpu"
+    ):
         nn.Conv1d(3, 4, kernel_size=2, device="cuda")(torch.ones(5, 3, 8))
     assert (weight * torch.tensor(2.0)).device.type == "cuda"
     assert weight[torch.tensor([0, 2])].device.type == "cuda"
@@ -126,7 +135,12 @@ class Mended(nn.Module):
 with pretended:
     with expect_error(RuntimeError, match="at least two devices"):
         Noisy()(batch)
-    assert Mended()(batch).device == torch.randn_like(batch).device == batch.new_zeros(3).device == batch.device
+    assert (
+        Mended()(batch).device
+        == torch.randn_like(batch).device
+        == batch.new_zeros(3).device
+        == batch.device
+    )
 
 # %%
 # Cause 3: what .to() does not reach
@@ -185,7 +199,9 @@ with pretended:
     weights = torch.tensor([1.0, 9.0])
     with expect_error(RuntimeError, match="at least two devices"):
         nn.CrossEntropyLoss(weight=weights)(model(batch), labels)
-    assert nn.CrossEntropyLoss(weight=weights.to("cuda"))(model(batch), labels).device.type == "cuda"
+    assert (
+        nn.CrossEntropyLoss(weight=weights.to("cuda"))(model(batch), labels).device.type == "cuda"
+    )
 assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
 with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
     nn.LSTM(3, 4).to(elsewhere)(torch.ones(6, 5, 3))
@@ -274,7 +290,12 @@ class Model(nn.Module):
 
 
 moved = Model().to("meta")
-held = {"first": moved.first.weight, "rest": moved.rest[0].weight, "mean": moved.mean, "deviation": moved.deviation}
+held = {
+    "first": moved.first.weight,
+    "rest": moved.rest[0].weight,
+    "mean": moved.mean,
+    "deviation": moved.deviation,
+}
 behind = tuple(name for name, tensor in held.items() if tensor.device.type == "cpu")
 ask(
     "A module has first = nn.Linear(3, 4), rest = [nn.Linear(4, 5), nn.Linear(5, 2)], a buffer mean and "

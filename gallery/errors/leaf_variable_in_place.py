@@ -34,7 +34,9 @@ w = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
 loss = w.square().sum()
 picture = draw_graph(loss, {"w": w, "loss": loss})
 loss.backward()
-with expect_error(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place operation"):
+with expect_error(
+    RuntimeError, match="a leaf Variable that requires grad is being used in an in-place operation"
+):
     w -= 0.25 * w.grad
 picture
 
@@ -44,7 +46,12 @@ picture
 
 y = w * 1
 y += 1
-assert (w.is_leaf, y.is_leaf, w.detach().is_leaf, torch.ones(3).is_leaf) == (True, False, True, True)
+assert (w.is_leaf, y.is_leaf, w.detach().is_leaf, torch.ones(3).is_leaf) == (
+    True,
+    False,
+    True,
+    True,
+)
 (gradient,) = torch.autograd.grad(y.square().sum(), w)
 assert torch.equal(gradient, 2 * (w + 1))
 
@@ -175,7 +182,10 @@ first, _ = (torch.ones(2, 3, requires_grad=True) * 1).unbind()
 for target, message in [
     (row, "A view was created in no_grad mode and is being modified inplace"),
     (first, "This view is the output of a function that returns multiple views"),
-    (torch.ones(1).expand(3), "more than one element of the written-to tensor refers to a single memory location"),
+    (
+        torch.ones(1).expand(3),
+        "more than one element of the written-to tensor refers to a single memory location",
+    ),
     (frozen, "Inplace update to inference tensor outside InferenceMode is not allowed"),
 ]:
     with expect_error(RuntimeError, match=message):

@@ -49,11 +49,18 @@ class Net(nn.Module):
         return self.head(self.norm(self.body(x)).relu())
 
 
-older = nn.Sequential(OrderedDict(trunk=nn.Linear(5, 6), norm=nn.BatchNorm1d(6), head=nn.Linear(6, 7))).state_dict()
+older = nn.Sequential(
+    OrderedDict(trunk=nn.Linear(5, 6), norm=nn.BatchNorm1d(6), head=nn.Linear(6, 7))
+).state_dict()
 net = Net(classes=4)
-with expect_error(RuntimeError, match="Missing key.*\n.*Unexpected key.*\n.*size mismatch for head.weight"):
+with expect_error(
+    RuntimeError, match="Missing key.*\n.*Unexpected key.*\n.*size mismatch for head.weight"
+):
     net.load_state_dict(older)
-draw([older["head.weight"].round(decimals=1), net.head.weight.round(decimals=1)], ["in the file", "in the model"])
+draw(
+    [older["head.weight"].round(decimals=1), net.head.weight.round(decimals=1)],
+    ["in the file", "in the model"],
+)
 
 # %%
 # Compare the names yourself, sorted into the same three heaps. In a model of a thousand tensors, the first two names of
@@ -96,7 +103,9 @@ saved = {
 }
 for wrapper, state in saved.items():
     print(f"{wrapper:14}{next(name for name in state if name.endswith('body.weight'))}")
-with expect_error(RuntimeError, match='Missing.*"body.weight".*\n.*Unexpected.*"module.body.weight"'):
+with expect_error(
+    RuntimeError, match='Missing.*"body.weight".*\n.*Unexpected.*"module.body.weight"'
+):
     net.load_state_dict(saved["DataParallel"])
 
 # %%
@@ -105,9 +114,13 @@ with expect_error(RuntimeError, match='Missing.*"body.weight".*\n.*Unexpected.*"
 
 compiled = torch.compile(Net())
 assert compiled._orig_mod.state_dict().keys() == net.state_dict().keys()
-stripped = {name.removeprefix("_orig_mod."): tensor for name, tensor in saved["torch.compile"].items()}
+stripped = {
+    name.removeprefix("_orig_mod."): tensor for name, tensor in saved["torch.compile"].items()
+}
 assert str(net.load_state_dict(stripped)) == "<All keys matched successfully>"
-consume_prefix_in_state_dict_if_present(saved["DataParallel"], "module.")  # torch's own, changes the dict
+consume_prefix_in_state_dict_if_present(
+    saved["DataParallel"], "module."
+)  # torch's own, changes the dict
 assert str(net.load_state_dict(saved["DataParallel"])) == "<All keys matched successfully>"
 
 # %%
@@ -188,7 +201,10 @@ class Unregistered(nn.Module):
 
 
 assert list(Unregistered().state_dict()) == []
-assert str(Unregistered().load_state_dict(Unregistered().state_dict())) == "<All keys matched successfully>"
+assert (
+    str(Unregistered().load_state_dict(Unregistered().state_dict()))
+    == "<All keys matched successfully>"
+)
 
 # %%
 # Cause 5: buffers
@@ -212,7 +228,9 @@ class Causal(nn.Module):
 
 with expect_error(RuntimeError, match="size mismatch for mask"):
     Causal(8, persistent=True).load_state_dict(Causal(3, persistent=True).state_dict())
-assert str(Causal(8, persistent=False).load_state_dict(Causal(3, persistent=False).state_dict())).startswith("<All")
+assert str(
+    Causal(8, persistent=False).load_state_dict(Causal(3, persistent=False).state_dict())
+).startswith("<All")
 
 # %%
 # It is no state dict at all

@@ -12,9 +12,9 @@ and learns to give the mean of the targets whatever comes in.
 What you see                              Fix
 ========================================  =======================================================
 this warning                              ``prediction.squeeze(1)``, or ``target.unsqueeze(1)``
-the loss stops at the targets' variance   the same: print both shapes
-all predictions are nearly equal          the same
-an accuracy of chance, and no warning     the same, in the line that compares
+no warning, and all predictions equal     the same; let your loss refuse two shapes
+the loss stops at the targets' variance   the same
+an accuracy of chance                     the same, in the line that compares
 ========================================  =======================================================
 """
 
@@ -36,7 +36,9 @@ from ptguide.questions import ask
 
 target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
 prediction = target.unsqueeze(1)  # (5, 1), as nn.Linear(..., 1) gives
-with expect_warning(UserWarning, match=r"Using a target size \(torch.Size\(\[5\]\)\) that is different to the input"):
+with expect_warning(
+    UserWarning, match=r"Using a target size \(torch.Size\(\[5\]\)\) that is different to the input"
+):
     wrong = F.mse_loss(prediction, target)
 assert wrong > 20
 assert F.mse_loss(prediction.squeeze(1), target) == 0
@@ -87,7 +89,10 @@ def train(drop_axis):
 
 right_model, right_losses = train(drop_axis=True)
 wrong_model, wrong_losses = train(drop_axis=False)
-for name, model, losses in [("(30,)", right_model, right_losses), ("(30, 1)", wrong_model, wrong_losses)]:
+for name, model, losses in [
+    ("(30,)", right_model, right_losses),
+    ("(30, 1)", wrong_model, wrong_losses),
+]:
     print(f"{name:8} loss {losses[0]:5.2f} to {losses[-1]:5.2f}, slope {model.weight.item():z5.2f}")
 assert abs(right_model.weight.item() - 3) < 0.3
 assert abs(wrong_model.weight.item()) < 0.01
@@ -113,7 +118,13 @@ fig.tight_layout()
 # The table is made by calling each loss with the wrong shapes.
 
 verdicts = {}
-for loss in [F.mse_loss, F.l1_loss, F.huber_loss, F.poisson_nll_loss, F.binary_cross_entropy_with_logits]:
+for loss in [
+    F.mse_loss,
+    F.l1_loss,
+    F.huber_loss,
+    F.poisson_nll_loss,
+    F.binary_cross_entropy_with_logits,
+]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -166,7 +177,9 @@ def by_hand(prediction, target):
 
 def strict(prediction, target):
     if prediction.shape != target.shape:
-        raise ValueError(f"prediction has shape {tuple(prediction.shape)}, target {tuple(target.shape)}")
+        raise ValueError(
+            f"prediction has shape {tuple(prediction.shape)}, target {tuple(target.shape)}"
+        )
     return ((prediction - target) ** 2).mean()
 
 
@@ -249,7 +262,10 @@ ask(
 # %%
 # And where does it lead?
 
-scores = {c: ((c * torch.ones(4, 1) - torch.tensor([1.0, 2.0, 2.0, 7.0])) ** 2).mean().item() for c in (2.0, 3.0, 7.0)}
+scores = {
+    c: ((c * torch.ones(4, 1) - torch.tensor([1.0, 2.0, 2.0, 7.0])) ** 2).mean().item()
+    for c in (2.0, 3.0, 7.0)
+}
 ask(
     "The targets are 1, 2, 2 and 7. Which of these numbers, predicted everywhere, has the smallest wrong loss?",
     answer=min(scores, key=scores.get),

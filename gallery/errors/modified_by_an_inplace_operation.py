@@ -39,7 +39,9 @@ loss = y.sum()
 picture = draw_graph(loss, {"x": x, "y": y, "loss": loss})
 y += 1
 assert y._version == 1
-with expect_error(RuntimeError, match="output 0 of Exp, is at version 1; expected version 0 instead"):
+with expect_error(
+    RuntimeError, match="output 0 of Exp, is at version 1; expected version 0 instead"
+):
     loss.backward()
 picture
 
@@ -74,9 +76,20 @@ def survives(operation, write_into):
 
 rows = {}
 print(f"{'':9}write into result  into input")
-for operation in [torch.exp, torch.sqrt, torch.tanh, torch.relu, torch.sin, torch.square, torch.neg]:
+for operation in [
+    torch.exp,
+    torch.sqrt,
+    torch.tanh,
+    torch.relu,
+    torch.sin,
+    torch.square,
+    torch.neg,
+]:
     rows[operation.__name__] = [survives(operation, place) for place in ("result", "input")]
-    print(f"{operation.__name__:9}" + "".join(f"{'fine' if fine else 'error':19}" for fine in rows[operation.__name__]))
+    print(
+        f"{operation.__name__:9}"
+        + "".join(f"{'fine' if fine else 'error':19}" for fine in rows[operation.__name__])
+    )
 assert (rows["exp"], rows["sin"], rows["neg"]) == ([False, True], [True, False], [True, True])
 
 # %%
@@ -175,8 +188,12 @@ def gradient_after(write):
     return source.grad
 
 
-torch.testing.assert_close(gradient_after(lambda result: result.clone().mul_(5)), torch.tensor([1.0]).exp())
-torch.testing.assert_close(gradient_after(lambda result: result.data.mul_(5)), 5 * torch.tensor([1.0]).exp())
+torch.testing.assert_close(
+    gradient_after(lambda result: result.clone().mul_(5)), torch.tensor([1.0]).exp()
+)
+torch.testing.assert_close(
+    gradient_after(lambda result: result.data.mul_(5)), 5 * torch.tensor([1.0]).exp()
+)
 with expect_error(RuntimeError, match="modified by an inplace operation"):
     gradient_after(lambda result: result.detach().mul_(5))
 

@@ -8,17 +8,17 @@ A matrix product takes two tensors of one :term:`dtype`, and unlike ``+`` it con
 ``mat1`` is the data and ``mat2`` the weight, which is float32, here called ``Float``. Losses and lookups have wishes of
 their own, and messages of their own: all are raised here, and mended.
 
-====================================  =====================================================
-What came                             Fix, best where the data is made
-====================================  =====================================================
-``Double``: data from NumPy, pandas   ``x.float()``
-``Byte``: pixels from 0 to 255        ``x.float() / 255``
-``Long``: numbers of words            :class:`torch.nn.Embedding` in front of the layer
-``Half``, ``BFloat16``                ``x.to(layer.weight.dtype)``, or autocast for all
-labels: "expected target dtype"       ``labels.long()`` for cross-entropy
-targets: "Found dtype Long"           ``targets.float()`` for BCE and other distances
-positions: "must be long, int"        ``index.long()``
-====================================  =====================================================
+========================================  =====================================================
+What came                                 Fix, best where the data is made
+========================================  =====================================================
+``Double``: data from NumPy, pandas       ``x.float()``
+``Byte``: pixels from 0 to 255            ``x.float() / 255``
+``Long``: numbers of words                :class:`torch.nn.Embedding` in front of the layer
+``Half``, ``BFloat16``                    ``x.to(layer.weight.dtype)``, or autocast for all
+labels: ``expected target dtype``         ``labels.long()`` for cross-entropy
+targets: ``Found dtype Long``             ``targets.float()`` for BCE and other distances
+positions: ``must be long, int``          ``index.long()``
+========================================  =====================================================
 """
 
 # %%
@@ -44,7 +44,16 @@ assert layer(measured.float()).shape == (2, 4)
 # %%
 # The messages use other names than the code does. This table is made by raising the error with each type.
 
-types = [torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8]
+types = [
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+]
 named = {}
 for dtype in [*types, torch.bool, torch.complex64]:
     try:
@@ -135,13 +144,18 @@ assert head(hidden.float()).dtype == torch.float32
 # "expected scalar type Long but found Float" was the message for years, and some losses still have it. The label is a
 # position: it says which of the :term:`logits` of its row counts, so it must be whole.
 
-logits, labels = torch.tensor([[2.0, 0, 1], [0, 3, 1], [1, 0, 4], [5, 0, 0]]), torch.tensor([0, 1, 2, 1])
+logits, labels = (
+    torch.tensor([[2.0, 0, 1], [0, 3, 1], [1, 0, 4], [5, 0, 0]]),
+    torch.tensor([0, 1, 2, 1]),
+)
 with expect_error(RuntimeError, match="expected target dtype to be Long or Byte, but got Float"):
     F.cross_entropy(logits, labels.float())
 with expect_error(RuntimeError, match="expected scalar type Long but found Float"):
     F.multi_margin_loss(logits, labels.float())
 picked = logits.gather(1, labels.unsqueeze(1)).squeeze(1)
-torch.testing.assert_close(F.cross_entropy(logits, labels), (logits.logsumexp(dim=1) - picked).mean())
+torch.testing.assert_close(
+    F.cross_entropy(logits, labels), (logits.logsumexp(dim=1) - picked).mean()
+)
 draw(torch.gather, (logits, 1, labels.unsqueeze(1)), names=["logits", "labels"])
 
 # %%
@@ -151,10 +165,16 @@ draw(torch.gather, (logits, 1, labels.unsqueeze(1)), names=["logits", "labels"])
 with expect_error(RuntimeError, match="but got Int"):
     F.cross_entropy(logits, labels.int())
 one_hot = F.one_hot(labels, num_classes=3)
-torch.testing.assert_close(F.cross_entropy(logits, one_hot.float()), F.cross_entropy(logits, labels))
-with expect_error(RuntimeError, match="Expected floating point type for target with class probabilities, got Long"):
+torch.testing.assert_close(
+    F.cross_entropy(logits, one_hot.float()), F.cross_entropy(logits, labels)
+)
+with expect_error(
+    RuntimeError, match="Expected floating point type for target with class probabilities, got Long"
+):
     F.cross_entropy(logits, one_hot)
-with expect_error(RuntimeError, match="0D or 1D target tensor expected, multi-target not supported"):
+with expect_error(
+    RuntimeError, match="0D or 1D target tensor expected, multi-target not supported"
+):
     F.cross_entropy(logits, labels.unsqueeze(1))
 assert F.cross_entropy(logits, labels.unsqueeze(1).squeeze(1)) == F.cross_entropy(logits, labels)
 
@@ -167,7 +187,9 @@ assert F.cross_entropy(logits, labels.unsqueeze(1).squeeze(1)) == F.cross_entrop
 answers, chances = torch.tensor([1, 0, 1]), torch.tensor([0.8, 0.4, 0.6], requires_grad=True)
 with expect_error(RuntimeError, match="Found dtype Long but expected Float"):
     F.binary_cross_entropy(chances, answers)
-with expect_error(RuntimeError, match="result type Float can't be cast to the desired output type Long"):
+with expect_error(
+    RuntimeError, match="result type Float can't be cast to the desired output type Long"
+):
     F.binary_cross_entropy_with_logits(chances, answers)
 assert F.binary_cross_entropy(chances, answers.float()).dtype == torch.float32
 assert F.mse_loss(chances, answers).dtype == torch.float32  # promotes
@@ -187,10 +209,19 @@ siblings = [
     ("x @ w[0]", "must have the same dtype"),
     ("torch.dot(x[0], w[0])", "dot : expected both vectors to have same dtype"),
     ("x[None] @ w[None].mT", "expected scalar type Float but found Double"),
-    ("nn.Conv1d(2, 4, kernel_size=3)(w)", r"Input type \(double\) and bias type \(float\) should be the same"),
-    ("nn.LSTM(3, 4)(w)", r"RNN input dtype \(torch.float64\) does not match weight dtype \(torch.float32\)"),
+    (
+        "nn.Conv1d(2, 4, kernel_size=3)(w)",
+        r"Input type \(double\) and bias type \(float\) should be the same",
+    ),
+    (
+        "nn.LSTM(3, 4)(w)",
+        r"RNN input dtype \(torch.float64\) does not match weight dtype \(torch.float32\)",
+    ),
     ("nn.LayerNorm(3)(w)", "all inputs must share same datatype"),
-    ("F.scaled_dot_product_attention(x, w, w)", "Expected query, key, and value to have the same dtype"),
+    (
+        "F.scaled_dot_product_attention(x, w, w)",
+        "Expected query, key, and value to have the same dtype",
+    ),
     ("nn.Embedding(10, 6)(words.float())", "one of the following scalar types: Long, Int"),
     ("x.gather(1, x)", "Expected dtype int32/int64 for index"),
     ("x[x]", "tensors used as indices must be long, int, byte or bool tensors"),

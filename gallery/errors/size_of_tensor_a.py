@@ -24,7 +24,7 @@ a matrix product was meant             ``a @ b``
 
 # %%
 # Four rows of 3, and from each row its mean is to be taken away. Lined up from the right, the 4 means stand above the 3
-# columns, not beside the 4 rows: the crossed elements have no partner.
+# columns, not beside the 4 rows: what is struck out has no partner.
 
 import math
 
@@ -39,7 +39,9 @@ from ptguide.rules import explain_broadcast
 
 x = torch.tensor([[1.0, 2, 6], [3, 3, 6], [0, 6, 9], [7, 8, 9]])
 means = x.mean(dim=1)
-with expect_error(RuntimeError, match=r"a \(3\) must match .* b \(4\) at non-singleton dimension 1"):
+with expect_error(
+    RuntimeError, match=r"a \(3\) must match .* b \(4\) at non-singleton dimension 1"
+):
     x - means
 draw_broadcast([x, means], ["x", "means"])
 
@@ -83,7 +85,9 @@ assert (square - square.mean(dim=1, keepdim=True)).sum(dim=1).tolist() == [0, 0,
 # 1) are made for channels first. Move the axis, or give the factors the shape (3,).
 
 photo, factors = torch.rand(5, 7, 3), torch.tensor([2.0, 3.0, 4.0])
-with expect_error(RuntimeError, match=r"a \(5\) must match .* b \(3\) at non-singleton dimension 0"):
+with expect_error(
+    RuntimeError, match=r"a \(5\) must match .* b \(3\) at non-singleton dimension 0"
+):
     photo * factors.reshape(3, 1, 1)
 channels_first = photo.movedim(-1, 0) * factors.reshape(3, 1, 1)
 assert channels_first.shape == (3, 5, 7)
@@ -97,7 +101,9 @@ assert torch.equal(channels_first, (photo * factors).movedim(-1, 0))
 # the prediction, and has the shape of the labels.
 
 labels = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
-logits = F.one_hot(torch.tensor([0, 1, 2, 3, 4, 0, 1, 3]), num_classes=5).float()  # the last is wrong
+logits = F.one_hot(
+    torch.tensor([0, 1, 2, 3, 4, 0, 1, 3]), num_classes=5
+).float()  # the last is wrong
 with expect_error(RuntimeError, match=r"a \(5\) must match .* b \(8\)"):
     logits == labels  # noqa: B015
 accuracy = (logits.argmax(dim=1) == labels).float().mean()
@@ -112,10 +118,15 @@ assert accuracy == 7 / 8
 
 data = [torch.ones(6) for _ in range(10)]
 noise = torch.randn(4, 6)
-with expect_error(RuntimeError, match=r"a \(2\) must match .* b \(4\) at non-singleton dimension 0"):
+with expect_error(
+    RuntimeError, match=r"a \(2\) must match .* b \(4\) at non-singleton dimension 0"
+):
     for batch in torch.utils.data.DataLoader(data, batch_size=4):
         batch + noise
-sizes = [(batch + torch.randn_like(batch)).shape[0] for batch in torch.utils.data.DataLoader(data, batch_size=4)]
+sizes = [
+    (batch + torch.randn_like(batch)).shape[0]
+    for batch in torch.utils.data.DataLoader(data, batch_size=4)
+]
 assert sizes == [4, 4, 2]
 whole = torch.utils.data.DataLoader(data, batch_size=4, drop_last=True)
 assert [(batch + noise).shape[0] for batch in whole] == [4, 4]
@@ -128,7 +139,9 @@ assert [(batch + noise).shape[0] for batch in whole] == [4, 4]
 # ``padding="same"`` the length stays. A skip connection around pooling has the same trouble with odd sizes.
 
 signal = torch.rand(2, 6, 9)  # items, channels, steps
-with expect_error(RuntimeError, match=r"a \(9\) must match .* b \(7\) at non-singleton dimension 2"):
+with expect_error(
+    RuntimeError, match=r"a \(9\) must match .* b \(7\) at non-singleton dimension 2"
+):
     signal + nn.Conv1d(6, 6, kernel_size=3)(signal)
 assert (signal + nn.Conv1d(6, 6, kernel_size=3, padding="same")(signal)).shape == (2, 6, 9)
 
@@ -161,7 +174,9 @@ for length in (12, 5):
 # :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is the function's choice.
 
 scores, padding = torch.rand(2, 3, 5, 5), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
-with expect_error(RuntimeError, match=r"a \(2\) must match .* b \(5\) at non-singleton dimension 2"):
+with expect_error(
+    RuntimeError, match=r"a \(2\) must match .* b \(5\) at non-singleton dimension 2"
+):
     scores.masked_fill(padding, -math.inf)
 shares = scores.masked_fill(padding[:, None, None, :], -math.inf).softmax(dim=-1)
 assert shares[1, :, :, 3:].eq(0).all()
@@ -200,7 +215,11 @@ siblings = [
     (assign, (torch.ones(4, 3), torch.ones(3)), "The expanded size of the tensor"),
     (add_in_place, (torch.ones(3), torch.ones(4, 3)), "doesn't match the broadcast shape"),
     (torch.broadcast_shapes, ((4, 3), (4,)), "Mismatching argument at index 1"),
-    (F.binary_cross_entropy_with_logits, (torch.ones(4, 1), torch.ones(4)), "must be the same as input size"),
+    (
+        F.binary_cross_entropy_with_logits,
+        (torch.ones(4, 1), torch.ones(4)),
+        "must be the same as input size",
+    ),
 ]
 for function, arguments, message in siblings:
     print(function.__name__)
@@ -243,7 +262,11 @@ ask(
 # The remedy:
 
 images, means = torch.rand(6, 3, 10, 8), torch.rand(3)
-fixes = {"means": means, "means[:, None]": means[:, None], "means[:, None, None]": means[:, None, None]}
+fixes = {
+    "means": means,
+    "means[:, None]": means[:, None],
+    "means[:, None, None]": means[:, None, None],
+}
 (fitting,) = (name for name, changed in fixes.items() if explain_broadcast(images, changed).works)
 ask(
     "Images have shape (6, 3, 10, 8), means of their channels the shape (3,). What can be subtracted from the images?",

@@ -20,7 +20,7 @@ def draw_broadcast(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> Pict
 
     Hover over a dashed element, or move to it with the arrow keys, and the element that it repeats is framed. Where
     the shapes do not fit, torch raises an error; each tensor is drawn as it is read, and what has no partner in another
-    tensor is marked with a cross.
+    tensor is struck out.
 
     Parameters
     ----------
@@ -60,10 +60,8 @@ def draw_broadcast(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> Pict
     for number, (tensor, one) in enumerate(zip(tensors, read, strict=True)):
         exists = torch.tensor([origin == place for place, origin in enumerate(one.origins)], dtype=torch.bool)
         colors = torch.where(exists, number % 4, GHOST).reshape(one.whole.shape)
-        marks = ["✗" if alone else "" for alone in one.alone]
         note = f"of shape {tuple(tensor.shape)}, strides {one.whole.stride()}"
-        attributes = _attributes(number, one, lit)
-        panels.append(tensor_panel(one.whole, one.name, colors, marks=marks, note=note, attributes=attributes))
+        panels.append(tensor_panel(one.whole, one.name, colors, note=note, attributes=_attributes(number, one, lit)))
     if home is None:
         return Picture(tuple(panels))
     return Picture(tuple(panels), read[home[0]].said(home[1]), f"{home[0]}.{home[1]}")
@@ -116,8 +114,9 @@ def _attributes(number: int, read: _Read, lit: dict[tuple[int, int], str]) -> Ca
     def of(element: int) -> str:
         origin = read.origins[element]
         link = f' data-of="{number}.{origin}"' if element != origin else ""
-        frame = f' class="{lit[number, element]}"' if (number, element) in lit else ""
-        return f'data-k="{number}.{element}" data-t="{escape(read.said(element))}"{link}{frame}'
+        classes = [lit.get((number, element), ""), "ptg-alone" * bool(read.alone[element])]
+        kind = f' class="{" ".join(filter(None, classes))}"' if any(classes) else ""
+        return f'data-k="{number}.{element}" data-t="{escape(read.said(element))}"{link}{kind}'
 
     return of
 
