@@ -22,8 +22,8 @@ you do want to walk twice                   ``retain_graph=True``
 """
 
 # %%
-# The graph of a small loss, drawn before it is walked. Its first node will need ``w`` for the slope of the square, so it
-# saves ``w``, until the first ``backward()``.
+# The graph of a small loss, drawn before it is walked. Its first node will need ``w`` for the slope of the square, so
+# it saves ``w``, until the first ``backward()``.
 
 import torch
 from torch import nn
