@@ -138,6 +138,18 @@ gallery_order = {
     ],
     "tools": ["check_the_installation", "using_tensorboard"],
     "errors": ["mat1_and_mat2_shapes"],
+    "errors": [
+        "mat1_and_mat2_shapes",
+        "size_of_tensor_a",
+        "must_have_the_same_dtype",
+        "expected_all_tensors_to_be_on_the_same_device",
+        "backward_through_the_graph_a_second_time",
+        "leaf_variable_in_place",
+        "modified_by_an_inplace_operation",
+        "loading_state_dict",
+        "dataloader_worker_process",
+        "loss_of_n_against_n_by_1",
+    ],
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]

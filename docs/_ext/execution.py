@@ -13,6 +13,7 @@ import gc
 import itertools
 import json
 import logging
+import multiprocessing
 import os
 import random
 import re
@@ -169,6 +170,8 @@ def _execute(job: Job) -> dict[str, Any]:
 def _isolate(job: Job) -> None:
     """Give the page random numbers of its own, few threads and no tolerance for warnings."""
     gc.freeze()  # what the server imported stays; collecting it anew cost each page 0.2 s and copied its memory
+    # A page starts processes as its script does. The server's own way would import torch and the page in each of them.
+    multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()

@@ -7,6 +7,17 @@ RuntimeError: mat1 and mat2 shapes cannot be multiplied
 The last size of the first :term:`matrix` must equal the first size of the second, and it does not. In a :term:`network`
 ``mat1`` enters a :class:`torch.nn.Linear`, and ``mat2`` is its weight, :term:`transposed <transpose>`: the number of
 features that arrive is not ``in_features``. Each usual cause is raised and mended.
+
+=====================================  ====================================================
+Usual cause                            Fix
+=====================================  ====================================================
+the size behind convolutions is wrong  read the shape, or use :class:`torch.nn.LazyLinear`
+images were not flattened              ``torch.flatten(x, start_dim=1)``, ``nn.Flatten()``
+the batch was flattened, too           ``start_dim=1``
+the features are not the last axis     ``x.movedim(1, -1)``
+two matrices in the wrong order        ``b @ a``
+a weight stored as (out, in)           ``x @ weight.mT``
+=====================================  ====================================================
 """
 
 # %%
@@ -262,4 +273,5 @@ ask(
 )
 
 # %%
-# Next: :ref:`matmul`, which says what vectors and batches of matrices do.
+# Next: :ref:`size-of-tensor-a`, the error of shapes that are combined element by element. What vectors and batches of
+# matrices do, says :ref:`matmul`.

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import time
 
 import pytest
@@ -81,6 +82,13 @@ def test_seed_is_not_shared(minisite):
     minisite.page("unseeded", "import random\n\nprint(random.random())\nassert random.random() < 1")
     printed = minisite.build("-Dpages_run_twice=1", ok=False)
     assert re.search(r"unseeded\.py:11: run twice, this cell gave two outputs", printed)
+
+
+def test_page_starts_processes_as_a_script_does(minisite):
+    script = "import multiprocessing; print(multiprocessing.get_start_method())"
+    usual = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    minisite.page("starts", f"import multiprocessing\n\nassert multiprocessing.get_start_method() == {usual!r}")
+    minisite.build("-Dpages_update_outputs=1")
 
 
 def test_measured_cell_may_differ(minisite):

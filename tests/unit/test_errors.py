@@ -1,6 +1,8 @@
 """The helpers that show an error or a warning must fail when there is none, or another."""
 
+import gc
 import warnings
+import weakref
 
 import pytest
 import torch
@@ -12,6 +14,26 @@ def test_error_is_printed_with_its_own_type(capsys):
     with expect_error(LookupError, match="k"):
         {}["k"]
     assert capsys.readouterr().out == "KeyError: 'k'\n"
+
+
+def test_what_a_failed_call_had_made_is_freed():
+    class Made:
+        pass
+
+    def fail():
+        made = Made()
+        seen.append(weakref.ref(made))
+        error = ValueError("it holds its frame, and its frame holds it")
+        raise error
+
+    seen: list[weakref.ref[Made]] = []
+    gc.disable()  # what only a collection would find counts as kept
+    try:
+        with expect_error(ValueError):
+            fail()
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_missing_error_is_an_error():
@@ -69,3 +91,36 @@ def test_warning_that_torch_gives_once_is_seen_again(capsys):
     assert printed.count("UserWarning: The use of") == 2
     assert "Triggered internally" not in printed
     assert not torch.is_warn_always_enabled()
+
+
+WORKER = """Caught ValueError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "/there/env/torch/utils/data/_utils/fetch.py", line 54, in fetch
+    data = [self.dataset[idx] for idx in possibly_batched_index]
+            ~~~~~~~~~~~~^^^^^
+  File "C:\\me\\data.py", line 7, in __getitem__
+    return 2 ^ float(text)
+               ^^^^^^^^^^^
+ValueError: could not convert string to float: 'x'
+"""
+
+
+def test_traceback_in_a_message_is_printed_without_places(capsys):
+    with expect_error(ValueError, match=r'fetch.py", line 54'):
+        raise ValueError(WORKER)
+    assert capsys.readouterr().out.splitlines() == [
+        "ValueError: Caught ValueError in DataLoader worker process 0.",
+        "Original Traceback (most recent call last):",
+        '  File "fetch.py", line …, in fetch',
+        "    data = [self.dataset[idx] for idx in possibly_batched_index]",
+        '  File "data.py", line …, in __getitem__',
+        "    return 2 ^ float(text)",
+        "ValueError: could not convert string to float: 'x'",
+    ]
+
+
+def test_message_without_traceback_is_printed_as_it_is(capsys):
+    message = 'no such file: "/data/a.csv", line 3\n\tsize ^ 2\n  ~ nothing'
+    with expect_error(OSError):
+        raise OSError(message)
+    assert capsys.readouterr().out == f"OSError: {message}\n"

@@ -1,11 +1,10 @@
 """Pictures of memory: every element stands where it lies, and what is stretched points to what exists."""
 
-import re
 import xml.etree.ElementTree as ET
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ptguide.pictures import draw_broadcast, draw_storage
@@ -100,10 +99,35 @@ def test_ghost_says_what_it_repeats():
     assert found["0.3"][3] == "column[1, 0] = 20, exists."
 
 
-def test_shapes_that_do_not_fit_are_explained():
-    with pytest.raises(ValueError, match=re.compile("cannot be broadcast.*3.*4", re.DOTALL)):
-        draw_broadcast([torch.zeros(3), torch.zeros(4)])
-    with pytest.raises(ValueError, match=r"the common shape is \(2, 1, 1, 1, 1\); expected at most 4 axes"):
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(shapes=st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=2, max_size=3))
+def test_what_has_no_partner_is_struck_out(shapes):
+    tensors = [torch.arange(torch.Size(shape).numel()).reshape(shape) for shape in shapes]
+    picture = draw_broadcast(tensors)
+    marked = sum(panel.body.count("ptg-alone") for panel in picture.panels)
+    try:
+        torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        assume(all(0 not in shape for shape in shapes))  # of nothing, nothing is left over
+        assert marked
+        assert "has no partner" in picture.said
+    else:
+        assert not marked
+        assert "no partner" not in "".join(panel.body for panel in picture.panels)
+
+
+def test_element_without_partner_says_where_it_is_missing():
+    picture = draw_broadcast([torch.zeros(4, 3), torch.tensor([5, 6, 7, 8])], ["x", "means"])
+    found = cells(picture)
+    assert picture.said == "means[0, 3] = 8 has no partner: along axis 1, x has only 3."
+    assert found["1.7"][3] == "means[1, 3] = 8 has no partner: along axis 1, x has only 3."
+    assert found["1.6"][3] == "means[1, 2] repeats means[0, 2] = 7."
+    assert [panel.body.count("ptg-alone") for panel in picture.panels] == [0, 4]
+    assert 'class="ptg-on ptg-alone"' in picture.panels[1].body
+
+
+def test_bad_broadcast_is_named():
+    with pytest.raises(ValueError, match="the common shape has 5 axes; expected at most 4"):
         draw_broadcast([torch.zeros(2, 1, 1, 1, 1), torch.zeros(1)])
     with pytest.raises(ValueError, match="names has 1 entries; expected 2"):
         draw_broadcast([torch.zeros(3), torch.zeros(1)], ["a"])

@@ -1,8 +1,9 @@
-"""Draw how broadcasting stretches tensors: the elements that exist, and their repetitions as ghosts."""
+"""Draw how broadcasting stretches tensors: what exists, its repetitions as ghosts, and what has no partner."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import torch
@@ -10,18 +11,21 @@ from torch import Tensor
 
 from ptguide.pictures._panels import GHOST, index_of, spell, tensor_panel, text_of
 from ptguide.pictures._picture import Picture
-from ptguide.rules import explain_broadcast
+
+Shape = tuple[int, ...]
 
 
 def draw_broadcast(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> Picture:
     """Draw each tensor stretched to the common shape; dashed elements repeat one that exists, and cost no memory.
 
-    Hover over a dashed element, or move to it with the arrow keys, and the element that it repeats is framed.
+    Hover over a dashed element, or move to it with the arrow keys, and the element that it repeats is framed. Where
+    the shapes do not fit, torch raises an error; each tensor is drawn as it is read, and what has no partner in another
+    tensor is struck out.
 
     Parameters
     ----------
     tensors : sequence of Tensor
-        Tensors whose shapes can be broadcast, to at most 4 axes.
+        Tensors of at most 4 axes.
     names : sequence of str
         What to call them; ``a``, ``b``, ``c`` if left out.
 
@@ -32,52 +36,93 @@ def draw_broadcast(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> Pict
     Raises
     ------
     ValueError
-        If the shapes cannot be broadcast, with the reason; if the common shape has more than 4 axes; if there are
-        names, but not one for each tensor.
+        If the common shape has more than 4 axes; if there are names, but not one for each tensor.
 
     Examples
     --------
     >>> import torch
     >>> print(draw_broadcast([torch.tensor([[10], [20]]), torch.tensor([1, 2, 3])]).said)
     a[1, 2] repeats a[1, 0] = 20.
+    >>> print(draw_broadcast([torch.tensor([10, 20]), torch.tensor([1, 2, 3])]).said)
+    b[2] = 3 has no partner: along axis 0, a has only 2.
     """
     tensors = list(tensors)
     names = list(names) or list("abcdefgh"[: len(tensors)])
     if len(names) != len(tensors):
         raise ValueError(f"names has {len(names)} entries; expected {len(tensors)}, one for each tensor.")
-    explained = explain_broadcast(*(tuple(tensor.shape) for tensor in tensors))
-    if explained.shape is None:
-        raise ValueError(f"the tensors cannot be broadcast.\n{explained.text}")
-    if len(explained.shape) > 4:
-        raise ValueError(f"the common shape is {explained.shape}; expected at most 4 axes.")
-    stretched = [tensor.detach().cpu().expand(explained.shape) for tensor in tensors]
-    origins = [_origins(tensor, explained.shape).flatten().tolist() for tensor in tensors]
-    home = _home(origins)
-    lit = {home: "ptg-on", (home[0], origins[home[0]][home[1]]): "ptg-of"} if home else {}
-
-    def attributes(number: int) -> Callable[[int], str]:
-        def of(element: int) -> str:
-            said = _said(stretched[number], names[number], element, origins[number][element])
-            link = f' data-of="{number}.{origins[number][element]}"' if element != origins[number][element] else ""
-            frame = f' class="{lit[number, element]}"' if (number, element) in lit else ""
-            return f'data-k="{number}.{element}" data-t="{escape(said)}"{link}{frame}'
-
-        return of
-
+    axes = max((tensor.dim() for tensor in tensors), default=0)
+    if axes > 4:
+        raise ValueError(f"the common shape has {axes} axes; expected at most 4.")
+    read = _read(tensors, names)
+    home = _home(read)
+    lit = {(home[0], read[home[0]].origins[home[1]]): "ptg-of", home: "ptg-on"} if home else {}
     panels = []
-    for number, (tensor, whole) in enumerate(zip(tensors, stretched, strict=True)):
-        exists = torch.tensor([origin == place for place, origin in enumerate(origins[number])])
-        colors = torch.where(exists, number % 4, GHOST).reshape(whole.shape)
-        note = f"of shape {tuple(tensor.shape)}, strides {tuple(tensor.expand(explained.shape).stride())}"
-        panels.append(tensor_panel(whole, names[number], colors, note=note, attributes=attributes(number)))
+    for number, (tensor, one) in enumerate(zip(tensors, read, strict=True)):
+        exists = torch.tensor([origin == place for place, origin in enumerate(one.origins)], dtype=torch.bool)
+        colors = torch.where(exists, number % 4, GHOST).reshape(one.whole.shape)
+        note = f"of shape {tuple(tensor.shape)}, strides {one.whole.stride()}"
+        panels.append(tensor_panel(one.whole, one.name, colors, note=note, attributes=_attributes(number, one, lit)))
     if home is None:
         return Picture(tuple(panels))
-    said = _said(stretched[home[0]], names[home[0]], home[1], origins[home[0]][home[1]])
-    return Picture(tuple(panels), said, f"{home[0]}.{home[1]}")
+    return Picture(tuple(panels), read[home[0]].said(home[1]), f"{home[0]}.{home[1]}")
 
 
-def _origins(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return for each element of the common shape which one it repeats: the one at index 0 of every stretched axis."""
+@dataclass(frozen=True)
+class _Read:
+    """A tensor as broadcasting reads it: stretched where its size is 1 or missing, else as it is.
+
+    ``origins`` and ``alone`` have an entry for each element of ``whole`` in row-major order: the place of the element
+    that it repeats, and why it has no partner, if it has none.
+    """
+
+    name: str
+    whole: Tensor
+    origins: list[int]
+    alone: list[str]
+
+    def said(self, element: int) -> str:
+        """Return in words what an element is."""
+        origin = self.origins[element]
+        here, there = (spell(self.name, [index_of(place, self.whole)], self.whole) for place in (element, origin))
+        value = text_of(self.whole[index_of(origin, self.whole)].item())
+        if self.alone[element]:
+            return f"{here} = {value} has no partner: {self.alone[element]}."
+        return f"{here} = {value}, exists." if element == origin else f"{here} repeats {there} = {value}."
+
+
+def _read(tensors: Sequence[Tensor], names: Sequence[str]) -> list[_Read]:
+    """Return how each tensor is read beside the others."""
+    axes = max((tensor.dim() for tensor in tensors), default=0)
+    padded = [(1,) * (axes - tensor.dim()) + tuple(tensor.shape) for tensor in tensors]
+    sizes = [[shape[axis] for shape in padded if shape[axis] != 1] or [1] for axis in range(axes)]
+    read = []
+    for tensor, name, own in zip(tensors, names, padded, strict=True):
+        shape = tuple(max(found) if size == 1 else size for size, found in zip(own, sizes, strict=True))
+        whole = tensor.detach().cpu().expand(shape)
+        alone = [""] * whole.numel()
+        for axis, found in enumerate(sizes):
+            least = min(found)
+            other = next((other for other, beside in zip(names, padded, strict=True) if beside[axis] == least), name)
+            for element in range(whole.numel()):
+                if index_of(element, whole)[axis] >= least:
+                    alone[element] = f"along axis {axis}, {other} has only {least}"
+        read.append(_Read(name, whole, _origins(tensor, shape).flatten().tolist(), alone))
+    return read
+
+
+def _attributes(number: int, read: _Read, lit: dict[tuple[int, int], str]) -> Callable[[int], str]:
+    def of(element: int) -> str:
+        origin = read.origins[element]
+        link = f' data-of="{number}.{origin}"' if element != origin else ""
+        classes = [lit.get((number, element), ""), "ptg-alone" * bool(read.alone[element])]
+        kind = f' class="{" ".join(filter(None, classes))}"' if any(classes) else ""
+        return f'data-k="{number}.{element}" data-t="{escape(read.said(element))}"{link}{kind}'
+
+    return of
+
+
+def _origins(tensor: Tensor, shape: Shape) -> Tensor:
+    """Return for each element of the stretched shape which one it repeats: at index 0 of every stretched axis."""
     places = torch.arange(max(torch.Size(shape).numel(), 1))[: torch.Size(shape).numel()].reshape(shape)
     missing = len(shape) - tensor.dim()
     for axis in range(len(shape)):
@@ -86,16 +131,13 @@ def _origins(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     return places.expand(shape)
 
 
-def _home(origins: list[list[int]]) -> tuple[int, int] | None:
-    """Return the tensor and the element that is lit up at first: the last that repeats another."""
-    for number, places in enumerate(origins):
-        ghosts = [place for place, origin in enumerate(places) if origin != place]
+def _home(read: Sequence[_Read]) -> tuple[int, int] | None:
+    """Return the tensor and the element that is lit up at first: the first without partner, or the last ghost."""
+    for number, one in enumerate(read):
+        if any(one.alone):
+            return number, next(place for place, why in enumerate(one.alone) if why)
+    for number, one in enumerate(read):
+        ghosts = [place for place, origin in enumerate(one.origins) if origin != place]
         if ghosts:
             return number, ghosts[-1]
-    return next(((number, 0) for number, places in enumerate(origins) if places), None)
-
-
-def _said(tensor: Tensor, name: str, element: int, origin: int) -> str:
-    here, there = (spell(name, [index_of(place, tensor)], tensor) for place in (element, origin))
-    value = text_of(tensor[index_of(origin, tensor)].item())
-    return f"{here} = {value}, exists." if element == origin else f"{here} repeats {there} = {value}."
+    return next(((number, 0) for number, one in enumerate(read) if one.origins), None)

@@ -1,0 +1,294 @@
+"""
+.. _dataloader-worker-process:
+
+RuntimeError: Caught RuntimeError in DataLoader worker process 0.
+=================================================================
+
+A worker is a second process that prepares batches. One of its steps failed, and the DataLoader hands the error on: the
+*last* line of the message says what it was, the lines above it where. The commonest: the items of a :term:`batch` have
+different shapes. It may as well be a ValueError, KeyError or FileNotFoundError of your own code.
+
+====================================================  ===============================================
+The last line says                                    Fix
+====================================================  ===============================================
+``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
+``Trying to resize storage that is not resizable``    the same mistake, said in a worker
+an error of ``__getitem__``                           ``num_workers=0``, and find the item
+``found <class 'NoneType'>``                          return a tensor for every item
+``exited unexpectedly``                               less memory, fewer workers; see below
+``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
+``Can't pickle``                                      a function with a name, no ``lambda``
+====================================================  ===============================================
+"""
+
+# %%
+# Two sequences of 3 and of 4 numbers, which cannot be one tensor. A worker may import this script again (on Windows and
+# macOS, and since Python 3.14 on Linux), so what starts one, or prints, stands under the guard ``__name__ ==
+# "__main__"``.
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from textwrap import indent
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset
+
+from ptguide.errors import expect_error, expect_warning
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+items = [torch.arange(10.0, 10 + length) for length in (3, 4, 3, 3, 3)]
+if __name__ == "__main__":
+    with expect_error(RuntimeError, match="Caught RuntimeError in DataLoader worker process 0"):
+        list(DataLoader(items, batch_size=2, num_workers=1))
+draw(items[:2], ["entry 0", "entry 1"])
+
+# %%
+# Read it from the bottom. "entry 0" is the place in the batch, not in the data; ``collate_tensor_fn`` is the function
+# that makes a batch of tensors, with :func:`torch.stack`. (The path of each file and the number of the line are left
+# out here.)
+#
+# First step: num_workers=0
+# -------------------------
+#
+# Without workers the same code runs in your own process: the error comes alone, and a debugger or ``print`` works. It
+# says the same here. But if the *longer* item comes first, a worker says something else: it reserves memory for all
+# items in the size of the first, and that is too small to grow.
+
+if __name__ == "__main__":
+    with expect_error(
+        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[3\] at entry 0"
+    ):
+        list(DataLoader(items, batch_size=2))
+    longer_first = [items[1], items[0]]
+    with expect_error(
+        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[4\] at entry 0"
+    ):
+        list(DataLoader(longer_first, batch_size=2))
+    with expect_error(RuntimeError, match="Trying to resize storage that is not resizable"):
+        list(DataLoader(longer_first, batch_size=2, num_workers=1))
+
+# %%
+# Second step: find the item
+# --------------------------
+#
+# Look at all items without a DataLoader. One line counts the shapes, another names those that differ.
+
+shapes = Counter(tuple(item.shape) for item in items)
+common = shapes.most_common(1)[0][0]
+odd = [number for number, item in enumerate(items) if tuple(item.shape) != common]
+assert (shapes, odd) == ({(3,): 4, (4,): 1}, [1])
+
+# %%
+# An error inside ``__getitem__`` says what was wrong with the item, and not which item it was. A wrapper adds that.
+
+
+class Readings(Dataset):
+    def __init__(self, lines):
+        self.lines = lines
+
+    def __len__(self):
+        return len(self.lines)
+
+    def __getitem__(self, index):
+        return float(self.lines[index])
+
+
+class Named(Readings):
+    def __getitem__(self, index):
+        try:
+            return super().__getitem__(index)
+        except Exception as error:
+            raise type(error)(f"item {index}, {self.lines[index]!r}: {error}") from error
+
+
+if __name__ == "__main__":
+    for kind in (Readings, Named):
+        with expect_error(ValueError, match="could not convert string to float: 'n/a'$"):
+            list(DataLoader(kind(["1.5", "2.5", "n/a", "4.5"]), batch_size=2))
+
+# %%
+# Fix 1: items of one size
+# ------------------------
+#
+# Make them equal where they are made: images are resized or cropped, recordings cut. Then nothing else changes.
+
+equal = [item[:3] for item in items]
+assert [tuple(batch.shape) for batch in DataLoader(equal, batch_size=2)] == [(2, 3), (2, 3), (1, 3)]
+
+# %%
+# Fix 2: a collate_fn that pads
+# -----------------------------
+#
+# ``collate_fn`` gets the list of items and makes the batch. Shorter ones are filled up with zeros at the end, and the
+# lengths go along, so that the zeros can be left out of the loss. ``pad_sequence`` of torch does the filling.
+
+
+def pad(batch):
+    lengths = torch.tensor([len(item) for item in batch])
+    padded = torch.zeros(len(batch), lengths.max())
+    for row, item in zip(padded, batch, strict=True):
+        row[: len(item)] = item
+    return padded, lengths
+
+
+padded, lengths = next(iter(DataLoader(items, batch_size=2, collate_fn=pad)))
+assert (padded.tolist(), lengths.tolist()) == ([[10, 11, 12, 0], [10, 11, 12, 13]], [3, 4])
+assert torch.equal(padded, pad_sequence(items[:2], batch_first=True))
+draw([*items[:2], padded], ["entry 0", "entry 1", "batch"])
+
+# %%
+# With a worker, too. A function of the library needs no definition of yours that the worker could fail to find.
+
+if __name__ == "__main__":
+    fill = functools.partial(pad_sequence, batch_first=True)
+    loader = DataLoader(items, batch_size=2, num_workers=1, collate_fn=fill)
+    assert [tuple(batch.shape) for batch in loader] == [(2, 4), (2, 3), (1, 3)]
+
+# %%
+# What else cannot be a batch
+# ---------------------------
+#
+# ``default_collate`` takes tensors, arrays, numbers, strings, and lists and dicts of them. A ``None`` for a picture
+# that could not be read is not among them, nor are lists of different lengths. The last error comes from the chosen
+# ``collate_fn``: a worker says "Caught ValueError".
+
+if __name__ == "__main__":
+    for odd_items, message in [
+        ([torch.ones(3), None], "expected Tensor as element 1 in argument 0, but got NoneType"),
+        (
+            [None, torch.ones(3)],
+            "batch must contain tensors, numpy arrays, numbers, dicts or lists",
+        ),
+        ([(1, 2, 3), (4, 5)], "each element in list of batch should be of equal size"),
+        ([{"x": 1, "y": 2}, {"x": 3}], "y"),
+    ]:
+        with expect_error(Exception, match=message):
+            list(DataLoader(odd_items, batch_size=2))
+    with expect_error(ValueError, match="Caught ValueError in DataLoader worker process 0"):
+        list(DataLoader([[1, 2, 3], [4, 5]], batch_size=2, num_workers=1, collate_fn=torch.tensor))
+
+# %%
+# Leave items out that cannot be read, in a ``collate_fn``; better still, before training.
+
+
+def without_none(batch):
+    return torch.stack([item for item in batch if item is not None])
+
+
+assert next(
+    iter(DataLoader([None, torch.ones(3)], batch_size=2, collate_fn=without_none))
+).shape == (1, 3)
+
+# %%
+# A missing guard
+# ---------------
+#
+# Workers are processes of Python's multiprocessing. Where they import the script again, a script without the guard
+# starts workers in its workers, and Python refuses. This cell writes the shortest such script, without and with the
+# guard, and runs both; ``"spawn"`` is the way of Windows and macOS, on every system.
+
+
+def run(code):
+    """Run code as a script of its own; return what it printed, and its errors."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.py")
+        script.write_text(code, encoding="utf-8")
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    return done.stdout.strip(), done.stderr
+
+
+top = "from multiprocessing import get_context\n\n"
+work = 'get_context("spawn").Process(target=print, args=["the work is done"]).start()\n'
+if __name__ == "__main__":
+    printed, errors = run(top + work)
+    (refusal,) = re.findall(r"RuntimeError: \s*(An attempt .*\n.*)", errors)
+    print(refusal)
+    assert printed == ""
+    printed, errors = run(top + 'if __name__ == "__main__":\n' + indent(work, "    "))
+    print(printed)
+    assert (printed, errors) == ("the work is done", "")
+
+# %%
+# DataLoader worker (pid(s) ...) exited unexpectedly
+# --------------------------------------------------
+#
+# The worker did not fail, it disappeared, so there is no error to hand on. It had no guard (then the line above stands
+# somewhere before); the system ended it because memory was short (fewer workers, smaller batches, and arrays in place
+# of lists of Python's objects need less); a library crashed in it; or it did not find a class that was defined in a
+# cell of a notebook (write it into a file and import it). ``num_workers=0`` shows how far your own process gets. Here
+# the worker ends itself.
+
+if __name__ == "__main__":
+    try:
+        list(DataLoader([1], batch_size=None, num_workers=1, collate_fn=os._exit))
+        gone = ""
+    except RuntimeError as error:
+        gone = str(error)
+    print(re.sub(r"\(pid.*\d\) (exited unexpectedly).*", r"(...) \1", gone, flags=re.DOTALL))
+    assert re.search(r"DataLoader worker \(pid.*\) exited unexpectedly", gone)
+
+# %%
+# A lambda, or a function inside a function
+# -----------------------------------------
+#
+# A worker that is spawned gets the data set and the ``collate_fn`` as bytes, and a function travels as its name only. A
+# lambda has none. Define it at the top level of a module; for settings use ``functools.partial``, as above.
+
+
+def loader_with_lambda():
+    return DataLoader(
+        items, num_workers=1, collate_fn=lambda batch: batch, multiprocessing_context="spawn"
+    )
+
+
+if __name__ == "__main__":
+    with (
+        expect_warning(UserWarning, match="Got pickle error"),
+        expect_error(AttributeError, match="Can't pickle"),
+    ):
+        list(loader_with_lambda())
+
+# %%
+# Check yourself
+# --------------
+#
+# What a batch needs:
+
+
+def batches(lengths, batch_size):
+    data = [torch.ones(length) for length in lengths]
+    return [tuple(batch.shape) for batch in DataLoader(data, batch_size=batch_size)]
+
+
+ask(
+    "The items have lengths 3, 3, 5, 5, and batch_size=2, in this order. What happens?",
+    answer=lambda: batches((3, 3, 5, 5), 2),
+    choices={
+        ((2, 3), (2, 5)): "Items must be equal within a batch only. Shuffle, and it fails.",
+        ((2, 5), (2, 5)): "Nothing is filled up without a collate_fn.",
+        RuntimeError: "It does with shuffle=True, sooner or later; here equal lengths meet.",
+    },
+)
+
+# %%
+# And a size that always works:
+
+ask(
+    "With batch_size=1, can items of lengths 3, 4 and 6 be loaded?",
+    answer=lambda: batches((3, 4, 6), 1),
+    choices={
+        ((1, 3), (1, 4), (1, 6)): "Each item is stacked with itself only.",
+        RuntimeError: "stack has only one tensor at a time, which is as long as itself.",
+    },
+)
+
+# %%
+# Next: :ref:`loss-of-n-against-n-by-1`, a mistake that raises nothing.

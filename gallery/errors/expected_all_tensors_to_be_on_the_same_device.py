@@ -1,0 +1,312 @@
+"""
+.. _expected-all-tensors-to-be-on-the-same-device:
+
+RuntimeError: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!
+============================================================================================================
+
+An operation got tensors that lie in different memories: here one on the first GPU (``cuda:0``) and one in the memory
+of the processor (``cpu``). PyTorch moves nothing by itself. Move the model once and every batch, and make new tensors
+where the others are.
+
+==========================================  ===============================================
+Usual cause                                 Fix
+==========================================  ===============================================
+the batch, or the labels, were not moved    ``batch = batch.to(device)``
+``batch.to(device)`` on a line of its own   keep the result: ``batch = batch.to(device)``
+a tensor made in ``forward``                ``torch.zeros(n, device=x.device)``
+a tensor kept as plain attribute            ``self.register_buffer("scale", scale)``
+layers in a Python list                     :class:`torch.nn.ModuleList`
+weights of the classes, a first state       move them, too; ``criterion.to(device)``
+a checkpoint from another machine           ``torch.load(file, map_location=device)``
+==========================================  ===============================================
+"""
+
+# %%
+# This page raises the error for real also where there is no GPU: on torch's fake tensors. They have a shape, a dtype
+# and a device, be it one that the machine lacks, but no data. The message is torch's own, the devices stand in the
+# order of the operands, and the long name before it is that of a kind of RuntimeError.
+
+import io
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
+
+from ptguide.devices import pick_device
+from ptguide.errors import expect_error
+from ptguide.questions import ask
+
+pretended = FakeTensorMode()
+with pretended:
+    batch, weight = torch.ones(5, 3), torch.ones(3, 4, device="cuda")
+    fig, columns = plt.subplots(ncols=2, figsize=(6, 1.7))
+    for column, tensor, name in zip(columns, (batch, weight), ("batch", "weight"), strict=True):
+        column.text(0.5, 0.5, f"{name} {tuple(tensor.shape)}", ha="center", va="center")
+        column.set(title=f"memory of {tensor.device}", xticks=[], yticks=[])
+    fig.suptitle("A product needs both tensors in one memory")
+    fig.tight_layout()
+    with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
+        batch @ weight
+    with expect_error(RuntimeError, match="at least two devices, cuda:0 and cpu!"):
+        weight + torch.ones(4)
+    assert (batch.to("cuda") @ weight).device == torch.device("cuda:0")
+
+# %%
+# Where this machine has an accelerator, real tensors on it raise the error as well; without one, this cell prints
+# nothing.
+
+device = pick_device()
+if device.type != "cpu":
+    with expect_error(RuntimeError, match="Expected all tensors to be on the same device"):
+        torch.ones(4, device=device) + torch.ones(4)
+
+# %%
+# Some operations say which tensor it was, in other words. And two kinds of mixture are allowed: a single number (a
+# tensor without axes) on the CPU, and positions on the CPU as an index. The other way round, a number on the GPU in a
+# calculation on the CPU, is refused.
+
+with pretended:
+    with expect_error(
+        RuntimeError, match="but got weight is on cuda:0, different from other tensors on cpu"
+    ):
+        nn.Conv1d(3, 4, kernel_size=2, device="cuda")(torch.ones(5, 3, 8))
+    assert (weight * torch.tensor(2.0)).device.type == "cuda"
+    assert weight[torch.tensor([0, 2])].device.type == "cuda"
+    with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
+        batch * torch.tensor(2.0, device="cuda")
+
+# %%
+# Find the tensor
+# ---------------
+#
+# The message does not say which tensor it was; print the devices. A model has those of its :term:`parameters
+# <parameter>` and :term:`buffers <buffer>`: more than one entry in this set is the fault itself.
+
+
+def devices_of(module):
+    return {str(tensor.device) for tensor in [*module.parameters(), *module.buffers()]}
+
+
+with pretended:
+    with torch.device("cuda"):  # what is made in this block is made there
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    print(f"{devices_of(model) = }, {batch.device = }")
+    assert devices_of(model) == {"cuda:0"}
+
+# %%
+# Cause 1: the batch or the labels were not moved
+# -----------------------------------------------
+#
+# A :class:`torch.utils.data.DataLoader` gives tensors on the CPU. Move all that the step uses. For a module, ``.to()``
+# changes the module itself; for a tensor it returns another one: on a line of its own, ``batch.to("cuda")`` does
+# nothing.
+
+with pretended:
+    labels = torch.zeros(5, dtype=torch.int64)
+    batch.to("cuda")
+    assert batch.device.type == "cpu"
+    with expect_error(RuntimeError, match="at least two devices"):
+        model(batch)
+    with expect_error(RuntimeError, match="at least two devices"):
+        F.cross_entropy(model(batch.to("cuda")), labels)
+    batch, labels = batch.to("cuda"), labels.to("cuda")
+    assert F.cross_entropy(model(batch), labels).device.type == "cuda"
+
+# %%
+# Cause 2: a tensor made in forward
+# ---------------------------------
+#
+# :func:`torch.zeros`, :func:`torch.arange` and their like make tensors on the CPU unless told otherwise. In a
+# ``forward`` take the device, and the dtype, from the input; ``zeros_like`` and ``new_zeros`` do both.
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.randn(x.shape)
+
+
+class Mended(nn.Module):
+    def forward(self, x):
+        return x + torch.randn(x.shape, device=x.device, dtype=x.dtype)
+
+
+with pretended:
+    with expect_error(RuntimeError, match="at least two devices"):
+        Noisy()(batch)
+    assert (
+        Mended()(batch).device
+        == torch.randn_like(batch).device
+        == batch.new_zeros(3).device
+        == batch.device
+    )
+
+# %%
+# Cause 3: what .to() does not reach
+# ----------------------------------
+#
+# ``model.to(device)`` moves parameters, buffers and those of submodules, and nothing else. A tensor kept as a plain
+# attribute stays behind, and so do layers in a Python list, which are no submodules. This needs a second device: the
+# accelerator, or else ``meta``, a device that torch always has, whose tensors have no data.
+
+
+class Forgetful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.ones(3)
+        self.layers = [nn.Linear(3, 4)]
+
+    def forward(self, x):
+        return self.layers[0](x * self.scale)
+
+
+elsewhere = device if device.type != "cpu" else torch.device("meta")
+forgetful = Forgetful().to(elsewhere)
+assert (devices_of(forgetful), forgetful.scale.device.type) == (set(), "cpu")
+with expect_error(RuntimeError, match="device"):
+    forgetful(torch.ones(5, 3, device=elsewhere))
+
+# %%
+# A :term:`buffer` is moved, and saved, with the model; a :class:`torch.nn.ModuleList` registers its layers. What moves
+# is what ``state_dict`` lists: a quick test.
+
+
+class Complete(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(3))
+        self.layers = nn.ModuleList([nn.Linear(3, 4)])
+
+    def forward(self, x):
+        return self.layers[0](x * self.scale)
+
+
+complete = Complete().to(elsewhere)
+assert complete(torch.ones(5, 3, device=elsewhere)).device.type == elsewhere.type
+assert complete.scale.device.type == elsewhere.type
+print(list(forgetful.state_dict()), list(complete.state_dict()))
+assert list(complete.state_dict()) == ["scale", "layers.0.weight", "layers.0.bias"]
+
+# %%
+# Cause 4: weights of a loss, and a first state
+# ---------------------------------------------
+#
+# A loss with weights for the classes is a module with a buffer: move it like the model. A recurrent network that is
+# given its first state wants it beside its input, and says so with other words.
+
+with pretended:
+    weights = torch.tensor([1.0, 9.0])
+    with expect_error(RuntimeError, match="at least two devices"):
+        nn.CrossEntropyLoss(weight=weights)(model(batch), labels)
+    assert (
+        nn.CrossEntropyLoss(weight=weights.to("cuda"))(model(batch), labels).device.type == "cuda"
+    )
+assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
+with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
+    nn.LSTM(3, 4).to(elsewhere)(torch.ones(6, 5, 3))
+
+# %%
+# Cause 5: a checkpoint from another machine
+# ------------------------------------------
+#
+# A saved tensor remembers its device and is loaded there. ``map_location`` loads it where you compute, whatever it
+# was saved from.
+
+file = io.BytesIO()
+torch.save({"weight": torch.ones(3, 4, device=device)}, file)
+file.seek(0)
+assert torch.load(file, map_location="cpu")["weight"].device.type == "cpu"
+file.seek(0)
+assert torch.load(file)["weight"].device.type == device.type
+
+# %%
+# Back to NumPy
+# -------------
+#
+# Arrays live in the memory of the processor only; :meth:`torch.Tensor.cpu` copies the tensor there.
+
+with expect_error(TypeError, match="Use Tensor.cpu"):
+    torch.ones(3, device=elsewhere).numpy()
+assert torch.ones(3, device=device).cpu().numpy().tolist() == [1, 1, 1]
+
+# %%
+# Try a step before you rent the GPU
+# ----------------------------------
+#
+# Fake tensors go through a model and its loss without a GPU and without arithmetic. So a laptop can say in a moment
+# whether all tensors of a step are in one place. Model and data are made with the mode on; the function is the one
+# that will train. A pass is no promise: indices, memory and the backward pass are not tested.
+
+
+def loss_of(model, batch, labels, device):
+    return F.cross_entropy(model(batch.to(device)), labels)  # the labels are forgotten
+
+
+def loss_mended(model, batch, labels, device):
+    return F.cross_entropy(model(batch.to(device)), labels.to(device))
+
+
+with FakeTensorMode():
+    with torch.device("cuda"):
+        network = nn.Sequential(nn.Linear(3, 7), nn.BatchNorm1d(7), nn.Linear(7, 2))
+    step = (network, torch.ones(5, 3), torch.zeros(5, dtype=torch.int64), "cuda")
+    with expect_error(RuntimeError, match="at least two devices"):
+        loss_of(*step)
+    assert loss_mended(*step).shape == ()
+
+# %%
+# Write ``device = pick_device()`` once at the top (here a helper of this guide: the accelerator or else the CPU; in
+# plain PyTorch see ``torch.accelerator.current_accelerator``), and no device by name anywhere else. The same script
+# then runs on both.
+#
+# Check yourself
+# --------------
+
+with pretended:
+    x = torch.ones(3)
+    x.to("cuda")
+    place = str(x.device)
+ask(
+    "x = torch.ones(3); x.to('cuda'). What is x.device?",
+    answer=place,
+    choices={
+        "cuda:0": "It would be after x = x.to('cuda'); a tensor's .to() returns another tensor.",
+        "cpu": "The result of .to() was thrown away.",
+    },
+)
+
+# %%
+# And a model:
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.rest = [nn.Linear(4, 5), nn.Linear(5, 2)]
+        self.register_buffer("mean", torch.zeros(3))
+        self.deviation = torch.ones(3)
+
+
+moved = Model().to("meta")
+held = {
+    "first": moved.first.weight,
+    "rest": moved.rest[0].weight,
+    "mean": moved.mean,
+    "deviation": moved.deviation,
+}
+behind = tuple(name for name, tensor in held.items() if tensor.device.type == "cpu")
+ask(
+    "A module has first = nn.Linear(3, 4), rest = [nn.Linear(4, 5), nn.Linear(5, 2)], a buffer mean and "
+    "deviation = torch.ones(3). What stays behind when the module is moved?",
+    answer=behind,
+    choices={
+        ("deviation",): "The list stays, too: a module does not look into Python's lists.",
+        ("rest", "deviation"): "A list is no ModuleList, and a plain tensor is no buffer.",
+        ("mean", "deviation"): "Buffers are moved with the module; that is what they are for.",
+    },
+)
+
+# %%
+# Next: :ref:`backward-through-the-graph-a-second-time`, an error of the backward pass.
