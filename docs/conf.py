@@ -137,7 +137,6 @@ gallery_order = {
         "saving_and_loading",
     ],
     "tools": ["check_the_installation", "using_tensorboard"],
-    "errors": ["mat1_and_mat2_shapes"],
     "errors": [
         "mat1_and_mat2_shapes",
         "size_of_tensor_a",

@@ -248,4 +248,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that layers raise most.
+# Next: :ref:`gradient-descent-four-times`, how the weights get their values.

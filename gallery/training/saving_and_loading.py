@@ -322,4 +322,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that layers raise most.
+# Next: :ref:`check-the-installation`, on your own machine.

@@ -520,7 +520,8 @@ def train(checkpoints):
         metrics={"largest": lambda outputs, targets: outputs.max()},
         checkpoints=checkpoints,
     )
-    return {"weights": list(model.state_dict().values()), "history": history.as_dict(), "calls": calls, "drawn": torch.rand(3)}
+    weights = list(model.state_dict().values())
+    return {"weights": weights, "history": history.as_dict(), "calls": calls, "drawn": torch.rand(3)}
 
 
 reference = train(None)
