@@ -1,0 +1,291 @@
+"""The parts of `fit` that only some batches, devices or loaders reach."""
+
+import collections
+import math
+import random
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+from ptguide.training import _rng
+from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
+from ptguide.training._figures import READ_EVERY, Figures, Mean
+from ptguide.training._nonfinite import Guard, is_finite
+from ptguide.training._optional import require
+from ptguide.training._order import DataOrder
+from ptguide.training._place import place
+
+CPU = torch.device("cpu")
+Pair = collections.namedtuple("Pair", "inputs targets")
+
+
+# --- Batches ---------------------------------------------------------------------------------------------------------
+NESTED = {"a": [torch.ones(2), (torch.zeros(3, 1), "word")], "b": Pair(torch.full((4,), 2.0), None)}
+
+
+def test_tensors_are_found_with_their_places_however_deep():
+    assert [name for name, _ in named_tensors(NESTED)] == ["['a'][0]", "['a'][1][0]", "['b'][0]"]
+    assert [tuple(tensor.shape) for tensor in tensors_of(NESTED)] == [(2,), (3, 1), (4,)]
+    assert tensors_of("word") == tensors_of([]) == tensors_of({}) == []
+    assert [name for name, _ in named_tensors(torch.ones(2), "x")] == ["x"]
+
+
+def test_tensors_are_replaced_and_all_else_stays():
+    class Batch(dict):
+        pass
+
+    doubled = map_tensors(lambda tensor: 2 * tensor, {**NESTED, "c": Batch(x=torch.ones(1)), "d": 5})
+    assert doubled["a"][0].tolist() == [2, 2]
+    assert doubled["a"][1][0].tolist() == [[0], [0], [0]]
+    assert doubled["a"][1][1] == "word"
+    assert type(doubled["a"]) is list
+    assert type(doubled["a"][1]) is tuple
+    assert type(doubled["b"]) is Pair
+    assert doubled["b"].inputs.tolist() == [4, 4, 4, 4]
+    assert doubled["b"].targets is None
+    assert type(doubled["c"]) is Batch
+    assert doubled["d"] == 5
+    assert NESTED["a"][0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("batch", "size"),
+    [
+        ((torch.ones(3, 7), torch.ones(5)), 3),
+        ([torch.ones(4)], 4),
+        (torch.ones(6, 2), 6),
+        ({"y": torch.ones(5, 1), "x": torch.ones(2)}, 5),
+        (({"x": torch.ones(8, 3)}, torch.ones(2)), 8),
+        (("words", torch.ones(9)), 9),
+    ],
+)
+def test_the_first_tensor_counts_the_samples(batch, size):
+    assert batch_size(batch) == size
+
+
+def test_batches_are_moved_to_another_device_than_the_cpu():
+    assert mover(CPU) is None
+    moved = mover(torch.device("meta"))(NESTED)
+    assert [tensor.device.type for tensor in tensors_of(moved)] == ["meta"] * 3
+
+
+# --- Means -----------------------------------------------------------------------------------------------------------
+class Elsewhere(torch.Tensor):
+    """A tensor that says that it is on an accelerator."""
+
+    is_cpu = False
+
+
+@pytest.mark.parametrize("count", [0, 1, READ_EVERY - 1, READ_EVERY, READ_EVERY + 1, 2 * READ_EVERY + 3])
+def test_means_on_an_accelerator_are_read_late_and_are_the_same(count, monkeypatch):
+    read = []
+    stack = torch.stack
+    monkeypatch.setattr(torch, "stack", lambda values: read.append(len(values)) or stack(values))
+    here, there = Mean(), Mean()
+    generator = torch.Generator().manual_seed(0)
+    for number in range(count):
+        value = torch.rand((), generator=generator)
+        here.add(value, number % 5 + 1)
+        there.add(value.as_subclass(Elsewhere).requires_grad_(), number % 5 + 1)
+        assert len(read) == (number + 1) // READ_EVERY
+    assert READ_EVERY == 256
+    assert there.compute() == here.compute() or (
+        count == 0 and math.isnan(here.compute()) and math.isnan(there.compute())
+    )
+    assert there.state_dict() == here.state_dict()
+    assert sum(read) == count
+
+
+def test_a_mean_goes_on_from_its_state():
+    whole, first, second = Mean(), Mean(), Mean()
+    for mean in (whole, first):
+        mean.add(1.5, 2)
+        mean.add(torch.tensor(0.25), 5)
+    second.add(7.0, 7)
+    second.load_state_dict(first.state_dict())
+    for mean in (whole, second):
+        mean.add(3.0, 1)
+    assert second.compute() == whole.compute() == (1.5 * 2 + 0.25 * 5 + 3.0) / 8
+    second.reset()
+    assert math.isnan(second.compute())
+    assert second.state_dict() == {"total": 0.0, "samples": 0}
+
+
+def test_values_that_wait_to_be_read_are_forgotten_too():
+    mean = Mean()
+    mean.add(torch.tensor(5.0).as_subclass(Elsewhere), 3)
+    mean.reset()
+    mean.add(torch.tensor(2.0).as_subclass(Elsewhere), 1)
+    assert mean.compute() == 2.0
+
+
+def test_figures_without_a_loss_have_metrics_alone():
+    figures = Figures({"count": lambda outputs, targets: 4.0}, CPU)
+    figures.add(None, None, None, 2)
+    found = figures.compute()
+    assert math.isnan(found["loss"])
+    assert found["count"] == 4.0
+    figures.reset()
+    assert math.isnan(figures.compute()["count"])
+
+
+# --- The guard -------------------------------------------------------------------------------------------------------
+def guarded(*gradients, gradients_too=True):
+    parameters = [nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    return Guard([*parameters, nn.Parameter(torch.ones(2))], CPU, gradients=gradients_too)
+
+
+LOSS = torch.tensor(1.0)
+SPARSE = torch.sparse_coo_tensor([[0, 2]], [1.0, 2.0], (5,), check_invariants=True)
+GOOD = [torch.ones(3), torch.ones(2, 2, dtype=torch.float64), torch.ones(2, dtype=torch.complex64), SPARSE]
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("good", [GOOD[:1], GOOD[:2], GOOD[:3], GOOD, GOOD[3:], []])
+def test_the_guard_finds_nan_and_infinity_wherever_they_are(good):
+    assert not guarded(*good).finds(LOSS)
+    assert not guarded(*good).finds(torch.tensor(3e38))
+    for bad in (NAN, INF, -INF):
+        assert guarded(*good).finds(torch.tensor(bad))
+        for index, gradient in enumerate(good):
+            if gradient.is_sparse:
+                spoiled = torch.sparse_coo_tensor([[0, 2]], [1.0, bad], (5,), check_invariants=True)
+            else:
+                spoiled = gradient.clone()
+                spoiled.view(-1)[-1] = bad
+            guard = guarded(*good[:index], spoiled, *good[index + 1 :])
+            assert guard.finds(LOSS)
+
+
+def test_the_guard_looks_again_after_gradients_that_it_could_not_look_at_together():
+    guard = guarded(SPARSE)
+    assert not guard.finds(LOSS)
+    assert not guard.finds(LOSS)
+    assert guard.finds(torch.tensor(NAN))
+
+
+def test_the_guard_leaves_gradients_as_they_are():
+    gradient = torch.randn(1000)
+    before = gradient.clone()
+    guarded(gradient).finds(LOSS)
+    assert torch.equal(gradient, before)
+
+
+def test_the_guard_can_leave_the_gradients_to_somebody_else():
+    assert not guarded(torch.tensor([NAN]), gradients_too=False).finds(LOSS)
+    assert guarded(torch.tensor([1.0]), gradients_too=False).finds(torch.tensor(INF))
+
+
+@pytest.mark.parametrize("value", [1.0, NAN, INF, -INF])
+def test_is_finite(value):
+    assert is_finite(torch.tensor([0.0, value])) == math.isfinite(value)
+    assert is_finite(torch.sparse_coo_tensor([[1]], [value], (3,), check_invariants=True)) == math.isfinite(value)
+    assert is_finite(torch.tensor([complex(0, value)])) == math.isfinite(value)
+
+
+def test_the_guard_keeps_random_states_only_for_models_that_draw(monkeypatch):
+    for draws in (True, False):
+        guard = guarded()
+        guard.remember()
+        first = torch.get_rng_state()
+        if draws:
+            torch.rand(1)
+        guard.look_at_first()
+        torch.rand(1)
+        second = torch.get_rng_state()
+        guard.remember()
+        torch.rand(3)
+        now = torch.get_rng_state()
+        guard.rewind()
+        assert torch.equal(torch.get_rng_state(), second if draws else now)
+        assert not torch.equal(first, second)
+
+
+# --- Random states and the order of data -----------------------------------------------------------------------------
+def draws():
+    return random.random(), np.random.rand(), random.gauss(0, 1), torch.rand(2).tolist()  # noqa: NPY002 - its state is kept
+
+
+def test_random_states_of_all_libraries_come_back():
+    draws()
+    state = _rng.rng_state(CPU)
+    first = draws()
+    assert draws() != first
+    _rng.set_rng_state(state, CPU)
+    assert draws() == first
+    assert set(state) == {"torch", "python", "numpy"}
+
+
+def test_a_state_without_numpy_is_read_too(monkeypatch):
+    monkeypatch.delitem(sys.modules, "numpy")
+    state = _rng.rng_state(CPU)
+    assert set(state) == {"torch", "python"}
+    monkeypatch.undo()
+    _rng.set_rng_state(state, CPU)
+    full = _rng.rng_state(CPU)
+    monkeypatch.delitem(sys.modules, "numpy")
+    _rng.set_rng_state(full, CPU)
+
+
+def test_the_generators_of_a_loader_and_its_samplers_are_found_once():
+    data = TensorDataset(torch.arange(5))
+    own, other = torch.Generator(), torch.Generator()
+    assert _rng.generators([1, 2]) == []
+    assert _rng.generators(DataLoader(data, 2)) == []
+    assert _rng.generators(DataLoader(data, 2, shuffle=True, generator=own)) == [own]
+    assert _rng.generators(DataLoader(data, 2, sampler=RandomSampler(data, generator=other), generator=own)) == [
+        own,
+        other,
+    ]
+    batch_sampler = BatchSampler(RandomSampler(data, generator=other), 2, False)
+    assert _rng.generators(DataLoader(data, batch_sampler=batch_sampler)) == [other]
+    states = _rng.generator_states([own, other])
+    drawn = torch.rand(1, generator=own), torch.rand(1, generator=other)
+    _rng.set_generator_states([own, other], states)
+    assert (torch.rand(1, generator=own), torch.rand(1, generator=other)) == drawn
+
+
+def test_a_sampler_is_told_the_epoch_at_its_start_and_when_it_goes_on():
+    told = []
+
+    class Told(SequentialSampler):
+        def set_epoch(self, epoch):
+            told.append(epoch)
+
+    data = TensorDataset(torch.arange(5))
+    order = DataOrder(DataLoader(data, 2, sampler=Told(data)), CPU)
+    batches = order.epoch(3)
+    assert told == [3]
+    next(batches)
+    order.position = 1
+    again = DataOrder(DataLoader(data, 2, sampler=Told(data)), CPU)
+    again.load_state_dict(order.state_dict())
+    assert [batch[0].tolist() for batch in again.epoch(3)] == [[2, 3], [4]]
+    assert told == [3, 3]
+    again.end_epoch()
+    assert again.position == 0
+    assert len(list(again.epoch(4))) == 3
+
+
+# --- Devices and packages --------------------------------------------------------------------------------------------
+def test_place_returns_the_device_of_the_model():
+    assert place(nn.Linear(2, 2), None) == CPU
+    assert place(nn.Linear(2, 2, device="meta"), None) == torch.device("meta")
+    assert place(nn.ReLU(), None) == CPU
+    assert place(nn.ReLU(), "meta") == torch.device("meta")
+    assert place(nn.BatchNorm1d(2, affine=False, device="meta"), None) == torch.device("meta")
+
+
+def test_a_package_that_is_missing_is_named_and_one_that_is_there_is_returned(monkeypatch):
+    assert require("math", "nothing") is math
+    monkeypatch.setitem(sys.modules, "absent", None)
+    message = r'^counting needs absent, which is not installed\. Install it with: pip install "ptguide\[training\]"$'
+    with pytest.raises(ModuleNotFoundError, match=message) as caught:
+        require("absent.part", "counting")
+    assert caught.value.name == "absent"
