@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -225,13 +226,11 @@ def fit(
     measured = None
     if validation is not None:
         measured = Validation(computation, share(validation, team, device), Figures(metrics, device, team))
-    with training_mode(model), watch:
+    with training_mode(model), watch, store or contextlib.nullcontext():
         while state.epoch < epochs and not state.monitor.stopped:
             _train_epoch(loop)
             loop.end_epoch(measured)
     state.monitor.restore(model)
-    if store is not None:
-        store.close()
     return state.history
 
 

@@ -71,11 +71,13 @@ class TeamStore:
         own = processes[team.rank % len(processes)]
         return divided({**state, **{name: own[name] for name in OWN}}, self._model, self._optimizer)
 
-    def close(self) -> None:
+    def __enter__(self) -> TeamStore:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Let other processes write to the folder, where the store knows how to."""
-        close = getattr(self._store, "close", None)
-        if close is not None:
-            close()
+        if hasattr(self._store, "close"):
+            self._store.close()
 
     def _raise_together(self, error: Exception | None) -> None:
         said = self._team.broadcast(None if error is None else f"{type(error).__name__}: {error}")
