@@ -23,7 +23,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset, IterableDataset, WeightedRandomSampler
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    WeightedRandomSampler,
+    get_worker_info,
+)
 
 from ptguide.data import batches, digits
 from ptguide.errors import expect_error
@@ -154,47 +160,64 @@ assert lengths.tolist() == [3, 1, 2]
 # Part 3, workers: who fetches
 # ----------------------------
 #
-# With ``num_workers=2`` two :term:`processes <process>` read and transform, while yours trains. Windows and macOS
-# start a :term:`worker` by *spawn*: a fresh Python that imports your script. So everything that must run once belongs
-# under ``if __name__ == "__main__":``. Here is a script with and one without it, run as a reader would.
+# With ``num_workers=2`` two :term:`processes <process>` read, transform and join while yours trains: each
+# :term:`worker` makes every second batch. The batches and their order are the same as without workers.
 
-script = """
-import torch
-from torch.utils.data import DataLoader, Dataset
 
 class Squares(Dataset):
     def __len__(self):
-        return 6
-    def __getitem__(self, index):
-        return index**2
+        return 7
 
-def main():
-    settings = {"num_workers": 1, "multiprocessing_context": "spawn"}
-    print(torch.cat(list(DataLoader(Squares(), batch_size=4, **settings))).tolist())
-"""
-(folder / "guarded.py").write_text(script + '\nif __name__ == "__main__":\n    main()\n')
-(folder / "bare.py").write_text(script + "\nmain()\n")
-runs = {
-    name: subprocess.Popen(
-        [sys.executable, folder / f"{name}.py"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for name in ("guarded", "bare")
-}
-said = {name: (*run.communicate(), run.returncode) for name, run in runs.items()}
-print("guarded:", said["guarded"][0], end="")
-assert said["guarded"][0] == "[0, 1, 4, 9, 16, 25]\n"
+    def __getitem__(self, index):
+        info = get_worker_info()
+        return index**2, -1 if info is None else info.id
+
+
+settings = {"num_workers": 2, "multiprocessing_context": "fork"}
+alone = list(DataLoader(Squares(), batch_size=2))
+helped = list(DataLoader(Squares(), batch_size=2, **settings))
+for (values, _), (same, made_by) in zip(alone, helped, strict=True):
+    print(f"{same.tolist()} by worker {made_by[0]}")
+    assert torch.equal(values, same)
+assert [made_by.unique().tolist() for _, made_by in helped] == [[0], [1], [0], [1]]
+assert all((made_by == -1).all() for _, made_by in alone)
 
 # %%
-# Without the guard, the worker runs ``main()`` as well and would start a worker of its own. Python stops it, and the
-# script gets no batch.
+# ``"fork"`` copies this process, and Windows has no such thing. There and on macOS a worker begins by *spawn*: a fresh
+# Python that first imports your script. So the class must stand in the script or in a file that can be imported, and
+# what is to run once belongs under ``if __name__ == "__main__":``. Here a script runs with this guard and without it;
+# the rule is Python's own, so it needs no torch.
 
-output, complaint, status = said["bare"]
-assert (output, status) == ("", 1)
-assert "start a new process before the" in complaint
-assert "RuntimeError: DataLoader worker" in complaint
+script = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+def square(index):
+    return index**2
+
+def main():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
+        print(list(worker.map(square, range(4))))
+"""
+
+
+def run_script(ending):
+    (folder / "train.py").write_text(script + ending)
+    command = [sys.executable, str(folder / "train.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+guarded = run_script('\nif __name__ == "__main__":\n    main()\n')
+assert (guarded.stdout, guarded.returncode) == ("[0, 1, 4, 9]\n", 0)
+
+# %%
+# Without the guard the worker runs ``main()`` as well and would start a worker of its own. Python stops it, and the
+# script gets nothing.
+
+bare = run_script("\nmain()\n")
+assert (bare.stdout, bare.returncode) == ("", 1)
+assert "start a new process before the" in bare.stderr
+assert "if __name__ == '__main__':" in bare.stderr  # the advice of the message
 
 # %%
 # Data without indices: iterable-style
