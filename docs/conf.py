@@ -115,6 +115,19 @@ gallery_order = {
         "functional_modular_elementwise",
         "exercises_in_computing",
     ],
+    "autograd": [
+        "from_calculation_to_graph",
+        "backward_needs_a_scalar",
+        "hooks_on_tensors",
+        "hooks_on_modules",
+        "output_of_a_layer",
+    ],
+    "modules": [
+        "nn_linear",
+        "anatomy_of_nn_module",
+        "activations",
+        "vanishing_gradients",
+    ],
     "errors": ["mat1_and_mat2_shapes"],
 }
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]

@@ -250,4 +250,4 @@ assert report.passed
 report
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that matrix products raise most.
+# Next: :ref:`from-calculation-to-graph`, how PyTorch records a calculation to find its gradients.

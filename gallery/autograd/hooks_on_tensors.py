@@ -1,0 +1,286 @@
+"""
+.. _hooks-on-tensors:
+
+How do hooks on tensors work? (register_hook)
+=============================================
+
+A :term:`hook` is a function of yours that PyTorch calls at a certain point. Those on tensors are called in
+``backward``, when the :term:`gradient` of the tensor is known: to see it, to change it, or to use it at once. This page
+fires each kind, prints their order, and removes them. You need to know :ref:`from-calculation-to-graph`.
+"""
+
+# %%
+# The gradient of ``z``, half-way up, is not kept anywhere. A hook sees it pass.
+
+from functools import partial
+
+import torch
+from torch.autograd.graph import get_gradient_edge
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw_graph
+from ptguide.questions import ask
+
+x = torch.tensor(2.0, requires_grad=True)
+y = torch.tensor(5.0, requires_grad=True)
+z = x * y
+v = torch.log(z)
+handle = z.register_hook(lambda grad: print(f"the gradient at z is {grad:.1f}"))
+v.backward(retain_graph=True)
+
+# %%
+# A hook of :meth:`torch.Tensor.register_hook` gets one :term:`argument`, the gradient of the result with respect to the
+# tensor, in the tensor's shape. Where the tensor was used several times, it gets the sum, once.
+
+seen = []
+s = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+s.register_hook(seen.append)
+(s * s + 10 * s).sum().backward()
+assert len(seen) == 1
+assert seen[0].tolist() == [12, 14, 16]
+
+# %%
+# Changing a gradient
+# -------------------
+#
+# What the hook returns takes the place of the gradient, for everything that is further up; ``None``, as above, leaves
+# it as it is. The picture shows ``z`` with three times its 0.1, and what became of ``x`` and ``y``. The values below
+# are untouched: a hook on a tensor changes the way back only.
+
+handle.remove()
+handle = z.register_hook(lambda grad: 3 * grad)
+(to_x,) = torch.autograd.grad(v, x, retain_graph=True)
+torch.testing.assert_close(to_x, torch.tensor(3 * 0.5))
+picture = draw_graph(v, {"x": x, "y": y, "z": z, "v": v})
+assert "gradient 0.3, changed by a hook" in picture.description
+picture
+
+# %%
+# Several hooks on one tensor run in the order in which they were registered, each on what the one before gave. What
+# ``retain_grad()`` keeps is the last state, even if it was called first.
+
+q = x * 1
+q.retain_grad()
+q.register_hook(lambda grad: grad + 1)
+q.register_hook(lambda grad: grad * 10)
+(q * 3).backward()
+assert q.grad == (3 + 1) * 10
+
+# %%
+# Before and after it is added: hooks on leaves
+# ---------------------------------------------
+#
+# On a :term:`leaf` there are two moments. ``register_hook`` is called with the gradient of *this* walk, before it is
+# added to ``.grad``. ``register_post_accumulate_grad_hook`` is called after that, with the *tensor*, so that ``.grad``
+# can be read. What it returns must be ``None``.
+
+leaf = torch.tensor(4.0, requires_grad=True)
+leaf.register_hook(lambda grad: print(f"arrives: {grad:.0f}"))
+leaf.register_post_accumulate_grad_hook(lambda tensor: print(f".grad is now {tensor.grad:.0f}"))
+for _ in range(2):
+    (leaf**2).backward()
+assert leaf.grad == 2 * 8
+
+# %%
+# The second kind can use a gradient up and throw it away, while the walk goes on: here a training step. So the
+# gradients of a large model need never exist all at once. (Without the hook: ``p - 0.1 * p.grad``.)
+
+
+def step(parameter):
+    with torch.no_grad():
+        parameter -= 0.1 * parameter.grad
+    parameter.grad = None
+
+
+weights = [torch.ones(2, requires_grad=True), torch.full((3,), 5.0, requires_grad=True)]
+for weight in weights:
+    weight.register_post_accumulate_grad_hook(step)
+sum((weight**2).sum() for weight in weights).backward()
+assert all(weight.grad is None for weight in weights)
+torch.testing.assert_close(weights[0], torch.full((2,), 1 - 0.1 * 2 * 1))
+torch.testing.assert_close(weights[1], torch.full((3,), 5 - 0.1 * 2 * 5))
+
+# %%
+# Hooks on nodes
+# --------------
+#
+# A node of the graph (``grad_fn``) takes hooks, too. ``register_prehook`` is called before the node runs, with what
+# arrives; ``register_hook`` after it, with what it hands on and what had arrived. Both get tuples, in the words of the
+# *forward* calculation: ``grad_inputs`` belongs to the inputs of the multiplication, ``x`` and ``y``, and comes *out*
+# of the node. Here the prehook makes 1 of the 0.1 that arrives.
+
+handle.remove()
+
+
+def show(grad_inputs, grad_outputs):
+    print(f"{grad_inputs = }\n{grad_outputs = }")
+
+
+node = z.grad_fn
+after = node.register_hook(show)
+before = node.register_prehook(lambda grad_outputs: (10 * grad_outputs[0],))
+x.grad = y.grad = None
+v.backward(retain_graph=True)
+torch.testing.assert_close((x.grad, y.grad), (torch.tensor(5.0), torch.tensor(2.0)))
+
+# %%
+# All of them, in order
+# ---------------------
+#
+# Now one of each, on the way from ``v`` to ``x``; the node of ``x`` is its ``AccumulateGrad``. For every node: first
+# the hooks of the tensor that it made, then those before the node, the node itself, and those after it.
+
+after.remove()
+before.remove()
+order = []
+
+
+def note(event, *_):
+    order.append(event)
+
+
+to_x = get_gradient_edge(x).node
+handles = [
+    to_x.register_hook(partial(note, "x: node has run")),
+    x.register_post_accumulate_grad_hook(partial(note, "x: added to .grad")),
+    to_x.register_prehook(partial(note, "x: node will run")),
+    x.register_hook(partial(note, "x: gradient is known")),
+    z.grad_fn.register_hook(partial(note, "z: node has run")),
+    z.grad_fn.register_prehook(partial(note, "z: node will run")),
+    z.register_hook(partial(note, "z: gradient is known")),
+]
+v.backward(retain_graph=True)
+print("\n".join(order))
+assert order[:3] == ["z: gradient is known", "z: node will run", "z: node has run"]
+assert order[3:6] == ["x: gradient is known", "x: node will run", "x: added to .grad"]
+assert order[6:] == ["x: node has run"]
+
+# %%
+# :func:`torch.autograd.grad` returns gradients and adds nothing to ``.grad``. It calls the hooks of the tensors on its
+# way, and of the nodes that it runs; the ``AccumulateGrad`` of ``x`` is none of them.
+
+order.clear()
+torch.autograd.grad(v, x, retain_graph=True)
+assert order[:3] == ["z: gradient is known", "z: node will run", "z: node has run"]
+assert order[3:] == ["x: gradient is known"]
+
+# %%
+# Removing
+# --------
+#
+# Each registration returns a handle, and ``handle.remove()`` ends it. In a ``with`` block it ends with the block. A
+# cell of a notebook that is run twice registers twice, and the hook is called twice.
+
+for handle in handles:
+    handle.remove()
+order.clear()
+v.backward(retain_graph=True)
+assert order == []
+
+with x.register_hook(partial(note, "in the block")):
+    v.backward(retain_graph=True)
+v.backward(retain_graph=True)
+assert order == ["in the block"]
+
+# %%
+# Use: where does NaN begin?
+# --------------------------
+#
+# The result is finite, the gradient is not. A hook on every step tells from where on. The slope of the square root at 0
+# is infinite, and 0 times infinity is :term:`NaN`. (``torch.autograd.detect_anomaly`` looks at all nodes, slowly.)
+
+
+def watch(name, grad):
+    print(f"{name}: {'finite' if grad.isfinite().all() else 'not finite'}")
+
+
+a = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
+root = a.sqrt()
+masked = root * torch.tensor([1.0, 0.0, 1.0])
+for name, tensor in {"a": a, "root": root, "masked": masked}.items():
+    tensor.register_hook(partial(watch, name))
+masked.sum().backward()
+assert a.grad.isfinite().tolist() == [True, False, True]
+
+# %%
+# What goes wrong
+# ---------------
+#
+# *Writing into the gradient.* A hook must return a new tensor. One that writes :term:`in place` may change the gradient
+# of others, because a sum hands the same tensor to all its inputs. ``right`` has no hook, and gets ten times too much.
+
+left, right = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+factors = torch.tensor([1.0, 2.0, 4.0])
+with left.register_hook(lambda grad: grad.mul_(10)):
+    ((left + right) * factors).sum().backward()
+assert torch.equal(right.grad, 10 * factors)
+right.grad = None
+with left.register_hook(lambda grad: grad * 10):
+    ((left + right) * factors).sum().backward()
+assert torch.equal(right.grad, factors)
+
+# %%
+# *One name for all.* A ``lambda`` in a loop looks the name up when it is called, and by then the loop is over. Hand it
+# over with ``partial``, as on this page. (The linter ruff finds this as B023.)
+
+late, early = [], []
+for name, tensor in {"left": left, "right": right}.items():
+    tensor.register_hook(lambda grad: late.append(name))  # noqa: B023
+    tensor.register_hook(partial(lambda name, grad: early.append(name), name))
+(left * right).sum().backward()
+assert late == ["right", "right"]
+assert sorted(early) == ["left", "right"]
+
+# %%
+# *Not there, or not so.* Without ``requires_grad`` there is nothing to wait for; only leaves add up; and what a hook
+# returns must have the shape of what it got.
+
+with expect_error(RuntimeError, match="a hook on a tensor that doesn't require gradient"):
+    factors.register_hook(print)
+with expect_error(RuntimeError, match="cannot be registered on non-leaf tensors"):
+    z.register_post_accumulate_grad_hook(print)
+left.register_hook(lambda grad: grad[:2])
+with expect_error(RuntimeError, match="changed the size"):
+    left.sum().backward()
+
+# %%
+# Neighbours: ``torch.autograd.graph.register_multi_grad_hook`` waits for several tensors, and
+# ``torch.autograd.graph.saved_tensors_hooks`` sees what the forward calculation saves.
+#
+# Check yourself
+# --------------
+
+p = torch.tensor(1.0, requires_grad=True)
+p.register_hook(lambda grad: grad * 10)
+p.register_hook(lambda grad: grad + 1)
+(p * 3).backward()
+ask(
+    "Two hooks are registered on p: first grad * 10, then grad + 1. What is p.grad after (p * 3).backward()?",
+    answer=p.grad,
+    choices={
+        3.0: "What a hook returns replaces the gradient.",
+        31.0: "In the order of registration: 3 * 10, and then + 1.",
+        40.0: "That is the other order.",
+    },
+)
+
+# %%
+# And at which moment:
+
+moments = []
+r = torch.tensor(1.0, requires_grad=True)
+r.register_hook(lambda grad: moments.append(grad.item()))
+for _ in range(2):
+    (r * 3).backward()
+ask(
+    "r has a hook that notes its argument. What is noted in two calls of (r * 3).backward()?",
+    answer=moments,
+    choices={
+        (3.0, 3.0): "Each time the gradient of that walk. Only r.grad adds up.",
+        (3.0, 6.0): "So a hook of register_post_accumulate_grad_hook would read r.grad.",
+        (6.0,): "A hook is called in every walk.",
+    },
+)
+
+# %%
+# Next: :ref:`hooks-on-modules`, which see what enters and leaves a layer.

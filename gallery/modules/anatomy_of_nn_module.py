@@ -1,0 +1,270 @@
+"""
+.. _anatomy-of-nn-module:
+
+What is in an nn.Module? (parameters, buffers, submodules, state_dict)
+======================================================================
+
+A :term:`module` keeps three registers: its :term:`parameters <parameter>`, which training changes, its
+:term:`buffers <buffer>`, which it does not, and the modules inside it. Everything else follows from these: what an
+optimizer sees, what is saved, what moves to a GPU. This page shows how things get into a register, and how a list hides
+them. You need to know :ref:`nn-linear`.
+"""
+
+# %%
+# One module with every kind of :term:`attribute` that holds numbers, and which registers each is in.
+
+import torch
+from torch import nn
+from torchvision.models import resnet18
+
+from ptguide.errors import expect_error
+from ptguide.pictures import draw_network
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+
+
+class Standardize(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("cache", torch.zeros(4), persistent=False)
+        self.plain = torch.zeros(5)
+        self.inner = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.inner((x - self.mean) * self.scale)
+
+
+module = Standardize().double()  # to float64, as .to("cuda") would move it to a GPU
+registers = {
+    "parameter": dict(module.named_parameters()),
+    "buffer": dict(module.named_buffers()),
+    "saved": module.state_dict(),
+}
+names = ["scale", "mean", "cache", "plain", "inner.weight", "inner.bias"]
+for name in names:
+    kinds = [kind for kind, register in registers.items() if name in register]
+    print(f"{name:<13}", ", ".join(kinds) or "in none")
+
+# %%
+# - A **parameter** is an ``nn.Parameter``. An optimizer gets it, it is saved, and it moves with the module.
+# - A **buffer** is what the module must keep but not learn: here a mean. It is saved, unless ``persistent=False``.
+# - A **plain tensor** is none of the module's business: not seen, not saved, and *left behind* when the rest moves.
+# - A **submodule** brings its own, under its name and a dot.
+
+assert set(registers["parameter"]) == {"scale", "inner.weight", "inner.bias"}
+assert set(registers["buffer"]) == {"mean", "cache"}
+assert set(registers["saved"]) == set(names) - {"cache", "plain"}
+assert (module.cache.dtype, module.plain.dtype) == (torch.float64, torch.float32)
+
+# %%
+# From scratch: the registers
+# ---------------------------
+#
+# The assignment does it. ``nn.Module`` has a ``__setattr__``, which Python calls for ``self.name = value``; it looks
+# at the type and files the value. Here are the essentials, with names as torch gives them.
+
+
+class Small:
+    def __init__(self):
+        self.__dict__.update(parameters={}, modules={})
+
+    def __setattr__(self, name, value):
+        kind = {nn.Parameter: "parameters", Small: "modules"}
+        for type_, register in kind.items():
+            if isinstance(value, type_):
+                self.__dict__[register][name] = value
+        self.__dict__[name] = value
+
+    def named_parameters(self, prefix=""):
+        yield from ((prefix + name, value) for name, value in self.parameters.items())
+        for name, inner in self.modules.items():
+            yield from inner.named_parameters(f"{prefix}{name}.")
+
+
+def build(kind):
+    outer, inner = kind(), kind()
+    outer.scale, outer.plain = nn.Parameter(torch.ones(3)), torch.zeros(5)
+    outer.inner, inner.weight = inner, nn.Parameter(torch.ones(2, 3))
+    return [name for name, _ in outer.named_parameters()]
+
+
+assert build(Small) == build(nn.Module) == ["scale", "inner.weight"]
+
+# %%
+# A tree of modules
+# -----------------
+#
+# Modules inside modules make a tree, and a name is the way through it. ``children()`` gives the next level,
+# ``modules()`` all, with the module itself. ``draw_network`` runs it once, and says what goes through each.
+
+
+class Block(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        self.linear = nn.Linear(features, features)
+
+    def forward(self, x):
+        return x + self.linear(self.norm(x)).relu()
+
+
+network = nn.Sequential(nn.Linear(6, 5), Block(5), Block(5), nn.Linear(5, 2))
+assert network.get_submodule("1.linear") is network[1].linear
+assert network.get_parameter("1.linear.bias").shape == (5,)
+assert len(list(network.children())) == 4
+assert len(list(network.modules())) == 1 + 4 + 2 * 2
+draw_network(network, torch.rand(8, 6))
+
+# %%
+# Calling a module, and forward
+# -----------------------------
+#
+# You write ``forward`` and call the module. ``network(x)`` is ``network.__call__(x)``, which runs the
+# :ref:`hooks <hooks-on-modules>` and ``forward`` between them. ``network.forward(x)`` gives the same numbers, and
+# leaves the hooks out.
+
+calls = []
+handle = network.register_forward_hook(lambda *_: calls.append("hook"))
+x = torch.rand(8, 6)
+network.eval()
+assert torch.equal(network(x), network.forward(x))
+assert calls == ["hook"]
+handle.remove()
+
+# %%
+# ``eval()`` has set one more piece of state: ``training`` is ``False`` in every module of the tree. Dropout and batch
+# normalization read it. It is not saved.
+
+assert not any(part.training for part in network.modules())
+assert all(part.training for part in network.train().modules())
+
+# %%
+# Layers in a Python list
+# -----------------------
+#
+# A list is no module, and ``__setattr__`` does not look into it. The network computes; but an optimizer gets nothing,
+# nothing is saved, and nothing moves. ``nn.ModuleList`` is a list that files its items.
+
+
+class Listed(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.layers = kind([nn.Linear(6, 5), nn.Linear(5, 2)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+hidden, filed = Listed(list), Listed(nn.ModuleList)
+assert hidden(x).shape == filed(x).shape == (8, 2)
+assert list(hidden.state_dict()) == []
+assert list(filed.state_dict())[:2] == ["layers.0.weight", "layers.0.bias"]
+assert len(filed.state_dict()) == 4
+assert hidden.double().layers[0].weight.dtype == torch.float32
+with expect_error(ValueError, match="optimizer got an empty parameter list"):
+    torch.optim.SGD(hidden.parameters(), lr=0.1)
+
+# %%
+# That error is luck: with one layer outside the list, the optimizer would be content, and train that layer alone. The
+# same happens with a dictionary (``nn.ModuleDict`` helps), and with a tensor that is no ``nn.Parameter``.
+
+module.shift = torch.zeros(3, requires_grad=True)
+assert "shift" not in dict(module.named_parameters())
+module.learned_shift = nn.Parameter(torch.zeros(3))
+assert "learned_shift" in dict(module.named_parameters())
+
+# %%
+# "state_dict contains the learnable parameters"
+# ----------------------------------------------
+#
+# Also the persistent buffers. ResNet-18 has 20 batch normalizations, each with a running mean, a running variance and a
+# counter: 60 of its 122 entries are learned by no optimizer. Without them, the outputs are others.
+
+resnet = resnet18(weights=None)
+state = resnet.state_dict()
+assert len(state) == 122
+assert sum(isinstance(part, nn.BatchNorm2d) for part in resnet.modules()) == 20
+assert len(list(resnet.buffers())) == 60
+assert not any("training" in name for name in state)
+resnet(torch.rand(2, 3, 32, 48))  # in train mode, this moves the running means
+
+half, whole, photo = resnet18(weights=None), resnet18(weights=None), torch.rand(1, 3, 32, 48)
+half.load_state_dict(dict(resnet.named_parameters()), strict=False)
+whole.load_state_dict(resnet.state_dict())
+with torch.no_grad():
+    logits = resnet.eval()(photo)
+    torch.testing.assert_close(whole.eval()(photo), logits)
+    assert not torch.allclose(half.eval()(photo), logits, atol=0.1)
+draw_network(resnet, photo, depth=1)
+
+# %%
+# "It is all that is needed to resume" is another belief. Not in it are the class (``resnet18`` was needed to make
+# ``whole``), the optimizer's state, and the ``training`` flag. And the dictionary holds the tensors themselves, not
+# copies: a state that is to be kept while training goes on needs ``copy.deepcopy``.
+
+assert state["fc.bias"].data_ptr() == resnet.fc.bias.data_ptr()
+with torch.no_grad():
+    resnet.fc.bias.fill_(7.0)
+assert (state["fc.bias"] == 7).all()
+
+# %%
+# What goes wrong
+# ---------------
+#
+# Without ``super().__init__()`` there are no registers to file into. And who assigns something else to the name of a
+# parameter is stopped.
+
+
+class Forgotten(nn.Module):
+    def __init__(self):
+        self.inner = nn.Linear(3, 2)
+
+
+with expect_error(AttributeError, match=r"before Module.__init__\(\) call"):
+    Forgotten()
+with expect_error(TypeError, match="cannot assign 'torch.FloatTensor' as parameter 'scale'"):
+    module.scale = torch.ones(3)
+
+# %%
+# Check yourself
+# --------------
+
+norm = nn.BatchNorm1d(7)
+ask(
+    "nn.BatchNorm1d(7) learns weight and bias, and tracks mean, variance, calls. How many entries has its state_dict?",
+    answer=len(norm.state_dict()),
+    choices={
+        2: "Those are the parameters. The three buffers are persistent, so they are saved, too.",
+        4: "The counter, num_batches_tracked, is a buffer as well, of shape ().",
+        5: "Two parameters and three buffers.",
+    },
+)
+
+# %%
+# A network of three layers:
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 5)
+        self.rest = [nn.Linear(5, 5), nn.Linear(5, 5)]
+
+
+ask(
+    "self.first is nn.Linear(4, 5), self.rest is [nn.Linear(5, 5), nn.Linear(5, 5)]. How many parameters are found?",
+    answer=len(list(Mixed().parameters())),
+    choices={
+        2: "Weight and bias of first. The list hides the other layers, and no error says so.",
+        6: "So it would be with nn.ModuleList.",
+        ValueError: "An optimizer raises it only if it gets nothing at all.",
+    },
+)
+
+# %%
+# Next: :ref:`activations`, the functions between the layers.
