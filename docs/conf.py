@@ -149,7 +149,6 @@ gallery_order = {
         "dataloader_worker_process",
         "loss_of_n_against_n_by_1",
     ],
-    "errors": ["mat1_and_mat2_shapes"],
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
