@@ -145,13 +145,23 @@ def links(session: nox.Session) -> None:
 
 @nox.session(python=False, requires=["env"], default=False)
 def bench(session: nox.Session) -> None:
-    """Measure the pictures, the shape rules and the build, or one of them (-- build_speed --pages 30)."""
+    """Measure everything that has a limit, or one part of it (-- build_speed --pages 30)."""
     folder = ROOT / "tests" / "benchmarks"
-    if session.posargs:
-        run(session, folder / f"{session.posargs[0]}.py", *session.posargs[1:])
-        return
-    for name in ("pictures", "rules", "build_speed"):
-        run(session, folder / f"{name}.py")
+    name, *options = session.posargs or [""]
+    if name in ("", "training"):
+        session.notify("peers", posargs=options)
+    everything = ("imports", "pictures", "rules", "data", "models", "sequence_models", "build_speed")
+    for one in (name,) if name else everything:
+        if one != "training":
+            run(session, folder / f"{one}.py", *options)
+
+
+@nox.session(reuse_venv=True, default=False)
+def peers(session: nox.Session) -> None:
+    """Compare the training loop with one written by hand and with other libraries (--rounds 5 is quicker)."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "peers"))
+    session.install("--no-deps", "-e", ".")
+    session.run("python", ROOT / "tests" / "benchmarks" / "training.py", *session.posargs)
 
 
 @nox.session(default=False)

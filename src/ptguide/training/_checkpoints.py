@@ -62,22 +62,24 @@ class Checkpoints:
     -----
     What is in a checkpoint of `fit`, each under its key:
 
-    ============= =====================================================================================
-    key           what it holds
-    ============= =====================================================================================
-    ``model``     ``state_dict()``: parameters and persistent buffers
-    ``optimizer`` ``state_dict()``: momenta, step counts, and the settings of each parameter group
-    ``schedule``  ``state_dict()`` of the learning-rate schedule, if there is one
-    ``scaler``    ``state_dict()`` of the gradient scaler, if training runs in float16
-    ``rng``       states of the generators of torch (CPU and device), of ``random`` and of NumPy
-    ``order``     the place in the data, and what the order of this epoch was drawn from
-    ``figures``   the sums behind loss and metrics of the epoch that is under way
-    ``monitor``   the best figure so far, the epochs since, and the weights that it had
-    ``history``   the record of each epoch
-    ``epoch``     epochs that are finished
-    ``step``      steps of the optimizer that are done
-    ``format``    the version of this table
-    ============= =====================================================================================
+    ================== ================================================================================
+    key                what it holds
+    ================== ================================================================================
+    ``model``          ``state_dict()``: parameters and persistent buffers
+    ``optimizer``      ``state_dict()``: momenta, step counts, and the settings of each parameter group
+    ``schedule``       ``state_dict()`` of the learning-rate schedule, if there is one
+    ``scaler``         ``state_dict()`` of the gradient scaler, if training runs in float16
+    ``rng``            states of the generators of torch (CPU and device), of ``random`` and of NumPy
+    ``order``          the place in the data, and what the order of this epoch was drawn from
+    ``figures``        the sums behind loss and metrics of the epoch that is under way
+    ``monitor``        the best figure so far, the epochs since, and the weights that it had
+    ``history``        the record of each epoch
+    ``epoch``          epochs that are finished
+    ``step``           steps of the optimizer that are done
+    ``learning_rates`` those of the last step
+    ``others``         ``rng`` and ``figures`` of the other processes, if several train together
+    ``format``         the version of this table
+    ================== ================================================================================
 
     The class of the model is not in it: the same code has to make the model before the state is loaded.
 
