@@ -270,8 +270,8 @@ print(
 assert (len(event_files("closing")), len(event_files("slow"))) == (6, 1)
 
 # %%
-# What the belief is after is ``flush``: it writes out what waits, into the same file. Without it that happens every 120
-# seconds, so a short run seems to show nothing. Here the log is read back in Python, as in the next section.
+# What the belief is after is ``flush``: it writes out what waits, into the same file. Without it that may take 120
+# seconds, so a short run can seem to show nothing. Here the log is read back in Python, as in the next section.
 
 
 def points(run, tag="loss/train"):
@@ -282,10 +282,9 @@ def points(run, tag="loss/train"):
 with SummaryWriter(log / "flushing") as writer:
     for step in range(4):
         writer.add_scalar("loss/train", 1 / (step + 1), step)
-    before = len(points("flushing"))
     writer.flush()
-    print(f"{before} points before flush, {len(points('flushing'))} after")
-    assert (before, len(points("flushing"))) == (0, 4)
+    print(f"{len(points('flushing'))} points after flush, while the writer is still open")
+    assert len(points("flushing")) == 4
 assert len(event_files("flushing")) == 1
 
 # %%

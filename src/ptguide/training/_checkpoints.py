@@ -89,6 +89,7 @@ class Checkpoints:
     Examples
     --------
     >>> import tempfile
+    >>> import torch
     >>> model = torch.nn.Linear(2, 3)
     >>> checkpoints = Checkpoints(tempfile.mkdtemp(), keep=1)
     >>> for step, score in ((1, 0.5), (2, 0.25), (3, 0.75)):
