@@ -84,7 +84,7 @@ assert importlib.metadata.version("torch").partition("+")[0] == release
 # -------------------
 #
 # :func:`torch.cuda.is_available` asks whether a GPU can be used *now*, in this process. ``torch.version.cuda`` and
-# :func:`torch.backends.cuda.is_built` say only what torch was built with. So do most names in :mod:`torch.backends`: on
+# ``torch.backends.cuda.is_built`` say only what torch was built with. So do most names in ``torch.backends``: on
 # a machine without a GPU, ``torch.backends.cudnn.is_available()`` is True all the same if cuDNN came with torch.
 
 # Measured where this page ran
@@ -198,7 +198,7 @@ assert kept.tolist() == [0, 2]
 # -----------------------
 #
 # "I installed it, and Python can't find it." Then ``pip`` belongs to one Python and ``python`` is another; a machine
-# often has several. Here a second one is made, with :mod:`venv`: it has its own folder of packages, and no torch in it.
+# often has several. Here a second one is made, with ``venv``: it has its own folder of packages, and no torch in it.
 
 
 def run(python, *arguments, folder=None):

@@ -224,7 +224,7 @@ assert "if __name__ == '__main__':" in bare.stderr  # the advice of the message
 # ------------------------------------
 #
 # A stream, such as lines that arrive over a network, has no length and no index. An
-# :class:`torch.utils.data.IterableDataset` has ``__iter__`` only, so nothing can be shuffled.
+# ``torch.utils.data.IterableDataset`` has ``__iter__`` only, so nothing can be shuffled.
 
 
 class Stream(IterableDataset):
