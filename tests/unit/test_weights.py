@@ -102,7 +102,8 @@ def test_missing_package_is_named_with_the_command_that_installs_it(tmp_path, mo
     save_weights(nn.Linear(2, 3), tmp_path / "model.safetensors")
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     said = re.escape(
-        'A .safetensors file needs safetensors, which is not installed. Install it with: pip install "ptguide[training]"'
+        "A .safetensors file needs safetensors, which is not installed. "
+        'Install it with: pip install "ptguide[training]"'
     )
     with pytest.raises(ImportError, match=f"^{said}$"):
         act(nn.Linear(2, 3), tmp_path / "model.safetensors")
