@@ -20,7 +20,7 @@ from ptguide.training._figures import Figures
 from ptguide.training._history import VALIDATION
 from ptguide.training._monitor import PLATEAU
 from ptguide.training._nonfinite import Guard
-from ptguide.training._shares import parts_of
+from ptguide.training._shares import parts_of, whole_of
 from ptguide.training._state import CheckpointStore, TrainingState
 from ptguide.training._watch import Watch
 
@@ -92,7 +92,7 @@ class Loop:
         self._seen, self._started = 0, time.perf_counter()
         while group := list(itertools.islice(incoming, self._accumulate)):
             if self._first:
-                self._computation.check_first(group[0], "data")
+                self._computation.check_first(whole_of(group[0]), "data")
             state.order.position += len(group)
             group, sizes, total = parts_of(group)
             samples = total / self._team.size  # the mean over processes of what each adds is the mean over samples

@@ -48,6 +48,11 @@ def part_of(batch: Any) -> Part:
     return Part(batch, size, size)
 
 
+def whole_of(batch: Any) -> Any:
+    """Return what this process has of a batch, as the model gets it."""
+    return batch.batch if isinstance(batch, Part) else batch
+
+
 class Shares:
     """Data of which each process sees its part, as `Part`.
 
