@@ -15,6 +15,6 @@ collect_ignore_glob = [
     "docs/guide/*",  # made by the build
     "docs/inventories/*",
     "docs/serve.py",
-    "tests/machinery/minisite/*",
+    "tests/machinery/minisite*/*",
 ]
 pytest_collect_file = Sybil(parsers=markdown_parsers(), patterns=["*.md"], excludes=["docs/_build/*"]).pytest()
