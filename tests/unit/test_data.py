@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ptguide import data
-from ptguide.data import TensorData, _extras, _splits
+from ptguide import _optional, data
+from ptguide.data import TensorData, _splits
 
 PARTS = ["train", "validation", "test"]
 
@@ -266,4 +266,4 @@ def test_photos_need_pillow_too(monkeypatch):
 
 def test_other_library_is_named_as_it_is():
     with pytest.raises(ModuleNotFoundError, match="it needs no_such_library, which is not installed"):
-        _extras.require("no_such_library.part", "it")
+        _optional.require("no_such_library.part", "it", extra="data")

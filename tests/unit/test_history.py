@@ -151,3 +151,10 @@ def test_without_matplotlib_plot_says_what_to_install(monkeypatch):
     ) as caught:
         made({"loss": 1.0}).plot()
     assert caught.value.name == "matplotlib"
+
+
+def test_a_long_title_stays_within_the_figure():
+    figure = made({"loss": 1.0}).plot("It falls on data that the network has never seen, which is what counts")
+    figure.canvas.draw()
+    assert figure.bbox.fully_contains(*figure._suptitle.get_window_extent().min)
+    assert figure.bbox.fully_contains(*figure._suptitle.get_window_extent().max)

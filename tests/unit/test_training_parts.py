@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
+from ptguide._optional import require
 from ptguide.training import _rng
 from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
+from ptguide.training._distributed import Team
 from ptguide.training._figures import READ_EVERY, Figures, Mean
 from ptguide.training._nonfinite import Guard, is_finite
-from ptguide.training._optional import require
 from ptguide.training._order import DataOrder
 from ptguide.training._place import place
 
@@ -124,7 +125,7 @@ def test_values_that_wait_to_be_read_are_forgotten_too():
 
 
 def test_figures_without_a_loss_have_metrics_alone():
-    figures = Figures({"count": lambda outputs, targets: 4.0}, CPU)
+    figures = Figures({"count": lambda outputs, targets: 4.0}, CPU, Team())
     figures.add(None, None, None, 2)
     found = figures.compute()
     assert math.isnan(found["loss"])
@@ -283,9 +284,9 @@ def test_place_returns_the_device_of_the_model():
 
 
 def test_a_package_that_is_missing_is_named_and_one_that_is_there_is_returned(monkeypatch):
-    assert require("math", "nothing") is math
+    assert require("math", "nothing", extra="training") is math
     monkeypatch.setitem(sys.modules, "absent", None)
     message = r'^counting needs absent, which is not installed\. Install it with: pip install "ptguide\[training\]"$'
     with pytest.raises(ModuleNotFoundError, match=message) as caught:
-        require("absent.part", "counting")
+        require("absent.part", "counting", extra="training")
     assert caught.value.name == "absent"

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptguide.data._extras import require
+from ptguide._optional import require
 from ptguide.data._splits import check_split, rank_in_class
 from ptguide.data._tensor_data import TensorData
 
@@ -164,7 +164,7 @@ def _load(
     check_split(split)
     if not isinstance(root, str | os.PathLike):
         raise TypeError(f"root is {root!r}; expected the path of a folder.")
-    loader = getattr(require("torchvision.datasets", kind.function), kind.loader)
+    loader = getattr(require("torchvision.datasets", kind.function, extra="data"), kind.loader)
     wanted = {"all": (True, False), "test": (False,)}.get(split, (True,))
     parts = [_read(kind, loader, Path(root).expanduser(), train, download) for train in wanted]
     images, labels = (torch.cat(tensors) for tensors in zip(*((part[0], part[1]) for part in parts), strict=True))

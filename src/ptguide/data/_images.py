@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ptguide.data._extras import require
+from ptguide._optional import require
 from ptguide.data._splits import check_split, split_positions
 from ptguide.data._tensor_data import TensorData
 
@@ -51,7 +51,7 @@ def digits(split: str = "train") -> TensorData:
     (torch.Size([1, 8, 8]), '0')
     """
     check_split(split)
-    table = require("sklearn.datasets", "digits").load_digits()
+    table = require("sklearn.datasets", "digits", extra="data").load_digits()
     labels = torch.from_numpy(table.target).long()
     images = torch.from_numpy(table.images).float().div(16).unsqueeze(1)
     chosen = split_positions(split, labels)
@@ -98,8 +98,8 @@ def photos(split: str = "all") -> TensorData:
     (torch.Size([3, 427, 640]), torch.uint8, 'flower')
     """
     check_split(split)
-    require("PIL.Image", "photos")
-    files = require("sklearn.datasets", "photos").load_sample_images()
+    require("PIL.Image", "photos", extra="data")
+    files = require("sklearn.datasets", "photos", extra="data").load_sample_images()
     # (2, 427, 640, 3) as decoded; torch.tensor copies, as the decoder's arrays are read-only
     images = torch.stack([torch.tensor(image) for image in files.images]).permute(0, 3, 1, 2)
     return TensorData(

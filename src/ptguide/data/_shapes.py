@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ptguide.data._extras import require
+from ptguide._optional import require
 from ptguide.data._points import check_number
 from ptguide.data._splits import ROUND, check_split, split_positions
 from ptguide.data._tensor_data import Index, TensorData, as_index, summary
@@ -54,7 +54,9 @@ class ShapesData(Dataset[tuple[Tensor, Target]]):
     def __init__(self, images: Tensor, targets: Sequence[Target], *, tv_tensors: bool = False) -> None:
         self.images = images
         self.targets = tuple(targets)
-        self._tv_tensors = require("torchvision.tv_tensors", "shapes with tv_tensors=True") if tv_tensors else None
+        self._tv_tensors = (
+            require("torchvision.tv_tensors", "shapes with tv_tensors=True", extra="data") if tv_tensors else None
+        )
 
     def __len__(self) -> int:
         return len(self.images)

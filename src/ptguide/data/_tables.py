@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ptguide.data._extras import require
+from ptguide._optional import require
 from ptguide.data._splits import check_split, split_positions
 from ptguide.data._tensor_data import TensorData
 
@@ -171,7 +171,7 @@ def iris(split: str = "train", *, standardize: bool = True) -> TableData:
 
 def _table(name: str, split: str, standardize: bool, source: str) -> TableData:
     check_split(split)
-    table = getattr(require("sklearn.datasets", name), f"load_{name}")()
+    table = getattr(require("sklearn.datasets", name, extra="data"), f"load_{name}")()
     raw = torch.from_numpy(table.data)  # float64, so that the statistics are exact to float32
     labels = torch.from_numpy(table.target).long()
     mean, std = torch.zeros(raw.shape[1]).double(), torch.ones(raw.shape[1]).double()

@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ptguide.data._extras import require
+from ptguide._optional import require
 from ptguide.data._splits import check_split
 from ptguide.data._tensor_data import TensorData
 

@@ -209,9 +209,8 @@ def fit(
     steps = _checks.steps_in_epoch(data, accumulate)
     steps_left = None if steps is None else steps * epochs - state.step
     _checks.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - state.epoch)
-    watch = (
-        Watch(state, progress, tensorboard, epochs, steps) if team.leads else Watch(state, False, None, epochs, steps)
-    )
+    shown, curves = (progress, tensorboard) if team.leads else (False, None)
+    watch = Watch(state, shown, curves, epochs, steps)
     loop = Loop(
         state,
         computation,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
-from ptguide.training._optional import require
+from ptguide._optional import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,7 +123,7 @@ class History:
         """
         if not self._records:
             raise ValueError("the history holds no epoch, so there is nothing to draw; expected at least one.")
-        plt = require("matplotlib.pyplot", "History.plot")
+        plt = require("matplotlib.pyplot", "History.plot", extra="training")
         figures = self.as_dict()
         epochs = figures.get("epoch", list(range(1, len(self) + 1)))
         panels = _panels(figures)
@@ -142,7 +142,7 @@ class History:
             if len(ax.lines) > 1:
                 ax.legend()
         if title is not None:
-            figure.suptitle(title)
+            figure.suptitle(title, wrap=True)
         return figure
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ptguide._optional import require
 from ptguide.training._history import COUNTERS, VALIDATION
-from ptguide.training._optional import require
 from ptguide.training._state import TrainingState
 
 SECONDS_BETWEEN = 0.2  # two looks at the running loss, for which an accelerator has to finish
@@ -55,7 +55,7 @@ class Bar:
         self._state = state
         self._epochs = epochs
         total = None if steps is None else steps * epochs
-        self._bar = require("tqdm", "the progress bar").tqdm(
+        self._bar = require("tqdm", "the progress bar", extra="training").tqdm(
             total=total, initial=state.step, unit="step", dynamic_ncols=True
         )
         self._last: dict[str, float] = {}
@@ -88,7 +88,7 @@ class Board:
     """TensorBoard's curves: the loss of every step, and the figures of every epoch, all against the step."""
 
     def __init__(self, folder: str | Path, state: TrainingState) -> None:
-        require("tensorboard", "tensorboard=")
+        require("tensorboard", "tensorboard=", extra="training")
         from torch.utils.tensorboard import SummaryWriter  # only now: it imports tensorboard
 
         # What was written after the checkpoint from which a run goes on would be drawn twice.

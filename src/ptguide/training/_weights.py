@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ptguide._optional import require
 from ptguide.training._durable import publish, unfinished
-from ptguide.training._optional import require
 from ptguide.training._plain import load_plain
 
 SAFETENSORS = ".safetensors"
@@ -45,7 +45,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     path = _checked(path)
     with unfinished(path.parent, f"{path.name}-") as whole:
         if path.suffix == SAFETENSORS:
-            require("safetensors.torch", f"A {SAFETENSORS} file").save_model(model, str(whole))
+            require("safetensors.torch", f"A {SAFETENSORS} file", extra="training").save_model(model, str(whole))
         else:
             torch.save(model.state_dict(), whole)
         publish(whole, path)
@@ -65,7 +65,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     path = _checked(path)
     if path.suffix == SAFETENSORS:
-        require("safetensors.torch", f"A {SAFETENSORS} file").load_model(model, str(path))
+        require("safetensors.torch", f"A {SAFETENSORS} file", extra="training").load_model(model, str(path))
     else:
         model.load_state_dict(load_plain(path))
 
