@@ -150,7 +150,7 @@ def bench(session: nox.Session) -> None:
     name, *options = session.posargs or [""]
     if name in ("", "training"):
         session.notify("peers", posargs=options)
-    everything = ("imports", "pictures", "rules", "data", "models", "sequence_models", "build_speed")
+    everything = ("imports", "pictures", "rules", "data", "models", "sequence_models", "paint", "build_speed")
     for one in (name,) if name else everything:
         if one != "training":
             run(session, folder / f"{one}.py", *options)

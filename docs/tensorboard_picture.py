@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import platform
-import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -68,9 +67,11 @@ def take(address: str, said: str) -> dict[str, bytes]:
     from PIL import Image
     from playwright.sync_api import sync_playwright
 
+    from chromium import start_chromium
+
     pictures = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = start_chromium(playwright)
         for theme in PICTURES:
             page = browser.new_page(viewport=SIZE, color_scheme=theme, reduced_motion="reduce")
             page.set_default_timeout(300_000)

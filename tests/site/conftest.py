@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))  # the checks are `browser_checks` and `html_checks`
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+
+from chromium import start_chromium
 
 REPOSITORY = Path(__file__).parents[2]
 SITE = Path(os.environ.get("PTGUIDE_SITE") or REPOSITORY / "docs" / "_build" / "html").resolve()
-# Nothing that a browser does on its own account may look like a request of a page.
-ARGUMENTS = ["--disable-background-networking", "--no-first-run", "--disable-component-update", "--disable-sync"]
 
 
 def pages_of(site: Path) -> list[str]:
@@ -92,12 +92,8 @@ def origin(site: Path, serve) -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start one browser: the machine's Chromium, or else the one that Playwright has installed."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=executable, args=[*ARGUMENTS, *(["--no-sandbox"] if root else [])]
-        )
+        started = start_chromium(playwright)
         yield started
         started.close()
 
