@@ -1,5 +1,6 @@
 """The live server builds again in its own warm process, and goes on after a page that fails."""
 
+import http.client
 import os
 import re
 import shutil
@@ -46,7 +47,7 @@ def served(minisite):
                 page = urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5).read().decode()
                 if text in page:
                     return page
-            except OSError:
+            except (OSError, http.client.HTTPException):  # not there yet, or just being written
                 pass
             time.sleep(0.1)
         pytest.fail(f"{text!r} did not appear on {path}")

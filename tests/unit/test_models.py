@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from ptguide import models
 
@@ -24,3 +25,35 @@ def test_every_setting_is_explained(name):
 def test_import_loads_only_torch():
     code = "import sys, ptguide.models; print({'torchvision', 'matplotlib', 'sklearn'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+TRACED = {
+    "LinearRegression": (models.LinearRegression(models.LinearRegressionSettings(5)), (2, 5)),
+    "LogisticRegression": (models.LogisticRegression(models.LogisticRegressionSettings(5)), (2, 5)),
+    "MLP": (models.MLP(models.MLPSettings(sizes=(6, 4, 3))), (2, 6)),
+    "LeNet": (models.LeNet(models.LeNetSettings()), (2, 1, 28, 28)),
+    "ResNet": (models.ResNet(models.ResNetSettings.resnet18()), (2, 3, 32, 32)),
+    "Autoencoder": (models.Autoencoder(models.AutoencoderSettings(shape=(4, 5), hidden=(7,), latent=3)), (2, 4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_can_be_traced_and_still_checks_its_input(name):
+    model, shape = TRACED[name]
+    x = torch.rand(shape)
+    traced = torch.fx.symbolic_trace(model.eval())
+    torch.testing.assert_close(traced(x), model(x))
+    with pytest.raises(ValueError, match=r"x has shape \(2, 9, 9, 9\); expected \(N, "):
+        traced(torch.rand(2, 9, 9, 9))
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
+def test_feature_extractor_of_torchvision_takes_a_resnet():
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    extractor = create_feature_extractor(TRACED["ResNet"][0], ["layer2", "avgpool"])
+    found = extractor(torch.rand(2, 3, 64, 96))
+    assert {name: tuple(map_.shape) for name, map_ in found.items()} == {
+        "layer2": (2, 128, 8, 12),
+        "avgpool": (2, 512, 1, 1),
+    }

@@ -86,8 +86,19 @@ def flatten_items(x: Tensor, features: int, setting: str) -> Tensor:
     raise ValueError(f"{problem}, as {setting} says.")
 
 
-def shape_error(name: str, given: Tensor, item: Axes, setting: str) -> ValueError:
-    """Return the error for a tensor that does not hold N items of one shape, with a remedy where one is known."""
+def require_items(name: str, given: Tensor, item: Axes, setting: str) -> None:
+    """Raise a ValueError unless a tensor holds N items of one shape; the message has a remedy where one is known.
+
+    The models name this, and `flatten_items`, to `torch.fx.wrap`: symbolic tracing, and torchvision's
+    ``create_feature_extractor`` with it, can't follow a branch on a shape.
+    """
+    if given.ndim != len(item) + 1 or any(
+        isinstance(axis, int) and axis != size for axis, size in zip(item, given.shape[1:], strict=True)
+    ):
+        raise _shape_error(name, given, item, setting)
+
+
+def _shape_error(name: str, given: Tensor, item: Axes, setting: str) -> ValueError:
     shape = tuple(given.shape)
     problem = f"{name} has shape {shape}; expected ({', '.join(map(str, ('N', *item)))})"
     remedies = {

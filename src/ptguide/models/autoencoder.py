@@ -9,10 +9,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from ptguide.models._checks import require_choice, require_integer, require_settings, require_sizes, shape_error
+from ptguide.models._checks import require_choice, require_integer, require_items, require_settings, require_sizes
 from ptguide.models.mlp import ACTIVATIONS, MLP, MLPSettings
+
+fx.wrap("require_items")  # a leaf where the model is traced
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,7 @@ class Autoencoder(nn.Module):
         ValueError
             If the items have another shape than the settings say.
         """
-        if x.shape[1:] != self.settings.shape:
-            raise shape_error("x", x, self.settings.shape, "shape")
+        require_items("x", x, self.settings.shape, "shape")
         z: Tensor = self.encoder(x)  # (N, L)
         return z
 
@@ -113,8 +114,7 @@ class Autoencoder(nn.Module):
         ValueError
             If ``z`` has not L numbers in each row.
         """
-        if z.shape[1:] != (self.settings.latent,):
-            raise shape_error("z", z, (self.settings.latent,), "latent")
+        require_items("z", z, (self.settings.latent,), "latent")
         rows: Tensor = self.decoder(z)  # (N, elements of an item)
         return torch.unflatten(rows, 1, self.settings.shape)  # (N, ...)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from ptguide.models._checks import require_choice, require_integer, require_settings, require_sizes, shape_error
+from ptguide.models._checks import require_choice, require_integer, require_items, require_settings, require_sizes
 from ptguide.models.mlp import ACTIVATIONS
 
 POOLINGS: dict[str, type[nn.Module]] = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+
+
+fx.wrap("require_items")  # a leaf where the model is traced
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,7 @@ class LeNet(nn.Module):
         ValueError
             If the images have another shape than the settings say.
         """
-        if x.shape[1:] != self.settings.shape:
-            raise shape_error("x", x, self.settings.shape, "shape")
+        require_items("x", x, self.settings.shape, "shape")
         c1 = self.activation(self.conv1(x))  # (N, 6, 28, 28)
         s2 = self.pool(c1)  # (N, 6, 14, 14)
         c3 = self.activation(self.conv2(s2))  # (N, 16, 10, 10)

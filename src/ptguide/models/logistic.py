@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ptguide.models._checks import flatten_items, require_integer, require_settings
+
+fx.wrap("flatten_items")  # a leaf where the model is traced
 
 
 @dataclass(frozen=True)

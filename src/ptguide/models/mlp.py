@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ptguide.models._checks import flatten_items, require_choice, require_settings, require_share, require_sizes
 
@@ -21,6 +21,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+
+fx.wrap("flatten_items")  # a leaf where the model is traced
 
 
 @dataclass(frozen=True)

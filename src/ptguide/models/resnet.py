@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from ptguide.models._checks import (
     require_choice,
     require_flag,
     require_integer,
+    require_items,
     require_settings,
     require_sizes,
-    shape_error,
 )
+
+fx.wrap("require_items")  # a leaf where the model is traced
 
 
 class BasicBlock(nn.Module):
@@ -283,8 +285,7 @@ class ResNet(nn.Module):
         ValueError
             If ``x`` has not four axes, or has other channels than the settings say.
         """
-        if x.ndim != 4 or x.shape[1] != self.settings.channels:
-            raise shape_error("x", x, (self.settings.channels, "H", "W"), "channels")
+        require_items("x", x, (self.settings.channels, "H", "W"), "channels")
         x = self.relu(self.bn1(self.conv1(x)))  # (N, 64, H/2, W/2); the small stem keeps H and W
         x = self.maxpool(x)  # (N, 64, H/4, W/4)
         x = self.layer1(x)  # (N, 64, H/4, W/4)
