@@ -75,13 +75,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False, requires=["env"])
 def tests(session: nox.Session) -> None:
-    """Test the package, its docstrings, the snippets in Markdown and the machinery of the build."""
-    run(
-        session,
-        "-m",
-        "pytest",
-        *(session.posargs or ["--doctest-modules", "tests/unit", "tests/machinery", "src", "docs", "README.md"]),
-    )
+    """Test the package and its docstrings, with their coverage, the snippets in Markdown and the machinery."""
+    pytest = ("-m", "pytest", "--doctest-modules")
+    if session.posargs:
+        run(session, *pytest, *session.posargs)
+        return
+    run(session, "-m", "coverage", "erase")
+    run(session, "-m", "coverage", "run", *pytest, "tests/unit", "src")
+    run(session, "-m", "coverage", "combine", "--quiet")
+    run(session, "-m", "coverage", "report")
+    run(session, *pytest, "tests/machinery", "docs", "README.md")
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -162,6 +165,12 @@ def peers(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "peers"))
     session.install("--no-deps", "-e", ".")
     session.run("python", ROOT / "tests" / "benchmarks" / "training.py", *session.posargs)
+
+
+@nox.session(python=False, requires=["env"], default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the package in random places, and see whether the tests notice (--sample 50, --seed 1, --all)."""
+    run(session, ROOT / "tests" / "mutants.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -194,14 +194,20 @@ def test_damaged_checkpoint_is_named_and_the_one_before_it_is_used(checkpoints, 
         rf"^Checkpoint {re.escape(str(paths[2]))} is damaged: the SHA-256 of its content begins with [0-9a-f]{{16}}\. "
         rf"It is renamed to \*\.damaged; {re.escape(paths[1].name)} is taken instead\.$"
     )
-    with pytest.warns(UserWarning, match=said) as caught:
+    with pytest.warns(UserWarning, match=said):
         state = checkpoints.latest()
-    assert caught[0].filename == __file__
     assert state["step"] == 2
     assert checkpoints.paths() == paths[:2]
     assert Path(f"{paths[2]}.damaged").exists()
     save_steps(checkpoints, 3)
     assert checkpoints.latest()["step"] == 3  # and nothing is said any more
+
+
+def test_warning_points_at_the_line_that_asked(checkpoints):
+    flip_a_bit(save_steps(checkpoints, 1, 2)[1])
+    with pytest.warns(UserWarning, match="is damaged") as caught:
+        checkpoints.latest()
+    assert caught[0].filename == __file__
 
 
 def first_name(path):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.nn import functional as F
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from ptguide._optional import require
-from ptguide.training import _rng
+from ptguide.training import Checkpoints, _rng, fit
 from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
 from ptguide.training._distributed import Team
 from ptguide.training._figures import READ_EVERY, Figures, Mean
@@ -272,6 +273,38 @@ def test_a_sampler_is_told_the_epoch_at_its_start_and_when_it_goes_on():
     again.end_epoch()
     assert again.position == 0
     assert len(list(again.epoch(4))) == 3
+
+
+class Drawn(Dataset):
+    """Every sample has noise, which a worker draws."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return torch.rand(3), index % 2
+
+
+def train_with_a_worker(folder, epochs, **settings):
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    data = DataLoader(Drawn(), 4, num_workers=1, multiprocessing_context="fork", **settings)
+    store = Checkpoints(folder)
+    fit(model, data, F.cross_entropy, torch.optim.SGD(model.parameters(), 0.1), epochs=epochs, checkpoints=store)
+    store.close()
+    return model.weight
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the worker of a test's own class is forked")
+def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_a_word(tmp_path):
+    whole = train_with_a_worker(tmp_path / "whole", 2)
+    train_with_a_worker(tmp_path / "parts", 1)
+    assert torch.equal(train_with_a_worker(tmp_path / "parts", 2), whole)
+    whole = train_with_a_worker(tmp_path / "kept", 2, persistent_workers=True)
+    train_with_a_worker(tmp_path / "died", 1, persistent_workers=True)
+    with pytest.warns(UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does"):
+        continued = train_with_a_worker(tmp_path / "died", 2, persistent_workers=True)
+    assert not torch.equal(continued, whole)
 
 
 # --- Devices and packages --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,5 +84,12 @@ class DataOrder:
         if self._keeps_place:
             self.data.load_state_dict(state["data"])
             return
+        if getattr(self.data, "persistent_workers", False):
+            warnings.warn(
+                "data has persistent_workers=True: what the killed workers had drawn so far is unknown. If the data "
+                "set draws random numbers, this run will not end in the weights of an uninterrupted one; without "
+                "persistent workers it does.",
+                stacklevel=4,
+            )
         self._start = state["start"]
         _rng.set_generator_states(self._generators, state["generators"])
