@@ -47,7 +47,7 @@ repository_url = "https://github.com/ptguide/ptguide"
 html_baseurl = "https://ptguide.github.io/ptguide/"
 
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # --- The pages -------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from typing import Any
 from sphinx_gallery import gen_rst
 
 from _ext.claims import NAME, Claims, Compiler
+from _ext.printed import replace_thumbnail
 
 # A cell that begins so prints what it measured, which differs from run to run.
 MEASURED = re.compile(r"\A\s*# Measured\b")
@@ -150,6 +151,8 @@ def _execute(job: Job) -> dict[str, Any]:
         raise RuntimeError(f"sphinx-gallery warns: {'; '.join(warned)}")
     if not claims.held:
         raise AssertionError("the page makes no claim: back what it says by an assert")
+    if not any(cell["pictures"] for cell in cells):
+        replace_thumbnail(target, source.stem, cells)
     measured = _measured(job)
     if measured and not job.alone:
         raise RuntimeError(

@@ -6,6 +6,7 @@ import functools
 import json
 import logging as python_logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx_gallery import py_source_parser
 
-from _ext import claims, execution, forks, freshness, recordings, runs
+from _ext import claims, execution, forks, freshness, printed, recordings, runs
 
 logger = logging.getLogger(__name__)
 
-MACHINERY = [Path(module.__file__) for module in (claims, execution)] + [Path(__file__).with_name("scrapers.py")]
+MACHINERY = [Path(module.__file__) for module in (claims, execution, printed)] + [
+    Path(__file__).with_name("scrapers.py")
+]
 # Each setting with its default and its types; the recorder (recorder.py) knows the same.
 SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_package": ("../src/ptguide", [str]),
@@ -135,7 +138,8 @@ class Pages:
         for name in self.names():
             record = self.record(name)
             pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
-            summary[name] = {"checks": record["checks"], "picture": pictures[0] if pictures else ""}
+            shown = pictures[0] if pictures else printed.words(record["cells"])
+            summary[name] = {"checks": record["checks"], "picture": shown}
         _write_if_new(self.summary_file, json.dumps(summary, indent=1))
 
     def is_fresh(self, page: str) -> bool:
@@ -258,6 +262,11 @@ def _move_into_place(made: Path, pages: Pages, name: str) -> None:
             continue  # an untouched file is not read by Sphinx again
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(file, place)
+    chapter, _, page = name.partition("/")
+    for image in (pages.target / chapter / "images").rglob(f"sphx_glr_{page}_*"):  # one that the page made no more
+        own = re.fullmatch(r"thumb|\d{3,}", image.stem.removeprefix(f"sphx_glr_{page}_"))
+        if own and made / image.relative_to(pages.target) not in files:
+            image.unlink()
 
 
 def _forget_others(pages: Pages) -> None:

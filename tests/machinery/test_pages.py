@@ -101,6 +101,24 @@ def test_measured_cell_may_differ(minisite):
     assert minisite.ran(minisite.build()) == {"one/measures"}
 
 
+def test_card_of_a_page_shows_its_picture_or_else_what_it_prints(minisite):
+    minisite.edit("docs/conf.py", "pages_time_limit = 3", "pages_time_limit = 60")
+    drawing = "plt.plot([3, 4])\nplt.title('It rises')\nplt.show()\nassert 1 + 1 == 2"
+    minisite.page("shown", f"import matplotlib.pyplot as plt\n\n{drawing}")
+    minisite.build("-Dpages_update_outputs=1")
+    images = minisite.root / "docs/guide/one/images"
+    made = {path.name for path in images.rglob("*shown_*")}
+    assert made == {"sphx_glr_shown_001.png", "sphx_glr_shown_thumb.png"}
+    minisite.edit(
+        "gallery/one/shown.py", f"import matplotlib.pyplot as plt\n\n{drawing}", "print('3 < 4')\nassert 3 < 4"
+    )
+    minisite.build("-Dpages_update_outputs=1")
+    assert {path.name for path in images.rglob("*shown_*")} == {"sphx_glr_shown_thumb.svg"}
+    card = (images / "thumb/sphx_glr_shown_thumb.svg").read_text()
+    assert 'aria-label="The page prints: 3 &lt; 4"' in card
+    assert ">3 &lt; 4</text>" in card
+
+
 def test_what_a_page_starts_ends_with_it(minisite):
     code = (
         "import subprocess\n\nchild = subprocess.Popen(['sleep', '600'])\nopen('/dev/null').close()\nassert child.pid\n"

@@ -3,17 +3,27 @@
 from pathlib import Path
 
 import html_checks
+import pytest
 import sphinx_gallery
+from sphinx_gallery.utils import scale_image
 
 REPOSITORY = Path(__file__).parents[2]
-NO_IMAGE = (Path(sphinx_gallery.__file__).parent / "_static" / "no_image.png").read_bytes()
+STAND_IN = Path(sphinx_gallery.__file__).parent / "_static" / "no_image.png"
 
 
-def test_links_and_pictures(site, any_page):
+@pytest.fixture(scope="module")
+def no_image(tmp_path_factory) -> bytes:
+    """Return sphinx-gallery's picture for a page without one, in the size of a thumbnail."""
+    made = tmp_path_factory.mktemp("thumbnail") / "no_image.png"
+    scale_image(str(STAND_IN), str(made), 400, 280)
+    return made.read_bytes()
+
+
+def test_links_and_pictures(site, any_page, no_image):
     document = html_checks.read(site / any_page)
     complaints = html_checks.links(site, any_page)
     complaints += html_checks.words_for_pictures(document)
-    complaints += html_checks.thumbnails(site, any_page, NO_IMAGE)
+    complaints += html_checks.thumbnails(site, any_page, no_image)
     complaints += html_checks.leftovers(document)[1]
     assert not complaints, "\n".join(complaints)
 

@@ -64,6 +64,16 @@ def test_thumbnails(tmp_path, thumbnail, shown, complaint):
     assert complaint in "".join(found)
 
 
+@pytest.mark.parametrize(("line", "complaints"), [("3 4", 0), ("3 4 and mo…", 0), ("5", 1)])
+def test_thumbnail_of_what_a_page_prints(tmp_path, line, complaints):
+    svg = f'<svg aria-label="The page prints: {line}"><text>{line}</text></svg>'
+    (tmp_path / "t.svg").write_text(svg)
+    (tmp_path / "p.html").write_text(PAGE.format(body='<div class="sphx-glr-script-out">3 4 and more</div>'))
+    card = '<div class="sphx-glr-thumbcontainer"><img src="t.svg"><a href="p.html">p</a></div>'
+    (tmp_path / "index.html").write_text(PAGE.format(body=card))
+    assert len(html_checks.thumbnails(tmp_path, "index.html", b"")) == complaints
+
+
 def test_leftovers():
     formula = (
         '<span class="math"><math><mi>x</mi><annotation>\\frac{1}{2}</annotation></math></span><code>$$ :ref:</code>'
@@ -73,6 +83,7 @@ def test_leftovers():
         '<span class="math">x</span>',
         "<p>\\(x\\)</p>",
         "<p>$$x$$</p>",
+        "<p>here $2^3$ is</p>",
         "<p>:doc:<code>y</code></p>",
         "<p>.. note:: z</p>",
     ):

@@ -1,0 +1,59 @@
+"""The thumbnail of a page that draws nothing: the first lines that it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+LINES, COLUMNS = 10, 44  # what a card can show
+WIDTH, HEIGHT, LINE = 400, 280, 25
+
+
+def words(cells: list[dict[str, Any]]) -> str:
+    r"""Return the alternative text of the thumbnail, for a page of these cells.
+
+    Examples
+    --------
+    >>> words([{"text": ""}, {"text": "3\n4"}])
+    'The page prints: 3 4'
+    """
+    return "The page prints: " + " ".join(_first_text(cells).split())
+
+
+def replace_thumbnail(folder: Path, name: str, cells: list[dict[str, Any]]) -> None:
+    """Put the picture of what a page prints in the place of sphinx-gallery's stand-in.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the page's chapter.
+    name : str
+        The page, without its chapter.
+    cells : list of dict
+        What each cell printed, as ``text``.
+    """
+    stand_in = folder / "images" / "thumb" / f"sphx_glr_{name}_thumb.png"
+    stand_in.with_suffix(".svg").write_text(_draw(_first_text(cells), words(cells)), encoding="utf-8")
+    stand_in.unlink()
+
+
+def _first_text(cells: list[dict[str, Any]]) -> str:
+    """Return what the first cell that prints has printed, as far as a card can show it."""
+    text = next((cell["text"] for cell in cells if cell["text"]), "nothing")
+    lines = text.expandtabs().splitlines()[:LINES]
+    return "\n".join(line if len(line) <= COLUMNS else line[: COLUMNS - 1] + "…" for line in lines)
+
+
+def _draw(text: str, description: str) -> str:
+    lines = text.splitlines()
+    first = (HEIGHT - LINE * (len(lines) - 1)) // 2 + 5
+    spans = "".join(
+        f'<text x="14" y="{first + LINE * number}" xml:space="preserve">{escape(line)}</text>'
+        for number, line in enumerate(lines)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label={quoteattr(description)} font-family="monospace" font-size="14" fill="#1f2937">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#f3f4f6"/>{spans}</svg>\n'
+    )
