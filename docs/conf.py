@@ -28,6 +28,7 @@ extensions = [
     "_ext.provenance",
     "_ext.picture_of",
     "_ext.device_tabs",
+    "_ext.pages_that_use",
     "_ext.thumbnails",
     "_ext.mathml",
     "_ext.downloads",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -23,26 +24,25 @@ from _ext import notebooks, provenance
 from _ext import pages as pages_extension
 
 FOLDER = "download"
+KNOWN = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
+KNOWN |= {"sklearn": "scikit-learn", "PIL": "pillow", "lovely_tensors": "lovely-tensors"}
 
 
-def header(wheel_address: str, requires_python: str, packages: list[str]) -> str:
+def header(requirements: list[str], requires_python: str) -> str:
     """Return the inline metadata (PEP 723) with which ``uv run page.py`` works in an empty folder.
 
     Parameters
     ----------
-    wheel_address : str
-        Where the site keeps the helper package.
+    requirements : list of str
+        What the page needs.
     requires_python : str
         A version specifier.
-    packages : list of str
-        Other requirements of the page.
     """
-    requirements = [*packages, f"ptguide @ {wheel_address}"]
     listed = "".join(f'#     "{requirement}",\n' for requirement in requirements)
     return f'# /// script\n# requires-python = "{requires_python}"\n# dependencies = [\n{listed}# ]\n# ///\n'
 
 
-def first_cell(wheel_address: str, version: str) -> str:
+def first_cell(helper: str, version: str) -> str:
     """Return the notebook's first cell, which gets the helper package where it, or this version, is missing."""
     return (
         "# This notebook needs ptguide, in the version that it was written with.\n"
@@ -53,17 +53,41 @@ def first_cell(wheel_address: str, version: str) -> str:
         "except PackageNotFoundError:\n"
         "    found = False\n"
         "if not found:\n"
-        f'    %pip install -q "ptguide @ {wheel_address}"'
+        f'    %pip install -q "{helper}"'
     )
 
 
-def packages_of(source: Path) -> list[str]:
-    """Return the requirements of a page besides the helper package, as its imports say."""
-    text = source.read_text(encoding="utf-8")
-    known = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
-    known |= {"sklearn": "scikit-learn", "lovely_tensors": "lovely-tensors", "treescope": "treescope"}
-    known |= {"tensorboard": "tensorboard"}
-    return [known[name] for name in known if f"import {name}" in text or f"from {name}" in text]
+def helper_of(script: str, wheel_address: str) -> str:
+    """Return the requirement of the helper package, with the extras that a page needs.
+
+    Examples
+    --------
+    >>> helper_of("from ptguide.data import digits", "https://example.org/p.whl")
+    'ptguide[data] @ https://example.org/p.whl'
+    """
+    extras = [name for name in ("data", "training") if f"ptguide.{name} import" in script]
+    return f"ptguide[{','.join(extras)}] @ {wheel_address}" if extras else f"ptguide @ {wheel_address}"
+
+
+def packages_of(script: str) -> list[str]:
+    r"""Return the requirements of a page besides the helper package, as its imports say.
+
+    A script that the page writes, and starts, has its imports in a text: of these, the known ones count.
+
+    Examples
+    --------
+    >>> packages_of("import os, torch\nfrom sklearn.svm import SVC")
+    ['scikit-learn', 'torch>=2.11']
+    """
+    imported = set()
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+    imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
+    imported -= sys.stdlib_module_names | {"ptguide"}
+    return sorted(KNOWN.get(name, name) for name in imported)
 
 
 def build_wheel(project: Path, target: Path) -> Path:
@@ -147,11 +171,10 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         if _is_newer(notebook, [source, cells, wheel, Path(__file__)]):
             continue
         script.parent.mkdir(parents=True, exist_ok=True)
-        text = header(address, ">=3.11", packages_of(source)) + source.read_text(encoding="utf-8")
-        script.write_text(text, encoding="utf-8")
-        made = notebooks.notebook(
-            json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(address, version)
-        )
+        text = source.read_text(encoding="utf-8")
+        helper = helper_of(text, address)
+        script.write_text(header([*packages_of(text), helper], ">=3.11") + text, encoding="utf-8")
+        made = notebooks.notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))
         notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     known = {path for files in chapters.values() for path in files}
     for path in [*root.glob("*/*.py"), *root.glob("*/*.ipynb")]:
@@ -163,7 +186,9 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
             _archive(target, files)
     binder = Path(app.outdir, "binder", "requirements.txt")
     binder.parent.mkdir(exist_ok=True)
-    packages = ["torch", "torchvision", "matplotlib", "scikit-learn", "tensorboard", f"ptguide @ {address}"]
+    texts = [pages.source(page).read_text(encoding="utf-8") for page in pages.names()]
+    packages = sorted({package for text in texts for package in packages_of(text)})
+    packages.append(f"ptguide[data,training] @ {address}")
     binder.write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
 
 

@@ -43,14 +43,20 @@ def base_of(requirement: str) -> str:
 def undeclared(script: str) -> list[str]:
     """Return a complaint for each package that a script imports and does not ask for."""
     asked = {re.split(r"[^\w.-]", part)[0].lower() for part in metadata(script)["dependencies"]}
-    imported = set()
+    modules = set()
     for node in ast.walk(ast.parse(script)):
         if isinstance(node, ast.Import):
-            imported |= {alias.name.partition(".")[0] for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.add(node.module.partition(".")[0])
+            modules.add(node.module)
+    imported = {module.partition(".")[0] for module in modules}
     names = {DISTRIBUTIONS.get(name, name) for name in imported - sys.stdlib_module_names}
-    return [f"{name} is imported and not among the dependencies {sorted(asked)}" for name in sorted(names - asked)]
+    found = [f"{name} is imported and not among the dependencies {sorted(asked)}" for name in sorted(names - asked)]
+    extras = re.match(r"ptguide(\[.*\])?", helper_requirement(script))[1] or ""
+    for name in ("data", "training"):
+        if f"ptguide.{name}" in modules and name not in extras:
+            found.append(f"ptguide.{name} is imported, and ptguide asked for with {extras or 'no extra'}")
+    return found
 
 
 def lines_of(text: str) -> list[str]:

@@ -44,6 +44,10 @@ def test_undeclared():
     assert download_checks.undeclared(HEADER + "import os, torch.nn\nfrom ptguide.pictures import draw") == []
     (complaint,) = download_checks.undeclared(HEADER + "def f():\n    from sklearn.datasets import load_digits")
     assert complaint.startswith("scikit-learn is imported")
+    (complaint,) = download_checks.undeclared(HEADER + "from ptguide.data import digits")
+    assert complaint == "ptguide.data is imported, and ptguide asked for with no extra"
+    extra = HEADER.replace("ptguide @", "ptguide[data,training] @")
+    assert download_checks.undeclared(extra + "from ptguide.data import digits") == []
 
 
 @pytest.mark.parametrize(

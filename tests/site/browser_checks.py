@@ -27,12 +27,16 @@ class Watch:
         self._origin = origin
         page.on("console", lambda message: message.type == "error" and self._note(f"console: {message.text}"))
         page.on("pageerror", lambda error: self._note(f"error in a script: {error}"))
-        page.on("requestfailed", lambda request: self._note(f"no answer: {request.url} ({request.failure})"))
+        page.on("requestfailed", self._look_at_failure)
         page.on("response", lambda got: got.status >= 400 and self._note(f"answer {got.status}: {got.url}"))
         page.on("request", self._look_at)
 
     def _note(self, complaint: str) -> None:
         self.found.append(complaint)
+
+    def _look_at_failure(self, request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left before all was there
+            self._note(f"no answer: {request.url} ({request.failure})")
 
     def _look_at(self, request: Any) -> None:
         if not request.url.startswith((self._origin, *INSTEAD_OF_HOSTS)):
