@@ -199,7 +199,7 @@ with torch.no_grad():
     one, two = (model.feature_maps(move(digit, 0, right)) for right in (1, 2))
     torch.testing.assert_close(one["c1"], move(still["c1"], 0, 1))
     torch.testing.assert_close(two["s2"], move(still["s2"], 0, 1))
-    for right in (0, 1):  # one pixel: the pooled maps are others, not the old ones in another place
+    for right in (0, 1):  # one pixel: these are not the old maps in another place
         assert not torch.allclose(one["s2"], move(still["s2"], 0, right), atol=0.1)
 
 # %%
@@ -221,7 +221,7 @@ def global_pooling():
 
 
 def wrong_share(model, steps):
-    """Return the share of mistakes on all digits, moved by some pixels in each of four directions."""
+    """Return the share of mistakes on digits moved in each of four directions."""
     ways = [(steps, 0), (-steps, 0), (0, steps), (0, -steps)]
     moved = [TensorData(move(unseen.inputs, *way), unseen.targets) for way in ways]
     return sum(1 - evaluate(model, batches(part, 712)).accuracy for part in moved) / 4

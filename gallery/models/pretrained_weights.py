@@ -5,7 +5,7 @@ How do I load pretrained weights? (torchvision's weights, transforms, fc)
 =========================================================================
 
 ``resnet18(weights=ResNet18_Weights.DEFAULT)``, the inputs through ``weights.transforms()``, and a new last layer for
-your own classes. This page does each step without a :term:`network` connection: the file is its own. You need to know
+your own classes. This page does each step without the internet: the file is its own. You need to know
 :ref:`transfer-learning`.
 """
 
