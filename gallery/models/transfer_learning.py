@@ -61,6 +61,7 @@ for row, (first, images) in zip(axes, ((0, many_images), (5, few_images)), stric
         axis.axis("off")
 figure.suptitle("The first task, with many labels, and the second, with few")
 plt.show()
+assert many_labels[:5].tolist() == few_labels[:5].tolist() == [0, 1, 2, 3, 4]
 
 # %%
 # The first task
