@@ -137,6 +137,7 @@ gallery_order = {
         "dataset_and_dataloader",
         "saving_and_loading",
     ],
+    "models": ["feed_forward_digits", "cnn_digits", "transfer_learning", "pretrained_weights"],
     "tools": ["check_the_installation", "using_tensorboard"],
     "errors": [
         "mat1_and_mat2_shapes",

@@ -322,4 +322,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`check-the-installation`, on your own machine.
+# Next: :ref:`feed-forward-digits`, a network whose mistakes are looked at.

@@ -1,0 +1,325 @@
+"""
+.. _cnn-digits:
+
+How does a CNN work? Filters, feature maps and receptive field, on digits
+=========================================================================
+
+A convolutional :term:`network` (CNN) looks at every place of an image with the same few weights. This page trains
+``ptguide.models.LeNet`` on digits, draws what it learned, finds out which pixels one of its outputs can see, and
+measures what happens when a digit is moved by a pixel. You need to know :ref:`feed-forward-digits`.
+"""
+
+# %%
+# Above, the 8 filters of the first layer: 3 by 3 weights each, red where ink counts for, blue where it counts
+# against. Below, what each makes of one digit: its :term:`feature map`.
+
+import copy
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.patches import Rectangle
+from torch import nn
+from torch.nn import functional as F
+
+from ptguide.data import TensorData, batches, digits
+from ptguide.devices import pick_device
+from ptguide.errors import expect_error
+from ptguide.models import MLP, LeNet, LeNetSettings, MLPSettings
+from ptguide.pictures import draw_network
+from ptguide.questions import ask
+from ptguide.trace import trace
+from ptguide.training import evaluate, fit
+
+device = pick_device()
+
+
+def on_canvas(*splits):
+    """Return digits in the middle of 12 by 12 pixels, so that there is room to move them."""
+    parts = [digits(split) for split in splits]
+    images = torch.cat([F.pad(part.inputs, (2, 2, 2, 2)) for part in parts])  # (N, 1, 12, 12)
+    return TensorData(images, torch.cat([part.targets for part in parts])).to(device)
+
+
+train_set, unseen = on_canvas("train"), on_canvas("validation", "test")
+
+
+def train(model, seed=0, lr=0.01, epochs=15):
+    loader = batches(train_set, 100, shuffle=True, generator=torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    fit(model, loader, F.cross_entropy, optimizer, epochs=epochs)
+    return model.eval()
+
+
+settings = LeNetSettings(shape=(1, 12, 12), kernel=3, padding=(1, 1), maps=(8, 16), hidden=(64, 32))
+torch.manual_seed(0)
+model = train(LeNet(settings).to(device))
+filters = model.conv1.weight.detach().cpu()  # (8, 1, 3, 3)
+digit = unseen.inputs[8:9]  # (1, 1, 12, 12)
+with torch.no_grad():
+    maps = {name: stage.cpu() for name, stage in model.feature_maps(digit).items()}
+
+figure, axes = plt.subplots(2, 8, figsize=(6.5, 2.2), layout="constrained")
+most = filters.abs().max().item()
+for column in range(8):
+    weights = axes[0, column].imshow(filters[column, 0].numpy(), "RdBu_r", vmin=-most, vmax=most)
+    axes[1, column].imshow(maps["c1"][0, column].numpy(), cmap="gray_r")
+for axis in axes.flat:
+    axis.set(xticks=[], yticks=[])
+figure.colorbar(weights, ax=axes[0].tolist(), label="weight")
+axes[0, 0].set_ylabel("filter")
+axes[1, 0].set_ylabel("map")
+figure.suptitle("The learned filters, and what each of them sees in one digit")
+plt.show()
+
+# %%
+# The scale is symmetric: white is 0, so the sign of a weight can be seen. Most filters have both signs, and so react to
+# an edge, where ink meets paper. Nobody told them to; they began as random numbers.
+
+both_signs = (filters.amin(dim=(1, 2, 3)) < -0.1) & (filters.amax(dim=(1, 2, 3)) > 0.1)
+assert both_signs.sum() >= 5
+torch.manual_seed(0)
+start = LeNet(settings).conv1.weight
+assert (filters - start).abs().mean() > 0.1
+
+# %%
+# Layer by layer
+# --------------
+#
+# The shape at each layer. Channels become more, pixels fewer, until 16 maps of 3 by 3 are laid in a row of 144 for the
+# linear layers. What ``feature_maps`` returned is what the layers give when they are called one by one.
+
+with torch.no_grad():
+    c1 = model.conv1(digit).relu()
+    s2 = F.max_pool2d(c1, 2)
+    s4 = F.max_pool2d(model.conv2(s2).relu(), 2)
+torch.testing.assert_close(s4.cpu(), maps["s4"])
+shapes = [tuple(stage.shape[1:]) for stage in maps.values()]
+assert shapes == [(8, 12, 12), (8, 6, 6), (16, 6, 6), (16, 3, 3)]
+draw_network(model, digit)
+
+# %%
+# Few weights, many places
+# ------------------------
+#
+# A filter has 3 · 3 weights and a bias, whatever the size of the image. A fully connected layer from the same pixels to
+# the same maps has a weight for each pair: more than two thousand times as many. A convolution *is* that layer, with
+# nearly all weights 0 and the rest shared. Its matrix, found by sending in one pixel after the other (a row for each
+# pixel, a column for each place in a map):
+
+assert sum(p.numel() for p in model.conv1.parameters()) == 8 * (3 * 3 + 1) == 80
+full = nn.Linear(12 * 12, 8 * 12 * 12)
+assert sum(p.numel() for p in full.parameters()) == 144 * 1152 + 1152 == 167_040
+assert 167_040 / 80 > 2000
+
+pixels = torch.eye(144).reshape(144, 1, 12, 12)
+matrix = F.conv2d(pixels, filters, padding=1).flatten(1)  # (144, 1152)
+some = torch.rand(5, 1, 12, 12)
+expected = F.conv2d(some, filters, padding=1)
+torch.testing.assert_close((some.flatten(1) @ matrix).reshape(5, 8, 12, 12), expected)
+assert len(matrix[matrix != 0].unique()) <= 8 * 9
+assert (matrix != 0).float().mean() < 0.06
+
+# %%
+# The receptive field
+# -------------------
+#
+# Which pixels can one element of a map see? They are its :term:`receptive field`, a square. A rule says how wide: each
+# layer adds ``(kernel - 1) · jump`` to the width, where the **jump** is how many pixels lie between two neighbours of
+# its input. A stride multiplies the jump.
+
+
+def receptive_field(layers):
+    """Return the width in pixels that one output sees; layers are pairs (kernel, stride)."""
+    width, jump = 1, 1
+    for kernel, stride in layers:
+        width, jump = width + (kernel - 1) * jump, jump * stride
+    return width
+
+
+stages = {"c1": [(3, 1)]}
+stages["s2"] = [*stages["c1"], (2, 2)]
+stages["c3"] = [*stages["s2"], (3, 1)]
+stages["s4"] = [*stages["c3"], (2, 2)]
+by_rule = {name: receptive_field(layers) for name, layers in stages.items()}
+print(by_rule)
+assert by_rule == {"c1": 3, "s2": 4, "c3": 8, "s4": 10}
+
+# %%
+# The other way: ask the network. ``ptguide.trace`` changes one pixel after the other, and looks which outputs change.
+# Here, for one place in each stage, the pixels that any of its maps depends on:
+
+on_cpu = copy.deepcopy(model).cpu().double()
+places = {"c1": (5, 5), "s2": (2, 2), "c3": (2, 2), "s4": (1, 1)}
+image = digit[0].cpu().double()  # (1, 12, 12)
+fields = {}
+for name, (row, column) in places.items():
+
+    def look(x, name=name, row=row, column=column):
+        return on_cpu.feature_maps(x[None])[name][0, :, row, column]
+
+    fields[name] = trace(look, image).depends().any(dim=0)[0]  # (12, 12)
+
+figure, axis = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
+axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
+for (name, seen), color in zip(fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True):
+    rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))
+    assert len(rows) == len(columns) == by_rule[name]
+    assert seen.sum() == by_rule[name] ** 2  # a full square
+    corner = (columns[0].item() - 0.45, rows[0].item() - 0.45)
+    size = by_rule[name] - 0.1
+    box = Rectangle(corner, size, size, fill=False, color=color, linewidth=3, label=name)
+    axis.add_patch(box)
+axis.set(xticks=[], yticks=[])
+axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+axis.set_title("What one element of each stage can see")
+plt.show()
+
+# %%
+# The same numbers, from the rule and from the network. An element of ``c1`` sees a piece of a stroke, this one of
+# ``s4`` the whole digit: deeper layers see more.
+
+assert fields["s4"][2:10, 2:10].all()
+assert fields["c1"].sum() == 9
+
+# %%
+# A digit that moves
+# ------------------
+#
+# "A CNN does not care where the digit is." What is true: the *maps* of a convolution move along with the image, exactly
+# (this is called equivariance). Pooling with stride 2 halves the way, so only even steps come through unharmed. And
+# the linear layers at the end have a weight for each place of the maps: for them, a moved map is another input.
+
+
+def move(images, down, right):
+    return torch.roll(images, (down, right), dims=(2, 3))  # the margin is empty, so nothing wraps
+
+
+with torch.no_grad():
+    still = model.feature_maps(digit)
+    one, two = (model.feature_maps(move(digit, 0, right)) for right in (1, 2))
+    torch.testing.assert_close(one["c1"], move(still["c1"], 0, 1))
+    torch.testing.assert_close(two["s2"], move(still["s2"], 0, 1))
+    for right in (0, 1):  # one pixel: these are not the old maps in another place
+        assert not torch.allclose(one["s2"], move(still["s2"], 0, right), atol=0.1)
+
+# %%
+# So how many mistakes does it make on moved digits? Three networks, none of which saw a moved one in training: the
+# feed-forward network, LeNet, and one that takes of each map only its largest value, wherever it is
+# (``nn.AdaptiveMaxPool2d(1)``, **global pooling**), so that the place is gone before the linear layer.
+
+
+def feed_forward():
+    return MLP(MLPSettings((144, 100, 10)))
+
+
+def global_pooling():
+    return nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(1)),
+        *(nn.Flatten(), nn.Linear(64, 10)),
+    )
+
+
+def wrong_share(model, steps):
+    """Return the share of mistakes on digits moved in each of four directions."""
+    ways = [(steps, 0), (-steps, 0), (0, steps), (0, -steps)]
+    moved = [TensorData(move(unseen.inputs, *way), unseen.targets) for way in ways]
+    return sum(1 - evaluate(model, batches(part, 712)).accuracy for part in moved) / 4
+
+
+kinds = {
+    "feed-forward": feed_forward,
+    "LeNet": lambda: LeNet(settings),
+    "global pooling": global_pooling,
+}
+shares = {}
+for name, new in kinds.items():
+    for seed in range(3):
+        torch.manual_seed(seed)
+        trained = train(new().to(device), seed)
+        shares.setdefault(name, []).append([wrong_share(trained, steps) for steps in (0, 1, 2)])
+shares = {name: torch.tensor(values) for name, values in shares.items()}  # (3 seeds, 3 steps)
+
+figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for (name, values), style in zip(shares.items(), ("o:", "s--", "^-"), strict=True):
+    for number, row in enumerate(100 * values):
+        label = name if number == 0 else None
+        axis.plot(
+            [0, 1, 2], row, style, alpha=0.7, color=f"C{list(shares).index(name)}", label=label
+        )
+axis.axhline(90, color="gray", linewidth=0.8)
+axis.text(0, 91, "guessing", color="gray")
+axis.set(xticks=[0, 1, 2], xlabel="pixels that the digit was moved", ylabel="mistakes in %")
+axis.set(ylim=(0, 100), title="Convolution alone does not make a network indifferent to place")
+axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+
+# %%
+# One pixel is an eighth of the digit, and LeNet gets a good part wrong: fewer than the feed-forward network, but it is
+# far from not caring. With global pooling it is less than a quarter, and two pixels harm *less* than one, as the
+# stride of the pooling foretold. On digits in their place LeNet is hardly better than the feed-forward network; global
+# pooling is.
+
+feed, lenet, pooled = (values.mean(dim=0) for values in shares.values())  # each (3,)
+assert feed[0] < 0.07
+assert 0.8 * feed[0] < lenet[0] < 1.5 * feed[0]
+assert 0.3 < lenet[1] < 0.9 * feed[1]
+assert lenet[2] > 0.6
+assert pooled[0] < 0.8 * min(feed[0], lenet[0])
+assert 1.3 * pooled[2] < pooled[1] < 0.25
+
+# %%
+# If a network has to cope with moved digits, show it moved ones in training, or build it so that the place can't
+# matter. "It is a CNN" is not enough.
+#
+# What goes wrong
+# ---------------
+#
+# *The channel axis is missing.* A convolution takes (N, C, H, W), gray images too. Three gray images of shape
+# (3, 12, 12) are read as one image of three channels. ``unsqueeze(1)`` puts the axis in.
+
+gray = torch.rand(3, 12, 12)
+conv = nn.Conv2d(1, 8, 3, padding=1)
+with expect_error(RuntimeError, match="to have 1 channels, but got 3 channels"):
+    conv(gray)
+assert conv(gray.unsqueeze(1)).shape == (3, 8, 12, 12)
+
+# %%
+# *Images of another size.* The convolutions take any size, but the first linear layer counts the elements of the maps.
+# A ``LeNet`` of ours says so at once; most networks fail at that layer. Global pooling takes any size.
+
+with expect_error(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+    nn.Sequential(conv, nn.Flatten(), nn.Linear(8 * 12 * 12, 10))(torch.rand(3, 1, 14, 16))
+with expect_error(ValueError, match="shape"):
+    model(torch.rand(3, 1, 14, 16, device=device))
+assert global_pooling()(torch.rand(3, 1, 14, 16)).shape == (3, 10)
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "Three convolutions of 3 by 3, stride 1, one after the other. How many pixels wide is what one output sees?",
+    answer=receptive_field([(3, 1)] * 3),
+    choices={
+        3: "That is the first one alone.",
+        7: "Each adds 2 to the 1 that one pixel is: with fewer weights than one convolution of 7 by 7.",
+        9: "They do not multiply: neighbouring squares overlap.",
+    },
+)
+
+# %%
+# And with pooling between:
+
+ask(
+    "A convolution of 3 by 3, pooling of 2 by 2 with stride 2, again 3 by 3. How wide is it now?",
+    answer=receptive_field([(3, 1), (2, 2), (3, 1)]),
+    choices={
+        6: "So it would be if the pooling had stride 1.",
+        8: "After the pooling, neighbours are 2 pixels apart: the last layer adds (3 - 1) · 2.",
+        12: "The stride multiplies what comes later, not what is there.",
+    },
+)
+
+# %%
+# Next: :ref:`transfer-learning`, a network that begins with what another one learned.

@@ -1,0 +1,299 @@
+"""
+.. _feed-forward-digits:
+
+A neural network that reads handwritten digits, and where it is wrong
+=====================================================================
+
+A feed-forward :term:`network` of two layers, trained with ``ptguide.training.fit``. One number, the accuracy, says
+little: this page looks at the mistakes themselves, reads the :term:`confusion matrix`, and asks what the network
+brings over simpler models. You need to know :ref:`the-training-loop`.
+"""
+
+# %%
+# The worst mistakes: the images on which the :term:`loss` is largest, with what each is, what the network said, and
+# how sure it was. Would you have known?
+
+import matplotlib.pyplot as plt
+import torch
+from torch.nn import functional as F
+
+from ptguide.data import TensorData, batches, digits
+from ptguide.devices import pick_device
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.models import MLP, MLPSettings
+from ptguide.questions import ask
+from ptguide.training import evaluate, fit
+
+device = pick_device()
+train_set, validation_set, test_set = digits("train"), digits("validation"), digits("test")
+
+
+def train(sizes, seed=0, epochs=20, data=train_set, **settings):
+    torch.manual_seed(seed)
+    model = MLP(MLPSettings(sizes)).to(device)
+    loader = batches(data, 100, shuffle=True, generator=torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    history = fit(model, loader, F.cross_entropy, optimizer, epochs=epochs, **settings)
+    return model.eval(), history
+
+
+model, history = train((64, 200, 10), epochs=40, validation=batches(validation_set, 357))
+with torch.no_grad():
+    logits = model(test_set.inputs.to(device)).cpu()  # (355, 10)
+losses = F.cross_entropy(logits, test_set.targets, reduction="none")  # (355,)
+sure, answers = logits.softmax(dim=1).max(dim=1)
+
+worst = losses.topk(8).indices
+figure, axes = plt.subplots(2, 4, figsize=(6.5, 3.8), layout="constrained")
+for axis, place in zip(axes.flat, worst.tolist(), strict=True):
+    axis.imshow(test_set.inputs[place, 0].numpy(), cmap="gray_r")
+    said = f"said {answers[place]}, {sure[place]:.0%}"
+    axis.set_title(f"a {test_set.targets[place]}: {said}", size=9)
+    axis.axis("off")
+figure.suptitle("The eight largest losses, and how sure the network was")
+plt.show()
+
+# %%
+# The loss of an image is :math:`-\log p` for the share :math:`p` that the network gave to the right class: where it is
+# sure and wrong, the loss is large. It is more often right when it is sure, but "99 %" is not a promise.
+
+share = logits.softmax(dim=1).gather(1, test_set.targets[:, None]).squeeze(1)
+torch.testing.assert_close(losses, -share.log(), rtol=1e-3, atol=1e-4)
+wrong = answers != test_set.targets
+assert sure[~wrong].mean() > sure[wrong].mean() + 0.1
+assert sure[wrong].max() > 0.9
+assert wrong[worst].float().mean() > 0.6
+
+# %%
+# The confusion matrix
+# --------------------
+#
+# ``evaluate`` counts how often each class is taken for each other. Row: what it is. Column: what the network says. So
+# the diagonal holds the right answers, and its share is the accuracy.
+
+found = evaluate(model, batches(test_set, 355))
+confusion = found.confusion.cpu()  # (10, 10)
+assert confusion.sum() == len(test_set) == 355
+assert found.accuracy == confusion.trace() / confusion.sum() == 1 - wrong.float().mean()
+assert found.accuracy > 0.94
+
+mistakes = confusion.clone().fill_diagonal_(0)
+figure, axis = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
+shown = axis.imshow(mistakes.numpy(), cmap="Oranges", vmin=0, vmax=mistakes.max().item() * 1.5)
+for row in range(10):
+    for column in range(10):
+        if count := confusion[row, column].item():
+            weight = "normal" if row == column else "bold"
+            axis.text(column, row, count, ha="center", va="center", weight=weight)
+axis.set(xticks=range(10), yticks=range(10), xlabel="what the network says", ylabel="what it is")
+axis.set_title("Right answers lie on the diagonal; the rest shows what looks alike")
+plt.show()
+
+# %%
+# *Read a row*: of all real eights, how many were found? That is the :term:`recall` of the class. *Read a column*: of
+# all answers "eight", how many were right? That is its :term:`precision`. Always saying "eight" would have recall 1,
+# and a precision of a tenth.
+
+assert torch.equal(confusion.sum(dim=1), test_set.targets.bincount())
+assert torch.equal(confusion.sum(dim=0), answers.bincount(minlength=10))
+recall = confusion.diag() / confusion.sum(dim=1)
+precision = confusion.diag() / confusion.sum(dim=0)
+assert recall[8] == (answers[test_set.targets == 8] == 8).float().mean()
+assert precision[8] == (test_set.targets[answers == 8] == 8).float().mean()
+assert min(recall.min(), precision.min()) > 0.75
+assert (test_set.targets == 8).float().mean() < 0.11  # the precision of always saying "eight"
+
+# %%
+# "accuracy = 100 * n_correct / n_correct"
+# ----------------------------------------
+#
+# It stands in a notebook that many have copied, and it is 100 for any model. You see it at once if you try a metric on
+# answers of which you know the result *before* you believe it. Three cases are enough: all right, none, and one of
+# four.
+
+
+def copied(n_correct, n_total):
+    return 100 * n_correct / n_correct
+
+
+def percent(n_correct, n_total):
+    return 100 * n_correct / n_total
+
+
+known = {(4, 4): 100, (0, 4): 0, (1, 4): 25}
+assert all(percent(*counts) == result for counts, result in known.items())
+assert copied(4, 4) == copied(1, 4) == 100
+with expect_error(ZeroDivisionError):
+    copied(0, 4)
+
+# %%
+# What does a hidden layer bring?
+# -------------------------------
+#
+# A network is worth something beside simpler models. The **linear model** is ``MLP`` without a hidden layer. The
+# **nearest neighbour** learns nothing: it answers with the label of the training image that differs least. Each model
+# runs with five seeds, and is counted on 712 images that no training saw: validation and test together, as nothing is
+# chosen here.
+
+unseen = [torch.cat(parts) for parts in zip(validation_set[:], test_set[:], strict=True)]
+unseen = TensorData(*unseen)
+
+
+def count_mistakes(model, data=unseen):
+    found = evaluate(model, batches(data, 800))
+    return found.samples - found.confusion.trace().item()
+
+
+kinds = {"linear": (64, 10), "one hidden": (64, 200, 10), "two hidden": (64, 200, 200, 10)}
+counts = {}
+for name, sizes in kinds.items():
+    counts[name] = [count_mistakes(train(sizes, seed, epochs=30)[0]) for seed in range(5)]
+
+nearest = torch.cdist(unseen.inputs.flatten(1), train_set.inputs.flatten(1)).argmin(dim=1)
+by_neighbour = (train_set.targets[nearest] != unseen.targets).sum().item()
+print(f"nearest neighbour: {by_neighbour} mistakes in {len(unseen)}")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 3.2), layout="constrained")
+left.semilogy(history["epoch"], history["loss"], "--", label="training")
+left.semilogy(history["epoch"], history["validation_loss"], label="validation")
+left.set(xlabel="epoch", ylabel="loss", title="One hidden layer, learning")
+left.legend()
+for name, values in counts.items():
+    right.plot([name] * 5, values, "o", alpha=0.5)
+right.axhline(by_neighbour, linestyle=":", color="tab:red", label="nearest neighbour")
+right.set(ylim=(0, 40), ylabel=f"mistakes in {len(unseen)}", title="Five seeds each")
+right.legend(loc="lower left")
+figure.suptitle("Known by heart is not understood: the hidden layers win little")
+plt.show()
+
+# %%
+# On the right: one hidden layer saves some mistakes. With a second one, the seeds differ so much that one run of each
+# would prove nothing. And on average all lose to the neighbour. (The same 13 people wrote all the images, so a very
+# similar one is often there.) A network is worth its price where no neighbour is near; :ref:`cnn-digits` is a better
+# one.
+
+means = {name: sum(values) / 5 for name, values in counts.items()}
+assert means["one hidden"] < 0.95 * means["linear"]
+assert min(counts["one hidden"]) < max(counts["two hidden"])
+assert min(means.values()) > 1.3 * by_neighbour
+
+# %%
+# On the left: :term:`overfitting`. The training loss goes to nothing, since these 1085 images are known by heart. On
+# the :term:`validation` data it falls, then stays, or rises again: the network only becomes surer of its mistakes. From
+# there on more epochs do not help. ``patience=5`` stops after five epochs without progress, and puts the weights of
+# the best one back.
+
+training, validation = history["loss"], history["validation_loss"]
+assert training[-1] < 0.02
+assert validation[-1] > 4 * training[-1]
+assert min(validation[20:]) > 0.8 * min(validation[:20])  # no progress in the second half
+
+part = {"validation": batches(validation_set, 357), "patience": 5}
+_, stopped = train((64, 200, 10), epochs=40, **part)
+assert len(stopped) < 40
+assert stopped["validation_loss"] == validation[: len(stopped)]
+
+# %%
+# It is the :term:`activation` that makes the difference: without one, two layers :ref:`learn <activations>`, but
+# only what the linear model can learn. They *are* one, whose weight is the product of the two.
+
+first, last = torch.nn.Linear(64, 200), torch.nn.Linear(200, 10)
+x = test_set.inputs.flatten(1)
+weight, bias = last.weight @ first.weight, last.weight @ first.bias + last.bias
+torch.testing.assert_close(last(first(x)), F.linear(x, weight, bias), rtol=1e-4, atol=1e-5)
+assert not torch.allclose(last(first(x).relu()), F.linear(x, weight, bias), atol=0.01)
+
+# %%
+# What goes wrong: the inputs
+# ---------------------------
+#
+# *Standardizing each pixel.* "Subtract the mean, divide by the standard deviation", pixel by pixel: some pixels at the
+# border are 0 in all images, and 0 / 0 is NaN. ``fit`` refuses it; a plain loop would train on NaN until the end.
+# For images, take one mean and one deviation over all pixels, of the *training* data, and use these two numbers for
+# validation and test as well.
+
+images = train_set.inputs
+standardized = (images - images.mean(dim=0)) / images.std(dim=0)
+assert (images.std(dim=0) == 0).sum() == 3
+assert standardized.isnan().any()
+with expect_error(FloatingPointError, match="The loss is nan in step 1"):
+    train((64, 10), data=TensorData(standardized, train_set.targets))
+assert ((images - images.mean()) / images.std()).isfinite().all()
+
+# %%
+# *"It fails on my own digits."* They have to look like those that it learned from. Here ink is 1 and paper 0; a photo
+# or a drawing program often has it the other way round. Nothing complains, and most answers are wrong.
+
+inverted = TensorData(1 - unseen.inputs, unseen.targets)
+assert count_mistakes(model, inverted) > 0.6 * len(unseen)
+assert count_mistakes(model) < 0.06 * len(unseen)
+
+# %%
+# Exercise: precision
+# -------------------
+#
+# From a confusion matrix (row: what it is) return the precision of each class. A class that was never answered has
+# none: give 0 for it, and not NaN.
+
+cases = [(torch.tensor([[3, 1], [0, 4]]),), (torch.tensor([[5, 0, 2], [1, 0, 1], [0, 0, 6]]),)]
+
+
+def precision_by_loops(confusion):
+    said = [int(confusion[:, k].sum()) for k in range(len(confusion))]
+    shares = [int(confusion[k, k]) / n if n else 0.0 for k, n in enumerate(said)]
+    return torch.tensor(shares)
+
+
+def precisions(confusion):
+    raise NotImplementedError
+
+
+check(precisions, precision_by_loops, cases)
+
+# %%
+# A class that was never answered has a 0 on the diagonal as well, so dividing by at least 1 gives the 0 that is wanted.
+
+# Solution
+
+
+def precisions(confusion):
+    return confusion.diag() / confusion.sum(dim=0).clamp(min=1)
+
+
+report = check(precisions, precision_by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Check yourself
+# --------------
+
+table = torch.tensor([[50, 0], [5, 5]])
+ask(
+    "The confusion matrix is [[50, 0], [5, 5]], row: what it is. Class 1 is ill. Which share of the ill is found?",
+    answer=(table[1, 1] / table[1].sum()).item(),
+    choices={
+        0.5: "Row 1: of 10 that are ill, 5 are found. The accuracy of 92 % hides it.",
+        1.0: "Column 1: whoever is called ill is ill. That is the precision.",
+        0.75: "So large is the mean of the two recalls.",
+    },
+)
+
+# %%
+# And the layers:
+
+with torch.no_grad():
+    step, double = (last(first(k * x[:3])) - last(first(0 * x[:3])) for k in (1, 2))
+ask(
+    "Linear(64, 200) and Linear(200, 10), with nothing between. What can they learn?",
+    answer="a linear map" if torch.allclose(double, 2 * step, atol=1e-5) else "more",
+    choices={
+        "nothing": "They do learn: what the linear model above learns.",
+        "a linear map": "The product of two matrices is a matrix. It takes an activation between them to get further.",
+        "more": "They have more parameters, but twice the input changes the output twice as much.",
+    },
+)
+
+# %%
+# Next: :ref:`cnn-digits`, a network that knows which pixels are neighbours.

@@ -1,0 +1,160 @@
+"""
+.. _pretrained-weights:
+
+How do I load pretrained weights? (torchvision's weights, transforms, fc)
+=========================================================================
+
+``resnet18(weights=ResNet18_Weights.DEFAULT)``, the inputs through ``weights.transforms()``, and a new last layer for
+your own classes. This page does each step without the internet: the file is its own. You need to know
+:ref:`transfer-learning`.
+"""
+
+# %%
+# One set of weights knows all about itself but the numbers. Left, a photo as it is; right, what the network gets: 224
+# by 224 pixels from the middle, and other colors. (To be drawn, they were brought back to 0 to 1.)
+
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torchvision import models
+from torchvision.models import ResNet18_Weights, get_model_weights, resnet18
+from torchvision.transforms import functional
+
+from ptguide.data import photos
+from ptguide.errors import expect_error, expect_warning
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+weights = ResNet18_Weights.DEFAULT
+preprocess = weights.transforms()
+photo = photos()[0][0]  # (3, 427, 640), uint8
+ready = preprocess(photo)  # (3, 224, 224), float32
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.8), layout="constrained")
+left.imshow(photo.permute(1, 2, 0).numpy())
+span = ready.max() - ready.min()
+right.imshow(((ready - ready.min()) / span).permute(1, 2, 0).numpy())
+for axis, tensor in ((left, photo), (right, ready)):
+    low, high = tensor.min().item(), tensor.max().item()
+    axis.set(title=f"{tuple(tensor.shape)}, {low:.3g} to {high:.3g}")
+    axis.axis("off")
+figure.suptitle("A photo, before and after the transforms of the weights")
+plt.show()
+
+# %%
+# What a set of weights knows
+# ---------------------------
+#
+# The sets of a network are members of an enum. ``DEFAULT`` is the best of them, and may be another one tomorrow; the
+# full name stays. The classes, the accuracy on ImageNet and the number of parameters are in ``meta``.
+
+assert weights is get_model_weights("resnet18").IMAGENET1K_V1
+assert len(weights.meta["categories"]) == 1000
+model = resnet18(weights=None)  # random weights
+assert sum(p.numel() for p in model.parameters()) == weights.meta["num_params"] == 11_689_512
+print(weights, weights.meta["_metrics"], Path(weights.url).name)
+
+# %%
+# "Pretrained weights need inputs normalized with 0.5"
+# ----------------------------------------------------
+#
+# They need inputs as those that they were trained with, and ``weights.transforms()`` makes them: resize, crop, scale,
+# normalize. By hand it is:
+
+small = functional.center_crop(functional.resize(photo, 256, antialias=True), 224)
+mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+by_hand = functional.normalize(functional.convert_image_dtype(small), mean, std)
+torch.testing.assert_close(ready, by_hand)
+assert by_hand.shape == (3, 224, 224)
+
+# %%
+# Other sets have other sizes, other numbers and, of all sets that classify photos, hardly any has 0.5. With 0.5 in
+# place of its own numbers, this model gets inputs that are off by a fifth of a deviation and more, and nothing
+# complains.
+
+names = models.list_models(module=models)
+presets = [one.transforms() for name in names for one in get_model_weights(name)]
+with_half = [preset for preset in presets if set(preset.mean) == {0.5}]
+assert 0 < len(with_half) < 0.05 * len(presets)
+assert len({tuple(preset.crop_size) for preset in presets}) > 5
+by_half = functional.normalize(functional.convert_image_dtype(small), [0.5] * 3, [0.5] * 3)
+assert (by_half - by_hand).abs().mean() > 0.2
+
+# %%
+# Load them
+# ---------
+#
+# On a machine with internet, ``resnet18(weights=weights)`` is all. It downloads the file once, into the folder
+# ``checkpoints`` of ``torch.hub.get_dir()``, and finds it there the next time. This page runs without internet, so it
+# puts a file of that name there itself, with random weights; all else is as you would do it. A file that is there
+# already is not checked: only a download is compared with the digits in its name.
+
+with tempfile.TemporaryDirectory() as folder:
+    usual = torch.hub.get_dir()
+    torch.hub.set_dir(folder)
+    file = Path(folder, "checkpoints", Path(weights.url).name)
+    file.parent.mkdir()
+    torch.save(model.state_dict(), file)
+    megabytes = file.stat().st_size / 2**20
+    loaded = resnet18(weights=weights)
+    with expect_warning(UserWarning, match="deprecated since 0.13"):
+        old_way = resnet18(pretrained=True)
+    torch.hub.set_dir(usual)
+
+assert abs(megabytes - weights.meta["_file_size"]) < 1
+for name, tensor in model.state_dict().items():
+    assert torch.equal(loaded.state_dict()[name], tensor)
+    assert torch.equal(old_way.state_dict()[name], tensor)
+
+# %%
+# ``pretrained=True``, from older tutorials, still works, with two warnings: what to write today is in the second.
+#
+# A head for your own classes
+# ---------------------------
+#
+# The last layer of ResNet is called ``fc``. Replace it *after* loading: the file has the old one, with 1000 classes,
+# and the other way round the shapes do not fit. To train the head alone, freeze the rest before; a new layer is not
+# frozen. And the batch normalizations have to be in ``eval()``, as :ref:`transfer-learning` shows.
+
+loaded.requires_grad_(False)
+loaded.fc = nn.Linear(loaded.fc.in_features, 5)
+trainable = sum(p.numel() for p in loaded.parameters() if p.requires_grad)
+assert trainable == 512 * 5 + 5
+assert loaded.eval()(preprocess(photo)[None]).shape == (1, 5)
+with expect_error(RuntimeError, match="size mismatch for fc.weight"):
+    loaded.load_state_dict(model.state_dict())
+
+# %%
+# Check yourself
+# --------------
+
+shares = {name: part.numel() for name, part in loaded.named_parameters() if part.requires_grad}
+ask(
+    "All of ResNet-18 is frozen, then fc is replaced by nn.Linear(512, 5). How many parameters does training change?",
+    answer=sum(shares.values()),
+    choices={
+        0: "A new layer is not frozen: its parameters require grad.",
+        2565: "512 · 5 weights and 5 biases of the new layer.",
+        11_689_512: "So many has the whole model with its old head.",
+    },
+)
+
+# %%
+# And the inputs:
+
+black = preprocess(torch.zeros_like(photo))
+ask(
+    "A photo that is black, all 0, goes through the transforms of ResNet-18. What is in its red channel?",
+    answer=round(black[0, 0, 0].item(), 2),
+    choices={
+        0.0: "So it is before the mean of the red channel is taken away.",
+        -1.0: "So it were with a mean and a deviation of 0.5.",
+        -2.12: "(0 - 0.485) / 0.229: what the network learned to read as black.",
+    },
+)
+
+# %%
+# Next: :ref:`check-the-installation`, on your own machine.
