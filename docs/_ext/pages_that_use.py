@@ -1,5 +1,6 @@
-"""``.. pages-that-use:: ptguide.data.digits`` shows the pages that do, under a line that says so; nothing, if none does.
+"""``.. pages-that-use:: ptguide.data.digits`` shows the pages that do, under a line that says so.
 
+Nothing is shown where no page does.
 sphinx-gallery's own ``minigallery`` makes a section of its heading, in which all that follows would come to lie.
 """
 
