@@ -133,6 +133,7 @@ gallery_order = {
         "gradient_descent_four_times",
         "fitting_a_line",
         "the_training_loop",
+        "evaluation",
         "dataset_and_dataloader",
         "saving_and_loading",
     ],

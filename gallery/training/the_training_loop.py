@@ -126,8 +126,8 @@ torch.testing.assert_close(weight.grad, 2 * once)
 # The wrong order, measured
 # -------------------------
 #
-# Here the order of the three calls is an argument. Each runs for 5 epochs from the same start, and each counts the
-# right answers on the test data.
+# Here the order of the three calls is an argument. Each runs for 5 epochs from the same start; then the right answers
+# on the test data are counted, as :ref:`evaluation` explains it.
 
 
 def train_in_order(*calls):
@@ -185,40 +185,6 @@ assert accuracy["zero, back, step"] > 0.8
 assert accuracy["back, step"] < 0.5
 
 # %%
-# "Accuracy is 100 * n_correct / n_correct"
-# -----------------------------------------
-#
-# So it stands in one set of notes, and it is 100 for every network. The denominator is the number of examples. Count
-# both over all :term:`batches <batch>` and divide once: the last batch is smaller, here 55 of 355, so the mean of the
-# batches' accuracies would give its examples more weight.
-
-n_correct, n_total = count_correct(new_network()), len(test_set)
-assert 100 * n_correct / n_correct == 100  # an untrained network
-assert 100 * n_correct / n_total < 30
-assert [len(labels) for _, labels in test_loader] == [100, 100, 100, 55]
-
-# %%
-# eval and no_grad are two things
-# -------------------------------
-#
-# ``network.eval()`` changes what some layers *compute*: dropout, which sets inputs to 0 at random in training, lets all
-# pass, and batch norm uses its running statistics. :class:`torch.no_grad` changes what is *recorded*: nothing, which
-# saves time and memory. Neither does the work of the other, so measuring needs both, and training needs
-# ``network.train()`` again.
-
-torch.manual_seed(0)
-dropout = nn.Sequential(nn.Linear(7, 9), nn.Dropout(0.5))
-x = torch.rand(3, 7)
-with torch.no_grad():
-    assert not torch.equal(dropout(x), dropout(x))  # train mode: random
-dropout.eval()
-assert torch.equal(dropout(x), dropout(x))
-assert dropout(x).requires_grad  # eval mode: recorded all the same
-with torch.no_grad():
-    assert not dropout(x).requires_grad
-dropout.train()
-
-# %%
 # Softmax before cross-entropy
 # ----------------------------
 #
@@ -237,7 +203,7 @@ torch.testing.assert_close(softmax_twice(sure, torch.tensor([3])).item(), floor)
 
 twice = new_network()
 train(twice, softmax_twice)
-right, wrong = count_correct(network) / n_total, count_correct(twice) / n_total
+right, wrong = (count_correct(one) / len(test_set) for one in (network, twice))
 assert wrong < right - 0.1
 with torch.no_grad():
     inputs, targets = train_set.inputs.to(device), train_set.targets.to(device)
@@ -256,7 +222,7 @@ optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
 unseen = DataLoader(digits("validation"), batch_size=100)
 history = fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=5, validation=unseen)
 assert same_weights(fitted, network)
-assert evaluate(fitted, test_loader).accuracy == right
+torch.testing.assert_close(evaluate(fitted, test_loader).accuracy, right)
 for figure_of in ("loss", "validation_loss"):
     assert history[figure_of][-1] < 0.8 * history[figure_of][0]
 history.plot("It falls on unseen data, too")
@@ -294,4 +260,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`dataset-and-dataloader`, where the batches come from.
+# Next: :ref:`evaluation`, how good a trained network is.
