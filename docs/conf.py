@@ -135,7 +135,10 @@ gallery_order = {
         "the_training_loop",
         "evaluation",
         "dataset_and_dataloader",
+        "custom_dataset",
+        "dataloader_workers",
         "saving_and_loading",
+        "resuming_training",
     ],
     "tools": ["check_the_installation", "using_tensorboard"],
     "errors": [
