@@ -140,7 +140,7 @@ gallery_order = {
         "saving_and_loading",
         "resuming_training",
     ],
-    "tools": ["check_the_installation", "using_tensorboard"],
+    "tools": ["check_the_installation", "using_tensorboard", "tensorboard_mistakes"],
     "errors": [
         "mat1_and_mat2_shapes",
         "size_of_tensor_a",
@@ -151,6 +151,7 @@ gallery_order = {
         "modified_by_an_inplace_operation",
         "loading_state_dict",
         "dataloader_worker_process",
+        "no_module_named_torch",
         "loss_of_n_against_n_by_1",
     ],
 }

@@ -195,6 +195,8 @@ if __name__ == "__main__":
 # An iterable data set has no indices that could be shared out. Each worker gets a copy and runs through *all* of it.
 # Nothing is raised; with two workers every example comes twice.
 
+import importlib
+
 module = """
 from torch.utils.data import IterableDataset, get_worker_info
 
@@ -210,6 +212,7 @@ class SharedStream(Stream):
 """
 if __name__ == "__main__":
     (folder / "streams.py").write_text(module, encoding="utf-8")
+    importlib.invalidate_caches()  # Python remembers what the folder held before
     from streams import SharedStream, Stream
 
     counts = {}
