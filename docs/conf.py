@@ -128,6 +128,7 @@ gallery_order = {
         "anatomy_of_nn_module",
         "activations",
         "vanishing_gradients",
+        "dead_relus",
     ],
     "training": [
         "gradient_descent_four_times",

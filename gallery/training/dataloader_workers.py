@@ -212,6 +212,8 @@ class SharedStream(Stream):
 """
 if __name__ == "__main__":
     (folder / "streams.py").write_text(module, encoding="utf-8")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     importlib.invalidate_caches()  # Python remembers what the folder held before
     from streams import SharedStream, Stream
 
