@@ -153,6 +153,7 @@ gallery_order = {
         "loading_state_dict",
         "dataloader_worker_process",
         "no_module_named_torch",
+        "old_code",
         "loss_of_n_against_n_by_1",
     ],
 }

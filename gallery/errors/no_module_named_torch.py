@@ -155,4 +155,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`loss-of-n-against-n-by-1`, a mistake that raises nothing.
+# Next: :ref:`old-code`, when torch is found, and a name in it is not.

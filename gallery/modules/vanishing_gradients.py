@@ -99,8 +99,8 @@ assert back.norm() < (g * s * (1 - s)).norm() < 0.25 * g.norm()
 # -------------------------------------
 #
 # A ReLU switches half of its inputs off, so the variance of the weights must be 2 / inputs for the size to stay the
-# same: that is ``torch.nn.init.kaiming_normal_``. For tanh, whose slope at 0 is 1, it is about 1 / inputs,
-# ``torch.nn.init.xavier_normal_``. For sigmoid no such rule exists: with slopes below 1/4 it still vanishes.
+# same: that is :func:`torch.nn.init.kaiming_normal_`. For tanh, whose slope at 0 is 1, it is about 1 / inputs,
+# :func:`torch.nn.init.xavier_normal_`. For sigmoid no such rule exists: with slopes below 1/4 it still vanishes.
 
 kaiming, xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
 starts = {"sigmoid, Xavier": (nn.Sigmoid, xavier), "tanh, Xavier": (nn.Tanh, xavier)}

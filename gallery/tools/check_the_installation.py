@@ -80,8 +80,8 @@ assert importlib.metadata.version("torch").partition("+")[0] == release
 # -------------------
 #
 # :func:`torch.cuda.is_available` asks whether a GPU can be used *now*, in this process. ``torch.version.cuda`` and
-# ``torch.backends.cuda.is_built`` say only what torch was built with. So do most names in ``torch.backends``: on
-# a machine without a GPU, ``torch.backends.cudnn.is_available()`` is True all the same if cuDNN came with torch.
+# :func:`torch.backends.cuda.is_built` say only what torch was built with. So do most names in ``torch.backends``: on
+# a machine without a GPU, :func:`torch.backends.cudnn.is_available` is True all the same if cuDNN came with torch.
 
 # Measured where this page ran
 print("torch.cuda.is_available()           ", torch.cuda.is_available())

@@ -55,8 +55,9 @@ assert sum(1 for epoch in range(7) for batch in loader) == 7 * 3
 # ---------------------
 #
 # A *map-style* data set has a length and gives an example for an index: ``len(data)`` and ``data[4]``. A list does, a
-# ``range`` does, and so does ``TensorDataset``, for tensors that lie in memory. An example is mostly a pair of input
-# and :term:`label`, and a batch then a pair of tensors. For files one writes a class: :ref:`custom-dataset`.
+# ``range`` does, and so does :class:`torch.utils.data.TensorDataset`, for tensors that lie in memory. An example is
+# mostly a pair of input and :term:`label`, and a batch then a pair of tensors. For files one writes a class:
+# :ref:`custom-dataset`.
 
 images, labels = digits()[:23]
 data = TensorDataset(images, labels)
@@ -106,8 +107,9 @@ assert one != two
 assert sorted(one) == sorted(two) == list(range(23))
 
 # %%
-# Any other choice is a ``sampler``: something that gives indices. A list will do. ``WeightedRandomSampler`` draws rare
-# examples more often, here so that a class with 10 of 200 examples makes about half of what is seen.
+# Any other choice is a ``sampler``: something that gives indices. A list will do.
+# :class:`torch.utils.data.WeightedRandomSampler` draws rare examples more often, here so that a class with 10 of 200
+# examples makes about half of what is seen.
 
 picked = DataLoader(data, sampler=[4, 0, 4], batch_size=3)
 assert next(iter(picked))[1].tolist() == [labels[4], labels[0], labels[4]]

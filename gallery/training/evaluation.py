@@ -29,7 +29,14 @@ torch.manual_seed(0)
 network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 network = network.to(pick_device())
 optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-fit(network, batches(digits(), 50), F.cross_entropy, optimizer, epochs=3)
+order = torch.Generator().manual_seed(1)
+fit(
+    network,
+    batches(digits(), 50, shuffle=True, generator=order),
+    F.cross_entropy,
+    optimizer,
+    epochs=5,
+)
 found = evaluate(network, batches(digits("test"), 100))
 _, axis = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
 axis.imshow(found.confusion.numpy(), cmap="Oranges", norm="symlog")
