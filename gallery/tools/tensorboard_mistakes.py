@@ -1,8 +1,8 @@
 """
 .. _tensorboard-mistakes:
 
-TensorBoard shows no data, too many files or one jumping curve: what went wrong?
-================================================================================
+Why does TensorBoard show no data, or wrong data?
+=================================================
 
 A mistake in logging raises nothing: the chart is empty, white or too good. This page makes the usual ones, finds each
 by reading the log back in Python, without a server, and mends it. You need to know :ref:`using-tensorboard`.
@@ -16,12 +16,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-
-try:
-    from torch.utils.tensorboard import SummaryWriter
-except ModuleNotFoundError as error:
-    needed = "This page needs TensorBoard; get it with: python -m pip install tensorboard"
-    raise ModuleNotFoundError(needed) from error
+from torch.utils.tensorboard import SummaryWriter  # needs the package tensorboard
 
 holder = tempfile.TemporaryDirectory()
 log = Path(holder.name)

@@ -15,28 +15,18 @@ four beliefs about them. You need to know :ref:`the-training-loop`.
 
 import matplotlib.pyplot as plt
 import torch
-from sklearn.metrics import precision_score, recall_score
 from torch import nn
-from torch.nn import functional as F
 
 from ptguide.data import batches, digits
 from ptguide.devices import pick_device
-from ptguide.errors import expect_error
-from ptguide.questions import ask
 from ptguide.training import evaluate, fit
 
 torch.manual_seed(0)
-network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-network = network.to(pick_device())
+layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
+network = nn.Sequential(*layers).to(pick_device())
 optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-order = torch.Generator().manual_seed(1)
-fit(
-    network,
-    batches(digits(), 50, shuffle=True, generator=order),
-    F.cross_entropy,
-    optimizer,
-    epochs=5,
-)
+data = batches(digits(), 50, shuffle=True, generator=torch.Generator().manual_seed(1))
+fit(network, data, nn.functional.cross_entropy, optimizer, epochs=5)
 found = evaluate(network, batches(digits("test"), 100))
 _, axis = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
 axis.imshow(found.confusion.numpy(), cmap="Oranges", norm="symlog")
@@ -83,6 +73,9 @@ torch.testing.assert_close(accuracy, (confusion.trace() / confusion.sum()).item(
 # So it stands in two sets of notes, and it is 100 for every network, also for one that has learned nothing. The
 # denominator is the number of examples. A metric is code, and code needs a test: perfect answers must give 1, wrong
 # ones 0, and one wrong of four 0.75.
+
+
+from ptguide.errors import expect_error
 
 
 def accuracy_of(answers, labels):
@@ -133,6 +126,8 @@ assert torch.stack([part.float().mean() for part in one_wrong.split(4)]).mean() 
 # Accuracy is one number for all classes. For a single class, say 8, there are two questions. *Precision*: of the images
 # called an 8, which share is one? That is the diagonal divided by the sum of its column. *Recall*: of all 8s, which
 # share was found? The diagonal divided by the sum of its row. Both are compared with scikit-learn.
+
+from sklearn.metrics import precision_score, recall_score
 
 hits = confusion.diagonal().double()
 precision, recall = hits / confusion.sum(dim=0), hits / confusion.sum(dim=1)
@@ -212,6 +207,8 @@ torch.testing.assert_close(norm(x)[0], norm(x[:1])[0])
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 table = torch.tensor([[40, 10], [5, 45]])  # row: truth, column: answer
 ask(

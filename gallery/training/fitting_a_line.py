@@ -17,12 +17,10 @@ import torch
 
 x = torch.linspace(0, 10, 50_001, dtype=torch.float64)
 y = 2.25 * x + 1.25
-best = torch.tensor([2.25, 1.25], dtype=torch.float64)
 
 
 def loss(wb):
-    w, b = wb
-    return ((w * x + b - y) ** 2).mean()
+    return ((wb[0] * x + wb[1] - y) ** 2).mean()
 
 
 def descend(lr, steps):
@@ -47,6 +45,7 @@ for lr, path in paths.items():
 
 import matplotlib.pyplot as plt
 
+best = torch.tensor([2.25, 1.25], dtype=torch.float64)
 w_axis = torch.linspace(-0.9, 5, 60, dtype=torch.float64)
 b_axis = torch.linspace(-0.5, 2.5, 50, dtype=torch.float64)
 dw, db = w_axis - 2.25, (b_axis - 1.25).unsqueeze(1)

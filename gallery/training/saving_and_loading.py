@@ -1,8 +1,8 @@
 """
 .. _saving-and-loading:
 
-How do I save a model and load it again? (state_dict, torch.load)
-=================================================================
+How do I save a model and load it? (state_dict)
+===============================================
 
 Save its ``state_dict``: a dictionary of the tensors that the model holds. To load it, make the model anew and fill them
 in. This page shows what is in the file and what is not, why a whole model is refused by default, and how to keep the
@@ -17,7 +17,6 @@ from pathlib import Path
 
 import torch
 
-from ptguide.data import digits
 from ptguide.devices import pick_device
 from ptguide.models import MLP, MLPSettings
 
@@ -46,6 +45,8 @@ for name, tensor in loaded.state_dict().items():
 # Names and tensors. The class is not in it, nor its settings: the program must make the same model first. So the file
 # runs no code and does not care where the source lies. Call ``eval()`` before use, since a new model is in train mode;
 # here that switches dropout off.
+
+from ptguide.data import digits
 
 images = digits().inputs[:6].to(device)
 assert loaded.training
