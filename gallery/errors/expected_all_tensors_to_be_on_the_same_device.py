@@ -138,12 +138,8 @@ class Mended(nn.Module):
 with pretended:
     with expect_error(RuntimeError, match="at least two devices"):
         Noisy()(batch)
-    assert (
-        Mended()(batch).device
-        == torch.randn_like(batch).device
-        == batch.new_zeros(3).device
-        == batch.device
-    )
+    made = Mended()(batch), torch.randn_like(batch), batch.new_zeros(3)
+    assert {tensor.device for tensor in made} == {batch.device}
 
 # %%
 # Cause 3: what .to() does not reach
@@ -202,9 +198,8 @@ with pretended:
     weights = torch.tensor([1.0, 9.0])
     with expect_error(RuntimeError, match="at least two devices"):
         nn.CrossEntropyLoss(weight=weights)(model(batch), labels)
-    assert (
-        nn.CrossEntropyLoss(weight=weights.to("cuda"))(model(batch), labels).device.type == "cuda"
-    )
+    criterion = nn.CrossEntropyLoss(weight=weights.to("cuda"))
+    assert criterion(model(batch), labels).device.type == "cuda"
 assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
 with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
     nn.LSTM(3, 4).to(elsewhere)(torch.ones(6, 5, 3))

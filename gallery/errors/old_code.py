@@ -71,12 +71,9 @@ assert loss.item() == 29
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 optimizer = torch.optim.SGD([today], lr=0.5)
-for schedule in (
-    lambda: StepLR(optimizer, 1, verbose=True),
-    lambda: ReduceLROnPlateau(optimizer, verbose=True),
-):
+for kind, settings in [(StepLR, {"step_size": 1}), (ReduceLROnPlateau, {})]:
     with expect_error(TypeError, match="got an unexpected keyword argument 'verbose'"):
-        schedule()
+        kind(optimizer, **settings, verbose=True)
 schedule = StepLR(optimizer, step_size=1, gamma=0.1)
 optimizer.step()
 schedule.step()

@@ -29,7 +29,6 @@ def new_model():
     return MLP(MLPSettings(sizes=(64, 32, 10), dropout=0.2)).to(device)
 
 
-torch.manual_seed(0)
 model = new_model()
 torch.save(model.state_dict(), folder / "weights.pt")
 
