@@ -34,6 +34,17 @@ TORCH_PLACES = {
     "torch.autograd.grad": ("function", "generated/torch.autograd.grad.html#torch.autograd.grad"),
     "torch.utils.data.DataLoader": ("class", "data.html#torch.utils.data.DataLoader"),
     "torch.utils.data.Dataset": ("class", "data.html#torch.utils.data.Dataset"),
+    "torch.utils.data.IterableDataset": ("class", "data.html#torch.utils.data.IterableDataset"),
+    "torch.utils.data.TensorDataset": ("class", "data.html#torch.utils.data.TensorDataset"),
+    "torch.utils.data.WeightedRandomSampler": ("class", "data.html#torch.utils.data.WeightedRandomSampler"),
+    "torch.utils.data.get_worker_info": ("function", "data.html#torch.utils.data.get_worker_info"),
+    "torch.utils.tensorboard.writer.SummaryWriter": (
+        "class",
+        "tensorboard.html#torch.utils.tensorboard.writer.SummaryWriter",
+    ),
+    "torch.autograd.detect_anomaly": ("class", "autograd.html#torch.autograd.detect_anomaly"),
+    "torch.backends.cudnn.is_available": ("function", "backends.html#torch.backends.cudnn.is_available"),
+    "torch.backends.mkldnn.is_available": ("function", "backends.html#torch.backends.mkldnn.is_available"),
     "torch.compile": ("function", "generated/torch.compile.html#torch.compile"),
 }
 
@@ -53,6 +64,14 @@ def generated(prefix: str, module: ModuleType, folder: str = "generated") -> Ite
         yield f"{prefix}.{name}", role, f"{folder}/{prefix}.{name}.html#{prefix}.{name}"
 
 
+def on_one_page(prefix: str, module: ModuleType, page: str) -> Iterator[Entry]:
+    """Yield entries for documentation that describes the names of a module of its own on one page."""
+    for name, value in public(module):
+        if getattr(value, "__module__", None) == prefix:
+            role = "class" if inspect.isclass(value) else "function"
+            yield f"{prefix}.{name}", role, f"{page}#{prefix}.{name}"
+
+
 def torch_entries() -> Iterator[Entry]:
     """Yield the entries of PyTorch."""
     yield from ((name, *place) for name, place in TORCH_PLACES.items())
@@ -61,6 +80,11 @@ def torch_entries() -> Iterator[Entry]:
     modules |= {"torch.linalg": torch.linalg, "torch.cuda": torch.cuda, "torch.func": torch.func}
     for prefix, module in modules.items():
         yield from (entry for entry in generated(prefix, module) if entry[0] not in TORCH_PLACES)
+    initializers = on_one_page("torch.nn.init", torch.nn.init, "nn.init.html")
+    yield from (entry for entry in initializers if entry[0].endswith(("_", "calculate_gain")))  # no deprecated names
+    yield from on_one_page("torch.autograd.graph", torch.autograd.graph, "autograd.html")
+    for name in ("cpu", "cuda", "mps", "mkl", "openmp"):
+        yield from on_one_page(f"torch.backends.{name}", getattr(torch.backends, name), "backends.html")
     for name in sorted(dir(torch.Tensor)):
         if not name.startswith("_"):
             role = "method" if callable(getattr(torch.Tensor, name)) else "attribute"
@@ -86,7 +110,9 @@ def numpy_entries() -> Iterator[Entry]:
 
 
 def python_entries() -> Iterator[Entry]:
-    """Yield the entries of Python's built-in names."""
+    """Yield the entries of Python's built-in names, and of the modules that pages speak of."""
+    for module in ("copy", "csv", "functools", "multiprocessing", "pickle", "subprocess", "tempfile", "venv"):
+        yield module, "module", f"library/{module}.html#module-{module}"
     types = {"bool", "bytes", "dict", "float", "frozenset", "int", "list", "range", "set", "str", "tuple"}
     for name, value in public(builtins):
         if inspect.isclass(value) and issubclass(value, BaseException):

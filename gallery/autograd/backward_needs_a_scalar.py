@@ -14,13 +14,8 @@ Why does backward() need a scalar, and what is its gradient argument?
 # It is the opposite: a scalar is the one case in which the gradient to start from need not be given.
 
 import torch
-from torch.func import jacrev, vjp, vmap
-from torch.nn import functional as F
 
 from ptguide.errors import expect_error
-from ptguide.exercises import check
-from ptguide.pictures import draw, draw_graph
-from ptguide.questions import ask
 
 A = torch.tensor([[1.0, 0.0, 2.0], [3.0, 1.0, 0.0]])
 
@@ -44,6 +39,8 @@ with expect_error(RuntimeError, match="grad can be implicitly created only for s
 # :func:`torch.func.jacrev` computes it from the function. Here :math:`y_i = \sum_j A_{ij} x_j^2`, so
 # :math:`J_{ij} = 2 A_{ij} x_j`.
 
+from torch.func import jacrev
+
 J = jacrev(f)(x.detach())
 assert J.shape == (2, 3)
 torch.testing.assert_close(J, 2 * A * x.detach())
@@ -56,6 +53,8 @@ J
 #
 # "``z.backward(v)`` gives dz/dx." It can't: ``x.grad`` has room for 3 numbers, and there are 6. ``v`` has a weight for
 # each *output*, and what arrives is :math:`v^T J`. Touch a result: row 0 counts once, row 1 ten times.
+
+from ptguide.pictures import draw, draw_graph
 
 v = torch.tensor([1.0, 10.0])
 y.backward(v)
@@ -127,6 +126,9 @@ assert product.shape == (5000,)
 # gives the product as a function, and ``vmap`` calls it for all rows at once: so ``jacrev`` is made.
 
 
+from torch.func import vjp, vmap
+
+
 def jacobian(f, x):
     y = f(x)
     rows = [torch.autograd.grad(y, x, row, retain_graph=True)[0] for row in torch.eye(len(y))]
@@ -161,6 +163,8 @@ torch.testing.assert_close(pulled, torch.einsum("no,noki->ki", weights, table))
 # *A loss for each item.* ``reduction="none"`` gives one loss for each, and ``backward()`` raises. Say how they count:
 # take the mean or the sum, which differ by a factor, or weight them.
 
+from torch.nn import functional as F
+
 target = torch.tensor([20.0, 5.0])
 losses = F.mse_loss(f(x), target, reduction="none")
 with expect_error(RuntimeError, match="only for scalar outputs"):
@@ -192,6 +196,9 @@ with expect_error(RuntimeError, match="only for scalar outputs"):
 #
 # ``y = x @ w`` with shapes (n, k), (k, m) and so (n, m). Given ``v``, of the shape of ``y``, return what
 # ``backward(v)`` leaves in ``x.grad``, without autograd. The shapes allow hardly any other answer.
+
+
+from ptguide.exercises import check
 
 
 def by_autograd(x, w, v):
@@ -229,6 +236,8 @@ report
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 p = torch.tensor([3.0, 4.0], requires_grad=True)
 (p**2).backward(torch.tensor([1.0, 0.0]))

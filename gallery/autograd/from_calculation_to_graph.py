@@ -47,7 +47,7 @@ torch.testing.assert_close((x.grad, y.grad), (torch.tensor(0.5), torch.tensor(0.
 log, mul = v.grad_fn, z.grad_fn
 assert (log.name(), mul.name()) == ("LogBackward0", "MulBackward0")
 assert log.next_functions == ((mul, 0),)
-print(log.next_functions)
+print(f"{log.name()} leads to {log.next_functions[0][0].name()}")
 
 # %%
 # An edge is a pair: the next node, and the number of the output that is meant. Most operations have one output, number

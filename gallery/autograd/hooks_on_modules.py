@@ -18,9 +18,6 @@ from functools import partial
 import torch
 from torch import nn
 
-from ptguide.errors import expect_error, expect_warning
-from ptguide.questions import ask
-
 torch.manual_seed(0)
 network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
 
@@ -94,6 +91,8 @@ assert [name for name, kind in names if kind == "full_backward"] == ["2", "1", "
 # %%
 # Gradients with respect to the input exist only if the input requires them. Data does not. Then ``grad_input`` of the
 # first layer is ``(None,)``, and the hook of the whole network is called early. PyTorch warns.
+
+from ptguide.errors import expect_warning
 
 log.clear()
 x.requires_grad_(False)
@@ -224,6 +223,8 @@ assert wrong == [[(4,), (5, 3), (3, 4)]]
 # %%
 # A full backward hook makes the output a :term:`view`. A module behind it that writes :term:`in place` is refused.
 
+from ptguide.errors import expect_error
+
 block = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
 block[0].register_full_backward_hook(lambda module, grad_input, grad_output: None)
 with expect_error(RuntimeError, match="is a view and is being modified inplace"):
@@ -234,6 +235,8 @@ assert block(data).shape == (5, 4)
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 calls = []
 tiny = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))

@@ -187,7 +187,7 @@ assert order == ["in the block"]
 # --------------------------
 #
 # The result is finite, the gradient is not. A hook on every step tells from where on. The slope of the square root at 0
-# is infinite, and 0 times infinity is :term:`NaN`. (``torch.autograd.detect_anomaly`` looks at all nodes, slowly.)
+# is infinite, and 0 times infinity is :term:`NaN`. (:class:`torch.autograd.detect_anomaly` looks at all nodes, slowly.)
 
 
 def watch(name, grad):
@@ -244,8 +244,8 @@ with expect_error(RuntimeError, match="changed the size"):
     left.sum().backward()
 
 # %%
-# Neighbours: ``torch.autograd.graph.register_multi_grad_hook`` waits for several tensors, and
-# ``torch.autograd.graph.saved_tensors_hooks`` sees what the forward calculation saves.
+# Neighbours: :func:`torch.autograd.graph.register_multi_grad_hook` waits for several tensors, and
+# :class:`torch.autograd.graph.saved_tensors_hooks` sees what the forward calculation saves.
 #
 # Check yourself
 # --------------

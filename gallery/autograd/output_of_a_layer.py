@@ -14,18 +14,9 @@ how :term:`gradients <gradient>` flow, and shows four ways to keep the wrong thi
 # ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
 # of them. Two images go in; the hook keeps the features. (Random weights here; what follows holds for trained ones.)
 
-from contextlib import contextmanager
-from functools import partial
-
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
-from torch.fx.proxy import TraceError
 from torchvision.models import resnet18
-from torchvision.models.feature_extraction import create_feature_extractor
-
-from ptguide.errors import expect_error
-from ptguide.questions import ask
 
 torch.manual_seed(0)
 network = resnet18(weights=None).eval()
@@ -55,6 +46,10 @@ with torch.no_grad():
 #
 # The name of a layer is its way through the :term:`attributes <attribute>`, as ``named_modules`` lists it;
 # ``get_submodule`` finds it. The ``with`` block removes the hooks, also after an error.
+
+
+from contextlib import contextmanager
+from functools import partial
 
 
 @contextmanager
@@ -87,6 +82,11 @@ for name, (output,) in kept.items():
 # torchvision's ``create_feature_extractor`` makes a new network of the operations that lead to the wanted outputs, and
 # leaves out the rest, so that nothing is computed in vain. It has to understand ``forward`` as a fixed list of
 # operations, which an ``if`` on values prevents. A hook does not care.
+
+from torch.fx.proxy import TraceError
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from ptguide.errors import expect_error
 
 extractor = create_feature_extractor(network, {"layer1": "early", "avgpool": "late"})
 with torch.no_grad():
@@ -123,6 +123,8 @@ with expect_error(RuntimeError, match="shapes cannot be multiplied"):
 # Which layers learn, and which get next to nothing? A hook before the backward part of each layer measures what
 # arrives there. Below are twelve layers, each with a sigmoid behind it: the first gets less than a millionth of what
 # the last gets. :ref:`vanishing-gradients` says why.
+
+import matplotlib.pyplot as plt
 
 deep = nn.Sequential(*[part for _ in range(12) for part in (nn.Linear(8, 8), nn.Sigmoid())])
 flow = {}
@@ -196,6 +198,8 @@ assert change[1] > 0.1
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 count = []
 relu = nn.ReLU()

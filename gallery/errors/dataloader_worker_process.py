@@ -291,4 +291,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`loss-of-n-against-n-by-1`, a mistake that raises nothing.
+# Next: :ref:`no-module-named-torch`, an error before the first line of yours.

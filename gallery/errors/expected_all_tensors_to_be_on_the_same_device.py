@@ -22,16 +22,17 @@ a checkpoint from another machine           ``torch.load(file, map_location=devi
 """
 
 # %%
-# This page raises the error for real also where there is no GPU: on torch's fake tensors. They have a shape, a dtype
-# and a device, be it one that the machine lacks, but no data. The message is torch's own, the devices stand in the
-# order of the operands, and the long name before it is that of a kind of RuntimeError.
+# This page raises the error also where there is no GPU: on torch's *fake tensors*, which have a shape, a :term:`dtype`
+# and a :term:`device`, be it one that the machine lacks, but no data. For them the error is called
+# FakeTensorDeviceMismatchError, a kind of RuntimeError; the message behind the colon is the same. The devices stand in
+# the order of the operands.
 
 import io
 
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError, FakeTensorMode
 from torch.nn import functional as F
 
 from ptguide.devices import pick_device
@@ -52,6 +53,7 @@ with pretended:
     with expect_error(RuntimeError, match="at least two devices, cuda:0 and cpu!"):
         weight + torch.ones(4)
     assert (batch.to("cuda") @ weight).device == torch.device("cuda:0")
+assert issubclass(FakeTensorDeviceMismatchError, RuntimeError)
 
 # %%
 # Where this machine has an accelerator, real tensors on it raise the error as well; without one, this cell prints
@@ -81,7 +83,8 @@ with pretended:
 # Find the tensor
 # ---------------
 #
-# The message does not say which tensor it was; print the devices. A model has those of its :term:`parameters
+# The message names no variable of yours; on a GPU it may end with the name of an argument, such as ``mat1``. Print the
+# devices. A model has those of its :term:`parameters
 # <parameter>` and :term:`buffers <buffer>`: more than one entry in this set is the fault itself.
 
 
@@ -135,12 +138,8 @@ class Mended(nn.Module):
 with pretended:
     with expect_error(RuntimeError, match="at least two devices"):
         Noisy()(batch)
-    assert (
-        Mended()(batch).device
-        == torch.randn_like(batch).device
-        == batch.new_zeros(3).device
-        == batch.device
-    )
+    made = Mended()(batch), torch.randn_like(batch), batch.new_zeros(3)
+    assert {tensor.device for tensor in made} == {batch.device}
 
 # %%
 # Cause 3: what .to() does not reach
@@ -199,9 +198,8 @@ with pretended:
     weights = torch.tensor([1.0, 9.0])
     with expect_error(RuntimeError, match="at least two devices"):
         nn.CrossEntropyLoss(weight=weights)(model(batch), labels)
-    assert (
-        nn.CrossEntropyLoss(weight=weights.to("cuda"))(model(batch), labels).device.type == "cuda"
-    )
+    criterion = nn.CrossEntropyLoss(weight=weights.to("cuda"))
+    assert criterion(model(batch), labels).device.type == "cuda"
 assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
 with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
     nn.LSTM(3, 4).to(elsewhere)(torch.ones(6, 5, 3))

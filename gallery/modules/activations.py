@@ -13,17 +13,10 @@ used. You need to know :ref:`nn-linear` and what a :term:`gradient` is.
 # Blue is what comes out, orange the slope: by how much a gradient is multiplied on its way back. All but softmax work
 # :ref:`element by element <element-by-element>`; of softmax, one share is drawn.
 
-import math
-
 import matplotlib.pyplot as plt
 import torch
-from torch import nn
 from torch.func import grad, vmap
 from torch.nn import functional as F
-
-from ptguide.errors import expect_error
-from ptguide.exercises import check
-from ptguide.questions import ask
 
 x = torch.linspace(-5, 5, 1001)
 functions = {"step": lambda x: torch.where(x > 0, 1.0, 0.0), "sigmoid": F.sigmoid, "tanh": F.tanh}
@@ -51,6 +44,8 @@ plt.show()
 # - ReLU: :math:`\max(x, 0)`; leaky ReLU: :math:`x` above 0, :math:`0.01 x` below
 # - GELU: :math:`x \, \Phi(x)`; SiLU, also called Swish: :math:`x \, \sigma(x)`
 
+import math
+
 formulas = {
     "sigmoid": lambda x: 1 / (1 + torch.exp(-x)),
     "tanh": lambda x: (torch.exp(x) - torch.exp(-x)) / (torch.exp(x) + torch.exp(-x)),
@@ -68,6 +63,8 @@ for name, formula in formulas.items():
 #
 # The first artificial neurons gave 0 or 1. That is no use for a gradient: the slope is 0 to the left and to the right,
 # so nothing would come back. A comparison does not even leave a :ref:`graph <from-calculation-to-graph>`.
+
+from ptguide.errors import expect_error
 
 assert not curves["step"][1].any()
 p = x.clone().requires_grad_()
@@ -124,6 +121,8 @@ torch.testing.assert_close(F.silu(x[-1]), x[-1], rtol=1e-2, atol=0)
 # "GELU is used in GPT and Llama": half of that. GPT-2 has GELU in an approximation by tanh (`its code
 # <https://github.com/openai/gpt-2/blob/master/src/model.py>`_), which is not the default of PyTorch. Llama has SwiGLU
 # (`section 2.2 <https://arxiv.org/abs/2302.13971>`_): SiLU of one linear map, times another one.
+
+from torch import nn
 
 approximate = F.gelu(x, approximate="tanh")
 print(f"largest difference of the two GELUs: {(approximate - F.gelu(x)).abs().max():.4f}")
@@ -214,6 +213,8 @@ assert F.mse_loss(F.relu(torch.tensor(-3.0)), torch.tensor(-1.0)) == 1
 # :math:`\log(1 + e^x)` is a smooth ReLU, and its slope is the sigmoid. Written like that it overflows from x = 89 on.
 # Write it so that it does not, without the functions that are forbidden below.
 
+from ptguide.exercises import check
+
 cases = [(torch.tensor([0.0, 1.0]),), (torch.tensor([-3.0, 2.0, 5.0]),)]
 cases += [(torch.tensor([-200.0, 100.0]),)]
 forbidden = ["softplus", "logaddexp", "logsumexp", "logsigmoid", "log_sigmoid", "where"]
@@ -244,6 +245,8 @@ report
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 ask(
     "A gradient of 1 walks back through 3 sigmoids, each at its steepest point. What is left?",

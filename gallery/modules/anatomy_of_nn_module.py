@@ -15,13 +15,6 @@ them. You need to know :ref:`nn-linear`.
 
 import torch
 from torch import nn
-from torchvision.models import resnet18
-
-from ptguide.errors import expect_error
-from ptguide.pictures import draw_network
-from ptguide.questions import ask
-
-torch.manual_seed(0)
 
 
 class Standardize(nn.Module):
@@ -37,16 +30,10 @@ class Standardize(nn.Module):
         return self.inner((x - self.mean) * self.scale)
 
 
-module = Standardize().double()  # to float64, as .to("cuda") would move it to a GPU
-registers = {
-    "parameter": dict(module.named_parameters()),
-    "buffer": dict(module.named_buffers()),
-    "saved": module.state_dict(),
-}
-names = ["scale", "mean", "cache", "plain", "inner.weight", "inner.bias"]
-for name in names:
-    kinds = [kind for kind, register in registers.items() if name in register]
-    print(f"{name:<13}", ", ".join(kinds) or "in none")
+module = Standardize()
+print("parameters", [name for name, _ in module.named_parameters()])
+print("buffers   ", [name for name, _ in module.named_buffers()])
+print("saved     ", list(module.state_dict()))
 
 # %%
 # - A **parameter** is an ``nn.Parameter``. An optimizer gets it, it is saved, and it moves with the module.
@@ -54,9 +41,11 @@ for name in names:
 # - A **plain tensor** is none of the module's business: not seen, not saved, and *left behind* when the rest moves.
 # - A **submodule** brings its own, under its name and a dot.
 
-assert set(registers["parameter"]) == {"scale", "inner.weight", "inner.bias"}
-assert set(registers["buffer"]) == {"mean", "cache"}
-assert set(registers["saved"]) == set(names) - {"cache", "plain"}
+learned = {"scale", "inner.weight", "inner.bias"}
+assert {name for name, _ in module.named_parameters()} == learned
+assert {name for name, _ in module.named_buffers()} == {"mean", "cache"}
+assert set(module.state_dict()) == learned | {"mean"}
+module.double()  # to float64, as .to("cuda") would move it to a GPU
 assert (module.cache.dtype, module.plain.dtype) == (torch.float64, torch.float32)
 
 # %%
@@ -99,6 +88,9 @@ assert build(Small) == build(nn.Module) == ["scale", "inner.weight"]
 #
 # Modules inside modules make a tree, and a name is the way through it. ``children()`` gives the next level,
 # ``modules()`` all, with the module itself. ``draw_network`` runs it once, and says what goes through each.
+
+
+from ptguide.pictures import draw_network
 
 
 class Block(nn.Module):
@@ -149,6 +141,9 @@ assert all(part.training for part in network.train().modules())
 # nothing is saved, and nothing moves. ``nn.ModuleList`` is a list that files its items.
 
 
+from ptguide.errors import expect_error
+
+
 class Listed(nn.Module):
     def __init__(self, kind):
         super().__init__()
@@ -185,6 +180,9 @@ assert "learned_shift" in dict(module.named_parameters())
 # Also the persistent buffers. ResNet-18 has 20 batch normalizations, each with a running mean, a running variance and a
 # counter: 60 of its 122 entries are learned by no optimizer. Without them, the outputs are others.
 
+from torchvision.models import resnet18
+
+torch.manual_seed(0)
 resnet = resnet18(weights=None)
 state = resnet.state_dict()
 assert len(state) == 122
@@ -233,6 +231,8 @@ with expect_error(TypeError, match="cannot assign 'torch.FloatTensor' as paramet
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 norm = nn.BatchNorm1d(7)
 ask(

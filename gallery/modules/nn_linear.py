@@ -10,8 +10,8 @@ the weight has shape (out_features, in_features), and why there is a transpositi
 """
 
 # %%
-# Two items with 4 features each go in; 3 outputs come out for each. Touch an output: it was made from its item, from
-# one *row* of the weight W, and from one number of the bias b.
+# Two :term:`items <item>` with 4 features each go in; 3 outputs come out for each. Touch an output: it was made from
+# its item, from one *row* of the weight W, and from one number of the bias b.
 
 import math
 

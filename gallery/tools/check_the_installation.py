@@ -5,8 +5,8 @@ Is PyTorch installed correctly, and does it use my GPU?
 =======================================================
 
 One command says what PyTorch found: its version, the :term:`CUDA` that it was built for, the GPU and the driver. This
-page explains each line of it, says why ``torch.cuda.is_available()`` may be False, checks a first calculation, and
-looks at ``ModuleNotFoundError: No module named 'torch'`` and at files that hide torch. You need to know nothing.
+page explains each line of it, says why ``torch.cuda.is_available()`` may be False, and checks a first calculation. You
+need to know nothing.
 """
 
 # %%
@@ -15,14 +15,10 @@ looks at ``ModuleNotFoundError: No module named 'torch'`` and at files that hide
 
 # Measured where this page ran
 import importlib.metadata
-import importlib.util
 import os
 import re
 import subprocess
 import sys
-import tempfile
-import venv
-from pathlib import Path
 
 import torch
 
@@ -84,8 +80,8 @@ assert importlib.metadata.version("torch").partition("+")[0] == release
 # -------------------
 #
 # :func:`torch.cuda.is_available` asks whether a GPU can be used *now*, in this process. ``torch.version.cuda`` and
-# ``torch.backends.cuda.is_built`` say only what torch was built with. So do most names in ``torch.backends``: on
-# a machine without a GPU, ``torch.backends.cudnn.is_available()`` is True all the same if cuDNN came with torch.
+# :func:`torch.backends.cuda.is_built` say only what torch was built with. So do most names in ``torch.backends``: on
+# a machine without a GPU, :func:`torch.backends.cudnn.is_available` is True all the same if cuDNN came with torch.
 
 # Measured where this page ran
 print("torch.cuda.is_available()           ", torch.cuda.is_available())
@@ -194,63 +190,9 @@ kept = torchvision.ops.nms(boxes, scores=torch.tensor([0.9, 0.8, 0.7]), iou_thre
 assert kept.tolist() == [0, 2]
 
 # %%
-# No module named 'torch'
-# -----------------------
+# If ``import torch`` itself fails, with "No module named 'torch'" or "'torch' has no attribute", see
+# :ref:`no-module-named-torch`.
 #
-# "I installed it, and Python can't find it." Then ``pip`` belongs to one Python and ``python`` is another; a machine
-# often has several. Here a second one is made, with ``venv``: it has its own folder of packages, and no torch in it.
-
-
-def run(python, *arguments, folder=None):
-    """Run a Python and return the last line of what it says."""
-    done = subprocess.run([python, *arguments], cwd=folder, capture_output=True, text=True)
-    return (done.stdout + done.stderr).strip().splitlines()[-1]
-
-
-with tempfile.TemporaryDirectory() as folder:
-    venv.create(folder, symlinks=os.name != "nt")
-    other = venv.EnvBuilder().ensure_directories(folder).env_exe
-    message = run(other, "-I", "-c", "import torch")
-    prefix = run(other, "-I", "-c", "import sys; print(sys.prefix)")
-    assert Path(prefix).samefile(folder)
-print(message)
-assert message == "ModuleNotFoundError: No module named 'torch'"
-
-# %%
-# The cure in two steps. ``sys.executable`` is the Python that runs; print it in the script or notebook that fails. Then
-# install with that one, by its ``-m pip``: never ``pip`` alone, which may belong to another. In a notebook,
-# ``%pip install torch`` does it, as it takes the Python of the kernel.
-
-assert Path(sys.executable).is_file()
-assert run(sys.executable, "-c", "import sys; print(sys.executable)") == sys.executable
-assert importlib.util.find_spec("torch").origin == torch.__file__
-
-# %%
-# A file named torch.py
-# ---------------------
-#
-# Python looks in the folder of the script first. So a file of yours named ``torch.py`` is what ``import torch`` finds,
-# here itself; and ``random.py`` hides the module of the standard library, from your code and from all that you import.
-
-scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
-for name, text in scripts.items():
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, f"{name}.py").write_text(text)
-        message = run(
-            sys.executable, "-S", f"{name}.py", folder=folder
-        )  # -S: nothing loaded before
-    print(message.partition(" (")[0])  # in brackets Python guesses at the cause
-    assert f"'{name}' has no attribute" in message
-
-# %%
-# Rename the file, and delete the folder ``__pycache__`` beside it. ``torch.__file__`` tells whose torch was imported:
-# the real one is a folder named ``torch`` with an ``__init__.py``.
-
-where = Path(torch.__file__)
-print(where.parent.name, where.name)
-assert (where.parent.name, where.name) == ("torch", "__init__.py")
-
-# %%
 # Check yourself
 # --------------
 #

@@ -6,7 +6,8 @@ How do I watch training in TensorBoard?
 
 Training writes numbers, :term:`histograms <histogram>` and images into a *log*, a folder of files; TensorBoard is a
 small web server that reads the folder and draws it. This page writes a log of two runs, starts the server, and asks it
-over HTTP for what it shows, so that each curve is compared with what was written. You need to know :ref:`matmul`.
+over HTTP for what it shows, so that each curve is compared with what was written. You need to know
+:ref:`the-training-loop`.
 """
 
 # %%
@@ -39,11 +40,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from ptguide.errors import expect_error, expect_warning
+from ptguide.errors import expect_warning
 from ptguide.questions import ask
 
 try:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 except ModuleNotFoundError as error:
     needed = "This page needs TensorBoard; get it with: python -m pip install tensorboard"
@@ -87,13 +87,11 @@ model, fast = train("fast", lr=0.5)
 assert fast[-1] < slow[-1] < slow[0]
 
 # %%
-# Images, in the order (channel, row, column) and from 0 to 1, or as ``uint8`` from 0 to 255. Floats up to 255 would be
-# multiplied by 255 once more, and cut off: white.
+# Images, in the order (channel, row, column) and from 0 to 1, or as ``uint8`` from 0 to 255.
 
 with SummaryWriter(log / "data") as writer:
     for place in range(3):
         writer.add_image("sample/digit", images[place], place)
-    writer.add_image("sample/too-bright", images[0] * 255, 0)
 
 # %%
 # The graph of the model: torch follows one call with an example. It does so by ``torch.jit.trace``, which PyTorch is
@@ -101,19 +99,6 @@ with SummaryWriter(log / "data") as writer:
 
 with SummaryWriter(log / "model") as writer, expect_warning(Warning, match="is deprecated"):
     writer.add_graph(model, images[:2])
-
-# %%
-# "PR curves are drawn from the predictions"
-# ------------------------------------------
-#
-# A precision-recall curve asks for each threshold: of the images that the model calls a 3, how many are (precision)?
-# Of all 3s, how many did it find (recall)? It needs the true *labels*. A well-known example passed the predicted
-# classes instead. So here is a model that guesses at random, drawn both ways.
-
-guesses = torch.softmax(3 * torch.randn(len(labels), 10), dim=1)
-with SummaryWriter(log / "guessing") as writer:
-    writer.add_pr_curve("three/labels", labels == 3, guesses[:, 3])
-    writer.add_pr_curve("three/predictions", guesses.argmax(1) == 3, guesses[:, 3])
 
 # %%
 # The server
@@ -155,10 +140,7 @@ questions = {
     "fast": "plugin/scalars/scalars?run=fast&tag=loss/train",
     "weight": "plugin/histograms/histograms?run=fast&tag=params/first",
     "digit": "plugin/images/images?run=data&tag=sample/digit&sample=0",
-    "bright": "plugin/images/images?run=data&tag=sample/too-bright&sample=0",
     "graph": "plugin/graphs/graph?run=model&conceptual=false",
-    "labels": "plugin/pr_curves/pr_curves?run=guessing&tag=three/labels",
-    "predictions": "plugin/pr_curves/pr_curves?run=guessing&tag=three/predictions",
     "nobody": "plugin/scalars/scalars?run=slow&tag=accuracy",
 }
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine needs no proxy
@@ -170,14 +152,14 @@ def get(address, question):
         return json.load(answer) if is_json else answer.read()
 
 
-answers, pngs = {}, {}
+answers, pngs = {}, []
 try:
     with tensorboard(log) as (server, address):
         for name, question in questions.items():
             answers[name] = get(address, question)
-            if name in ("digit", "bright"):
+            if name == "digit":
                 found = [f"plugin/images/individualImage?{one['query']}" for one in answers[name]]
-                pngs[name] = [get(address, one) for one in found]
+                pngs += [get(address, one) for one in found]
 except urllib.error.HTTPError as error:
     print(f"{name}: {error.code} {error.reason}")
     error.close()
@@ -185,7 +167,7 @@ except urllib.error.HTTPError as error:
 assert name == "nobody"
 assert server.poll() is not None  # it has ended
 print(sorted(answers["runs"]))
-assert sorted(answers["runs"]) == ["data", "fast", "guessing", "model", "slow"]
+assert sorted(answers["runs"]) == ["data", "fast", "model", "slow"]
 
 # %%
 # What the charts are made of
@@ -211,15 +193,12 @@ assert abs(last[0, 0] - weight.min()) < 0.1 * abs(weight.min())
 print(f"The bins of the last step hold {int(last[:, 2].sum())} weights.")
 
 # %%
-# *Images* are PNG files: what came from 0 to 1 comes back as it was, up to the 256 steps of a byte. The second was
-# written from 0 to 255 as floats; each pixel that is not black has become white.
+# *Images* are PNG files: what came from 0 to 1 comes back as it was, up to the 256 steps of a byte.
 
-for png, image in zip(pngs["digit"], images, strict=False):
+for png, image in zip(pngs, images, strict=False):
     shown = torch.tensor(plt.imread(io.BytesIO(png), format="png"))[..., :1].permute(2, 0, 1)
     torch.testing.assert_close(shown, image, atol=1 / 255, rtol=0)
-assert len(pngs["digit"]) == 3
-bright = torch.tensor(plt.imread(io.BytesIO(pngs["bright"][0]), format="png"))[..., 0]
-assert torch.equal(bright, (images[0, 0] > 0).float())
+assert len(pngs) == 3
 
 # %%
 # *Graph*: one node for each operation and each parameter, under the name of its layer.
@@ -230,121 +209,15 @@ print(layers)
 assert layers == ["Flatten[0]", "Linear[1]", "Linear[3]", "ReLU[2]"]
 
 # %%
-# *PR curves*: with the labels, the guesses are right as often as there are 3s. Against its own predictions the model
-# looks perfect: a class with a share above 0.5 is always the predicted one, so precision is exactly 1 there.
-
-share = (labels == 3).double().mean().item()
-figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for name in ("labels", "predictions"):
-    (curve,) = answers[name]["guessing"]
-    axes.plot(curve["recall"], curve["precision"], label=f"against the {name}")
-    above = [p for p, t in zip(curve["precision"], curve["thresholds"], strict=True) if t > 0.5]
-    assert all(p == 1 for p in above) == (name == "predictions")
-    print(f"{name}: {'all' if all(p == 1 for p in above) else 'not all'} of precision is 1")
-axes.axhline(share, color="grey", linestyle=":", label="share of 3s")
-axes.set(xlabel="recall", ylabel="precision", title="Guessing looks perfect without labels")
-axes.legend()
-(curve,) = answers["labels"]["guessing"]
-assert abs(curve["precision"][0] - share) < 1e-6
-assert max(p for p, r in zip(curve["precision"], curve["recall"], strict=True) if r > 0.2) < 0.2
-
-# %%
 # What goes wrong
 # ---------------
 #
-# "Close the writer in the loop, so that everything is written." Each ``close`` ends a file, and the next ``add_scalar``
-# begins another: one event file per turn. All points are in the log, but TensorBoard has 6 files to watch.
-
-
-def event_files(run):
-    return sorted((log / run).glob("events.out.tfevents.*"))
-
-
-writer = SummaryWriter(log / "closing")
-for step in range(6):
-    writer.add_scalar("loss/train", 1 / (step + 1), step)
-    writer.close()
-print(
-    len(event_files("closing")), "files, and", len(event_files("slow")), "of a writer closed once"
-)
-assert (len(event_files("closing")), len(event_files("slow"))) == (6, 1)
-
-# %%
-# What the belief is after is ``flush``: it writes out what waits, into the same file. Without it that may take 120
-# seconds, so a short run can seem to show nothing. Here the log is read back in Python, as in the next section.
-
-
-def points(run, tag="loss/train"):
-    events = EventAccumulator(str(log / run)).Reload()
-    return events.Scalars(tag) if tag in events.Tags()["scalars"] else []
-
-
-with SummaryWriter(log / "flushing") as writer:
-    for step in range(4):
-        writer.add_scalar("loss/train", 1 / (step + 1), step)
-    writer.flush()
-    print(f"{len(points('flushing'))} points after flush, while the writer is still open")
-    assert len(points("flushing")) == 4
-assert len(event_files("flushing")) == 1
-
-# %%
-# Two runs in one folder become one curve that jumps back: TensorBoard tells runs apart by their folders alone.
-
-for start in (0.9, 0.7):
-    with SummaryWriter(log / "both") as writer:
-        for step in range(3):
-            writer.add_scalar("loss/train", start - step / 10, step)
-print([point.step for point in points("both")])
-assert [point.step for point in points("both")] == [0, 1, 2, 0, 1, 2]
-
-# %%
-# Reading the log in Python
-# -------------------------
+# A torch without the package ``tensorboard`` raises ``No module named 'tensorboard'``, as above. The other mistakes
+# raise nothing: thousands of event files, an empty chart, two runs in one curve, white images.
+# :ref:`tensorboard-mistakes` makes each of them, and mends it.
 #
-# ``EventAccumulator`` reads the files of a run without a server: for a table, a test or a figure of your own. It
-# keeps only the last histogram of each tag; ``size_guidance`` changes that, and 0 means all.
-
-torch.testing.assert_close([point.value for point in points("fast")], fast, rtol=1e-6, atol=0)
-assert len(points("closing")) == 6
-events = EventAccumulator(str(log / "fast")).Reload()
-print(events.Tags()["scalars"], events.Tags()["histograms"])
-assert [one.step for one in events.Histograms("params/first")] == [24]
-events = EventAccumulator(str(log / "fast"), size_guidance={"histograms": 0}).Reload()
-assert [one.step for one in events.Histograms("params/first")] == list(range(25))
-with expect_error(KeyError, match="accuracy"):
-    events.Scalars("accuracy")
-
-# %%
 # Check yourself
 # --------------
-#
-# Count the files.
-
-ask(
-    "A writer is made once; in 6 turns of a loop it adds a scalar and is closed. How many event files are there?",
-    answer=len(event_files("closing")),
-    choices={
-        1: "close ends the file; the next add_scalar opens a new one.",
-        6: "One for each turn. Use flush in the loop, and with around it.",
-        7: "The file that the writer opened when it was made serves for the first turn.",
-    },
-)
-
-# %%
-# And the curves:
-
-ask(
-    "What is the precision of a PR curve above a threshold of 0.5, if predicted classes are passed as the labels?",
-    answer=answers["predictions"]["guessing"][0]["precision"][-1],
-    choices={
-        round(share, 2): "That is the share of 3s: what guessing gets with the true labels.",
-        0.5: "The threshold is not the precision.",
-        1.0: "Whatever the model is worth: it is compared with itself.",
-    },
-)
-
-# %%
-# Two runs side by side:
 
 ask(
     "Two runs are to be drawn as two curves in one chart. What do they need?",
@@ -357,7 +230,20 @@ ask(
         "two folders, one tag": "The tag is the chart, the folder the curve.",
     },
 )
+
+# %%
+# And what a log keeps:
+
+ask(
+    "add_histogram gets 1280 weights at each of 25 steps. What does the log keep of them at each step?",
+    answer="counts in bins" if len(answers["weight"][-1][2]) < weight.numel() else "all weights",
+    choices={
+        "all weights": "They could not be drawn as a ridge, and the files would be large.",
+        "counts in bins": "How many weights lie in each of some dozens of intervals.",
+        "mean and variance": "The shape of the ridge would be lost.",
+    },
+)
 holder.cleanup()
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that matrix products raise most.
+# Next: :ref:`tensorboard-mistakes`, and reading the log in Python.

@@ -5,7 +5,8 @@ Dataset and DataLoader: how do the batches get into the loop?
 =============================================================
 
 A data set gives one example for an index; a :class:`torch.utils.data.DataLoader` chooses the indices, fetches the
-examples and joins them to a :term:`batch`. This page makes a data set of files, and changes each of the three parts.
+examples and joins them to a :term:`batch`. This page looks at the two kinds of data set, and changes each of the three
+parts.
 You need to know :ref:`the-training-loop` and :ref:`stack`.
 """
 
@@ -13,22 +14,15 @@ You need to know :ref:`the-training-loop` and :ref:`stack`.
 # Joining is :func:`torch.stack`: examples of shape (3, 4) become a batch of shape (2, 3, 4). Touch an element of the
 # batch to see its example.
 
-import csv
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import (
     DataLoader,
-    Dataset,
     IterableDataset,
+    TensorDataset,
     WeightedRandomSampler,
-    get_worker_info,
 )
 
 from ptguide.data import batches, digits
@@ -57,43 +51,16 @@ assert len(DataLoader(range(5), batch_size=2, drop_last=True)) == 2
 assert sum(1 for epoch in range(7) for batch in loader) == 7 * 3
 
 # %%
-# A data set of your own, from files
-# ----------------------------------
+# Two kinds of data set
+# ---------------------
 #
-# First some files: 23 images of digits, one file each, and a table that names them with their :term:`labels <label>`.
+# A *map-style* data set has a length and gives an example for an index: ``len(data)`` and ``data[4]``. A list does, a
+# ``range`` does, and so does :class:`torch.utils.data.TensorDataset`, for tensors that lie in memory. An example is
+# mostly a pair of input and :term:`label`, and a batch then a pair of tensors. For files one writes a class:
+# :ref:`custom-dataset`.
 
-temporary = tempfile.TemporaryDirectory()
-folder = Path(temporary.name)
 images, labels = digits()[:23]
-with (folder / "labels.csv").open("w", newline="") as file:
-    table = csv.writer(file)
-    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-        np.save(folder / f"{number:02}.npy", image.numpy())
-        table.writerow([f"{number:02}.npy", label.item()])
-
-# %%
-# A data set has a length, and an example for each index: ``__len__`` and ``__getitem__``. This is called *map-style*.
-# ``__init__`` reads the small table only; an image is read when it is asked for, so the whole may be larger than the
-# memory. ``transform`` is a function for each image, such as a crop; it is None where nothing has to change.
-
-
-class DigitFiles(Dataset):
-    def __init__(self, folder, transform=None):
-        self.folder = Path(folder)
-        self.transform = transform
-        with (self.folder / "labels.csv").open(newline="") as file:
-            self.rows = [(name, int(label)) for name, label in csv.reader(file)]
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __getitem__(self, index):
-        name, label = self.rows[index]
-        image = torch.from_numpy(np.load(self.folder / name))
-        return (image if self.transform is None else self.transform(image)), label
-
-
-data = DigitFiles(folder)
+data = TensorDataset(images, labels)
 image, label = data[4]
 assert (len(data), image.shape, label) == (23, (1, 8, 8), labels[4])
 
@@ -101,6 +68,24 @@ assert (len(data), image.shape, label) == (23, (1, 8, 8), labels[4])
 assert torch.equal(batch_images, images[:10])
 assert torch.equal(batch_labels, labels[:10])
 assert [len(more) for _, more in rest] == [10, 3]
+
+# %%
+# An *iterable-style* one is a stream, such as lines that arrive over a network: no length, no index. An
+# :class:`torch.utils.data.IterableDataset` has ``__iter__`` only, so nothing can be shuffled.
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        yield from range(100, 107)
+
+
+streamed = [batch.tolist() for batch in DataLoader(Stream(), batch_size=4)]
+print(streamed)
+assert streamed == [[100, 101, 102, 103], [104, 105, 106]]
+with expect_error(ValueError, match="expected unspecified shuffle option"):
+    DataLoader(Stream(), batch_size=4, shuffle=True)
+with expect_error(TypeError, match="has no len"):
+    len(DataLoader(Stream(), batch_size=4))
 
 # %%
 # Part 1, the sampler: which indices
@@ -122,8 +107,9 @@ assert one != two
 assert sorted(one) == sorted(two) == list(range(23))
 
 # %%
-# Any other choice is a ``sampler``: something that gives indices. A list will do. ``WeightedRandomSampler`` draws rare
-# examples more often, here so that a class with 10 of 200 examples makes about half of what is seen.
+# Any other choice is a ``sampler``: something that gives indices. A list will do.
+# :class:`torch.utils.data.WeightedRandomSampler` draws rare examples more often, here so that a class with 10 of 200
+# examples makes about half of what is seen.
 
 picked = DataLoader(data, sampler=[4, 0, 4], batch_size=3)
 assert next(iter(picked))[1].tolist() == [labels[4], labels[0], labels[4]]
@@ -160,124 +146,27 @@ assert lengths.tolist() == [3, 1, 2]
 # Part 3, workers: who fetches
 # ----------------------------
 #
-# With ``num_workers=2`` two :term:`processes <process>` read, transform and join while yours trains: each
-# :term:`worker` makes every second batch. The batches and their order are the same as without workers.
-
-
-class Squares(Dataset):
-    def __len__(self):
-        return 7
-
-    def __getitem__(self, index):
-        info = get_worker_info()
-        return index**2, -1 if info is None else info.id
-
-
-settings = {"num_workers": 2, "multiprocessing_context": "fork"}
-alone = list(DataLoader(Squares(), batch_size=2))
-helped = list(DataLoader(Squares(), batch_size=2, **settings))
-for (values, _), (same, made_by) in zip(alone, helped, strict=True):
-    print(f"{same.tolist()} by worker {made_by[0]}")
-    assert torch.equal(values, same)
-assert [made_by.unique().tolist() for _, made_by in helped] == [[0], [1], [0], [1]]
-assert all((made_by == -1).all() for _, made_by in alone)
+# With ``num_workers=0``, the default, your own :term:`process` fetches the examples, between two steps of training.
+# With a larger number, that many processes prepare batches meanwhile. The batches are the same;
+# :ref:`dataloader-workers` shows what a script needs for it.
 
 # %%
-# ``"fork"`` copies this process, and Windows has no such thing. There and on macOS a worker begins by *spawn*: a fresh
-# Python that first imports your script. So the class must stand in the script or in a file that can be imported, and
-# what is to run once belongs under ``if __name__ == "__main__":``. Here a script runs with this guard and without it;
-# the rule is Python's own, so it needs no torch.
-
-script = """
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
-def square(index):
-    return index**2
-
-def main():
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
-        print(list(worker.map(square, range(4))))
-"""
-
-
-def run_script(ending):
-    (folder / "train.py").write_text(script + ending)
-    command = [sys.executable, str(folder / "train.py")]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-guarded = run_script('\nif __name__ == "__main__":\n    main()\n')
-assert (guarded.stdout, guarded.returncode) == ("[0, 1, 4, 9]\n", 0)
-
-# %%
-# Without the guard the worker runs ``main()`` as well and would start a worker of its own. Python stops it, and the
-# script gets nothing.
-
-bare = run_script("\nmain()\n")
-assert (bare.stdout, bare.returncode) == ("", 1)
-assert "start a new process before the" in bare.stderr
-assert "if __name__ == '__main__':" in bare.stderr  # the advice of the message
-
-# %%
-# Data without indices: iterable-style
-# ------------------------------------
+# One batch, to look at
+# ---------------------
 #
-# A stream, such as lines that arrive over a network, has no length and no index. An
-# ``torch.utils.data.IterableDataset`` has ``__iter__`` only, so nothing can be shuffled.
+# A loader is no list, so ``loader[0]`` fails. ``iter`` begins an epoch, and :func:`next` takes a batch of it. Old
+# tutorials write ``.next()``, which is gone. And ``next(iter(loader))`` in a loop begins an epoch each time: without
+# shuffling it gives the first batch again and again.
 
-
-class Stream(IterableDataset):
-    def __iter__(self):
-        yield from range(100, 107)
-
-
-assert [batch.tolist() for batch in DataLoader(Stream(), batch_size=4)] == [
-    [100, 101, 102, 103],
-    [104, 105, 106],
-]
-with expect_error(ValueError, match="expected unspecified shuffle option"):
-    DataLoader(Stream(), batch_size=4, shuffle=True)
-with expect_error(TypeError, match="has no len"):
-    len(DataLoader(Stream(), batch_size=4))
-
-# %%
-# What goes wrong: a transform that writes into the data
-# ------------------------------------------------------
-#
-# :func:`torch.from_numpy` shares the memory of the array, and ``*=`` writes :term:`in place`. So each look at an item
-# changes it for the next one. This is from a learner's notes on a table of wines, whose first number is 14.23; every
-# epoch trained on other data.
-
-
-class Wines(Dataset):
-    def __init__(self, transform):
-        self.table = torch.from_numpy(np.array([[14.23, 1.71], [13.2, 1.78]]))
-        self.transform = transform
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, index):
-        return self.transform(self.table[index])
-
-
-def times_four_in_place(inputs):
-    inputs *= 4
-    return inputs
-
-
-wines = Wines(times_four_in_place)
-reads = [round(wines[0][0].item(), 2) for _ in range(3)]
-print(reads)
-assert reads == [56.92, 227.68, 910.72]
-
-# %%
-# ``inputs * 4`` makes a new tensor, and every read is the same. A test that reads an item twice finds the mistake.
-
-wines = Wines(lambda inputs: inputs * 4)
-assert torch.equal(wines[0], wines[0])
-assert wines.table[0, 0] == 14.23
+loader = DataLoader(data, batch_size=10)
+with expect_error(TypeError, match="object is not subscriptable"):
+    loader[0]
+with expect_error(AttributeError, match="has no attribute 'next'"):
+    iter(loader).next()
+epoch = iter(loader)
+assert [len(next(epoch)[1]) for _ in range(3)] == [10, 10, 3]
+again = [next(iter(loader))[1] for _ in range(3)]
+assert all(torch.equal(labels_of_batch, labels[:10]) for labels_of_batch in again)
 
 # %%
 # Data that lies in memory
@@ -307,7 +196,6 @@ fastest = {
     name: min(seconds(it) for _ in range(5)) for name, it in [("l", by_loader), ("b", by_index)]
 }
 assert fastest["b"] < fastest["l"] / 2
-temporary.cleanup()
 
 # %%
 # Check yourself
@@ -325,33 +213,18 @@ ask(
 )
 
 # %%
-# And one for a data set of your own:
+# And one batch:
 
-
-class Shouting(Dataset):
-    def __init__(self):
-        self.items = [[1], [2]]
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, index):
-        self.items[index].append(0)
-        return len(self.items[index])
-
-
-shouting = Shouting()
-lengths = [batch.tolist() for _epoch in range(2) for batch in DataLoader(shouting, batch_size=2)]
+first_of = [batch[0].item() for batch in DataLoader(range(40, 49), batch_size=4)]
 ask(
-    "__getitem__ appends a 0 to the stored list and returns its length; the lists start with 1 element. "
-    "What does the second epoch give?",
-    answer=lengths[1],
+    "The data is 40, 41, ..., 48, batch_size=4, no shuffling. With which number does the last batch begin?",
+    answer=first_of[-1],
     choices={
-        (1, 1): "Each read appends first.",
-        (2, 2): "That is the first epoch. What it changed stays changed.",
-        (3, 3): "The data set was changed by being read: every epoch sees other data.",
+        44: "That is the second batch; one example is left after it.",
+        45: "Batches do not overlap: they begin at 40, 44 and 48.",
+        48: "Nine examples are 4, 4 and 1.",
     },
 )
 
 # %%
-# Next: :ref:`saving-and-loading`, so that training can stop and go on.
+# Next: :ref:`custom-dataset`, for examples that lie in files.

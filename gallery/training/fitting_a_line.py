@@ -10,26 +10,17 @@ and draws the way down. You need to know :ref:`gradient-descent-four-times`.
 """
 
 # %%
-# The points lie on y = 2.25x + 1.25, for x from 0 to 10, and the fit starts at w = 1, b = 0. Each place of the map is
-# one line, and its shade the loss of that line. The loss is a long narrow valley, and the star its lowest place. A
-# small rate creeps down, a larger one jumps from side to side, and one that is a little larger still leaves the valley.
+# The points lie on y = 2.25x + 1.25, for x from 0 to 10, and the fit starts at w = 1, b = 0. Twelve steps with three
+# rates: what becomes of the loss?
 
-import math
-
-import matplotlib.pyplot as plt
 import torch
-
-from ptguide.exercises import check
-from ptguide.questions import ask
 
 x = torch.linspace(0, 10, 50_001, dtype=torch.float64)
 y = 2.25 * x + 1.25
-best = torch.tensor([2.25, 1.25], dtype=torch.float64)
 
 
 def loss(wb):
-    w, b = wb
-    return ((w * x + b - y) ** 2).mean()
+    return ((wb[0] * x + wb[1] - y) ** 2).mean()
 
 
 def descend(lr, steps):
@@ -44,7 +35,17 @@ def descend(lr, steps):
 
 
 paths = {lr: descend(lr, 12) for lr in (0.001, 0.029, 0.03)}
+for lr, path in paths.items():
+    print(f"lr = {lr:<5}: the loss goes from {loss(path[0]):.1f} to {loss(path[-1]):.1f}")
 
+# %%
+# Each place of the map is one line, and its shade the loss of that line. The loss is a long narrow valley, and the star
+# its lowest place. A small rate creeps down, a larger one jumps from side to side, and one that is a little larger
+# still leaves the valley.
+
+import matplotlib.pyplot as plt
+
+best = torch.tensor([2.25, 1.25], dtype=torch.float64)
 w_axis = torch.linspace(-0.9, 5, 60, dtype=torch.float64)
 b_axis = torch.linspace(-0.5, 2.5, 50, dtype=torch.float64)
 dw, db = w_axis - 2.25, (b_axis - 1.25).unsqueeze(1)
@@ -193,6 +194,8 @@ for _step in range(1000):
     lr *= 0.9999
 assert set(used) == {0.01}
 
+import math
+
 lr, used = 0.01, []
 for _step in range(1000):
     used.append(lr)
@@ -217,6 +220,8 @@ assert optimizer.param_groups[0]["lr"] == 0.005
 #
 # ``x`` has shape (N, F): N items with F features, each with a weight, and no b. The loss is the mean of the squared
 # errors. Return the border as a tensor of shape ().
+
+from ptguide.exercises import check
 
 cases = [(torch.tensor([[1.0], [3.0]]),), (torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),)]
 cases += [(torch.arange(12.0).reshape(4, 3).cos(),)]
@@ -250,6 +255,8 @@ report
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 doubled = H * torch.tensor([[4, 2], [2, 1]])  # of 2x: x² grows 4 times, x twice
 ratio = border / (2 / torch.linalg.eigvalsh(doubled)[1].item())

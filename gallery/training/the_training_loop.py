@@ -10,54 +10,39 @@ stands in the wrong place. You need to know :ref:`gradient-descent-four-times`.
 """
 
 # %%
-# The whole loop, and what it learned: digits that the network had not seen, each with its answer.
+# The whole loop, and how far the :term:`loss` falls.
 
-import math
-
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from ptguide.data import digits
 from ptguide.devices import pick_device
-from ptguide.questions import ask
-from ptguide.training import evaluate, fit
 
 device = pick_device()
-train_set, test_set = digits("train"), digits("test")
-test_loader = DataLoader(test_set, batch_size=100)
+torch.manual_seed(0)
+network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).to(device)
+optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+order = torch.Generator().manual_seed(1)
+loader = DataLoader(digits("train"), batch_size=50, shuffle=True, generator=order)
+losses = []
+for _epoch in range(5):
+    for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
+        logits = network(images)
+        loss = nn.functional.cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+print(f"{len(losses)} steps; loss of the first {losses[0]:.1f}, of the last {losses[-1]:.1f}")
 
+# %%
+# It has learned something: here are digits that it has not seen, each with its answer.
 
-def new_network():
-    torch.manual_seed(0)
-    layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
-    return nn.Sequential(*layers).to(device)
+import matplotlib.pyplot as plt
 
-
-def new_loader():
-    order = torch.Generator().manual_seed(1)
-    return DataLoader(train_set, batch_size=50, shuffle=True, generator=order)
-
-
-def train(network, criterion=F.cross_entropy, epochs=5):
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-    network.train()
-    loader = new_loader()
-    for _epoch in range(epochs):
-        for images, labels in loader:
-            images, labels = images.to(device), labels.to(device)
-            logits = network(images)  # (50, 10)
-            loss = criterion(logits, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-
-network = new_network()
-train(network)
-
+test_set = digits("test")
 images, labels = test_set[:8]
 with torch.no_grad():
     answers = network(images.to(device)).argmax(dim=1)
@@ -68,15 +53,32 @@ for axis, image, answer in zip(axes, images, answers, strict=True):
     axis.axis("off")
 figure.suptitle("Eight digits, and what the trained network takes them for")
 plt.show()
+assert losses[-1] < 0.5 * losses[0]
 
 # %%
 # Line by line
 # ------------
 #
-# ``for images, labels in loader``: a :term:`batch` of 50 examples. One pass of this loop is an :term:`iteration`, one
-# pass over all the data an :term:`epoch`. ``network(images)`` is the forward pass: 10 :term:`logits` for each image.
-# The :term:`loss` is one number. A network that knows nothing gives each of 10 classes about the same share, and
-# :math:`-\log \frac1{10} = 2.3`.
+# ``for images, labels in loader``: a :term:`batch` of 50 examples, moved to the :term:`device` where the network is.
+# One pass of this loop is an :term:`iteration`, one pass over all the data an :term:`epoch`. ``network(images)`` is the
+# forward pass: 10 :term:`logits` for each image. The loss is one number. A network that knows nothing gives each of 10
+# classes about the same share, and :math:`-\log \frac1{10} = 2.3`.
+
+import math
+
+from torch.nn import functional as F
+
+
+def new_network():
+    torch.manual_seed(0)
+    layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
+    return nn.Sequential(*layers).to(device)
+
+
+def new_loader():
+    order = torch.Generator().manual_seed(1)
+    return DataLoader(digits("train"), batch_size=50, shuffle=True, generator=order)
+
 
 fresh = new_network()
 images, labels = next(iter(new_loader()))
@@ -126,16 +128,16 @@ torch.testing.assert_close(weight.grad, 2 * once)
 # The wrong order, measured
 # -------------------------
 #
-# Here the order of the three calls is an argument. Each runs for 5 epochs from the same start, and each counts the
-# right answers on the test data.
+# Here the order of the three calls is an argument. Each runs for 5 epochs from the same start; then the right answers
+# on the test data are counted, as :ref:`evaluation` explains it.
 
 
-def train_in_order(*calls):
+def train_in_order(*calls, criterion=F.cross_entropy):
     network, loader = new_network(), new_loader()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
     for _epoch in range(5):
         for images, labels in loader:
-            loss = F.cross_entropy(network(images.to(device)), labels.to(device))
+            loss = criterion(network(images.to(device)), labels.to(device))
             for call in calls:
                 {"zero": optimizer.zero_grad, "back": loss.backward, "step": optimizer.step}[call]()
     return network
@@ -150,7 +152,7 @@ def count_correct(network):
     network.eval()
     correct = 0
     with torch.no_grad():
-        for images, labels in test_loader:
+        for images, labels in DataLoader(test_set, batch_size=100):
             answers = network(images.to(device)).argmax(dim=1)
             correct += (answers == labels.to(device)).sum().item()
     return correct
@@ -185,42 +187,8 @@ assert accuracy["zero, back, step"] > 0.8
 assert accuracy["back, step"] < 0.5
 
 # %%
-# "Accuracy is 100 * n_correct / n_correct"
-# -----------------------------------------
-#
-# So it stands in one set of notes, and it is 100 for every network. The denominator is the number of examples. Count
-# both over all :term:`batches <batch>` and divide once: the last batch is smaller, here 55 of 355, so the mean of the
-# batches' accuracies would give its examples more weight.
-
-n_correct, n_total = count_correct(new_network()), len(test_set)
-assert 100 * n_correct / n_correct == 100  # an untrained network
-assert 100 * n_correct / n_total < 30
-assert [len(labels) for _, labels in test_loader] == [100, 100, 100, 55]
-
-# %%
-# eval and no_grad are two things
-# -------------------------------
-#
-# ``network.eval()`` changes what some layers *compute*: dropout, which sets inputs to 0 at random in training, lets all
-# pass, and batch norm uses its running statistics. :class:`torch.no_grad` changes what is *recorded*: nothing, which
-# saves time and memory. Neither does the work of the other, so measuring needs both, and training needs
-# ``network.train()`` again.
-
-torch.manual_seed(0)
-dropout = nn.Sequential(nn.Linear(7, 9), nn.Dropout(0.5))
-x = torch.rand(3, 7)
-with torch.no_grad():
-    assert not torch.equal(dropout(x), dropout(x))  # train mode: random
-dropout.eval()
-assert torch.equal(dropout(x), dropout(x))
-assert dropout(x).requires_grad  # eval mode: recorded all the same
-with torch.no_grad():
-    assert not dropout(x).requires_grad
-dropout.train()
-
-# %%
-# Softmax before cross-entropy
-# ----------------------------
+# What goes wrong: softmax before cross-entropy
+# ---------------------------------------------
 #
 # :func:`torch.nn.functional.cross_entropy` takes logits and contains softmax. With another one before it, the loss
 # can't fall below :math:`\log(e + 9) - 1 = 1.46` for 10 classes, however right the answers are. It learns, but worse;
@@ -235,12 +203,11 @@ floor = math.log(math.e + 9) - 1
 sure = torch.zeros(1, 10).index_fill(1, torch.tensor([3]), 1000.0)
 torch.testing.assert_close(softmax_twice(sure, torch.tensor([3])).item(), floor)
 
-twice = new_network()
-train(twice, softmax_twice)
-right, wrong = count_correct(network) / n_total, count_correct(twice) / n_total
+twice = train_in_order("zero", "back", "step", criterion=softmax_twice)
+right, wrong = (count_correct(one) / len(test_set) for one in (network, twice))
 assert wrong < right - 0.1
 with torch.no_grad():
-    inputs, targets = train_set.inputs.to(device), train_set.targets.to(device)
+    inputs, targets = digits("train").inputs.to(device), digits("train").targets.to(device)
     assert softmax_twice(twice(inputs), targets) > floor
     assert F.cross_entropy(network(inputs), targets) < 0.5
 
@@ -251,12 +218,14 @@ with torch.no_grad():
 # ``fit`` is this loop, with what a real run needs around it, such as a record of each epoch, :term:`validation` and
 # checkpoints. The weights are the same, bit for bit. Its source is worth reading once the loop is clear.
 
+from ptguide.training import evaluate, fit
+
 fitted = new_network()
 optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
 unseen = DataLoader(digits("validation"), batch_size=100)
 history = fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=5, validation=unseen)
 assert same_weights(fitted, network)
-assert evaluate(fitted, test_loader).accuracy == right
+torch.testing.assert_close(evaluate(fitted, DataLoader(test_set, batch_size=100)).accuracy, right)
 for figure_of in ("loss", "validation_loss"):
     assert history[figure_of][-1] < 0.8 * history[figure_of][0]
 history.plot("It falls on unseen data, too")
@@ -265,6 +234,8 @@ plt.show()
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 p = nn.Parameter(torch.tensor([1.0]))
 for factor in (3.0, 4.0):
@@ -294,4 +265,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`dataset-and-dataloader`, where the batches come from.
+# Next: :ref:`evaluation`, how good a trained network is.

@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/learning_paths.md").read_text(encoding="utf-8")
-ITEMS = re.findall(r"^\d\. (.*?)(?=^\d\. |^\Z|\Z)", TEXT.partition("## An error sent you")[2], re.MULTILINE | re.DOTALL)
+ITEMS = re.findall(
+    r"^\d+\. (.*?)(?=^\d+\. |^\Z|\Z)", TEXT.partition("## An error sent you")[2], re.MULTILINE | re.DOTALL
+)
 
 
 ERRORS = (ROOT / "gallery/errors/GALLERY_HEADER.rst").read_text(encoding="utf-8")

@@ -52,6 +52,15 @@ def test_live_inventory_is_taken_first(build_tiny, tmp_path, network):
         ("torch", "torch.nn.Linear", "generated/torch.nn.Linear.html#torch.nn.Linear"),
         ("torchvision", "torchvision.models.resnet18", "models/generated/torchvision.models.resnet18.html#"),
         ("numpy", "numpy.asarray", "reference/generated/numpy.asarray.html#numpy.asarray"),
+        ("torch", "torch.nn.init.kaiming_normal_", "nn.init.html#torch.nn.init.kaiming_normal_"),
+        (
+            "torch",
+            "torch.autograd.graph.saved_tensors_hooks",
+            "autograd.html#torch.autograd.graph.saved_tensors_hooks",
+        ),
+        ("torch", "torch.backends.cuda.is_built", "backends.html#torch.backends.cuda.is_built"),
+        ("torch", "torch.utils.data.IterableDataset", "data.html#torch.utils.data.IterableDataset"),
+        ("python", "venv", "library/venv.html#module-venv"),
         ("python", "ValueError", "library/exceptions.html#ValueError"),
     ],
 )

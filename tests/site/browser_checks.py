@@ -137,6 +137,27 @@ def contrast(page: Page) -> tuple[int, int, list[str]]:
     return pictured, code, [f"{complaint}; expected at least 4.5" for complaint in found]
 
 
+CROWDED = """() => {
+  const drawn = [...document.querySelectorAll(".output_html, img.sphx-glr-single-img, .sphx-glr-script-out")].filter(
+    one => one.checkVisibility());
+  const texts = [...document.querySelectorAll(".bd-article :is(p, h2, h3, li)")].filter(one => one.checkVisibility());
+  const found = [];
+  for (const one of drawn) {
+    const inside = [...one.querySelectorAll("svg, img, table, pre, figcaption")];
+    const end = Math.max(...(inside.length ? inside : [one]).map(part => part.getBoundingClientRect().bottom));
+    const below = texts.filter(text => !one.contains(text)).map(text => [text.getBoundingClientRect().top - end, text])
+      .filter(([gap]) => gap > -2).sort(([a], [b]) => a - b)[0];
+    if (below && below[0] < 12) found.push(`${Math.round(below[0])} px above "${below[1].textContent.slice(0, 40)}"`);
+  }
+  return found;
+}"""
+
+
+def crowded(page: Page) -> list[str]:
+    """Return a complaint for each picture, table or output that text follows without a gap."""
+    return [f"something drawn ends {found}; expected at least 12 px" for found in page.evaluate(CROWDED)]
+
+
 STOPS = """() => {
   const look = one => [one, one.parentElement, ...one.querySelectorAll("*")].slice(0, 12).flatMap(
     part => [null, "::before", "::after"].map(pseudo => {

@@ -77,6 +77,14 @@ def test_contrast(small):
     ]
 
 
+@pytest.mark.parametrize(("gap", "complaints"), [(4, 1), (24, 0)])
+def test_crowded(small, gap, complaints):
+    picture = PICTURE.format(paper="#ffffff")
+    body = f'<div class="output_html" style="margin-bottom: {gap}px">{picture}</div><p>Text.</p>'
+    page, _ = small(body, "svg { display: block } p { margin: 0 }")
+    assert len(browser_checks.crowded(page)) == complaints
+
+
 @pytest.mark.parametrize("outside", ["", ".bd-article { overflow-x: auto }"])
 def test_overflow(small, outside):
     page, _ = small('<div class="wide" style="width: 600px">wide</div>', outside)

@@ -16,6 +16,7 @@ def test_light(new_page, origin, any_page):
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     complaints = browser_checks.accessibility(page)
     complaints += browser_checks.contrast(page)[-1]
+    complaints += browser_checks.crowded(page)
     complaints += browser_checks.overflow(page, 1280)
     complaints += browser_checks.overflow(page, 390)
     page.reload()  # as on a telephone, where more of it scrolls

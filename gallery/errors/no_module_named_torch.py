@@ -1,0 +1,158 @@
+"""
+.. _no-module-named-torch:
+
+ModuleNotFoundError: No module named 'torch'
+============================================
+
+The Python that runs your script is not the one into which PyTorch was installed. A machine often has several: one of
+the system, one of each environment, one of the notebook or editor. Install with the very Python that runs:
+``python -m pip install torch``. A cousin of this error comes from a file of yours that is named ``torch.py``.
+
+============================================  ====================================================
+Usual cause                                   Fix
+============================================  ====================================================
+``pip`` belongs to another Python             ``python -m pip install torch``
+an environment was not activated              activate it, or call its ``python`` by its path
+the notebook runs another Python              ``%pip install torch`` in a cell
+the package is not called so                  ``pip install torch``; not ``pytorch``
+``'torch' has no attribute ...``              rename your file ``torch.py``, or your folder ``torch``
+``No module named 'torch.something'``         a name of another release; ask ``torch.__version__``
+============================================  ====================================================
+"""
+
+# %%
+# "I installed it, and Python can't find it." Here is a second Python, made with :mod:`venv`: it has its own folder of
+# packages, and no torch in it.
+
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+
+def run(python, *arguments, folder=None):
+    """Run a Python and return the last line of what it says."""
+    done = subprocess.run([python, *arguments], cwd=folder, capture_output=True, text=True)
+    return (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
+with tempfile.TemporaryDirectory() as folder:
+    venv.create(folder, symlinks=os.name != "nt")
+    other = venv.EnvBuilder().ensure_directories(folder).env_exe
+    message = run(other, "-I", "-c", "import torch")
+    prefix = run(other, "-I", "-c", "import sys; print(sys.prefix)")
+    assert Path(prefix).samefile(folder)
+print(message)
+assert message == "ModuleNotFoundError: No module named 'torch'"
+
+# %%
+# Cause 1: which Python runs, and whose is pip?
+# ---------------------------------------------
+#
+# ``sys.executable`` is the Python that runs. Print it in the script or notebook that fails; then install with that one,
+# by its ``-m pip``. ``pip`` alone is a program of its own and may belong to another: ``pip --version`` says to which.
+# ``find_spec`` tells where a module would come from, without importing it; for one that is missing it gives None.
+
+import importlib.util
+
+import torch
+
+assert Path(sys.executable).is_file()
+assert run(sys.executable, "-c", "import sys; print(sys.executable)") == sys.executable
+assert importlib.util.find_spec("torch").origin == torch.__file__
+assert importlib.util.find_spec("torch_that_nobody_made") is None
+
+# %%
+# Cause 2: a notebook, an editor, a scheduler
+# -------------------------------------------
+#
+# Each of these may start a Python that you did not choose: the *kernel* of a notebook, the interpreter that is set in
+# an editor, ``/usr/bin/python3`` in a scheduled job. In a notebook, ``%pip install torch`` installs for the kernel,
+# while ``!pip install torch`` takes the first ``pip`` of the machine. Restart the kernel afterwards. A child gets the
+# same Python only if it is told so: write ``sys.executable``, not ``"python"``.
+
+child = run(sys.executable, "-c", "import torch; print(torch.__version__)")
+print(child == torch.__version__)
+assert child == torch.__version__
+
+# %%
+# Cause 3: another name
+# ---------------------
+#
+# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext was given up in
+# 2024: it is not missing by accident, and its last release does not fit today's torch. And a submodule that an old or a
+# new release has is named in full:
+
+from ptguide.errors import expect_error
+
+with expect_error(ModuleNotFoundError, match="No module named 'torch.legacy'"):
+    import torch.legacy
+
+# %%
+# Cause 4: a file named torch.py
+# ------------------------------
+#
+# Python looks in the folder of the script first. So a file of yours named ``torch.py`` is what ``import torch`` finds,
+# here itself; and ``random.py`` hides the module of the standard library, from your code and from all that you import.
+
+scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
+for name, text in scripts.items():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"{name}.py").write_text(text)
+        message = run(
+            sys.executable, "-S", f"{name}.py", folder=folder
+        )  # -S: nothing loaded before
+    print(message.partition(" (")[0])  # in brackets Python guesses at the cause
+    assert f"'{name}' has no attribute" in message
+
+# %%
+# A *folder* named ``torch`` beside the script does the same only if torch is not installed: then it counts as an empty
+# package. So the import succeeds, and the first use fails, with a message like that above.
+
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "torch").mkdir()
+    code = "import sys; sys.path.insert(0, '.'); import torch; print(torch.__file__)"
+    assert run(sys.executable, "-I", "-S", "-c", code, folder=folder) == "None"
+
+# %%
+# Rename the file, and delete the folder ``__pycache__`` beside it. ``torch.__file__`` tells whose torch was imported:
+# the real one is a folder named ``torch`` with an ``__init__.py``.
+
+where = Path(torch.__file__)
+print(where.parent.name, where.name)
+assert (where.parent.name, where.name) == ("torch", "__init__.py")
+
+# %%
+# Check yourself
+# --------------
+
+from ptguide.questions import ask
+
+commands = {"pip install torch": "pip", "python -m pip install torch": "python"}
+(sure,) = (command for command, program in commands.items() if program == "python")
+ask(
+    "python script.py says: No module named 'torch'. Which command surely installs for that Python?",
+    answer=sure,
+    choices={
+        "pip install torch": "It installs for the Python that this pip belongs to.",
+        "python -m pip install torch": "The same word python, so the same Python.",
+    },
+)
+
+# %%
+# And the file:
+
+ask(
+    "Your script is called random.py and does: import torch. What may fail?",
+    answer="an import inside torch" if "'random' has no attribute" in message else "nothing",
+    choices={
+        "nothing": "Packages import the standard library, and find your file in its place.",
+        "an import inside torch": "Whoever imports random gets your script, also a package.",
+        "only import random in the script": "The folder of the script comes first for all modules of the program.",
+    },
+)
+
+# %%
+# Next: :ref:`old-code`, when torch is found, and a name in it is not.

@@ -1,0 +1,172 @@
+"""
+.. _dead-relus:
+
+Why do ReLU units die, and what brings them back?
+=================================================
+
+A ReLU gives 0 for a negative input, and its slope there is 0. A unit whose input is negative for *all* data gets no
+:term:`gradient`, so it never changes again: it is dead. This page kills a network by a learning rate that is far too
+large, shows that nothing revives it, and what would have. You need to know :ref:`vanishing-gradients`.
+"""
+
+# %%
+# One unit with two inputs between 0 and 1. Its weights and its bias are negative, so what it makes is negative for all
+# 50 items, ReLU makes 0 of it, and no gradient comes back.
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+unit, items = nn.Linear(2, 1), torch.rand(50, 2)
+nn.init.constant_(unit.weight, -1.0)
+nn.init.constant_(unit.bias, -5.0)
+outputs = unit(items).relu()
+outputs.sum().backward()
+print(f"{outputs.count_nonzero()} of {len(items)} outputs are not 0")
+print(f"gradients: weight {unit.weight.grad.tolist()}, bias {unit.bias.grad.tolist()}")
+assert not unit.weight.grad.any()
+assert not unit.bias.grad.any()
+
+# %%
+# A network that dies
+# -------------------
+#
+# A network with 5 hidden layers of 32 ReLUs learns the product of two numbers. In the first 20 steps its
+# :term:`learning rate` is far too large. Such steps can throw a unit so far that its input is negative for every item.
+# We count those.
+
+import itertools
+
+from torch.nn import functional as F
+
+torch.manual_seed(0)
+x = torch.rand(200, 10)
+target = 4 * x[:, :1] * x[:, 1:2]
+
+
+def network_of(activation):
+    sizes = [10, 32, 32, 32, 32, 32]
+    pairs = [(nn.Linear(n, m), activation()) for n, m in itertools.pairwise(sizes)]
+    return nn.Sequential(*itertools.chain(*pairs), nn.Linear(32, 1))
+
+
+def train(network, optimizer, steps):
+    losses = []
+    for _ in range(steps):
+        loss = F.mse_loss(network(x), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def dead_units(network):
+    """Return, for the last hidden layer, which units are off for all items."""
+    with torch.no_grad():
+        return (network[:-2](x) <= 0).all(dim=0)
+
+
+network = network_of(nn.ReLU)
+assert dead_units(network).sum() < 24
+train(network, torch.optim.SGD(network.parameters(), lr=1.0), steps=20)
+dead = dead_units(network)
+print(f"{dead.sum()} of {len(dead)} units of the last hidden layer are dead")
+assert dead.all()
+
+# %%
+# Nothing comes back
+# ------------------
+#
+# The output is now one number for every input, the last bias. And the gradient is exactly 0 in all layers but that: it
+# would have to pass a dead layer. So no learning rate, and no number of steps, brings it back.
+
+state = {name: value.clone() for name, value in network.state_dict().items()}
+assert (network(x) == network[-1].bias).all()
+network.zero_grad()
+F.mse_loss(network(x), target).backward()
+reached = [name for name, value in network.named_parameters() if value.grad.any()]
+assert reached == ["10.bias"]
+
+# %%
+# What leaky ReLU is good for
+# ---------------------------
+#
+# The same broken weights, trained on with a proper rate: once with ReLU, once with leaky ReLU in its place, once with
+# GELU, whose slope below 0 is small but not 0. ReLU learns one number, the mean. The others come back.
+
+curves = {}
+for name, activation in {"ReLU": nn.ReLU, "leaky ReLU": nn.LeakyReLU, "GELU": nn.GELU}.items():
+    again = network_of(activation)
+    again.load_state_dict(state)
+    curves[name] = train(again, torch.optim.Adam(again.parameters(), lr=0.02), steps=600)
+    moved = sum(not torch.equal(value, state[key]) for key, value in again.state_dict().items())
+    assert moved == (1 if name == "ReLU" else len(state))
+
+import matplotlib.pyplot as plt
+
+_, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
+for (name, losses), style in zip(curves.items(), ["-", "--", ":"], strict=True):
+    axis.plot(losses, style, label=name)
+axis.axhline(target.var(correction=0), color="gray", linewidth=0.8)
+axis.set(yscale="log", xlabel="step", ylabel="loss")
+axis.set_title("Dead ReLUs learn the mean; a slope brings units back")
+axis.legend()
+plt.show()
+
+# %%
+# In numbers: the best that a constant can do is the variance of the target (the gray line), and there ReLU ends.
+
+variance = target.var(correction=0).item()
+assert 0.99 * variance < curves["ReLU"][-1] < 1.05 * variance
+assert curves["leaky ReLU"][-1] < 0.3 * variance
+assert curves["GELU"][-1] < 0.3 * variance
+
+# %%
+# Better than bringing them back is not to kill them: a smaller learning rate, or one that grows in the first steps.
+
+healthy = network_of(nn.ReLU)
+losses = train(healthy, torch.optim.Adam(healthy.parameters(), lr=0.003), steps=400)
+assert not dead_units(healthy).all()
+assert losses[-1] < 0.1 * variance
+
+# %%
+# Check yourself
+# --------------
+
+from ptguide.questions import ask
+
+edge = nn.Linear(2, 1)
+with torch.no_grad():
+    edge.weight.copy_(torch.tensor([[2.0, 1.0]]))
+    edge.bias.fill_(-2.5)
+alive = (edge(items) > 0).sum().item() > 0
+ask(
+    "A unit has the weights 2 and 1 and the bias -2.5, then comes ReLU. Its inputs lie in [0, 1]. Is it dead?",
+    answer="no" if alive else "yes",
+    choices={
+        "yes": "With a bias of -4 it would be: 2 + 1 - 4 is below 0.",
+        "no": "Near (1, 1) it makes up to 2 + 1 - 2.5 = 0.5, so some items give it a gradient.",
+    },
+)
+
+# %%
+# And who may come back:
+
+slopes = {}
+for name, function in {"ReLU": F.relu, "leaky ReLU": F.leaky_relu, "GELU": F.gelu}.items():
+    z = torch.tensor(-2.0, requires_grad=True)
+    function(z).backward()
+    slopes[name] = z.grad.item()
+ask(
+    "The input of a unit is -2 for all data. For which activation does it get no gradient?",
+    answer=min(slopes, key=lambda name: abs(slopes[name])),
+    choices={
+        "GELU": "Its slope at -2 is small and negative, but not 0.",
+        "leaky ReLU": "Its slope below 0 is 0.01.",
+        "ReLU": "Its slope below 0 is 0, at -2 as at -0.001.",
+    },
+)
+
+# %%
+# Next: :ref:`gradient-descent-four-times`, how the weights get their values.
