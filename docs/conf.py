@@ -137,6 +137,7 @@ gallery_order = {
         "saving_and_loading",
     ],
     "tools": ["check_the_installation", "using_tensorboard"],
+    "gpu": ["devices_and_moving_data", "why_not_everything_on_the_gpu", "one_model_on_several_processes"],
     "errors": [
         "mat1_and_mat2_shapes",
         "size_of_tensor_a",

@@ -1,0 +1,356 @@
+"""
+.. _why-not-everything-on-the-gpu:
+
+Is moving data to the GPU worth it?
+===================================
+
+A GPU does one instruction on thousands of numbers at once. But every call has a fixed price, and the data must get
+there first: small work is done sooner on the CPU, large work on the GPU. This page measures the parts, makes a model of
+three numbers from them, and predicts the size at which the GPU wins. You need to know :ref:`devices-and-moving-data`.
+"""
+
+# %%
+# How long does one call take, from 1 number to 16 million? At first the number of numbers does not matter: Python,
+# torch and the device take the same few microseconds to begin. Later nothing but the numbers matters. The line is
+# ``fixed + numbers / rate``, fitted to the points so that each counts by its relative error.
+
+# Measured where this page runs, and on the devices of the recordings.
+# sphinx_gallery_parallel = False
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import matplotlib.pyplot as plt
+import torch
+
+from ptguide.devices import measure, pick_device
+from ptguide.exercises import check
+from ptguide.measurements import record, recorded, sources
+from ptguide.questions import ask
+
+device, cpu = pick_device(), torch.device("cpu")
+
+
+def fit(work, seconds):
+    """Return the fixed seconds of a call and the work done in a second."""
+    work, seconds = (torch.tensor(numbers, dtype=torch.float64) for numbers in (work, seconds))
+    rows = torch.stack([1 / seconds, work / work.max() / seconds], dim=1)
+    fixed, longest = torch.linalg.lstsq(rows, torch.ones_like(seconds)).solution.tolist()
+    return fixed, work.max().item() / longest
+
+
+def add_one(count):
+    x = torch.ones(count, device=device)
+    return measure(lambda: torch.add(x, 1, out=x), min_seconds=0.03).median
+
+
+counts = [16**power for power in range(7)]
+found = [record("one call", {"numbers": counts, "seconds": [add_one(n) for n in counts]})]
+found += recorded("one call")
+figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for one in found:
+    fixed, rate = fit(one.values["numbers"], one.values["seconds"])
+    (dots,) = axis.loglog(one.values["numbers"], one.values["seconds"], "o", label=one.label)
+    line = [fixed + n / rate for n in one.values["numbers"]]
+    axis.loglog(one.values["numbers"], line, color=dots.get_color())
+axis.set(xlabel="numbers in one call of x + 1", ylabel="seconds")
+axis.set_title("A call costs the same, until the work outweighs its fixed price")
+axis.legend()
+plt.show()
+print(sources("one call", found))
+
+# %%
+# So a number that comes alone costs many times what it costs in a crowd. A loop of small calls is slow on any device,
+# and slowest on a GPU, where the price of a call is higher and the price of a number lower.
+
+seconds = found[0].values["seconds"]
+assert fit(counts, seconds)[0] > 0
+assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and among 16 million
+
+# %%
+# Honest timing: a GPU works while Python goes on
+# -----------------------------------------------
+#
+# A call on a GPU puts the work into a queue and returns; so a clock around it measures the *launch*. Here a thread
+# plays the GPU, and its job cannot end before ``gate`` opens. The clock has long been read then. ``result()`` waits, as
+# ``torch.accelerator.synchronize()`` does, and as ``.item()``, ``.cpu()`` and ``print`` do of their own accord.
+
+with ThreadPoolExecutor(max_workers=1) as queue:
+    gate = threading.Event()
+    started = time.perf_counter()
+    job = queue.submit(gate.wait)
+    launched = time.perf_counter() - started
+    assert not job.done()  # the clock was read, and nothing is computed
+    gate.set()
+    job.result()
+    finished = time.perf_counter() - started
+assert launched < finished
+
+# %%
+# The same with a product of two matrices, where there is an accelerator. ``ptguide.devices.measure`` and
+# ``torch.utils.benchmark.Timer`` wait for it, and leave out the first calls, which allocate memory and choose how
+# to compute. In a loop, 100 times ``.item()`` is 100 times waiting; add up on the device, and ask once.
+
+# Measured where there is an accelerator.
+found = recorded("launch and work")
+if device.type != "cpu":
+    a = torch.rand(4096, 4096, device=device)
+    work = measure(lambda: a @ a).median
+    torch.accelerator.synchronize()
+    started = time.perf_counter()
+    a @ a
+    launch = time.perf_counter() - started
+    torch.accelerator.synchronize()
+    assert launch < work
+    found = [record("launch and work", {"launch_seconds": launch, "work_seconds": work}), *found]
+for one in found:
+    share = one.values["launch_seconds"] / one.values["work_seconds"]
+    print(f"{one.label}: a clock that does not wait shows {100 * share:.1f} % of the time.")
+print(sources("launch and work", found))
+
+# %%
+# What the way costs
+# ------------------
+#
+# ``x.to(device, copy=True)``, from 64 bytes to 64 MB. On a CPU that is a copy within its memory: nothing has to travel,
+# and this guide can't measure a journey there. On a GPU it is the journey. Either way the rate in bytes per second is a
+# promise for large pieces: small ones pay for the call. Move one large tensor, not many small ones.
+
+# Measured where this page runs, and on the devices of the recordings.
+
+
+def bytes_and_seconds(count):
+    x = torch.ones(count)
+    return 4 * count, measure(lambda: x.to(device, copy=True), min_seconds=0.03).median
+
+
+bytes_moved, seconds = zip(*map(bytes_and_seconds, counts[1:]), strict=True)
+way = record("copy to the device", {"bytes": list(bytes_moved), "seconds": list(seconds)})
+found = [way, *recorded("copy to the device")]
+figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for one in found:
+    moved, seconds = one.values["bytes"], one.values["seconds"]
+    fixed, rate = fit(moved, seconds)
+    rates = [n / s / 1e9 for n, s in zip(moved, seconds, strict=True)]
+    (dots,) = axis.loglog(moved, rates, "o", label=one.label)
+    axis.loglog(moved, [n / (fixed + n / rate) / 1e9 for n in moved], color=dots.get_color())
+axis.set(xlabel="bytes in one copy", ylabel="GB per second")
+axis.set_title("Only large pieces travel at the full rate")
+axis.legend()
+plt.show()
+print(sources("copy to the device", found))
+moved, seconds = way.values["bytes"], way.values["seconds"]
+assert moved[0] / seconds[0] < 0.1 * max(n / s for n, s in zip(moved, seconds, strict=True))
+
+# %%
+# Work for each byte
+# ------------------
+#
+# A sum of two vectors of n numbers does n additions, and moves 12n bytes: two in, one out, 4 bytes each. A product of
+# two n by n matrices does 2n³ operations and moves 12n² bytes. So the work for each byte moved grows with n, and the
+# work on a sum never does. This, not the size, decides whether a journey can pay.
+
+
+def add_work(n):
+    return n, 12 * n
+
+
+def product_work(n):
+    return 2 * n**3, 12 * n**2
+
+
+for n in (60, 600, 6000):
+    print(f"n = {n}: {n / 6:.0f} operations a byte for a product, 1/12 for a sum")
+    assert product_work(n)[0] / product_work(n)[1] == n / 6
+    assert add_work(n)[0] / add_work(n)[1] == 1 / 12
+
+# %%
+# The model, and the crossing
+# ---------------------------
+#
+# time = fixed + operations / rate, and on the GPU bytes / (rate of the way) more. ``crossing`` is the first size at
+# which the GPU is done sooner. The two machines here are made up, with round numbers, to see what the model says. With
+# the data on the GPU already, even small work pays. If the product has to travel, it must be larger. And the sum never
+# pays for its journey: the CPU has read the bytes and added them before they could be sent.
+
+
+def crossing(work, here, there, way=None, sizes=tuple(2**power for power in range(31))):
+    """Return the first size at which the device is done sooner, or None; ``way`` is None for data that is there."""
+    for n in sizes:
+        operations, nbytes = work(n)
+        on_cpu = here[0] + operations / here[1]
+        on_gpu = there[0] + operations / there[1]
+        if way:
+            on_gpu += 3 * way[0] + nbytes / way[1]  # two journeys there, one back
+        if on_gpu < on_cpu:
+            return n
+    return None
+
+
+products = {"here": (2e-6, 1e11), "there": (1e-5, 2e13)}  # seconds of a call, operations a second
+additions = {"here": (2e-6, 2e9), "there": (1e-5, 2e11)}
+link = (1e-5, 1e10)  # seconds of a copy, bytes a second
+for name, work, machines in (("product", product_work, products), ("sum", add_work, additions)):
+    stays, travels = crossing(work, **machines), crossing(work, **machines, way=link)
+    print(f"{name}: pays from n = {stays}; if the data travels, from n = {travels or 'never'}")
+    assert travels is None if name == "sum" else stays < travels
+
+# %%
+# The measured crossing
+# ---------------------
+#
+# Products on the CPU; on the device, with the matrices there; and with the way there and back counted. The broken line
+# marks what the model predicts for the second and third, from the fits to these curves and to the way above.
+
+# Measured where this page runs, and on the devices of the recordings.
+
+
+def product_seconds(n, where, travels=False):
+    a, b = torch.rand(n, n), torch.rand(n, n)
+    if travels:
+        return measure(lambda: (a.to(where) @ b.to(where)).cpu(), min_seconds=0.03).median
+    a, b = a.to(where), b.to(where)
+    return measure(lambda: a @ b, device=where, min_seconds=0.03).median
+
+
+sizes = [4, 16, 64, 128, 256, 512, 1024]
+values = {"n": sizes, "CPU (seconds)": [product_seconds(n, cpu) for n in sizes]}
+if device.type != "cpu":
+    values["device (seconds)"] = [product_seconds(n, device) for n in sizes]
+    values["with the way (seconds)"] = [product_seconds(n, device, travels=True) for n in sizes]
+found = [record("product of matrices", values), *recorded("product of matrices")]
+ways = {one.device: one for one in [way, *recorded("copy to the device")]}
+figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+for one in found:
+    n, *curves = one.values
+    fits = {}
+    for curve in curves:
+        name = "CPU" if one.device.startswith("CPU") else f"{one.label}: {curve}"
+        axis.loglog(one.values[n], one.values[curve], "o-", label=name.removesuffix(" (seconds)"))
+        fits[curve] = fit([2 * size**3 for size in one.values[n]], one.values[curve])
+    if len(fits) > 1 and one.device in ways:
+        here, there, _ = fits.values()
+        journey = fit(ways[one.device].values["bytes"], ways[one.device].values["seconds"])
+        for predicted in (
+            crossing(product_work, here, there, on_way) for on_way in (None, journey)
+        ):
+            if predicted:
+                axis.axvline(predicted, color="gray", linestyle="--")
+axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
+axis.set_title("Products: small ones cost their call, large ones their work")
+axis.legend()
+plt.show()
+print(sources("product of matrices", found))
+
+# %%
+# On every machine the rate at which the CPU multiplies is far higher for large matrices than for small ones.
+
+seconds = found[0].values["CPU (seconds)"]
+assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
+
+# %%
+# "Moving data to the GPU is costly: always careful. Is it necessary?"
+# --------------------------------------------------------------------
+#
+# So one note asks, and gives no answer. Here is the rule that the measurements make. What is used once, with little
+# work for each byte, stays on the CPU. What is used again and again (a model, its optimizer) moves once, and the price
+# is shared by all uses. A :term:`batch` moves once a step, and all of the step's work is done on it there. Results come
+# back as few numbers, seldom.
+
+shared = (link[0] / 1000, link[1] * 1000)  # the vectors are sent once, for 1000 sums
+assert crossing(add_work, **additions, way=link) is None
+assert crossing(add_work, **additions, way=shared) is not None
+
+# %%
+# One instruction for all
+# -----------------------
+#
+# A GPU's workers go in groups that do the same instruction at the same time. Where numbers would go different ways, all
+# go both ways, and one result is thrown away: so :func:`torch.where` computes both sides, on every device. The gradient
+# betrays the side that was not taken: the root of -4 is :term:`NaN`, and 0 times NaN is NaN.
+
+x = torch.tensor([-4.0, 9.0], requires_grad=True)
+chosen = torch.where(x > 0, x.sqrt(), 0.0)
+chosen.sum().backward()
+assert chosen.tolist() == [0, 3]
+assert x.grad.isnan().tolist() == [True, False]
+
+# %%
+# Exercise: where do the lines cross?
+# -----------------------------------
+#
+# Write the amount of work at which both devices take equally long, from the fixed seconds ``(F, G)`` and the rates
+# ``(r, s)`` of CPU and GPU, for many pairs at once. Expected is what a search finds that halves an interval 200 times.
+
+
+def crossing_by_search(fixed, rate):
+    low, high = (
+        torch.zeros(len(fixed), dtype=torch.float64),
+        torch.full((len(fixed),), 1e15).double(),
+    )
+    for _ in range(200):
+        middle = (low + high) / 2
+        on_cpu, on_gpu = (fixed + middle[:, None] / rate).unbind(1)
+        low, high = (
+            torch.where(on_cpu < on_gpu, middle, low),
+            torch.where(on_cpu < on_gpu, high, middle),
+        )
+    return low
+
+
+pairs = (
+    torch.tensor([[1.0, 3.0], [2.0, 12.0]]).double(),
+    torch.tensor([[1.0, 2.0], [4.0, 8.0]]).double(),
+)
+
+
+def crossing_work(fixed, rate):
+    raise NotImplementedError
+
+
+check(crossing_work, crossing_by_search, [pairs])
+
+# %%
+# Set both times equal, F + w / r = G + w / s, and solve for w.
+
+# Solution
+
+
+def crossing_work(fixed, rate):
+    (here, there), (r, s) = fixed.unbind(1), rate.unbind(1)
+    return (there - here) / (1 / r - 1 / s)
+
+
+report = check(crossing_work, crossing_by_search, [pairs])
+assert report.passed
+report
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "t = perf_counter(); c = a @ b; print(perf_counter() - t), with a and b on a GPU. What is printed?",
+    answer="the time of the launch" if launched < finished else "the time of the product",
+    choices={
+        "the time of the launch": "The product may still run when the clock is read.",
+        "the time of the product": "Only after torch.accelerator.synchronize(), or with measure.",
+    },
+)
+
+# %%
+# Two vectors on the CPU, to be added once:
+
+ask(
+    "Two long vectors lie on the CPU and are added once. Is it worth sending them to the made-up GPU of this page?",
+    answer="never"
+    if crossing(add_work, **additions, way=link) is None
+    else "if they are long enough",
+    choices={
+        "never": "Sending a byte takes longer than adding it here, so length does not help.",
+        "if they are long enough": "Both times grow in step with the length, and the journey's faster.",
+    },
+)
+
+# %%
+# Next: :ref:`one-model-on-several-processes`, for when one GPU is not enough.
