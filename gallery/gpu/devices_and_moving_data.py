@@ -34,29 +34,21 @@ device = pick_device()
 elsewhere = device if device.type != "cpu" else torch.device("meta")
 
 
-def show_memories(title, **tensors):
-    """Draw a box for each memory, and in it the tensors that lie there; names of one tensor share a line."""
-    memories = {"cpu": {}}
-    for name, tensor in tensors.items():
-        memories.setdefault(str(tensor.device), {}).setdefault(id(tensor), []).append(name)
-    figure, boxes = plt.subplots(
-        ncols=len(memories), figsize=(6.5, 1.7), squeeze=False, layout="constrained"
-    )
-    for box, (memory, held) in zip(boxes[0], memories.items(), strict=True):
-        lines = [
-            " and ".join(names) + ("  (one tensor)" * (len(names) > 1)) for names in held.values()
-        ]
-        box.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", linespacing=1.8)
-        box.set(title=f"memory of {memory}", xticks=[], yticks=[])
-    figure.suptitle(title)
-    plt.show()
-
-
 x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 y, z = x.to(elsewhere), x.to("cpu")
-show_memories(".to() copies into another memory, and nothing otherwise", x=x, y=y, z=z)
 assert (y.device.type, y.shape, y.dtype) == (elsewhere.type, x.shape, x.dtype)
 assert z is x
+
+figure, (left, right) = plt.subplots(ncols=2, figsize=(6.5, 1.8), layout="constrained")
+left.set_title(f"memory of {x.device}")
+left.text(0.5, 0.5, f"x, which is z\n{x.tolist()}", ha="center", va="center")
+right.set_title(f"memory of {y.device}")
+held = "no data" if y.is_meta else y.tolist()
+right.text(0.5, 0.5, f"y of shape {tuple(y.shape)}\n{held}", ha="center", va="center")
+for memory in (left, right):
+    memory.set(xticks=[], yticks=[])
+figure.suptitle(".to() copies into another memory, and else gives the tensor itself")
+plt.show()
 
 # %%
 # What a device is
@@ -167,11 +159,14 @@ assert (weight.device.type, weight.dtype) == (device.type, torch.float16)
 
 # %%
 # What does stay behind is what the optimizer has gathered, once it has made a step: its moments know nothing of the
-# move. On another device the next step would raise. Moving first is the habit that needs no thought; loading the
-# optimizer's own state mends the rest, as each tensor goes to its parameter's device and dtype.
+# move. On a GPU the next step raises. Moving first is the habit that needs no thought; loading the optimizer's own
+# state mends the rest, as each tensor goes to its parameter's device and dtype.
 
 moments = optimizer.state[weight]
 assert (moments["exp_avg"].device.type, moments["exp_avg"].dtype) == ("cpu", torch.float32)
+if device.type != "cpu":
+    with expect_error(RuntimeError, match="device"):
+        optimizer.step()
 optimizer.load_state_dict(optimizer.state_dict())
 moments = optimizer.state[weight]
 assert (moments["exp_avg"].device, moments["exp_avg"].dtype) == (weight.device, torch.float16)

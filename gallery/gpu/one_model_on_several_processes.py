@@ -11,7 +11,8 @@ them for real, with two processes on the CPU: they do what GPUs do, without the 
 """
 
 # %%
-# A batch of 12 examples and a layer with 18 weights, in a file that both processes will read.
+# All of it in one process first: a layer with 18 weights, a batch of 12 examples, and its two halves. The halves have
+# different gradients. Their mean is the gradient of the whole, as the loss is a mean over examples.
 
 import math
 import os
@@ -27,6 +28,7 @@ import torch
 from torch import nn
 from torch.distributed.constants import default_pg_timeout
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, DistributedSampler
 
 from ptguide.exercises import check
 from ptguide.questions import ask
@@ -37,13 +39,43 @@ folder = Path(holder.name)
 torch.manual_seed(0)
 model = nn.Linear(5, 3)
 inputs, targets = torch.randn(12, 5), torch.randint(3, (12,))
-task = {"inputs": inputs, "targets": targets, "weights": model.state_dict()}
-torch.save(task, folder / "task.pt")
+shares = [slice(0, 6), slice(6, 12)]
+
+
+def gradient(share):
+    loss = F.cross_entropy(model(inputs[share]), targets[share])
+    return torch.nn.utils.parameters_to_vector(torch.autograd.grad(loss, model.parameters()))
+
+
+halves, whole = torch.stack([gradient(share) for share in shares]), gradient(slice(12))
+torch.testing.assert_close(halves.mean(dim=0), whole, rtol=0, atol=1e-6)
+assert (halves[0] - halves[1]).abs().max() > 0.01
+
+figure, (left, middle, right) = plt.subplots(
+    1, 3, figsize=(6.5, 2.8), width_ratios=[1, 4, 4], layout="constrained"
+)
+for process, share in enumerate(shares):
+    left.barh(range(12)[share], 1, color=f"C{process}", edgecolor="white")
+    middle.plot(halves[process], "o", color=f"C{process}", label=f"process {process}")
+right.plot(whole, "o", color="C2")
+left.invert_yaxis()
+left.set(title="share", ylabel="example", xticks=[], yticks=range(12))
+middle.set(title="gradient of each share", xlabel="weight", ylim=(-0.8, 1.2))
+right.set(title="their mean, for both", xlabel="weight", ylim=(-0.8, 1.2), yticks=[])
+middle.legend(loc="upper right")
+figure.suptitle("Two shares, two gradients, one mean: that of the whole batch")
+plt.show()
 
 # %%
+# One script, two processes
+# -------------------------
+#
 # This is what each process runs. ``rank`` is its number and ``world_size`` says how many there are; ``torchrun`` passes
 # both on. Each takes its share, and ``all_reduce`` adds the tensors of all: it returns once everybody has called it,
 # and then all of them have the sum.
+
+task = {"inputs": inputs, "targets": targets, "weights": model.state_dict()}
+torch.save(task, folder / "task.pt")
 
 start = """
 import os, sys
@@ -80,6 +112,9 @@ found = {"share": list(range(len(inputs)))[share], "mine": mine, "mean": total /
 """
 
 # %%
+# DistributedDataParallel
+# -----------------------
+#
 # ``DistributedDataParallel``, DDP for short, does that within ``backward``. Here each process begins with weights of
 # its own, by a seed of its own; DDP gives all of them those of process 0. The hook sees what DDP sends, and sends it.
 
@@ -105,12 +140,33 @@ found["mean of DDP"] = gradient(network).clone()
 network(inputs[share].repeat(2, 1)).sum().backward()  # twice the examples
 """
 
+# %%
+# A process stays away
+# --------------------
+#
+# Process 1 does not call ``all_reduce``, perhaps because it has a batch less, or because the call stands under
+# ``if rank == 0``. Nothing raises: process 0 waits, 30 minutes unless told otherwise, here 2 seconds.
+
+stays_away = """
+group = dist.new_group(timeout=timedelta(seconds=2))
+if rank == 0:
+    try:
+        dist.all_reduce(torch.ones(1), group=group)
+    except RuntimeError as error:
+        found["error"] = str(error)
+dist.barrier()  # in another group; process 1 must not end before
+"""
+assert default_pg_timeout.total_seconds() == 30 * 60
+
 end = """
 torch.save(found, folder / f"{rank}.pt")
 dist.destroy_process_group()
 """
 
 # %%
+# Start it
+# --------
+#
 # In a terminal: ``torchrun --nproc-per-node=2 train.py``. The page uses the same program by its module's name, and
 # hides any GPU, as two processes can't share one. It is written for Linux and macOS; on Windows it was never run.
 
@@ -127,37 +183,19 @@ def torchrun(name, *parts):
     return done.stdout, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 
-said, both = torchrun("share", start, by_hand, by_ddp, end)
+said, both = torchrun("share", start, by_hand, by_ddp, stays_away, end)
 first, second = both
 for rank, process in enumerate(both):
-    print(f"process {rank} has the examples {process['share']}")
-F.cross_entropy(model(inputs), targets).backward()
-whole = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
-
-figure, (left, middle, right) = plt.subplots(
-    1, 3, figsize=(6.5, 3), width_ratios=[2, 5, 5], layout="constrained"
-)
-for rank, process in enumerate(both):
-    left.barh(process["share"], 1, color=f"C{rank}", edgecolor="white")
-    middle.plot(process["mine"], "o", color=f"C{rank}", label=f"process {rank}")
-    right.plot(process["mean"], "o", color=f"C{rank}", markersize=12 - 7 * rank)
-right.plot(whole, "k_", markersize=14, label="one process, whole batch")
-left.invert_yaxis()
-left.set(title="share", ylabel="example", xticks=[], yticks=range(12))
-middle.set(title="gradient of each share", xlabel="weight")
-right.set(title="after the all-reduce", xlabel="weight", yticks=[], ylim=middle.get_ylim())
-middle.legend()
-right.legend()
-figure.suptitle("Two shares, two gradients, one mean: that of the whole batch")
-plt.show()
+    print(f"process {rank} had the examples {process['share']}")
+print(re.search(r"Timed out waiting \d+ms", first["error"])[0])
 
 # %%
-# The mean of the two gradients is the gradient of the whole batch, by hand and by DDP, in both processes. So both
-# optimizers take the same step, and the models stay equal without ever being compared.
+# What each computed is what the page had computed alone, and so is the mean, by hand and by DDP. So both optimizers
+# take the same step, and the models stay equal without ever being compared.
 
-assert (first["share"], second["share"]) == ([*range(6)], [*range(6, 12)])
-assert (first["mine"] - second["mine"]).abs().max() > 0.01
-for process in both:
+assert first["share"] + second["share"] == list(range(12))
+for process, half in zip(both, halves, strict=True):
+    torch.testing.assert_close(process["mine"], half, rtol=0, atol=1e-6)
     torch.testing.assert_close(process["mean"], whole, rtol=0, atol=1e-6)
     torch.testing.assert_close(process["mean of DDP"], whole, rtol=0, atol=1e-6)
 
@@ -188,65 +226,33 @@ assert sent == second["bytes"] == [4 * parameters] * 2  # the second batch was l
 assert (said.count("said by all"), said.count("said by one")) == (2, 1)
 
 # %%
-# *A process stays away.* Process 1 does not call ``all_reduce``, perhaps because it has a batch less, or because the
-# call stands under ``if rank == 0``. Process 0 waits: 30 minutes unless told otherwise, here 2 seconds.
-#
-# *The sampler was forgotten.* Every process goes through all the data, and two do the work of one. With
-# ``torch.utils.data.DistributedSampler`` each goes through its part. All parts are equally long: of 13 examples,
-# one comes twice. The order is that of the first epoch again and again, unless ``set_epoch`` says which it is.
+# *The sampler was forgotten.* Then every process goes through all the data, and two do the work of one. With
+# ``torch.utils.data.DistributedSampler`` each goes through its part. It asks ``torchrun`` for rank and world size; here
+# they are given to it. All parts are equally long: of 13 examples, one comes twice. The order is that of the first
+# epoch again and again, unless ``set_epoch`` says which it is.
 
-wrong = """
-from torch.utils.data import DataLoader, DistributedSampler
 
-found = {}
-group = dist.new_group(timeout=timedelta(seconds=2))
-if rank == 0:
-    try:
-        dist.all_reduce(torch.ones(1), group=group)
-    except RuntimeError as error:
-        found["said"] = str(error)
-dist.barrier()
-
-def seen(loader):
+def seen(sampler=None):
+    loader = DataLoader(torch.arange(13), batch_size=2, sampler=sampler)
     return torch.cat(list(loader)).tolist()
 
-data = torch.arange(13)
-found["forgotten"] = seen(DataLoader(data, batch_size=2))
-sampler = DistributedSampler(data)
-loader = DataLoader(data, batch_size=2, sampler=sampler)
-found["divided"], found["again"] = seen(loader), seen(loader)
-sampler.set_epoch(1)
-found["next epoch"] = seen(loader)
-"""
-_, both = torchrun("wrong", start, wrong, end)
-first, second = both
-print(re.search(r"Timed out waiting \d+ms", first["said"])[0])
-for rank, process in enumerate(both):
-    print(f"process {rank} sees {process['divided']}")
 
-assert default_pg_timeout.total_seconds() == 30 * 60
-assert first["forgotten"] == second["forgotten"] == [*range(13)]
-together = first["divided"] + second["divided"]
-assert len(first["divided"]) == len(second["divided"]) == 7
-assert set(together) == set(range(13))
-for process in both:
-    assert process["again"] == process["divided"] != process["next epoch"]
+samplers = [DistributedSampler(range(13), num_replicas=2, rank=rank) for rank in (0, 1)]
+parts = [seen(sampler) for sampler in samplers]
+for rank, part in enumerate(parts):
+    print(f"process {rank} sees {part}")
+assert [len(part) for part in parts] == [7, 7]
+assert set(parts[0] + parts[1]) == set(seen()) == set(range(13))
+assert [seen(sampler) for sampler in samplers] == parts
+samplers[0].set_epoch(1)
+assert seen(samplers[0]) != parts[0]
 
 # %%
 # *Unequal shares.* The mean of the means is the mean of all only if all shares are equally large. With 7 and 5
 # examples, each of the 5 would count more.
 
-shares = [slice(0, 7), slice(7, 12)]
-
-
-def gradient(share):
-    loss = F.cross_entropy(model(inputs[share]), targets[share])
-    return torch.autograd.grad(loss, model.weight)[0]
-
-
-means = torch.stack([gradient(share) for share in shares])
-of_all = gradient(slice(0, 12))
-assert (means.mean(dim=0) - of_all).abs().max() > 1e-3
+means = torch.stack([gradient(slice(0, 7)), gradient(slice(7, 12))])
+assert (means.mean(dim=0) - whole).abs().max() > 1e-3
 
 # %%
 # Exercise: mend it. From the gradients of the shares, one in each row, and the numbers of examples, make the gradient
@@ -278,7 +284,7 @@ def mean_of_shares(means, counts):
     return (means * weight).sum(dim=0)
 
 
-torch.testing.assert_close(mean_of_shares(means, torch.tensor([7, 5])), of_all, rtol=0, atol=1e-6)
+torch.testing.assert_close(mean_of_shares(means, torch.tensor([7, 5])), whole, rtol=0, atol=1e-6)
 report = check(mean_of_shares, by_examples, cases)
 assert report.passed
 report
@@ -327,7 +333,7 @@ holder.cleanup()
 ask(
     "A DataLoader without DistributedSampler has 13 examples. How many different ones do 2 processes "
     "train on in an epoch?",
-    answer=len(set(first["forgotten"] + second["forgotten"])),
+    answer=len(set(seen() + seen())),
     choices={
         6: "Nothing divides the data: no sampler was told of the other process.",
         13: "All 13, each in both processes: twice the work for the same gradient.",
