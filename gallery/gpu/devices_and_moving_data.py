@@ -225,10 +225,13 @@ if device.type in ("cuda", "xpu"):
     taken["until it returns"] = time.perf_counter() - started
     torch.accelerator.synchronize()
     assert taken["until it returns"] < taken["pinned"] < 1.5 * taken["ordinary"]
-    found = [record("pinned memory", {f"{way} (seconds)": t for way, t in taken.items()}), *found]
+    found = [record("pinned memory", {f"{way}, seconds": t for way, t in taken.items()}), *found]
 for one in found:
     figure, axis = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
-    axis.barh(list(one.values), [1000 * seconds for seconds in one.values.values()])
+    axis.barh(
+        [way.partition(",")[0] for way in one.values],
+        [1000 * seconds for seconds in one.values.values()],
+    )
     axis.set(xlabel="milliseconds for 64 MiB", title=f"Ordinary and pinned memory: {one.label}")
 plt.show()
 print(sources("pinned memory", found))

@@ -112,8 +112,8 @@ found = {"share": list(range(len(inputs)))[share], "mine": mine, "mean": total /
 """
 
 # %%
-# DistributedDataParallel
-# -----------------------
+# The same by DDP
+# ---------------
 #
 # ``DistributedDataParallel``, DDP for short, does that within ``backward``. Here each process begins with weights of
 # its own, by a seed of its own; DDP gives all of them those of process 0. The hook sees what DDP sends, and sends it.

@@ -36,9 +36,14 @@ def fit(work, seconds):
     return seconds[0], work[-1] / (seconds[-1] - seconds[0])
 
 
+def least_seconds(function, where=device):
+    """Return the least of several times; whatever else the machine does only adds to it."""
+    return min(measure(function, device=where, min_seconds=0.03).seconds)
+
+
 def add_one(count):
     x = torch.ones(count, device=device)
-    return measure(lambda: torch.add(x, 1, out=x), min_seconds=0.03).median
+    return least_seconds(lambda: torch.add(x, 1, out=x))
 
 
 counts = [16**power for power in range(7)]
@@ -57,8 +62,8 @@ plt.show()
 print(sources("one call", found))
 
 # %%
-# So a number that comes alone costs many times what it costs in a crowd. A loop of small calls is slow on any device,
-# and slowest on a GPU, where the price of a call is higher and the price of a number lower.
+# So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
+# a loop over small ones. With recordings of a GPU, this figure shows whose fixed price is higher.
 
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
@@ -119,7 +124,7 @@ print(sources("launch and work", found))
 
 def bytes_and_seconds(count):
     x, there = torch.ones(count), torch.zeros(count, device=device)
-    return 4 * count, measure(lambda: there.copy_(x), min_seconds=0.03).median
+    return 4 * count, least_seconds(lambda: there.copy_(x))
 
 
 bytes_moved, seconds = zip(*map(bytes_and_seconds, counts[1:]), strict=True)
@@ -173,7 +178,7 @@ for n in (60, 600, 6000):
 
 
 def crossing(work, here, there, way=None, sizes=tuple(2**power for power in range(31))):
-    """Return the first size at which the device is done sooner, or None; ``way`` is None for data that is there."""
+    """Return the first size at which the GPU is done sooner; without a way, the data is there."""
     for n in sizes:
         operations, nbytes = work(n)
         on_cpu = here[0] + operations / here[1]
@@ -198,8 +203,9 @@ for name, work, machines in (("product", product_work, products), ("sum", add_wo
 # The measured crossing
 # ---------------------
 #
-# Products on the CPU; on the device, with the matrices there; and with the way there and back counted. The broken line
-# marks what the model predicts for the second and third, from the fits to these curves and to the way above.
+# Products on the CPU; on the device, with the matrices there; and with the way there and back counted. For each device
+# two upright lines mark where the model says that it overtakes the CPU beside it, from the fits to these curves and to
+# the way above: dotted with the matrices there, broken with the way.
 
 # Measured where this page runs, and on the devices of the recordings.
 
@@ -207,16 +213,17 @@ for name, work, machines in (("product", product_work, products), ("sum", add_wo
 def product_seconds(n, where, travels=False):
     a, b = torch.rand(n, n), torch.rand(n, n)
     if travels:
-        return measure(lambda: (a.to(where) @ b.to(where)).cpu(), min_seconds=0.03).median
+        return least_seconds(lambda: (a.to(where) @ b.to(where)).cpu())
     a, b = a.to(where), b.to(where)
-    return measure(lambda: a @ b, device=where, min_seconds=0.03).median
+    return least_seconds(lambda: a @ b, where)
 
 
 sizes = [4, 16, 64, 128, 256, 512, 1024]
-values = {"n": sizes, "CPU (seconds)": [product_seconds(n, cpu) for n in sizes]}
+ON_CPU, THERE, WITH_WAY = "seconds on the CPU", "seconds there", "seconds with the way"
+values = {"n": sizes, ON_CPU: [product_seconds(n, cpu) for n in sizes]}
 if device.type != "cpu":
-    values["device (seconds)"] = [product_seconds(n, device) for n in sizes]
-    values["with the way (seconds)"] = [product_seconds(n, device, travels=True) for n in sizes]
+    values[THERE] = [product_seconds(n, device) for n in sizes]
+    values[WITH_WAY] = [product_seconds(n, device, travels=True) for n in sizes]
 found = [record("product of matrices", values), *recorded("product of matrices")]
 ways = {one.device: one for one in [way, *recorded("copy to the device")]}
 figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
@@ -224,17 +231,14 @@ for one in found:
     n, *curves = one.values
     fits = {}
     for curve in curves:
-        name = "CPU" if one.device.startswith("CPU") else f"{one.label}: {curve}"
-        axis.loglog(one.values[n], one.values[curve], "o-", label=name.removesuffix(" (seconds)"))
+        axis.loglog(one.values[n], one.values[curve], "o-", label=f"{one.label}: {curve}")
         fits[curve] = fit([2 * size**3 for size in one.values[n]], one.values[curve])
     if len(fits) > 1 and one.device in ways:
-        here, there, _ = fits.values()
         journey = fit(ways[one.device].values["bytes"], ways[one.device].values["seconds"])
-        for predicted in (
-            crossing(product_work, here, there, on_way) for on_way in (None, journey)
-        ):
+        for on_way in (None, journey):
+            predicted = crossing(product_work, fits[ON_CPU], fits[THERE], on_way)
             if predicted:
-                axis.axvline(predicted, color="gray", linestyle="--")
+                axis.axvline(predicted, color="gray", linestyle="--" if on_way else ":")
 axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
 axis.set_title("Products: small ones cost their call, large ones their work")
 axis.legend()
@@ -244,7 +248,7 @@ print(sources("product of matrices", found))
 # %%
 # On every machine the rate at which the CPU multiplies is far higher for large matrices than for small ones.
 
-seconds = found[0].values["CPU (seconds)"]
+seconds = found[0].values[ON_CPU]
 assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
 
 # %%
