@@ -168,7 +168,7 @@ dist.destroy_process_group()
 # --------
 #
 # In a terminal: ``torchrun --nproc-per-node=2 train.py``. The page uses the same program by its module's name, and
-# hides any GPU, as two processes can't share one. It is written for Linux and macOS; on Windows it was never run.
+# hides any GPU, for NCCL wants one for each process. It is written for Linux and macOS; on Windows it was never run.
 
 
 def torchrun(name, *parts):

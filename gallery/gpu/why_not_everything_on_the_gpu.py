@@ -82,10 +82,11 @@ with ThreadPoolExecutor(max_workers=1) as queue:
     started = time.perf_counter()
     job = queue.submit(gate.wait)
     launched = time.perf_counter() - started
-    assert not job.done()  # the clock was read, and nothing is computed
+    running = not job.done()  # the clock was read, and nothing is computed
     gate.set()
     job.result()
     finished = time.perf_counter() - started
+assert running
 assert launched < finished
 
 # %%
@@ -116,8 +117,8 @@ print(sources("launch and work", found))
 #
 # A copy to the device, from 64 bytes to 64 MB: what ``.to`` does, once the memory there is taken. On a CPU it is a copy
 # within its memory: nothing has to travel, and this page can't measure a journey there. On a GPU it is the journey.
-# Either way the rate in bytes per second holds for large pieces; small ones pay for the call. Move one large tensor,
-# not many small ones.
+# Either way small pieces pay for their call: move one large tensor, not many small ones. The line is the model again,
+# with the rate of the largest piece; what fits into its cache a CPU copies faster.
 
 # Measured where this page runs, and on the devices of the recordings.
 
@@ -138,7 +139,7 @@ for one in found:
     (dots,) = axis.loglog(moved, rates, "o", label=one.label)
     axis.loglog(moved, [n / (fixed + n / rate) / 1e9 for n in moved], color=dots.get_color())
 axis.set(xlabel="bytes in one copy", ylabel="GB per second")
-axis.set_title("Only large pieces travel at the full rate")
+axis.set_title("Small pieces travel slowly, as each pays for its call")
 axis.legend()
 plt.show()
 print(sources("copy to the device", found))
@@ -246,7 +247,7 @@ plt.show()
 print(sources("product of matrices", found))
 
 # %%
-# On every machine the rate at which the CPU multiplies is far higher for large matrices than for small ones.
+# A CPU, too, does far more operations a second on large matrices than on small ones.
 
 seconds = found[0].values[ON_CPU]
 assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
@@ -255,10 +256,10 @@ assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
 # "Moving data to the GPU is costly: always careful. Is it necessary?"
 # --------------------------------------------------------------------
 #
-# So one note asks, and gives no answer. Here is the rule that the measurements make. What is used once, with little
-# work for each byte, stays on the CPU. What is used again and again (a model, its optimizer) moves once, and the price
-# is shared by all uses. A :term:`batch` moves once a step, and all of the step's work is done on it there. Results come
-# back as few numbers, seldom.
+# So one note asks, and gives no answer. Here is the rule that the model makes of the measurements. What is used once,
+# with little work for each byte, stays on the CPU. What is used again and again (a model, its optimizer) moves once,
+# and all uses share the price: after 1000 uses even the sum pays. A :term:`batch` moves once a step, and all of the
+# step's work is done on it there. Results come back as few numbers, seldom.
 
 shared = (link[0] / 1000, link[1] * 1000)  # the vectors are sent once, for 1000 sums
 assert crossing(add_work, **additions, way=link) is None
@@ -284,7 +285,7 @@ assert x.grad.isnan().tolist() == [True, False]
 
 ask(
     "t = perf_counter(); c = a @ b; print(perf_counter() - t), with a and b on a GPU. What is printed?",
-    answer="the time of the launch" if launched < finished else "the time of the product",
+    answer="the time of the launch" if running else "the time of the product",
     choices={
         "the time of the launch": "The product may still run when the clock is read.",
         "the time of the product": "Only after torch.accelerator.synchronize(), or with measure.",
