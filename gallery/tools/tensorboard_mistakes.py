@@ -207,4 +207,4 @@ ask(
 holder.cleanup()
 
 # %%
-# Next: :ref:`mat1-and-mat2-shapes`, the error that matrix products raise most.
+# Next: :ref:`devices-and-moving-data`, where the chapter on GPUs begins.

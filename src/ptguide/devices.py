@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import statistics
@@ -9,8 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
 
 __all__ = ["Timing", "device_name", "environment", "measure", "pick_device"]
 
@@ -150,8 +155,6 @@ def measure(
     >>> 0 < timing.median < 1
     True
     """
-    from torch.utils.benchmark import Timer  # takes a tenth of a second to import
-
     if not callable(function):
         raise TypeError(f"function is a {type(function).__name__}; pass a callable, such as lambda: left @ right.")
     for name, value, least in (("warmup", warmup, 0), ("repeats", repeats, FEWEST_REPEATS)):
@@ -166,7 +169,7 @@ def measure(
             torch.accelerator.synchronize(None if device.type == "cpu" else device)
         return time.perf_counter()
 
-    timer = Timer("function()", timer=clock, globals={"function": function}, num_threads=threads)
+    timer = _timer_of_torch()("function()", timer=clock, globals={"function": function}, num_threads=threads)
     for _ in range(warmup):
         function()
     seconds: list[float] = []
@@ -209,6 +212,18 @@ def environment() -> dict[str, str]:
         "threads": f"{torch.get_num_threads()} within an operation, {torch.get_num_interop_threads()} across",
     }
     return {**found, **{name: os.environ[name] for name in sorted(os.environ) if name.startswith(TELLING)}}
+
+
+def _timer_of_torch() -> type[Timer]:
+    """Return torch's `Timer`, which takes a tenth of a second to import."""
+    # What it imports remarks on a CUDA compiler where there is no GPU: nobody asked, and pages show what is logged.
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    before, logger.disabled = logger.disabled, True
+    try:
+        from torch.utils.benchmark import Timer
+    finally:
+        logger.disabled = before
+    return Timer
 
 
 def _accelerators() -> list[torch.device]:

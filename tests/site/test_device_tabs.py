@@ -15,10 +15,10 @@ PAGE = "guide/shapes/stack.html"
 LONG = "tensor([" + "1.0000, " * 40 + "2.0000])"
 
 
-def markup():
-    """Return what _ext/device_tabs.py makes of a cell that printed a long line on two devices."""
-    here = nodes.literal_block("", LONG)
-    there = nodes.literal_block("", LONG.replace("2.0000", "3.0000"))
+def markup(line):
+    """Return what _ext/device_tabs.py makes of a cell that printed a line on two devices."""
+    here = nodes.literal_block("", line)
+    there = nodes.literal_block("", line.replace("2.0000", "3.0000"))
     parts = device_tabs._tab_set("ptg-device-1", [("CPU (x86_64)", [here]), ("NVIDIA H100 80GB HBM3", [there])])
     output = '<div class="sphx-glr-script-out highlight-none"><div class="highlight"><pre>{}</pre></div></div>'
     return "".join(
@@ -34,7 +34,7 @@ def open_with_tabs(browser, site, origin):
     """Return a function that opens a page into which tabs were put."""
     contexts = []
 
-    def start(theme="light", width=1280, scripts=True):
+    def start(theme="light", width=1280, scripts=True, line=LONG):
         context = browser.new_context(
             color_scheme=theme,
             viewport={"width": width, "height": 900},
@@ -44,9 +44,8 @@ def open_with_tabs(browser, site, origin):
         contexts.append(context)
         page = context.new_page()
         before, end, after = (site / PAGE).read_text(encoding="utf-8").rpartition("</article>")
-        page.route(
-            f"**/{PAGE}", lambda route: route.fulfill(body=before + markup() + end + after, content_type="text/html")
-        )
+        body = before + markup(line) + end + after
+        page.route(f"**/{PAGE}", lambda route: route.fulfill(body=body, content_type="text/html"))
         page.goto(origin + PAGE)
         return page
 
@@ -66,6 +65,15 @@ def test_a_click_changes_the_tab_without_scripts(open_with_tabs, width):
     page.get_by_text("NVIDIA H100 80GB HBM3", exact=True).click()
     assert shown(page) == [False, True]
     assert "3.0000" in page.locator(".ptg-device").nth(1).inner_text()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_short_output_stands_below_the_labels(open_with_tabs, width):
+    page = open_with_tabs(width=width, line="2.0000")
+    labels = [label.bounding_box() for label in page.locator(".ptg-devices label").all()]
+    panel = page.locator(".ptg-device").first.bounding_box()
+    assert panel["y"] >= max(box["y"] + box["height"] for box in labels) - 1
+    assert panel["width"] == page.locator(".ptg-devices").bounding_box()["width"]
 
 
 def test_the_keyboard_changes_the_tab(open_with_tabs):

@@ -209,6 +209,18 @@ def test_clock_waits_for_the_accelerator(monkeypatch, device, waited_for):
     assert len(waits) >= 2 * len(timing.seconds)
 
 
+def test_compiler_without_a_gpu_is_not_remarked_on():
+    code = """
+import logging
+from ptguide.devices import measure
+measure(lambda: 1, min_seconds=0.01)
+assert not logging.getLogger("torch.utils.cpp_extension").disabled
+"""
+    without_gpu = os.environ | {"CUDA_HOME": "/compiler", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=without_gpu, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_bad_arguments_of_measure_are_named():
     with pytest.raises(TypeError, match=r"^function is a Tensor; pass a callable, such as lambda: left @ right\.$"):
         devices.measure(torch.ones(2))

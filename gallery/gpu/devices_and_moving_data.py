@@ -1,0 +1,305 @@
+"""
+.. _devices-and-moving-data:
+
+How do I move tensors and models to the GPU?
+============================================
+
+A :term:`device` is a memory together with the processor that computes on what lies in it. ``x.to(device)`` makes a copy
+in another memory, and gives ``x`` itself back where there is nothing to change. This page shows what moves, what stays
+behind, and how one script runs on every machine. You need to know :ref:`storage <strides-and-storage>` and
+:ref:`modules <anatomy-of-nn-module>`.
+"""
+
+# %%
+# Three tensors: ``x``, a copy elsewhere, and what ``x.to("cpu")`` gave. Without a GPU, *elsewhere* is ``meta``: a
+# second device that every torch has. Its tensors have a shape and a :term:`dtype` and no data, so the rules for moving
+# can be seen on it, and nothing computed.
+
+# sphinx_gallery_parallel = False
+import io
+import time
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from ptguide.devices import measure, pick_device
+from ptguide.errors import expect_error
+from ptguide.measurements import record, recorded, sources
+from ptguide.questions import ask
+
+device = pick_device()
+elsewhere = device if device.type != "cpu" else torch.device("meta")
+
+
+x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+y, z = x.to(elsewhere), x.to("cpu")
+assert (y.device.type, y.shape, y.dtype) == (elsewhere.type, x.shape, x.dtype)
+assert z is x
+
+figure, (left, right) = plt.subplots(ncols=2, figsize=(6.5, 1.8), layout="constrained")
+left.set_title(f"memory of {x.device}")
+left.text(0.5, 0.5, f"x, which is z\n{x.tolist()}", ha="center", va="center")
+right.set_title(f"memory of {y.device}")
+held = "no data" if y.is_meta else y.tolist()
+right.text(0.5, 0.5, f"y of shape {tuple(y.shape)}\n{held}", ha="center", va="center")
+for memory in (left, right):
+    memory.set(xticks=[], yticks=[])
+figure.suptitle(".to() copies into another memory, and else gives the tensor itself")
+plt.show()
+
+# %%
+# What a device is
+# ----------------
+#
+# :class:`torch.device` is a kind and a number: ``cuda`` for NVIDIA's and AMD's GPUs, ``mps`` for Apple's, ``xpu`` for
+# Intel's. It is a name alone, and making one asks nothing of the machine. ``cuda`` without a number means the current
+# one, and is not equal to ``cuda:0``: compare the ``type``.
+
+second = torch.device("cuda:1")
+assert (second.type, second.index) == ("cuda", 1)
+assert second == torch.device("cuda", 1)
+assert torch.device("cuda") != torch.device("cuda:0")
+with expect_error(RuntimeError, match="device type at start of device string: gpu"):
+    torch.device("gpu")
+
+# %%
+# ``torch.accelerator`` is the same code for all kinds. This guide's ``pick_device`` uses it, and obeys a variable
+# ``PTGUIDE_DEVICE`` where one is set. In plain PyTorch the second line does.
+
+print(f"{torch.accelerator.is_available() = }, {torch.accelerator.device_count() = }")
+plain = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+assert (plain.type != "cpu") == torch.accelerator.is_available()
+
+# %%
+# "Sometimes the data is not copied to the GPU"
+# ---------------------------------------------
+#
+# "Apparently it points to the data on the CPU", one note goes on. It never does: another device is another memory, and
+# two memories share nothing. What the note saw is the other case: with the same device and dtype, ``.to`` is no copy,
+# and a write through one name is seen through the other. ``copy=True`` copies always.
+
+z[0, 0] = -1
+assert x[0, 0] == -1
+if elsewhere.type != "meta":
+    assert y.flatten().tolist() == [1, 2, 3, 4, 5, 6]  # as x was before the write
+else:
+    assert y.untyped_storage().data_ptr() == 0  # nothing is there to share
+assert x.to("cpu", copy=True) is not x
+assert x.to("cpu", torch.float64) is not x  # another dtype needs a copy, too
+
+# %%
+# A tensor's ``.to()`` returns; a module's acts
+# ---------------------------------------------
+#
+# A line that says only ``x.to(device)`` or ``x.type(torch.float64)`` makes a copy and throws it away. The same line
+# with a module works: a module is a container, ``.to`` replaces what is in it, and returns the module. Parameters and
+# buffers go; a plain attribute, a list of layers and your batch do not (see
+# :ref:`expected-all-tensors-to-be-on-the-same-device`).
+
+x.to(elsewhere)
+x.type(torch.float64)
+assert (x.device.type, x.dtype) == ("cpu", torch.float32)
+
+model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+assert model.to(elsewhere) is model
+assert {value.device.type for value in model.state_dict().values()} == {elsewhere.type}
+
+# %%
+# Where results live
+# ------------------
+#
+# Beside their operands; two memories in one operation raise. The exception is a single number on the CPU (a tensor
+# without axes), for it travels with the command. The other way round it would have to be fetched, and that is refused.
+
+assert (y * 2 + y.sum()).device == y.device
+assert (y * torch.tensor(2.0)).device == y.device
+with expect_error(RuntimeError, match="device"):
+    x + y
+with expect_error(RuntimeError, match="device"):
+    x * torch.tensor(2.0, device=elsewhere)
+
+# %%
+# Make it there, or make it here and move it
+# ------------------------------------------
+#
+# ``torch.zeros(n).to(device)`` fills CPU memory, then copies. ``device=`` makes the tensor in its place, and so do
+# ``zeros_like``, ``new_zeros`` and a block ``with torch.device(...)``; :func:`torch.set_default_device` does it for the
+# rest of the program, libraries included. What comes from NumPy stays where it is. On ``meta`` one sees best that the
+# CPU takes no part: this layer would take 80 GB.
+
+assert torch.zeros_like(y).device == y.new_zeros(4).device == y.device
+with torch.device(elsewhere):
+    assert torch.ones(4).device.type == torch.tensor([1, 2]).device.type == elsewhere.type
+    assert torch.from_numpy(x.numpy()).device.type == "cpu"
+with torch.device("meta"):
+    layer = nn.Linear(200_000, 100_000)
+assert layer.weight.nbytes == 80_000_000_000
+with expect_error(NotImplementedError, match="no data"):
+    nn.Linear(3, 5, device="meta").to("cpu")
+
+# %%
+# The optimizer before or after?
+# ------------------------------
+#
+# "After ``.cuda()`` the parameters are different objects, so make the optimizer afterwards." PyTorch's own
+# documentation said so for years. Today ``.to`` puts new data into the *same* parameter, whether it changes the dtype
+# or goes to a GPU, so the optimizer still holds it. (``meta`` gets new parameters; ``torch.__future__`` has switches
+# for this.)
+
+model = nn.Linear(3, 5)
+weight, optimizer = model.weight, torch.optim.Adam(model.parameters())
+model(x).sum().backward()
+optimizer.step()
+model.to(device, torch.float16)
+assert model.weight is weight is optimizer.param_groups[0]["params"][0]
+assert (weight.device.type, weight.dtype) == (device.type, torch.float16)
+
+# %%
+# What does stay behind is what the optimizer has gathered, once it has made a step: its moments know nothing of the
+# move. On a GPU the next step raises. Moving first is the habit that needs no thought; loading the optimizer's own
+# state mends the rest, as each tensor goes to its parameter's device and dtype.
+
+moments = optimizer.state[weight]
+assert (moments["exp_avg"].device.type, moments["exp_avg"].dtype) == ("cpu", torch.float32)
+if device.type != "cpu":
+    with expect_error(RuntimeError, match="device"):
+        optimizer.step()
+optimizer.load_state_dict(optimizer.state_dict())
+moments = optimizer.state[weight]
+assert (moments["exp_avg"].device, moments["exp_avg"].dtype) == (weight.device, torch.float16)
+
+# %%
+# Back to the CPU
+# ---------------
+#
+# NumPy, files and plots read the CPU's memory alone. ``.detach().cpu().numpy()`` is right wherever the tensor is, as
+# ``.cpu()`` is ``.to("cpu")`` and copies nothing that is there. ``.item()``, ``.tolist()`` and ``print`` fetch the
+# value themselves. So they *wait* until it is computed, which :ref:`why-not-everything-on-the-gpu` measures.
+
+result = (torch.ones(2, 7, device=device) * 3).requires_grad_()
+assert result.detach().cpu().numpy().sum() == 42
+assert result.sum().item() == 42
+with expect_error(TypeError, match="Use Tensor.cpu"):
+    y.numpy()
+
+# %%
+# A file remembers the device of each tensor, and ``map_location`` overrules it. With ``"meta"`` it reads the shapes of
+# a large checkpoint and none of its data.
+
+file = io.BytesIO()
+torch.save(nn.Linear(3, 5).to(device).state_dict(), file)
+for wanted in ("cpu", device, "meta"):
+    file.seek(0)
+    loaded = torch.load(file, map_location=wanted)
+    assert loaded["weight"].device.type == torch.device(wanted).type
+    assert loaded["weight"].shape == (5, 3)
+
+# %%
+# Pinned memory and non_blocking
+# ------------------------------
+#
+# The system may move ordinary memory about, so a GPU can't fetch from it by itself: the driver first copies it to a
+# place that stays, :term:`pinned memory`. :meth:`torch.Tensor.pin_memory` puts a tensor there, and
+# ``DataLoader(pin_memory=True)`` its batches. Then ``.to(device, non_blocking=True)`` returns at once and the copy runs
+# beside Python. On the way back, call ``torch.accelerator.synchronize()`` before you read. All this needs a GPU of
+# NVIDIA, AMD or Intel; elsewhere this cell measures nothing, and shows what was recorded on one.
+
+# Measured where there is such a GPU.
+found = recorded("pinned memory")
+if device.type in ("cuda", "xpu"):
+    ordinary = torch.rand(2**24)  # 64 MiB
+    pinned = ordinary.pin_memory()
+    fetched = pinned.to(device, non_blocking=True).to("cpu", non_blocking=True)
+    torch.accelerator.synchronize()
+    assert torch.equal(fetched, ordinary)
+    taken = {
+        "ordinary": measure(lambda: ordinary.to(device)).median,
+        "pinned": measure(lambda: pinned.to(device, non_blocking=True)).median,
+    }
+    torch.accelerator.synchronize()
+    started = time.perf_counter()
+    pinned.to(device, non_blocking=True)
+    taken["until it returns"] = time.perf_counter() - started
+    torch.accelerator.synchronize()
+    assert taken["until it returns"] < taken["pinned"] < 1.5 * taken["ordinary"]
+    found = [record("pinned memory", {f"{way}, seconds": t for way, t in taken.items()}), *found]
+for one in found:
+    figure, axis = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
+    axis.barh(
+        [way.partition(",")[0] for way in one.values],
+        [1000 * seconds for seconds in one.values.values()],
+    )
+    axis.set(xlabel="milliseconds for 64 MiB", title=f"Ordinary and pinned memory: {one.label}")
+plt.show()
+print(sources("pinned memory", found))
+
+# %%
+# One script for every machine
+# ----------------------------
+#
+# Name the device once. Move the model before the optimizer is made, and each batch as it comes. Keep sums on the
+# device, and ask for the number once, at the end.
+
+torch.manual_seed(0)
+inputs = torch.rand(60, 7)
+loader = DataLoader(TensorDataset(inputs, inputs.sum(dim=1, keepdim=True)), batch_size=12)
+
+model = nn.Linear(7, 1).to(device)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+losses = []
+for _epoch in range(20):
+    total = torch.zeros((), device=device)
+    for batch, targets in loader:
+        batch, targets = batch.to(device, non_blocking=True), targets.to(device, non_blocking=True)
+        loss = F.mse_loss(model(batch), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach()
+    losses.append(total)
+first, last = losses[0].item(), losses[-1].item()
+assert last < 0.1 * first
+print("The loss has fallen to less than a tenth.")
+
+# %%
+# Check yourself
+# --------------
+#
+# The first question has a trap in it:
+
+one = torch.ones(4)
+other = one.to("cpu")
+other[0] = 9
+ask(
+    "one = torch.ones(4); other = one.to('cpu'); other[0] = 9. What is one[0]?",
+    answer=one[0].item(),
+    choices={
+        1.0: "Nothing was to be changed, so .to gave the tensor itself back.",
+        9.0: "one was on the CPU already: other is one.",
+    },
+)
+
+# %%
+# Two lines, side by side:
+
+model, batch = nn.Linear(3, 5), torch.ones(2, 3)
+model.to(elsewhere)
+batch.to(elsewhere)
+moved = [
+    name for name, t in {"model": model.weight, "batch": batch}.items() if t.device.type != "cpu"
+]
+ask(
+    "model.to(device) and batch.to(device) stand each on a line of its own. What is on the device afterwards?",
+    answer=tuple(moved),
+    choices={
+        ("model",): "The module was changed; the copy of the batch was thrown away.",
+        ("model", "batch"): "A tensor's .to() changes nothing: batch = batch.to(device).",
+        (): "A module's .to() changes the module itself.",
+    },
+)
+
+# %%
+# Next: :ref:`why-not-everything-on-the-gpu`, which counts what the moving costs.

@@ -1,0 +1,310 @@
+"""
+.. _why-not-everything-on-the-gpu:
+
+Is moving data to the GPU worth it?
+===================================
+
+A GPU does one instruction on thousands of numbers at once. But every call has a fixed price, and the data must get
+there first: small work is done sooner on the CPU, large work on the GPU. This page measures the parts, makes a model of
+three numbers from them, and predicts the size at which the GPU wins. You need to know :ref:`devices-and-moving-data`.
+"""
+
+# %%
+# How long does one call take, from 1 number to 16 million? At first the number of numbers does not matter: Python,
+# torch and the device take as long to begin. Later little else matters. The line is ``fixed + numbers / rate``: the
+# first point gives the fixed price, the last one the rate. Between them a CPU may be below its line, as its cache is
+# faster than its memory.
+
+# Measured where this page runs, and on the devices of the recordings.
+# sphinx_gallery_parallel = False
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import matplotlib.pyplot as plt
+import torch
+
+from ptguide.devices import measure, pick_device
+from ptguide.measurements import record, recorded, sources
+from ptguide.questions import ask
+
+device, cpu = pick_device(), torch.device("cpu")
+
+
+def fit(work, seconds):
+    """Return the fixed seconds, of the smallest call, and the work in a second, of the largest."""
+    return seconds[0], work[-1] / (seconds[-1] - seconds[0])
+
+
+def least_seconds(function, where=device):
+    """Return the least of several times; whatever else the machine does only adds to it."""
+    return min(measure(function, device=where, min_seconds=0.03).seconds)
+
+
+def add_one(count):
+    x = torch.ones(count, device=device)
+    return least_seconds(lambda: torch.add(x, 1, out=x))
+
+
+counts = [16**power for power in range(7)]
+found = [record("one call", {"numbers": counts, "seconds": [add_one(n) for n in counts]})]
+found += recorded("one call")
+figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for one in found:
+    fixed, rate = fit(one.values["numbers"], one.values["seconds"])
+    (dots,) = axis.loglog(one.values["numbers"], one.values["seconds"], "o", label=one.label)
+    line = [fixed + n / rate for n in one.values["numbers"]]
+    axis.loglog(one.values["numbers"], line, color=dots.get_color())
+axis.set(xlabel="numbers in one call of x + 1", ylabel="seconds")
+axis.set_title("A call costs the same, until the work outweighs its fixed price")
+axis.legend()
+plt.show()
+print(sources("one call", found))
+
+# %%
+# So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
+# a loop over small ones. With recordings of a GPU, this figure shows whose fixed price is higher.
+
+seconds = found[0].values["seconds"]
+assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
+assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and among 16 million
+
+# %%
+# Honest timing: a GPU works while Python goes on
+# -----------------------------------------------
+#
+# A call on a GPU puts the work into a queue and returns; so a clock around it measures the *launch*. Here a thread
+# plays the GPU, and its job cannot end before ``gate`` opens. The clock has long been read then. ``result()`` waits, as
+# ``torch.accelerator.synchronize()`` does, and as ``.item()``, ``.cpu()`` and ``print`` do of their own accord.
+
+with ThreadPoolExecutor(max_workers=1) as queue:
+    gate = threading.Event()
+    started = time.perf_counter()
+    job = queue.submit(gate.wait)
+    launched = time.perf_counter() - started
+    running = not job.done()  # the clock was read, and nothing is computed
+    gate.set()
+    job.result()
+    finished = time.perf_counter() - started
+assert running
+assert launched < finished
+
+# %%
+# The same with a product of two matrices, where there is an accelerator. ``ptguide.devices.measure`` and
+# ``torch.utils.benchmark.Timer`` wait for it, and leave out the first calls, which allocate memory and choose how
+# to compute. In a loop, 100 times ``.item()`` is 100 times waiting; add up on the device, and ask once.
+
+# Measured where there is an accelerator.
+found = recorded("launch and work")
+if device.type != "cpu":
+    a = torch.rand(4096, 4096, device=device)
+    work = measure(lambda: a @ a).median
+    torch.accelerator.synchronize()
+    started = time.perf_counter()
+    a @ a
+    launch = time.perf_counter() - started
+    torch.accelerator.synchronize()
+    assert launch < work
+    found = [record("launch and work", {"launch_seconds": launch, "work_seconds": work}), *found]
+for one in found:
+    share = one.values["launch_seconds"] / one.values["work_seconds"]
+    print(f"{one.label}: a clock that does not wait shows {100 * share:.1f} % of the time.")
+print(sources("launch and work", found))
+
+# %%
+# What the way costs
+# ------------------
+#
+# A copy to the device, from 64 bytes to 64 MB: what ``.to`` does, once the memory there is taken. On a CPU it is a copy
+# within its memory: nothing has to travel, and this page can't measure a journey there. On a GPU it is the journey.
+# Either way small pieces pay for their call: move one large tensor, not many small ones. The line is the model again,
+# with the rate of the largest piece; what fits into its cache a CPU copies faster.
+
+# Measured where this page runs, and on the devices of the recordings.
+
+
+def bytes_and_seconds(count):
+    x, there = torch.ones(count), torch.zeros(count, device=device)
+    return 4 * count, least_seconds(lambda: there.copy_(x))
+
+
+bytes_moved, seconds = zip(*map(bytes_and_seconds, counts[1:]), strict=True)
+way = record("copy to the device", {"bytes": list(bytes_moved), "seconds": list(seconds)})
+found = [way, *recorded("copy to the device")]
+figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for one in found:
+    moved, seconds = one.values["bytes"], one.values["seconds"]
+    fixed, rate = fit(moved, seconds)
+    rates = [n / s / 1e9 for n, s in zip(moved, seconds, strict=True)]
+    (dots,) = axis.loglog(moved, rates, "o", label=one.label)
+    axis.loglog(moved, [n / (fixed + n / rate) / 1e9 for n in moved], color=dots.get_color())
+axis.set(xlabel="bytes in one copy", ylabel="GB per second")
+axis.set_title("Small pieces travel slowly, as each pays for its call")
+axis.legend()
+plt.show()
+print(sources("copy to the device", found))
+moved, seconds = way.values["bytes"], way.values["seconds"]
+assert moved[0] / seconds[0] < 0.1 * max(n / s for n, s in zip(moved, seconds, strict=True))
+
+# %%
+# Work for each byte
+# ------------------
+#
+# A sum of two vectors of n numbers does n additions, and moves 12n bytes: two in, one out, 4 bytes each. A product of
+# two n by n matrices does 2n³ operations and moves 12n² bytes. So the work for each byte moved grows with n, and the
+# work on a sum never does. This, not the size, decides whether a journey can pay.
+
+
+def add_work(n):
+    return n, 12 * n
+
+
+def product_work(n):
+    return 2 * n**3, 12 * n**2
+
+
+for n in (60, 600, 6000):
+    print(f"n = {n}: {n / 6:.0f} operations a byte for a product, 1/12 for a sum")
+    assert product_work(n)[0] / product_work(n)[1] == n / 6
+    assert add_work(n)[0] / add_work(n)[1] == 1 / 12
+
+# %%
+# The model, and the crossing
+# ---------------------------
+#
+# time = fixed + operations / rate, and on the GPU bytes / (rate of the way) more. ``crossing`` is the first size at
+# which the GPU is done sooner, or None. The two machines here are made up, with round numbers, to see what the model
+# says. With the data on the GPU already, even small work pays. If the product has to travel, it must be larger. And the
+# sum never pays for its journey: the CPU has read the bytes and added them before they could be sent.
+
+
+def crossing(work, here, there, way=None, sizes=tuple(2**power for power in range(31))):
+    """Return the first size at which the GPU is done sooner; without a way, the data is there."""
+    for n in sizes:
+        operations, nbytes = work(n)
+        on_cpu = here[0] + operations / here[1]
+        on_gpu = there[0] + operations / there[1]
+        if way:
+            on_gpu += 3 * way[0] + nbytes / way[1]  # two journeys there, one back
+        if on_gpu < on_cpu:
+            return n
+    return None
+
+
+products = {"here": (2e-6, 1e11), "there": (1e-5, 2e13)}  # seconds of a call, operations a second
+additions = {"here": (2e-6, 2e9), "there": (1e-5, 2e11)}
+link = (1e-5, 1e10)  # seconds of a copy, bytes a second
+for name, work, machines in (("product", product_work, products), ("sum", add_work, additions)):
+    stays, travels = crossing(work, **machines), crossing(work, **machines, way=link)
+    after_travel = f"from n = {travels}" if travels else "never"
+    print(f"{name}: the GPU wins from n = {stays}; if the data has to travel, {after_travel}")
+    assert travels is None if name == "sum" else stays < travels
+
+# %%
+# The measured crossing
+# ---------------------
+#
+# Products on the CPU; on the device, with the matrices there; and with the way there and back counted. For each device
+# two upright lines mark where the model says that it overtakes the CPU beside it, from the fits to these curves and to
+# the way above: dotted with the matrices there, broken with the way.
+
+# Measured where this page runs, and on the devices of the recordings.
+
+
+def product_seconds(n, where, travels=False):
+    a, b = torch.rand(n, n), torch.rand(n, n)
+    if travels:
+        return least_seconds(lambda: (a.to(where) @ b.to(where)).cpu())
+    a, b = a.to(where), b.to(where)
+    return least_seconds(lambda: a @ b, where)
+
+
+sizes = [4, 16, 64, 128, 256, 512, 1024]
+ON_CPU, THERE, WITH_WAY = "seconds on the CPU", "seconds there", "seconds with the way"
+values = {"n": sizes, ON_CPU: [product_seconds(n, cpu) for n in sizes]}
+if device.type != "cpu":
+    values[THERE] = [product_seconds(n, device) for n in sizes]
+    values[WITH_WAY] = [product_seconds(n, device, travels=True) for n in sizes]
+found = [record("product of matrices", values), *recorded("product of matrices")]
+ways = {one.device: one for one in [way, *recorded("copy to the device")]}
+figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+for one in found:
+    n, *curves = one.values
+    fits = {}
+    for curve in curves:
+        axis.loglog(one.values[n], one.values[curve], "o-", label=f"{one.label}: {curve}")
+        fits[curve] = fit([2 * size**3 for size in one.values[n]], one.values[curve])
+    if len(fits) > 1 and one.device in ways:
+        journey = fit(ways[one.device].values["bytes"], ways[one.device].values["seconds"])
+        for on_way in (None, journey):
+            predicted = crossing(product_work, fits[ON_CPU], fits[THERE], on_way)
+            if predicted:
+                axis.axvline(predicted, color="gray", linestyle="--" if on_way else ":")
+axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
+axis.set_title("Products: small ones cost their call, large ones their work")
+axis.legend()
+plt.show()
+print(sources("product of matrices", found))
+
+# %%
+# A CPU, too, does far more operations a second on large matrices than on small ones.
+
+seconds = found[0].values[ON_CPU]
+assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
+
+# %%
+# "Moving data to the GPU is costly: always careful. Is it necessary?"
+# --------------------------------------------------------------------
+#
+# So one note asks, and gives no answer. Here is the rule that the model makes of the measurements. What is used once,
+# with little work for each byte, stays on the CPU. What is used again and again (a model, its optimizer) moves once,
+# and all uses share the price: after 1000 uses even the sum pays. A :term:`batch` moves once a step, and all of the
+# step's work is done on it there. Results come back as few numbers, seldom.
+
+shared = (link[0] / 1000, link[1] * 1000)  # the vectors are sent once, for 1000 sums
+assert crossing(add_work, **additions, way=link) is None
+assert crossing(add_work, **additions, way=shared) is not None
+
+# %%
+# One instruction for all
+# -----------------------
+#
+# A GPU's workers go in groups that do the same instruction at the same time. Where numbers would go different ways, all
+# go both ways, and one result is thrown away: so :func:`torch.where` computes both sides, on every device. The gradient
+# betrays the side that was not taken: the root of -4 is :term:`NaN`, and 0 times NaN is NaN.
+
+x = torch.tensor([-4.0, 9.0], requires_grad=True)
+chosen = torch.where(x > 0, x.sqrt(), 0.0)
+chosen.sum().backward()
+assert chosen.tolist() == [0, 3]
+assert x.grad.isnan().tolist() == [True, False]
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "t = perf_counter(); c = a @ b; print(perf_counter() - t), with a and b on a GPU. What is printed?",
+    answer="the time of the launch" if running else "the time of the product",
+    choices={
+        "the time of the launch": "The product may still run when the clock is read.",
+        "the time of the product": "Only after torch.accelerator.synchronize(), or with measure.",
+    },
+)
+
+# %%
+# Two vectors on the CPU, to be added once:
+
+ask(
+    "Two long vectors lie on the CPU and are added once. Is it worth sending them to the made-up GPU of this page?",
+    answer="never"
+    if crossing(add_work, **additions, way=link) is None
+    else "if they are long enough",
+    choices={
+        "never": "Sending a byte takes longer than adding it here, so length does not help.",
+        "if they are long enough": "Both times grow in step with the length, and the journey's faster.",
+    },
+)
+
+# %%
+# Next: :ref:`one-model-on-several-processes`, for when one GPU is not enough.
