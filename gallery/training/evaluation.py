@@ -13,6 +13,8 @@ four beliefs about them. You need to know :ref:`the-training-loop`.
 # A small :term:`network` learns digits and answers for 355 that it has not seen. A row is a true digit, a column an
 # answer, so right answers lie on the :term:`diagonal`. The table is called *confusion matrix*.
 
+import math
+
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
@@ -131,7 +133,7 @@ from sklearn.metrics import precision_score, recall_score
 
 hits = confusion.diagonal().double()
 precision, recall = hits / confusion.sum(dim=0), hits / confusion.sum(dim=1)
-expected = {"labels": range(10), "average": None, "zero_division": torch.nan}
+expected = {"labels": range(10), "average": None, "zero_division": math.nan}
 torch.testing.assert_close(precision, torch.tensor(precision_score(labels, answers, **expected)))
 torch.testing.assert_close(recall, torch.tensor(recall_score(labels, answers, **expected)))
 assert recall[8] == (answers[labels == 8] == 8).double().mean()
