@@ -6,8 +6,8 @@ How does a CNN work? Filters, feature maps and receptive field, on digits
 
 A :term:`network` of :term:`convolutions <convolution>` (CNN) looks at every place of an image with the same few
 weights. This page trains ``ptguide.models.LeNet`` on digits, draws what it learned, finds out which pixels one of its
-outputs can see, and measures what happens when a digit is moved by a pixel. You need to know :ref:`feed-forward-
-digits`.
+outputs can see, and measures what happens when a digit is moved by a pixel. You need to know
+:ref:`feed-forward-digits`.
 """
 
 # %%
