@@ -23,6 +23,7 @@ NOTICED = {"killed", "timeout", "segfault", "caught by type check"}
 def mutmut(*arguments: str, capture: bool = False) -> str:
     """Run mutmut in the repository; return what it printed if asked to."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["OMP_NUM_THREADS"] = "1"  # a process that is forked beside threads of OpenMP can wait for ever
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=capture, check=True)
     return done.stdout or ""
