@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 LINES, COLUMNS = 10, 44  # what a card can show
-WIDTH, HEIGHT, LINE = 400, 280, 25
+WIDTH, HEIGHT, MARGIN = 400, 280, 14
 
 
 def words(cells: list[dict[str, Any]]) -> str:
@@ -47,13 +47,16 @@ def _first_text(cells: list[dict[str, Any]]) -> str:
 
 def _draw(text: str, description: str) -> str:
     lines = text.splitlines()
-    first = (HEIGHT - LINE * (len(lines) - 1)) // 2 + 5
+    longest = max(map(len, lines))
+    size = min(24, (WIDTH - 2 * MARGIN) / (0.61 * longest), HEIGHT / (1.8 * len(lines)))  # a letter is 0.6 em wide
+    step = 1.7 * size
+    first = (HEIGHT - step * (len(lines) - 1)) / 2 + 0.35 * size
     spans = "".join(
-        f'<text x="14" y="{first + LINE * number}" xml:space="preserve">{escape(line)}</text>'
+        f'<text x="{MARGIN}" y="{first + step * number:.1f}" xml:space="preserve">{escape(line)}</text>'
         for number, line in enumerate(lines)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-label={quoteattr(description)} font-family="monospace" font-size="14" fill="#1f2937">'
+        f'role="img" aria-label={quoteattr(description)} font-family="monospace" font-size="{size:.1f}" fill="#1f2937">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#f3f4f6"/>{spans}</svg>\n'
     )
