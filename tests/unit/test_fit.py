@@ -800,6 +800,7 @@ def test_the_progress_bar_shows_the_running_loss_between_epochs(capsys, monkeypa
     history = fit(model, pairs(), F.cross_entropy, OPTIMIZERS["SGD"](model.parameters()), progress=True)
     shown = capsys.readouterr().err
     assert "1/6" in shown
+    assert "epoch None" not in shown
     assert f"loss={history[0]['loss']:.4g}" in shown
 
 

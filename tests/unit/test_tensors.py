@@ -97,6 +97,11 @@ def root(value):
     return Fraction(math.isqrt(math.floor(value * 10**1400)), 10**700)
 
 
+def test_of_no_booleans_none_is_true():
+    assert describe(torch.empty(0, dtype=torch.bool)).true_count == 0
+    assert describe(torch.empty(0, dtype=torch.int64)).true_count is None
+
+
 @checked
 @given(data=st.data(), dtype=st.sampled_from(INTEGERS))
 def test_integers_are_exact(data, dtype):

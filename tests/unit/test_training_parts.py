@@ -247,6 +247,8 @@ def test_the_generators_of_a_loader_and_its_samplers_are_found_once():
     ]
     batch_sampler = BatchSampler(RandomSampler(data, generator=other), 2, False)
     assert _rng.generators(DataLoader(data, batch_sampler=batch_sampler)) == [other]
+    one_by_one = DataLoader(data, batch_size=None, sampler=RandomSampler(data, generator=other))
+    assert _rng.generators(one_by_one) == [other]
     states = _rng.generator_states([own, other])
     drawn = torch.rand(1, generator=own), torch.rand(1, generator=other)
     _rng.set_generator_states([own, other], states)
