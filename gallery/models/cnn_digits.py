@@ -29,7 +29,8 @@ torch.manual_seed(0)
 model = LeNet(settings).to(device)
 loader = batches(train_set, 100, shuffle=True, generator=torch.Generator().manual_seed(0))
 fit(model, loader, F.cross_entropy, torch.optim.Adam(model.parameters(), lr=0.01), epochs=15)
-print(f"{evaluate(model, batches(train_set, 1085)).accuracy:.0%} of the answers are right")
+accuracy = evaluate(model, batches(train_set, 1085)).accuracy
+print(f"{accuracy > 0.95 = }")
 
 # %%
 # That is on the images that it learned from; others come below. First, what it learned. Above, the 8 filters of the
@@ -244,6 +245,9 @@ def wrong_share(model, steps):
     moved = [TensorData(move(unseen.inputs, *way), unseen.targets) for way in ways]
     return sum(1 - evaluate(model, batches(part, 712)).accuracy for part in moved) / 4
 
+
+# %%
+# ``shares`` keeps, for each network and each seed, the share of mistakes after 0, 1 and 2 pixels.
 
 kinds = {
     "feed-forward": feed_forward,
