@@ -87,6 +87,9 @@ def gradient(model):
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 """
 
+# %%
+# Then each computes the gradient of its share, and with all others the mean:
+
 by_hand = """
 print("said by all")
 if rank == 0:
@@ -179,7 +182,7 @@ def torchrun(name, *parts):
 
 
 # %%
-# The two wait for one another, so each line below was said by a process that had done its share.
+# It returns when both have ended. Then the page reads what each has saved.
 
 import re
 
@@ -300,11 +303,8 @@ report
 # ----------------------------------
 #
 # A script for one process, started with two: ``fit`` sees that ``torchrun`` started it, wraps the model in DDP, and
-# cuts every batch into shares that it weighs by their sizes. The weights come out as those of one process, which here
-# is the page's own. On GPUs, add ``device=pick_device()``: each process gets one of its own.
-
-import math
-import runpy
+# cuts every batch into shares that it weighs by their sizes. The weights come out as those of one process. On
+# GPUs, add ``device=pick_device()``: each process gets one of its own.
 
 train = """
 import os
@@ -326,6 +326,13 @@ history = fit(model, loader, F.cross_entropy, optimizer, epochs=2)
 found = {"weights": model.state_dict(), "losses": history["loss"]}
 torch.save(found, Path(__file__).parent / f"{os.environ.get('RANK', 'alone')}.pt")
 """
+
+# %%
+# Two processes by ``torchrun``, and the same file once more in the page's own process:
+
+import math
+import runpy
+
 _, both = torchrun("train", train)
 runpy.run_path(str(folder / "train.py"))
 alone = torch.load(folder / "alone.pt")

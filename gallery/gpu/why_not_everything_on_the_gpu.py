@@ -55,7 +55,7 @@ print(sources("one call", found))
 
 # %%
 # So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
-# a loop over small ones. With recordings of a GPU, this figure shows whose fixed price is higher.
+# a loop over small ones. With recordings of a GPU, the figure shows whose fixed price is higher.
 
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
@@ -151,6 +151,7 @@ axis.set(xlabel="bytes in one copy", ylabel="GB per second")
 axis.set_title("Small pieces travel slowly, as each pays for its call")
 axis.legend()
 plt.show()
+
 # %%
 # Work for each byte
 # ------------------

@@ -103,6 +103,10 @@ def train(network, images, labels, groups, steps=100, frozen=False):
     return network.eval()
 
 
+# %%
+# ``accuracy`` counts the right answers.
+
+
 def accuracy(network, images, labels):
     with torch.no_grad():
         return (network(images.to(device)).argmax(dim=1).cpu() == labels).float().mean().item()
@@ -167,8 +171,8 @@ def from_nothing(images, labels, seed):
 
 
 # %%
-# Each way gets 2, 10 and 80 labels for each class, three times others. Each point is one choice of labels, and the line
-# is the mean.
+# ``measure`` lets each way learn from some numbers of labels for each class, three times others, and counts on images
+# that none has seen.
 
 
 def measure(spread, counts):
@@ -185,6 +189,9 @@ def measure(spread, counts):
         for name, way in ways.items()
     }  # (3 seeds, counts)
 
+
+# %%
+# With 2, 10 and 80 labels for each class: each point is one choice of labels, and the line is the mean.
 
 counts = [2, 10, 80]
 found = measure(scatter, counts)
@@ -281,17 +288,8 @@ mended.train()
 assert mended[0].training  # the next batch would move the statistics
 
 # %%
-# "``model.eval()`` freezes the network" is the other half of the confusion. It changes what layers compute. Gradients
-# are computed as before, and the optimizer changes every parameter that it was given.
-
-evaluated = begin(0).eval()
-optimizer = torch.optim.SGD(evaluated.parameters(), lr=0.1)
-F.cross_entropy(evaluated(images.to(device)), labels.to(device)).backward()
-optimizer.step()
-assert not torch.equal(evaluated[0][0].weight, before["0.weight"])
-assert torch.equal(evaluated[0].state_dict()["1.running_mean"], before["1.running_mean"])
-
-# %%
+# "``model.eval()`` freezes the network" is the other half of the confusion; :ref:`evaluation` shows what it does.
+#
 # Check yourself
 # --------------
 
