@@ -15,40 +15,29 @@ behind, and how one script runs on every machine. You need to know :ref:`storage
 # second device that every torch has. Its tensors have a shape and a :term:`dtype` and no data, so the rules for moving
 # can be seen on it, and nothing computed.
 
-# sphinx_gallery_parallel = False
-import io
-import time
-
 import matplotlib.pyplot as plt
 import torch
-from torch import nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
 
-from ptguide.devices import measure, pick_device
-from ptguide.errors import expect_error
-from ptguide.measurements import record, recorded, sources
-from ptguide.questions import ask
+from ptguide.devices import pick_device
 
 device = pick_device()
 elsewhere = device if device.type != "cpu" else torch.device("meta")
-
-
 x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 y, z = x.to(elsewhere), x.to("cpu")
-assert (y.device.type, y.shape, y.dtype) == (elsewhere.type, x.shape, x.dtype)
-assert z is x
-
-figure, (left, right) = plt.subplots(ncols=2, figsize=(6.5, 1.8), layout="constrained")
-left.set_title(f"memory of {x.device}")
-left.text(0.5, 0.5, f"x, which is z\n{x.tolist()}", ha="center", va="center")
-right.set_title(f"memory of {y.device}")
+figure, axes = plt.subplots(ncols=2, figsize=(6.5, 1.8), layout="constrained")
 held = "no data" if y.is_meta else y.tolist()
-right.text(0.5, 0.5, f"y of shape {tuple(y.shape)}\n{held}", ha="center", va="center")
-for memory in (left, right):
-    memory.set(xticks=[], yticks=[])
+texts = f"x, which is z\n{x.tolist()}", f"y of shape {tuple(y.shape)}\n{held}"
+for axis, memory, text in zip(axes, (x.device, y.device), texts, strict=True):
+    axis.set(title=f"memory of {memory}", xticks=[], yticks=[])
+    axis.text(0.5, 0.5, text, ha="center", va="center")
 figure.suptitle(".to() copies into another memory, and else gives the tensor itself")
 plt.show()
+
+# %%
+# On the CPU there was nothing to change, so ``z`` is ``x``; ``y`` has its shape and dtype, and lives elsewhere.
+
+assert z is x
+assert (y.device.type, y.shape, y.dtype) == (elsewhere.type, x.shape, x.dtype)
 
 # %%
 # What a device is
@@ -57,6 +46,8 @@ plt.show()
 # :class:`torch.device` is a kind and a number: ``cuda`` for NVIDIA's and AMD's GPUs, ``mps`` for Apple's, ``xpu`` for
 # Intel's. It is a name alone, and making one asks nothing of the machine. ``cuda`` without a number means the current
 # one, and is not equal to ``cuda:0``: compare the ``type``.
+
+from ptguide.errors import expect_error
 
 second = torch.device("cuda:1")
 assert (second.type, second.index) == ("cuda", 1)
@@ -98,6 +89,8 @@ assert x.to("cpu", torch.float64) is not x  # another dtype needs a copy, too
 # with a module works: a module is a container, ``.to`` replaces what is in it, and returns the module. Parameters and
 # buffers go; a plain attribute, a list of layers and your batch do not (see
 # :ref:`expected-all-tensors-to-be-on-the-same-device`).
+
+from torch import nn
 
 x.to(elsewhere)
 x.type(torch.float64)
@@ -189,6 +182,8 @@ with expect_error(TypeError, match="Use Tensor.cpu"):
 # A file remembers the device of each tensor, and ``map_location`` overrules it. With ``"meta"`` it reads the shapes of
 # a large checkpoint and none of its data.
 
+import io
+
 file = io.BytesIO()
 torch.save(nn.Linear(3, 5).to(device).state_dict(), file)
 for wanted in ("cpu", device, "meta"):
@@ -205,9 +200,15 @@ for wanted in ("cpu", device, "meta"):
 # place that stays, :term:`pinned memory`. :meth:`torch.Tensor.pin_memory` puts a tensor there, and
 # ``DataLoader(pin_memory=True)`` its batches. Then ``.to(device, non_blocking=True)`` returns at once and the copy runs
 # beside Python. On the way back, call ``torch.accelerator.synchronize()`` before you read. All this needs a GPU of
-# NVIDIA, AMD or Intel; elsewhere this cell measures nothing, and shows what was recorded on one.
+# NVIDIA, AMD or Intel; elsewhere this cell measures nothing.
 
 # Measured where there is such a GPU.
+# sphinx_gallery_parallel = False
+import time
+
+from ptguide.devices import measure
+from ptguide.measurements import record, recorded, sources
+
 found = recorded("pinned memory")
 if device.type in ("cuda", "xpu"):
     ordinary = torch.rand(2**24)  # 64 MiB
@@ -226,15 +227,18 @@ if device.type in ("cuda", "xpu"):
     torch.accelerator.synchronize()
     assert taken["until it returns"] < taken["pinned"] < 1.5 * taken["ordinary"]
     found = [record("pinned memory", {f"{way}, seconds": t for way, t in taken.items()}), *found]
+print(sources("pinned memory", found))
+
+# %%
+# Each bar is a time that was measured above, or recorded on such a GPU.
+
+# Measured where there is such a GPU.
 for one in found:
     figure, axis = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
-    axis.barh(
-        [way.partition(",")[0] for way in one.values],
-        [1000 * seconds for seconds in one.values.values()],
-    )
+    ways = [way.partition(",")[0] for way in one.values]
+    axis.barh(ways, [1000 * seconds for seconds in one.values.values()])
     axis.set(xlabel="milliseconds for 64 MiB", title=f"Ordinary and pinned memory: {one.label}")
 plt.show()
-print(sources("pinned memory", found))
 
 # %%
 # One script for every machine
@@ -242,6 +246,9 @@ print(sources("pinned memory", found))
 #
 # Name the device once. Move the model before the optimizer is made, and each batch as it comes. Keep sums on the
 # device, and ask for the number once, at the end.
+
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(0)
 inputs = torch.rand(60, 7)
@@ -269,6 +276,8 @@ print("The loss has fallen to less than a tenth.")
 # --------------
 #
 # The first question has a trap in it:
+
+from ptguide.questions import ask
 
 one = torch.ones(4)
 other = one.to("cpu")

@@ -11,58 +11,41 @@ them for real, with two processes on the CPU: they do what GPUs do, without the 
 """
 
 # %%
-# All of it in one process first: a layer with 18 weights, a batch of 12 examples, and its two halves. The halves have
-# different gradients. Their mean is the gradient of the whole, as the loss is a mean over examples.
+# All of it in one process first: a layer with 18 weights, a batch of 12 examples, and its two halves.
 
-import math
-import os
-import re
-import runpy
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
-from torch.distributed.constants import default_pg_timeout
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, DistributedSampler
-
-from ptguide.exercises import check
-from ptguide.questions import ask
-
-holder = tempfile.TemporaryDirectory()
-folder = Path(holder.name)
 
 torch.manual_seed(0)
 model = nn.Linear(5, 3)
 inputs, targets = torch.randn(12, 5), torch.randint(3, (12,))
-shares = [slice(0, 6), slice(6, 12)]
 
 
 def gradient(share):
     loss = F.cross_entropy(model(inputs[share]), targets[share])
-    return torch.nn.utils.parameters_to_vector(torch.autograd.grad(loss, model.parameters()))
+    return torch.cat([part.flatten() for part in torch.autograd.grad(loss, model.parameters())])
 
 
-halves, whole = torch.stack([gradient(share) for share in shares]), gradient(slice(12))
+halves, whole = torch.stack([gradient(slice(0, 6)), gradient(slice(6, 12))]), gradient(slice(12))
+print(f"largest difference of the halves:       {(halves[0] - halves[1]).abs().max():.2f}")
+print(f"of their mean and the whole's gradient: {(halves.mean(dim=0) - whole).abs().max():.2f}")
+
+# %%
+# The halves have different gradients. Their mean is the gradient of the whole, as the loss is a mean over examples.
+
+import matplotlib.pyplot as plt
+
 torch.testing.assert_close(halves.mean(dim=0), whole, rtol=0, atol=1e-6)
 assert (halves[0] - halves[1]).abs().max() > 0.01
 
-figure, (left, middle, right) = plt.subplots(
-    1, 3, figsize=(6.5, 2.8), width_ratios=[1, 4, 4], layout="constrained"
-)
-for process, share in enumerate(shares):
-    left.barh(range(12)[share], 1, color=f"C{process}", edgecolor="white")
-    middle.plot(halves[process], "o", color=f"C{process}", label=f"process {process}")
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.8), sharey=True, layout="constrained")
+for process, half in enumerate(halves):
+    left.plot(half, "o", color=f"C{process}", label=f"process {process}")
 right.plot(whole, "o", color="C2")
-left.invert_yaxis()
-left.set(title="share", ylabel="example", xticks=[], yticks=range(12))
-middle.set(title="gradient of each share", xlabel="weight", ylim=(-0.8, 1.2))
-right.set(title="their mean, for both", xlabel="weight", ylim=(-0.8, 1.2), yticks=[])
-middle.legend(loc="upper right")
+left.set(title="gradient of each share", xlabel="weight")
+right.set(title="their mean, for both", xlabel="weight")
+left.legend(loc="upper right")
 figure.suptitle("Two shares, two gradients, one mean: that of the whole batch")
 plt.show()
 
@@ -74,6 +57,11 @@ plt.show()
 # both on. Each takes its share, and ``all_reduce`` adds the tensors of all: it returns once everybody has called it,
 # and then all of them have the sum.
 
+import tempfile
+from pathlib import Path
+
+holder = tempfile.TemporaryDirectory()
+folder = Path(holder.name)
 task = {"inputs": inputs, "targets": targets, "weights": model.state_dict()}
 torch.save(task, folder / "task.pt")
 
@@ -98,6 +86,9 @@ def gradient(model):
     F.cross_entropy(model(inputs[share]), targets[share]).backward()
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 """
+
+# %%
+# Then each computes the gradient of its share, and with all others the mean:
 
 by_hand = """
 print("said by all")
@@ -156,6 +147,9 @@ if rank == 0:
         found["error"] = str(error)
 dist.barrier()  # in another group; process 1 must not end before
 """
+
+from torch.distributed.constants import default_pg_timeout
+
 assert default_pg_timeout.total_seconds() == 30 * 60
 
 end = """
@@ -170,6 +164,10 @@ dist.destroy_process_group()
 # In a terminal: ``torchrun --nproc-per-node=2 train.py``. The page uses the same program by its module's name, and
 # hides any GPU, for NCCL wants one for each process. It is written for Linux and macOS; on Windows it was never run.
 
+import os
+import subprocess
+import sys
+
 
 def torchrun(name, *parts):
     """Write a script, start it twice at once; return what the two printed, and what each saved."""
@@ -182,6 +180,11 @@ def torchrun(name, *parts):
     assert done.returncode == 0, done.stderr
     return done.stdout, [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
+
+# %%
+# It returns when both have ended. Then the page reads what each has saved.
+
+import re
 
 said, both = torchrun("share", start, by_hand, by_ddp, stays_away, end)
 first, second = both
@@ -232,6 +235,9 @@ assert (said.count("said by all"), said.count("said by one")) == (2, 1)
 # epoch again and again, unless ``set_epoch`` says which it is.
 
 
+from torch.utils.data import DataLoader, DistributedSampler
+
+
 def seen(sampler=None):
     loader = DataLoader(torch.arange(13), batch_size=2, sampler=sampler)
     return torch.cat(list(loader)).tolist()
@@ -257,6 +263,9 @@ assert (means.mean(dim=0) - whole).abs().max() > 1e-3
 # %%
 # Exercise: mend it. From the gradients of the shares, one in each row, and the numbers of examples, make the gradient
 # of all.
+
+
+from ptguide.exercises import check
 
 
 def by_examples(means, counts):
@@ -294,8 +303,8 @@ report
 # ----------------------------------
 #
 # A script for one process, started with two: ``fit`` sees that ``torchrun`` started it, wraps the model in DDP, and
-# cuts every batch into shares that it weighs by their sizes. The weights come out as those of one process, which here
-# is the page's own. On GPUs, add ``device=pick_device()``: each process gets one of its own.
+# cuts every batch into shares that it weighs by their sizes. The weights come out as those of one process. On
+# GPUs, add ``device=pick_device()``: each process gets one of its own.
 
 train = """
 import os
@@ -317,6 +326,13 @@ history = fit(model, loader, F.cross_entropy, optimizer, epochs=2)
 found = {"weights": model.state_dict(), "losses": history["loss"]}
 torch.save(found, Path(__file__).parent / f"{os.environ.get('RANK', 'alone')}.pt")
 """
+
+# %%
+# Two processes by ``torchrun``, and the same file once more in the page's own process:
+
+import math
+import runpy
+
 _, both = torchrun("train", train)
 runpy.run_path(str(folder / "train.py"))
 alone = torch.load(folder / "alone.pt")
@@ -329,6 +345,8 @@ holder.cleanup()
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 ask(
     "A DataLoader without DistributedSampler has 13 examples. How many different ones do 2 processes "

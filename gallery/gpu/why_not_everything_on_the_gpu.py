@@ -10,25 +10,29 @@ three numbers from them, and predicts the size at which the GPU wins. You need t
 """
 
 # %%
-# How long does one call take, from 1 number to 16 million? At first the number of numbers does not matter: Python,
-# torch and the device take as long to begin. Later little else matters. The line is ``fixed + numbers / rate``: the
-# first point gives the fixed price, the last one the rate. Between them a CPU may be below its line, as its cache is
-# faster than its memory.
+# How long does ``x + 1`` take for each number, if ``x`` has one number, and if it has 16 million?
 
 # Measured where this page runs, and on the devices of the recordings.
 # sphinx_gallery_parallel = False
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
-import matplotlib.pyplot as plt
 import torch
 
 from ptguide.devices import measure, pick_device
 from ptguide.measurements import record, recorded, sources
-from ptguide.questions import ask
 
-device, cpu = pick_device(), torch.device("cpu")
+device, counts, seconds = pick_device(), [16**power for power in range(7)], []
+for count in counts:
+    x = torch.ones(count, device=device)
+    times = measure(lambda x=x: torch.add(x, 1, out=x), device=device, min_seconds=0.03)
+    seconds.append(min(times.seconds))  # whatever else the machine does only adds to it
+    print(f"{count:>9,} numbers in one call: {1e9 * seconds[-1] / count:9.2f} ns for each")
+
+# %%
+# The same as a picture of whole calls. At first the number of numbers does not matter: Python, torch and the device
+# take as long to begin. Later little else matters. The line is ``fixed + numbers / rate``: the first point gives the
+# fixed price, the last one the rate. Between them a CPU may be below its line, as its cache is faster than its memory.
+
+# Measured where this page runs, and on the devices of the recordings.
+import matplotlib.pyplot as plt
 
 
 def fit(work, seconds):
@@ -36,19 +40,7 @@ def fit(work, seconds):
     return seconds[0], work[-1] / (seconds[-1] - seconds[0])
 
 
-def least_seconds(function, where=device):
-    """Return the least of several times; whatever else the machine does only adds to it."""
-    return min(measure(function, device=where, min_seconds=0.03).seconds)
-
-
-def add_one(count):
-    x = torch.ones(count, device=device)
-    return least_seconds(lambda: torch.add(x, 1, out=x))
-
-
-counts = [16**power for power in range(7)]
-found = [record("one call", {"numbers": counts, "seconds": [add_one(n) for n in counts]})]
-found += recorded("one call")
+found = [record("one call", {"numbers": counts, "seconds": seconds}), *recorded("one call")]
 figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for one in found:
     fixed, rate = fit(one.values["numbers"], one.values["seconds"])
@@ -63,7 +55,7 @@ print(sources("one call", found))
 
 # %%
 # So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
-# a loop over small ones. With recordings of a GPU, this figure shows whose fixed price is higher.
+# a loop over small ones. With recordings of a GPU, the figure shows whose fixed price is higher.
 
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
@@ -76,6 +68,10 @@ assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and 
 # A call on a GPU puts the work into a queue and returns; so a clock around it measures the *launch*. Here a thread
 # plays the GPU, and its job cannot end before ``gate`` opens. The clock has long been read then. ``result()`` waits, as
 # ``torch.accelerator.synchronize()`` does, and as ``.item()``, ``.cpu()`` and ``print`` do of their own accord.
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 with ThreadPoolExecutor(max_workers=1) as queue:
     gate = threading.Event()
@@ -123,6 +119,11 @@ print(sources("launch and work", found))
 # Measured where this page runs, and on the devices of the recordings.
 
 
+def least_seconds(function, where=device):
+    """Return the least of several times; whatever else the machine does only adds to it."""
+    return min(measure(function, device=where, min_seconds=0.03).seconds)
+
+
 def bytes_and_seconds(count):
     x, there = torch.ones(count), torch.zeros(count, device=device)
     return 4 * count, least_seconds(lambda: there.copy_(x))
@@ -131,6 +132,14 @@ def bytes_and_seconds(count):
 bytes_moved, seconds = zip(*map(bytes_and_seconds, counts[1:]), strict=True)
 way = record("copy to the device", {"bytes": list(bytes_moved), "seconds": list(seconds)})
 found = [way, *recorded("copy to the device")]
+moved, seconds = way.values["bytes"], way.values["seconds"]
+assert moved[0] / seconds[0] < 0.1 * max(n / s for n, s in zip(moved, seconds, strict=True))
+print(sources("copy to the device", found))
+
+# %%
+# The dots are what was measured, the lines the model:
+
+# Measured where this page runs, and on the devices of the recordings.
 figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for one in found:
     moved, seconds = one.values["bytes"], one.values["seconds"]
@@ -142,9 +151,6 @@ axis.set(xlabel="bytes in one copy", ylabel="GB per second")
 axis.set_title("Small pieces travel slowly, as each pays for its call")
 axis.legend()
 plt.show()
-print(sources("copy to the device", found))
-moved, seconds = way.values["bytes"], way.values["seconds"]
-assert moved[0] / seconds[0] < 0.1 * max(n / s for n, s in zip(moved, seconds, strict=True))
 
 # %%
 # Work for each byte
@@ -173,9 +179,7 @@ for n in (60, 600, 6000):
 # ---------------------------
 #
 # time = fixed + operations / rate, and on the GPU bytes / (rate of the way) more. ``crossing`` is the first size at
-# which the GPU is done sooner, or None. The two machines here are made up, with round numbers, to see what the model
-# says. With the data on the GPU already, even small work pays. If the product has to travel, it must be larger. And the
-# sum never pays for its journey: the CPU has read the bytes and added them before they could be sent.
+# which the GPU is done sooner, or None.
 
 
 def crossing(work, here, there, way=None, sizes=tuple(2**power for power in range(31))):
@@ -191,6 +195,11 @@ def crossing(work, here, there, way=None, sizes=tuple(2**power for power in rang
     return None
 
 
+# %%
+# The two machines here are made up, with round numbers, to see what the model says. With the data on the GPU already,
+# even small work pays. If the product has to travel, it must be larger. And the sum never pays for its journey: the CPU
+# has read the bytes and added them before they could be sent.
+
 products = {"here": (2e-6, 1e11), "there": (1e-5, 2e13)}  # seconds of a call, operations a second
 additions = {"here": (2e-6, 2e9), "there": (1e-5, 2e11)}
 link = (1e-5, 1e10)  # seconds of a copy, bytes a second
@@ -204,9 +213,7 @@ for name, work, machines in (("product", product_work, products), ("sum", add_wo
 # The measured crossing
 # ---------------------
 #
-# Products on the CPU; on the device, with the matrices there; and with the way there and back counted. For each device
-# two upright lines mark where the model says that it overtakes the CPU beside it, from the fits to these curves and to
-# the way above: dotted with the matrices there, broken with the way.
+# Products on the CPU; on the device, with the matrices there; and with the way there and back counted.
 
 # Measured where this page runs, and on the devices of the recordings.
 
@@ -221,11 +228,18 @@ def product_seconds(n, where, travels=False):
 
 sizes = [4, 16, 64, 128, 256, 512, 1024]
 ON_CPU, THERE, WITH_WAY = "seconds on the CPU", "seconds there", "seconds with the way"
-values = {"n": sizes, ON_CPU: [product_seconds(n, cpu) for n in sizes]}
+values = {"n": sizes, ON_CPU: [product_seconds(n, torch.device("cpu")) for n in sizes]}
 if device.type != "cpu":
     values[THERE] = [product_seconds(n, device) for n in sizes]
     values[WITH_WAY] = [product_seconds(n, device, travels=True) for n in sizes]
 found = [record("product of matrices", values), *recorded("product of matrices")]
+print(sources("product of matrices", found))
+
+# %%
+# For each device two upright lines mark where the model says that it overtakes the CPU beside it, from the fits to
+# these curves and to the way above: dotted with the matrices there, broken with the way.
+
+# Measured where this page runs, and on the devices of the recordings.
 ways = {one.device: one for one in [way, *recorded("copy to the device")]}
 figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for one in found:
@@ -244,7 +258,6 @@ axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
 axis.set_title("Products: small ones cost their call, large ones their work")
 axis.legend()
 plt.show()
-print(sources("product of matrices", found))
 
 # %%
 # A CPU, too, does far more operations a second on large matrices than on small ones.
@@ -266,22 +279,10 @@ assert crossing(add_work, **additions, way=link) is None
 assert crossing(add_work, **additions, way=shared) is not None
 
 # %%
-# One instruction for all
-# -----------------------
-#
-# A GPU's workers go in groups that do the same instruction at the same time. Where numbers would go different ways, all
-# go both ways, and one result is thrown away: so :func:`torch.where` computes both sides, on every device. The gradient
-# betrays the side that was not taken: the root of -4 is :term:`NaN`, and 0 times NaN is NaN.
-
-x = torch.tensor([-4.0, 9.0], requires_grad=True)
-chosen = torch.where(x > 0, x.sqrt(), 0.0)
-chosen.sum().backward()
-assert chosen.tolist() == [0, 3]
-assert x.grad.isnan().tolist() == [True, False]
-
-# %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 ask(
     "t = perf_counter(); c = a @ b; print(perf_counter() - t), with a and b on a GPU. What is printed?",

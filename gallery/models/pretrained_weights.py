@@ -13,33 +13,19 @@ your own classes. This page does each step without the internet: the file is its
 # One set of weights knows all about itself but the numbers. Left, a photo as it is; right, what the network gets: 224
 # by 224 pixels from the middle, and other colors. (To be drawn, they were brought back to 0 to 1.)
 
-import tempfile
-from pathlib import Path
-
 import matplotlib.pyplot as plt
-import torch
-from torch import nn
-from torchvision import models
-from torchvision.models import ResNet18_Weights, get_model_weights, resnet18
-from torchvision.transforms import functional
+from torchvision.models import ResNet18_Weights
 
 from ptguide.data import photos
-from ptguide.errors import expect_error, expect_warning
-from ptguide.questions import ask
 
-torch.manual_seed(0)
 weights = ResNet18_Weights.DEFAULT
-preprocess = weights.transforms()
 photo = photos()[0][0]  # (3, 427, 640), uint8
-ready = preprocess(photo)  # (3, 224, 224), float32
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.8), layout="constrained")
-left.imshow(photo.permute(1, 2, 0).numpy())
-span = ready.max() - ready.min()
-right.imshow(((ready - ready.min()) / span).permute(1, 2, 0).numpy())
-for axis, tensor in ((left, photo), (right, ready)):
-    low, high = tensor.min().item(), tensor.max().item()
-    axis.set(title=f"{tuple(tensor.shape)}, {low:.3g} to {high:.3g}")
+ready = weights.transforms()(photo)  # (3, 224, 224), float32
+colors = (ready - ready.min()) / (ready.max() - ready.min())
+figure, axes = plt.subplots(1, 2, figsize=(6.5, 2.8), layout="constrained")
+for axis, tensor, shown in zip(axes, (photo, ready), (photo, colors), strict=True):
+    axis.imshow(shown.permute(1, 2, 0).numpy())
+    axis.set_title(f"{tuple(tensor.shape)}, {tensor.min().item():.3g} to {tensor.max().item():.3g}")
     axis.axis("off")
 figure.suptitle("A photo, before and after the transforms of the weights")
 plt.show()
@@ -51,8 +37,14 @@ plt.show()
 # The sets of a network are members of an enum. ``DEFAULT`` is the best of them, and may be another one tomorrow; the
 # full name stays. The classes, the accuracy on ImageNet and the number of parameters are in ``meta``.
 
+from pathlib import Path
+
+import torch
+from torchvision.models import get_model_weights, resnet18
+
 assert weights is get_model_weights("resnet18").IMAGENET1K_V1
 assert len(weights.meta["categories"]) == 1000
+torch.manual_seed(0)
 model = resnet18(weights=None)  # random weights
 assert sum(p.numel() for p in model.parameters()) == weights.meta["num_params"] == 11_689_512
 print(weights, weights.meta["_metrics"], Path(weights.url).name)
@@ -64,6 +56,8 @@ print(weights, weights.meta["_metrics"], Path(weights.url).name)
 # They need inputs as those that they were trained with, and ``weights.transforms()`` makes them: resize, crop, scale,
 # normalize. By hand it is:
 
+from torchvision.transforms import functional
+
 small = functional.center_crop(functional.resize(photo, 256, antialias=True), 224)
 mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 by_hand = functional.normalize(functional.convert_image_dtype(small), mean, std)
@@ -74,6 +68,8 @@ assert by_hand.shape == (3, 224, 224)
 # Other sets have other sizes, other numbers and, of all sets that classify photos, hardly any has 0.5. With 0.5 in
 # place of its own numbers, this model gets inputs that are off by a fifth of a deviation and more, and nothing
 # complains.
+
+from torchvision import models
 
 names = models.list_models(module=models)
 presets = [one.transforms() for name in names for one in get_model_weights(name)]
@@ -91,6 +87,10 @@ assert (by_half - by_hand).abs().mean() > 0.2
 # ``checkpoints`` of ``torch.hub.get_dir()``, and finds it there the next time. This page runs without internet, so it
 # puts a file of that name there itself, with random weights; all else is as you would do it. A file that is there
 # already is not checked: only a download is compared with the digits in its name.
+
+import tempfile
+
+from ptguide.errors import expect_error, expect_warning
 
 with tempfile.TemporaryDirectory() as folder:
     usual = torch.hub.get_dir()
@@ -119,17 +119,21 @@ for name, tensor in model.state_dict().items():
 # and the other way round the shapes do not fit. To train the head alone, freeze the rest before; a new layer is not
 # frozen. And the batch normalizations have to be in ``eval()``, as :ref:`transfer-learning` shows.
 
+from torch import nn
+
 loaded.requires_grad_(False)
 loaded.fc = nn.Linear(loaded.fc.in_features, 5)
 trainable = sum(p.numel() for p in loaded.parameters() if p.requires_grad)
 assert trainable == 512 * 5 + 5
-assert loaded.eval()(preprocess(photo)[None]).shape == (1, 5)
+assert loaded.eval()(ready[None]).shape == (1, 5)
 with expect_error(RuntimeError, match="size mismatch for fc.weight"):
     loaded.load_state_dict(model.state_dict())
 
 # %%
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 shares = {name: part.numel() for name, part in loaded.named_parameters() if part.requires_grad}
 ask(
@@ -145,7 +149,7 @@ ask(
 # %%
 # And the inputs:
 
-black = preprocess(torch.zeros_like(photo))
+black = weights.transforms()(torch.zeros_like(photo))
 ask(
     "A photo that is black, all 0, goes through the transforms of ResNet-18. What is in its red channel?",
     answer=round(black[0, 0, 0].item(), 2),

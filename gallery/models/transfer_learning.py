@@ -13,19 +13,25 @@ not, and shows why "frozen" layers can change all the same. You need to know :re
 # Above, the first task: the digits 0 to 4, with many labels. Below, the second: 5 to 9, with few. They stand anywhere
 # in 16 by 16 noisy pixels, so there is more to learn than how a digit looks.
 
-import copy
-
 import matplotlib.pyplot as plt
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from ptguide.data import digits
-from ptguide.devices import pick_device
-from ptguide.questions import ask
-from ptguide.training import fit
 
-device = pick_device()
+random = torch.Generator().manual_seed(0)
+figure, axes = plt.subplots(2, 5, figsize=(6.5, 2.8), layout="constrained")
+for axis, (image, label) in zip(axes.flat, digits("train"), strict=False):
+    canvas = 0.1 * torch.randn(16, 16, generator=random)
+    up, left = torch.randint(9, (2,), generator=random).tolist()
+    canvas[up : up + 8, left : left + 8] += image[0]
+    axis.imshow(canvas.numpy(), cmap="gray_r")
+    axis.set_title(label.item(), size=9)
+    axis.axis("off")
+figure.suptitle("The first task, with many labels, and the second, with few")
+plt.show()
+
+# %%
+# The data of both tasks. ``scatter`` does the above with many digits.
 
 
 def digits_of(classes, *splits):
@@ -38,29 +44,16 @@ def digits_of(classes, *splits):
 
 def scatter(images, random):
     """Put each digit of 8 by 8 somewhere into 16 by 16 noisy pixels."""
-    canvas = F.pad(images, (8, 0, 8, 0))  # (N, 1, 16, 16)
-    up, left = torch.randint(9, (2, len(images), 1), generator=random)
-    rows = (torch.arange(16) + up) % 16  # (N, 16)
-    columns = (torch.arange(16) + left) % 16
-    canvas = canvas.squeeze(1)[
-        torch.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None]
-    ]
-    return (canvas + 0.1 * torch.randn(canvas.shape, generator=random)).unsqueeze(1)
+    canvas = 0.1 * torch.randn(len(images), 1, 16, 16, generator=random)
+    places = torch.randint(9, (len(images), 2), generator=random).tolist()
+    for image, there, (up, left) in zip(images, canvas, places, strict=True):
+        there[:, up : up + 8, left : left + 8] += image
+    return canvas
 
 
-random = torch.Generator().manual_seed(0)
 many_images, many_labels = digits_of([0, 1, 2, 3, 4], "train")
 few_images, few_labels = digits_of([5, 6, 7, 8, 9], "train")
 test_images, test_labels = digits_of([5, 6, 7, 8, 9], "validation", "test")
-
-figure, axes = plt.subplots(2, 5, figsize=(6.5, 2.8), layout="constrained")
-for row, (first, images) in zip(axes, ((0, many_images), (5, few_images)), strict=True):
-    for column, (axis, image) in enumerate(zip(row, scatter(images[:5], random), strict=True)):
-        axis.imshow(image[0].numpy(), cmap="gray_r")
-        axis.set_title(first + column, size=9)
-        axis.axis("off")
-figure.suptitle("The first task, with many labels, and the second, with few")
-plt.show()
 assert many_labels[:5].tolist() == few_labels[:5].tolist() == [0, 1, 2, 3, 4]
 
 # %%
@@ -69,6 +62,12 @@ assert many_labels[:5].tolist() == few_labels[:5].tolist() == [0, 1, 2, 3, 4]
 #
 # A small CNN: a body of three convolutions, each with batch normalization, and a head, one linear layer. ``groups`` is
 # what the :term:`optimizer` gets: lists of parameters, each with a :term:`learning rate` of its own.
+
+from torch import nn
+
+from ptguide.devices import pick_device
+
+device = pick_device()
 
 
 def new_network():
@@ -80,6 +79,12 @@ def new_network():
         body.append(nn.MaxPool2d(2))
     body.append(nn.Flatten())
     return nn.Sequential(body, nn.Linear(32 * 2 * 2, 5)).to(device)
+
+
+# %%
+# ``train`` draws a batch of 50 in each step. A body that is frozen stays in evaluation mode; the reason comes below.
+
+from torch.nn import functional as F
 
 
 def train(network, images, labels, groups, steps=100, frozen=False):
@@ -98,16 +103,23 @@ def train(network, images, labels, groups, steps=100, frozen=False):
     return network.eval()
 
 
+# %%
+# ``accuracy`` counts the right answers.
+
+
 def accuracy(network, images, labels):
     with torch.no_grad():
         return (network(images.to(device)).argmax(dim=1).cpu() == labels).float().mean().item()
 
 
-images, labels = many_images.repeat(12, 1, 1, 1), many_labels.repeat(12)  # 12 places each
+# %%
+# The ``source`` learns the first task, each digit in 12 places, with small steps at the end.
+
+images, labels = many_images.repeat(12, 1, 1, 1), many_labels.repeat(12)
 torch.manual_seed(0)
 source = new_network()
 images = scatter(images, random)
-for lr, steps in ((0.005, 200), (0.001, 100)):  # small steps at the end
+for lr, steps in ((0.005, 200), (0.001, 100)):
     train(source, images, labels, [{"params": source.parameters(), "lr": lr}], steps)
 again, labels = digits_of([0, 1, 2, 3, 4], "test")
 assert accuracy(source, scatter(again, random), labels) > 0.8
@@ -116,7 +128,7 @@ assert accuracy(source, scatter(again, random), labels) > 0.8
 # Three ways to the second task
 # -----------------------------
 #
-# ``begin`` makes a network with a new head, and with the body that has learned, or a new one.
+# ``few`` chooses labels. ``begin`` makes a network with a new head, and with the body that has learned, or a new one.
 
 
 def few(count, seed, spread):
@@ -135,6 +147,10 @@ def begin(seed, learned=True):
     return network
 
 
+# %%
+# Train the head alone; train all, the body with smaller steps, for it knows something already; or begin from nothing.
+
+
 def train_head(images, labels, seed):
     network = begin(seed)
     network[0].requires_grad_(False)
@@ -144,7 +160,7 @@ def train_head(images, labels, seed):
 
 def fine_tune(images, labels, seed):
     network = begin(seed)
-    body = {"params": network[0].parameters(), "lr": 0.002}  # it knows something already
+    body = {"params": network[0].parameters(), "lr": 0.002}
     head = {"params": network[1].parameters(), "lr": 0.02}
     return train(network, images, labels, [body, head])
 
@@ -155,8 +171,8 @@ def from_nothing(images, labels, seed):
 
 
 # %%
-# Each way gets 2, 10 and 80 labels for each class, three times others. Each point is one choice of labels, and the line
-# is the mean.
+# ``measure`` lets each way learn from some numbers of labels for each class, three times others, and counts on images
+# that none has seen.
 
 
 def measure(spread, counts):
@@ -173,6 +189,9 @@ def measure(spread, counts):
         for name, way in ways.items()
     }  # (3 seeds, counts)
 
+
+# %%
+# With 2, 10 and 80 labels for each class: each point is one choice of labels, and the line is the mean.
 
 counts = [2, 10, 80]
 found = measure(scatter, counts)
@@ -227,6 +246,8 @@ assert max(easy["head only"], easy["fine-tuned"]) < easy["from nothing"] + 0.03
 # also moves its running mean and variance, which are :term:`buffers <buffer>`, with every batch that goes through. So
 # the "frozen" body computes other features from day to day.
 
+import copy
+
 frozen = begin(0)
 frozen[0].requires_grad_(False)
 before = copy.deepcopy(frozen[0].state_dict())
@@ -234,21 +255,26 @@ images, labels = few(20, 0, center)
 head = [{"params": frozen[1].parameters(), "lr": 0.02}]
 train(frozen, images, labels, head, steps=30)  # all in train mode
 
+# %%
+# No parameter of the body has changed, and three buffers of each normalization have: mean, variance, count of batches.
+
 parameters = dict(frozen[0].named_parameters())
 after = frozen[0].state_dict()
 changed = [name for name in after if not torch.equal(after[name], before[name])]
 assert not set(changed) & set(parameters)
-assert len(changed) == 3 * 3  # of each normalization: mean, variance, count of batches
+assert len(changed) == 3 * 3
 print(changed[:3])
 
 old = begin(0)[0].eval()
 with torch.no_grad():
     features, drifted = old(images.to(device)), frozen[0](images.to(device))
-assert (drifted - features).norm() > 0.2 * features.norm()
+assert (drifted - features).norm() > 0.1 * features.norm()
 
 # %%
 # The remedy is to put those modules into evaluation mode, and to do it *after* every ``network.train()``, which sets
 # all modules back. ``ptguide.training.fit`` keeps a module in evaluation mode, if the whole is in train mode.
+
+from ptguide.training import fit
 
 mended = begin(0)
 mended[0].requires_grad_(False)
@@ -262,19 +288,12 @@ mended.train()
 assert mended[0].training  # the next batch would move the statistics
 
 # %%
-# "``model.eval()`` freezes the network" is the other half of the confusion. It changes what layers compute. Gradients
-# are computed as before, and the optimizer changes every parameter that it was given.
-
-evaluated = begin(0).eval()
-optimizer = torch.optim.SGD(evaluated.parameters(), lr=0.1)
-F.cross_entropy(evaluated(images.to(device)), labels.to(device)).backward()
-optimizer.step()
-assert not torch.equal(evaluated[0][0].weight, before["0.weight"])
-assert torch.equal(evaluated[0].state_dict()["1.running_mean"], before["1.running_mean"])
-
-# %%
+# "``model.eval()`` freezes the network" is the other half of the confusion; :ref:`evaluation` shows what it does.
+#
 # Check yourself
 # --------------
+
+from ptguide.questions import ask
 
 norm = nn.BatchNorm1d(3).requires_grad_(False)
 norm(torch.ones(4, 3))
