@@ -3,6 +3,7 @@
 import collections
 import math
 import random
+import re
 import sys
 
 import numpy as np
@@ -275,6 +276,18 @@ def test_a_sampler_is_told_the_epoch_at_its_start_and_when_it_goes_on():
     again.end_epoch()
     assert again.position == 0
     assert len(list(again.epoch(4))) == 3
+
+
+def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
+    listed = set(re.findall(r"^ +``(\w+)`` +\S", Checkpoints.__doc__, flags=re.MULTILINE))
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    store = Checkpoints(tmp_path)
+    fit(model, [(torch.rand(4, 3), torch.rand(4, 2))], F.mse_loss, optimizer, checkpoints=store)
+    only_sometimes = {"schedule", "scaler", "others"}
+    assert only_sometimes < listed
+    assert store.latest().keys() | only_sometimes == listed
+    store.close()
 
 
 class Drawn(Dataset):
