@@ -71,9 +71,9 @@ def loader():
 
 def loader_with_workers():
     generator = torch.Generator().manual_seed(rank)  # the one of the first process counts
-    return train(
-        DataLoader(TensorDataset(*samples()), batch_size=10, shuffle=True, generator=generator, num_workers=1)
-    )
+    # Not forked: a process in which gloo's threads run can't be forked safely (Python 3.11 waits for ever, seldom).
+    settings = {"num_workers": 1, "multiprocessing_context": "forkserver"}
+    return train(DataLoader(TensorDataset(*samples()), batch_size=10, shuffle=True, generator=generator, **settings))
 
 
 def listed():
@@ -309,8 +309,9 @@ def trained_before():
     return {"weights": full(model)}
 
 
-for name in sys.argv[2].split():
-    torch.save(globals()[name](), folder / f"{name}-{'alone' if alone else rank}.pt")
+if __name__ == "__main__":  # workers read this script, too
+    for name in sys.argv[2].split():
+        torch.save(globals()[name](), folder / f"{name}-{'alone' if alone else rank}.pt")
 '''
 
 NAMES = re.findall(r"^def (\w+)\(\):", SCENARIOS, re.MULTILINE)
