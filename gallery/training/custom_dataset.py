@@ -113,16 +113,18 @@ assert torch.equal(still[4][0], still[4][0])
 
 def check_data(data, classes):
     shapes = {(tuple(image.shape), image.dtype) for image, _ in (data[i] for i in range(len(data)))}
-    assert len(shapes) == 1, f"shapes and types differ: {shapes}"
+    if len(shapes) != 1:
+        raise ValueError(f"shapes and types differ: {shapes}")
     wrong = [i for i in range(len(data)) if not 0 <= data[i][1] < classes]
-    assert not wrong, f"labels out of range at {wrong}"
+    if wrong:
+        raise ValueError(f"labels out of range at {wrong}")
 
 
 check_data(data, classes=10)
 assert data[-1][1] == labels[22]
 with (folder / "labels.csv").open("a", newline="") as file:
     csv.writer(file).writerow(["04.npy", 10])
-with expect_error(AssertionError, match=r"labels out of range at \[23\]"):
+with expect_error(ValueError, match=r"labels out of range at \[23\]"):
     check_data(DigitFiles(folder), classes=10)
 
 # %%
