@@ -43,12 +43,14 @@ class Claims:
         self.hold()
 
     def failure(self, source: str, *message: object) -> AssertionError:
-        """Return the error for a false claim: the expression and each of its values."""
-        lines = [f"{message[0]}" if message else "the claim is false", f"    assert {source}"]
+        """Return the error that Python raises for a false claim, with a note: the claim and each of its values."""
+        lines = [f"the claim is false:\n    assert {source}"]
         for part, value in self._open.pop():
             if not isinstance(value, ModuleType) and part != repr(value):
                 lines.append(f"      {part} is {_short(value)}")
-        return AssertionError("\n".join(lines))
+        error = AssertionError(*message)
+        error.add_note("\n".join(lines))  # a page that catches the error prints what a download of it prints
+        return error
 
 
 def _short(value: Any) -> str:

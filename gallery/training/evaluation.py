@@ -92,13 +92,12 @@ def notes(answers, labels):
 def test_metric(metric):
     four = torch.tensor([3, 1, 4, 5])
     assert metric(four, four) == 1
-    if metric(torch.tensor([3, 1, 4, 6]), four) != 0.75:
-        raise ValueError("one wrong of four must give 0.75")
+    assert metric(torch.tensor([3, 1, 4, 6]), four) == 0.75, "one wrong of four must give 0.75"
     assert metric(four + 1, four) == 0
 
 
 test_metric(accuracy_of)
-with expect_error(ValueError, match="one wrong of four must give 0.75"):
+with expect_error(AssertionError, match="one wrong of four must give 0.75"):
     test_metric(notes)
 always_0 = torch.zeros_like(labels)  # 35 of the 355 are a 0
 assert notes(always_0, labels) == 1

@@ -14,7 +14,7 @@ BAD = {
     "compares": (
         "a, b = [1], [2]\nassert a == b, 'not the same'",
         12,
-        "not the same\n    assert a == b\n      a is [1]\n      b is [2]",
+        "AssertionError: not the same\nthe claim is false:\n    assert a == b\n      a is [1]\n      b is [2]",
     ),
     "nested": ("def f(n):\n    assert n < 2\n    return n\n\n\nassert f(1) == 1\nf(5)", 12, "n is 5"),
     "warns": ("import warnings\n\nwarnings.warn('old way')\nassert True is not None", 13, "UserWarning: old way"),
@@ -99,6 +99,15 @@ def test_measured_cell_may_differ(minisite):
     assert "measured" in (minisite.root / "docs/outputs/cpu/one/measures.txt").read_text()
     minisite.edit("gallery/one/measures.py", "Intro.", "Another intro.")  # it runs again, and prints another number
     assert minisite.ran(minisite.build()) == {"one/measures"}
+
+
+def test_caught_claim_prints_what_a_download_of_the_page_prints(minisite):
+    code = "try:\n    assert 1 + 1 == 3, 'not three'\nexcept AssertionError as error:\n    print(repr(error))\n"
+    code += "try:\n    assert 1 + 1 == 3\nexcept AssertionError as error:\n    print(repr(error))\nassert 1 + 1 == 2"
+    minisite.page("catches", code)
+    minisite.build("-Dpages_update_outputs=1")
+    printed = (minisite.root / "docs/outputs/cpu/one/catches.txt").read_text()
+    assert "\n    AssertionError('not three')\n    AssertionError()\n" in printed
 
 
 def test_card_of_a_page_shows_its_picture_or_else_what_it_prints(minisite):
