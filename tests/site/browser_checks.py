@@ -27,16 +27,12 @@ class Watch:
         self._origin = origin
         page.on("console", lambda message: message.type == "error" and self._note(f"console: {message.text}"))
         page.on("pageerror", lambda error: self._note(f"error in a script: {error}"))
-        page.on("requestfailed", self._look_at_failure)
+        page.on("requestfailed", lambda request: self._note(f"no answer: {request.url} ({request.failure})"))
         page.on("response", lambda got: got.status >= 400 and self._note(f"answer {got.status}: {got.url}"))
         page.on("request", self._look_at)
 
     def _note(self, complaint: str) -> None:
         self.found.append(complaint)
-
-    def _look_at_failure(self, request: Any) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the page was left before all was there
-            self._note(f"no answer: {request.url} ({request.failure})")
 
     def _look_at(self, request: Any) -> None:
         if not request.url.startswith((self._origin, *INSTEAD_OF_HOSTS)):
@@ -186,13 +182,20 @@ STOPS = """() => {
   window.ptguideStops = async () => {
     const unseen = [];
     for (const one of pale) {  // some glide into view, some were hidden before: look once more, without haste
-      document.activeElement.blur();
-      await rest();
-      const calm = look(one);
-      one.focus({focusVisible: true});
-      await new Promise(requestAnimationFrame);
-      await rest();
-      if (!shown(one) || look(one) === calm) unseen.push(name(one));
+      let seen = false;  // a busy machine begins a movement late
+      for (const patience of [0, 200, 1000]) {
+        document.activeElement.blur();
+        await new Promise(done => setTimeout(done, patience));
+        await rest();
+        const calm = look(one);
+        one.focus({focusVisible: true});
+        await new Promise(requestAnimationFrame);
+        await new Promise(done => setTimeout(done, patience));
+        await rest();
+        seen = shown(one) && look(one) !== calm;
+        if (seen) break;
+      }
+      if (!seen) unseen.push(name(one));
     }
     return {places: stops.map(one => (places.find(([, where]) => one.closest(where)) || [""])[0]), unseen,
             missed: reachable.filter(one => !stops.includes(one)).map(name)};

@@ -50,6 +50,18 @@ def test_watch(small, body, complaint):
     assert watch.complaints() == []  # those of the next page begin anew
 
 
+def test_watch_names_what_is_not_answered(small, tmp_path):
+    page, watch = small("<p>Text.</p>")
+    page.route("**/broken.js", lambda route: route.abort("aborted"))
+    page.evaluate("fetch('broken.js').catch(() => 0)")
+    assert watch.complaints() == [f"no answer: {page.url.removesuffix('index.html')}broken.js (net::ERR_ABORTED)"]
+    (tmp_path / "alone.html").write_text('<script src="gone.js"></script>', encoding="utf-8")
+    alone = page.context.new_page()
+    watch = browser_checks.Watch(alone, tmp_path.as_uri())
+    alone.goto((tmp_path / "alone.html").as_uri())
+    assert f"no answer: {(tmp_path / 'gone.js').as_uri()} (net::ERR_FILE_NOT_FOUND)" in watch.complaints()
+
+
 @pytest.mark.parametrize(
     ("body", "rule"),
     [

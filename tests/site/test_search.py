@@ -90,17 +90,18 @@ def test_what_is_typed_is_text_and_not_markup(new_page, root):
 def test_the_site_can_be_walked_through(new_page, site, root):
     page = new_page()
     watch = browser_checks.Watch(page, root)
-    page.goto(f"{root}index.html")
+    page.goto(f"{root}index.html", wait_until="networkidle")
+
+    def follow(link):
+        with page.expect_navigation(wait_until="networkidle"):  # leaving a page that still loads breaks requests off
+            link.click()
+
     for name in ("The guide", "Shapes"):
-        page.get_by_role("link", name=name, exact=True).first.click()
-        page.wait_for_load_state()
-    page.locator(
-        ".sphx-glr-thumbcontainer a[href='stack.html'], .sphx-glr-thumbcontainer a[href$='/stack.html']"
-    ).click()
-    page.wait_for_url("**/guide/shapes/stack.html")
+        follow(page.get_by_role("link", name=name, exact=True).first)
+    follow(page.locator(".sphx-glr-thumbcontainer").locator("a[href='stack.html'], a[href$='/stack.html']"))
+    assert page.url == f"{root}guide/shapes/stack.html"
     assert "torch.stack" in page.locator("h1").inner_text()
-    page.locator(".prev-next-area a.right-next").click()
-    page.wait_for_load_state()
+    follow(page.locator(".prev-next-area a.right-next"))
     assert page.url != f"{root}guide/shapes/stack.html"
     complaints = watch.complaints()
     assert not complaints, "\n".join(complaints)
