@@ -76,10 +76,10 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=False, requires=["env"])
 def tests(session: nox.Session) -> None:
     """Test the package and its docstrings, with their coverage, the snippets in Markdown and the machinery."""
-    pytest = ("-m", "pytest", "--doctest-modules")
     if session.posargs:
-        run(session, *pytest, *session.posargs)
+        run(session, "-m", "pytest", *session.posargs)
         return
+    pytest = ("-m", "pytest", "--doctest-modules")
     run(session, "-m", "coverage", "erase")
     run(session, "-m", "coverage", "run", *pytest, "tests/unit", "src")
     run(session, "-m", "coverage", "combine", "--quiet")

@@ -268,7 +268,7 @@ print(changed[:3])
 old = begin(0)[0].eval()
 with torch.no_grad():
     features, drifted = old(images.to(device)), frozen[0](images.to(device))
-assert (drifted - features).norm() > 0.1 * features.norm()
+assert (drifted - features).norm() > 0.15 * features.norm()  # by about a fifth
 
 # %%
 # The remedy is to put those modules into evaluation mode, and to do it *after* every ``network.train()``, which sets
