@@ -141,7 +141,8 @@ def guarded(*gradients, gradients_too=True):
     parameters = [nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
-    return Guard([*parameters, nn.Parameter(torch.ones(2))], CPU, gradients=gradients_too)
+    optimizer = torch.optim.SGD([*parameters, nn.Parameter(torch.ones(2))])
+    return Guard(optimizer, CPU, gradients=gradients_too)
 
 
 LOSS = torch.tensor(1.0)

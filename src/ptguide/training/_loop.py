@@ -22,6 +22,7 @@ from ptguide.training._monitor import PLATEAU
 from ptguide.training._nonfinite import Guard
 from ptguide.training._shares import parts_of, whole_of
 from ptguide.training._state import CheckpointStore, TrainingState
+from ptguide.training._unmarked import Unmarked, parameters_of
 from ptguide.training._watch import Watch
 
 
@@ -69,15 +70,14 @@ class Loop:
         self._first = True
         self._computation = computation
         self._optimizer = state.optimizer
-        self._parameters = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
-        self._plain_zero_grad = _zeroes_plainly(state.optimizer)
+        self._unmarked = Unmarked(state.optimizer)
         self._watch, self._checkpoints, self._team = watch, checkpoints, team
         self._accumulate = accumulate
         self._clip_norm = clip_norm
         self._steps_schedule = steps_schedule
         self._plain_step = state.scaler is None and clip_norm is None and not steps_schedule
         # Gradients of float16 overflow now and then; the scaler looks at them itself, and leaves the step out.
-        guard = Guard(self._parameters, state.device, gradients=state.scaler is None)
+        guard = Guard(state.optimizer, state.device, gradients=state.scaler is None)
         self._guard = guard if check_finite else None
         # Of the current batch: itself, its samples, their share of the step, its place in the step.
         self._batch: Any = None
@@ -119,13 +119,8 @@ class Loop:
 
     def zero_grad(self) -> None:
         """Forget the gradients of the step before, at the first batch of a step."""
-        if self._place:
-            return
-        if self._plain_zero_grad:
-            for parameter in self._parameters:  # what Optimizer.zero_grad does, without the 10 us for its profiler
-                parameter.grad = None
-        else:
-            self._optimizer.zero_grad()
+        if not self._place:
+            self._unmarked.zero_grad()
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a batch to those of its step, weighted by its share of the step's samples."""
@@ -141,7 +136,7 @@ class Loop:
         if self._place != self._last:
             return
         if self._plain_step:
-            self._optimizer.step()
+            self._unmarked.step()
         else:
             self._careful_step()
         self.state.step += 1
@@ -188,9 +183,9 @@ class Loop:
         if state.scaler is not None:
             state.scaler.unscale_(self._optimizer)
         if self._clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self._clip_norm)
+            nn.utils.clip_grad_norm_(parameters_of(self._optimizer), self._clip_norm)
         if state.scaler is None:
-            self._optimizer.step()
+            self._unmarked.step()
         else:
             done = self._scaled_step(state.scaler)
         if self._steps_schedule:
@@ -236,8 +231,3 @@ class Loop:
             f"{what} step {state.step + 1} (epoch {state.epoch + 1}, batch {batch}). {found.where} "
             f"The weights are those before the step. Try: {found.advice}"
         )
-
-
-def _zeroes_plainly(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether ``optimizer.zero_grad`` is torch's own."""
-    return type(optimizer).zero_grad is torch.optim.Optimizer.zero_grad and "zero_grad" not in vars(optimizer)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
 from ptguide.training import _rng
+from ptguide.training._unmarked import parameters_of
 
 
 class Guard:
@@ -24,8 +23,9 @@ class Guard:
     computed again. The first batch shows whether it does.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], device: torch.device, *, gradients: bool) -> None:
-        self._parameters = list(parameters) if gradients else []
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device, *, gradients: bool) -> None:
+        self._optimizer = optimizer
+        self._gradients = gradients
         self._device = device
         self._found = torch.zeros((), device=device)
         self._one = torch.ones((), device=device)
@@ -50,7 +50,8 @@ class Guard:
 
     def finds(self, loss: Tensor) -> bool:
         """Return whether the loss or a gradient holds NaN or infinity."""
-        values = [gradient for parameter in self._parameters if (gradient := parameter.grad) is not None]
+        parameters = parameters_of(self._optimizer) if self._gradients else []
+        values = [gradient for parameter in parameters if (gradient := parameter.grad) is not None]
         values.append(loss.detach())
         if self._at_once:
             try:

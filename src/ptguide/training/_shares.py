@@ -36,6 +36,9 @@ class Part(NamedTuple):
 
 def parts_of(group: list[Any]) -> tuple[list[Any], list[int], int]:
     """Return the batches of a step, how many samples of each this process answers for, and how many all have."""
+    if len(group) == 1 and not isinstance(group[0], Part):  # the usual case, without 2 us for what follows
+        size = batch_size(group[0])
+        return group, [size], size
     parts = [part_of(batch) for batch in group]
     return [part.batch for part in parts], [part.size for part in parts], sum(part.total for part in parts)
 
