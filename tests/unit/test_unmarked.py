@@ -35,7 +35,7 @@ def test_nothing_is_marked_while_no_profiler_runs(monkeypatch):
 
 
 def test_a_profiler_sees_the_marks():
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profiler:
         train()
     marks = {event.name: 0 for event in profiler.events() if event.name.startswith("Optimizer.")}
     assert set(marks) == {"Optimizer.step#Adam.step", "Optimizer.zero_grad#Adam.zero_grad"}
