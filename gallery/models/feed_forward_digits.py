@@ -165,6 +165,12 @@ plt.show()
 # similar one is often there.) A network is worth its price where no neighbour is near; :ref:`cnn-digits` is a better
 # one.
 
+from sklearn.datasets import load_digits
+
+said = " ".join(load_digits().DESCR.split())  # where ptguide.data has them from
+assert "different 13 to the test set" in said
+assert "This is a copy of the test set" in said
+
 means = {name: sum(values) / 5 for name, values in counts.items()}
 assert means["one hidden"] < 0.95 * means["linear"]
 assert min(counts["one hidden"]) < max(counts["two hidden"])
