@@ -17,8 +17,10 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from ptguide.training import Checkpoints, _checkpoints
-from ptguide.training._plain import check_plain
+from ptguide.training import Checkpoints
+from ptguide.training._checkpoints import checkpoints as module
+from ptguide.training._checkpoints import plain
+from ptguide.training._checkpoints.plain import check_plain
 
 
 def labels(checkpoints):
@@ -355,9 +357,7 @@ def test_what_is_let_through_can_be_loaded(tmp_path, kind):
         ],
         "CONTAINERS": [{1: 2}, OrderedDict(a=1), Counter("aab"), [1], (1, 2), {1, 2}],
     }[kind]
-    from ptguide.training import _plain
-
-    assert [type(example) for example in examples] == list(getattr(_plain, kind))
+    assert [type(example) for example in examples] == list(getattr(plain, kind))
     for example in examples:
         check_plain({"example": example})
         torch.save(example, tmp_path / "example.pt")
@@ -462,7 +462,8 @@ def test_bytes_reach_the_disk_before_the_name_and_the_name_before_the_old_files_
 CRASHES = """
 import json, os, pathlib, signal, sys
 import torch
-from ptguide.training import Checkpoints, _durable
+from ptguide.training import Checkpoints
+from ptguide.training._checkpoints import durable
 
 # The process dies just before and just after every call that changes the folder.
 def counted(function, every=1):
@@ -489,7 +490,7 @@ def die():
 def child(folder):
     os.fsync, os.replace = counted(os.fsync), counted(os.replace)
     pathlib.Path.unlink = counted(pathlib.Path.unlink)
-    _durable._Hashing.write = counted(_durable._Hashing.write, every=8)
+    durable._Hashing.write = counted(durable._Hashing.write, every=8)
     store = Checkpoints(folder, keep=1)
     for step, score in ((1, 0.5), (2, 0.25), (3, 0.75), (4, 0.75)):
         store.save({"step": step, "weight": torch.full((5, 7), float(step))}, step, score)
@@ -543,7 +544,7 @@ def test_process_that_dies_at_any_call_leaves_whole_checkpoints(tmp_path):
 
 
 def test_folder_of_another_process_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(_checkpoints, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
     code = (
         "import sys; from ptguide.training import Checkpoints; store = Checkpoints(sys.argv[1]);"
         "store.save({'step': 1}, 1); print('saved', flush=True); sys.stdin.read()"
@@ -569,7 +570,7 @@ def test_folder_of_another_process_is_refused(tmp_path, monkeypatch):
 
 
 def test_two_objects_of_one_process_share_the_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(_checkpoints, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
     first, second = Checkpoints(tmp_path), Checkpoints(tmp_path)
     first.save({"step": 1}, 1)
     assert second.latest() == {"step": 1}

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from ptguide.data import batches
-from ptguide.training import _checks as checks
 from ptguide.training import fit
+from ptguide.training._checks import arguments as checks
 
 N, FEATURES, CLASSES = 45, 5, 3  # 45 samples in batches of 8: five full ones and one of 5
 torch.manual_seed(3)
@@ -795,7 +795,7 @@ def test_the_progress_bar_counts_steps_and_names_figures(capsys):
 
 
 def test_the_progress_bar_shows_the_running_loss_between_epochs(capsys, monkeypatch):
-    monkeypatch.setattr("ptguide.training._watch.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("ptguide.training._record.watch.SECONDS_BETWEEN", 0.0)
     model = network()
     history = fit(model, pairs(), F.cross_entropy, OPTIMIZERS["SGD"](model.parameters()), progress=True)
     shown = capsys.readouterr().err

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptguide.data import batches
-from ptguide.training import _checks as checks
 from ptguide.training import evaluate, fit
+from ptguide.training._checks import arguments as checks
 
 torch.manual_seed(3)
 INPUTS, TARGETS = torch.randn(12, 4), torch.arange(12) % 3

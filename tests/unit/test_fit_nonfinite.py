@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ptguide.training import _checks as checks
 from ptguide.training import fit
+from ptguide.training._checks import arguments as checks
 
 torch.manual_seed(3)
 INPUTS, TARGETS = torch.randn(12, 4), torch.arange(12) % 3

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from ptguide._optional import require
-from ptguide.training import Checkpoints, _rng, fit
+from ptguide.training import Checkpoints, fit
 from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
-from ptguide.training._distributed import Team
-from ptguide.training._figures import READ_EVERY, Figures, Mean
-from ptguide.training._nonfinite import Guard, is_finite
-from ptguide.training._order import DataOrder
+from ptguide.training._checkpoints import rng
+from ptguide.training._checkpoints.order import DataOrder
+from ptguide.training._checks.nonfinite import Guard, is_finite
 from ptguide.training._place import place
+from ptguide.training._processes.distributed import Team
+from ptguide.training._record.figures import READ_EVERY, Figures, Mean
 
 CPU = torch.device("cpu")
 Pair = collections.namedtuple("Pair", "inputs targets")
@@ -219,42 +220,42 @@ def draws():
 
 def test_random_states_of_all_libraries_come_back():
     draws()
-    state = _rng.rng_state(CPU)
+    state = rng.rng_state(CPU)
     first = draws()
     assert draws() != first
-    _rng.set_rng_state(state, CPU)
+    rng.set_rng_state(state, CPU)
     assert draws() == first
     assert set(state) == {"torch", "python", "numpy"}
 
 
 def test_a_state_without_numpy_is_read_too(monkeypatch):
     monkeypatch.delitem(sys.modules, "numpy")
-    state = _rng.rng_state(CPU)
+    state = rng.rng_state(CPU)
     assert set(state) == {"torch", "python"}
     monkeypatch.undo()
-    _rng.set_rng_state(state, CPU)
-    full = _rng.rng_state(CPU)
+    rng.set_rng_state(state, CPU)
+    full = rng.rng_state(CPU)
     monkeypatch.delitem(sys.modules, "numpy")
-    _rng.set_rng_state(full, CPU)
+    rng.set_rng_state(full, CPU)
 
 
 def test_the_generators_of_a_loader_and_its_samplers_are_found_once():
     data = TensorDataset(torch.arange(5))
     own, other = torch.Generator(), torch.Generator()
-    assert _rng.generators([1, 2]) == []
-    assert _rng.generators(DataLoader(data, 2)) == []
-    assert _rng.generators(DataLoader(data, 2, shuffle=True, generator=own)) == [own]
-    assert _rng.generators(DataLoader(data, 2, sampler=RandomSampler(data, generator=other), generator=own)) == [
+    assert rng.generators([1, 2]) == []
+    assert rng.generators(DataLoader(data, 2)) == []
+    assert rng.generators(DataLoader(data, 2, shuffle=True, generator=own)) == [own]
+    assert rng.generators(DataLoader(data, 2, sampler=RandomSampler(data, generator=other), generator=own)) == [
         own,
         other,
     ]
     batch_sampler = BatchSampler(RandomSampler(data, generator=other), 2, False)
-    assert _rng.generators(DataLoader(data, batch_sampler=batch_sampler)) == [other]
+    assert rng.generators(DataLoader(data, batch_sampler=batch_sampler)) == [other]
     one_by_one = DataLoader(data, batch_size=None, sampler=RandomSampler(data, generator=other))
-    assert _rng.generators(one_by_one) == [other]
-    states = _rng.generator_states([own, other])
+    assert rng.generators(one_by_one) == [other]
+    states = rng.generator_states([own, other])
     drawn = torch.rand(1, generator=own), torch.rand(1, generator=other)
-    _rng.set_generator_states([own, other], states)
+    rng.set_generator_states([own, other], states)
     assert (torch.rand(1, generator=own), torch.rand(1, generator=other)) == drawn
 
 
@@ -319,7 +320,9 @@ def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_
     assert torch.equal(train_with_a_worker(tmp_path / "parts", 2), whole)
     whole = train_with_a_worker(tmp_path / "kept", 2, persistent_workers=True)
     train_with_a_worker(tmp_path / "died", 1, persistent_workers=True)
-    with pytest.warns(UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does") as warned:
+    with pytest.warns(
+        UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does"
+    ) as warned:
         continued = train_with_a_worker(tmp_path / "died", 2, persistent_workers=True)
     assert not torch.equal(continued, whole)
     assert warned[0].filename == __file__  # where `fit` is called

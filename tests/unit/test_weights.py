@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from ptguide.training import _durable, load_weights, save_weights
+from ptguide.training import load_weights, save_weights
+from ptguide.training._checkpoints import durable
 
 SUFFIXES = [".pt", ".pth", ".safetensors"]
 
@@ -107,4 +108,4 @@ def test_missing_package_is_named_with_the_command_that_installs_it(tmp_path, mo
     )
     with pytest.raises(ImportError, match=f"^{said}$"):
         act(nn.Linear(2, 3), tmp_path / "model.safetensors")
-    assert not list(tmp_path.glob(f"*{_durable.UNFINISHED}"))
+    assert not list(tmp_path.glob(f"*{durable.UNFINISHED}"))

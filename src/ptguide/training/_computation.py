@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training import _first_batch
 from ptguide.training._batch import Forward, Loss, forward_pair, mover
-from ptguide.training._distributed import Team
+from ptguide.training._checks import first_batch
 from ptguide.training._precision import mixed
+from ptguide.training._processes.distributed import Team
 
 
 class Computation:
@@ -55,7 +55,7 @@ class Computation:
 
     def check_first(self, batch: Any, name: str) -> None:
         """Require a batch that the model can be called with; ``name`` is what its data is called."""
-        _first_batch.check_batch(batch, name, self.takes_pairs, self._device)
+        first_batch.check_batch(batch, name, self.takes_pairs, self._device)
 
     def first_forward(self) -> Forward:
         """Return `forward` for the first batch, with checks."""
@@ -64,9 +64,9 @@ class Computation:
             try:
                 found = self.forward(network, batch)
             except (RuntimeError, TypeError) as error:
-                _first_batch.explain_forward(error, self.model, batch)
+                first_batch.explain_forward(error, self.model, batch)
                 raise
-            return _first_batch.check_pair(found)
+            return first_batch.check_pair(found)
 
         return checked
 
@@ -75,11 +75,11 @@ class Computation:
 
         def checked(outputs: Any, targets: Any) -> Tensor:
             assert self.loss is not None
-            _first_batch.check_targets(self._given_loss, outputs, targets, self.loss)
+            first_batch.check_targets(self._given_loss, outputs, targets, self.loss)
             value = self.loss(outputs, targets)
-            _first_batch.check_loss(value)
+            first_batch.check_loss(value)
             if torch.is_grad_enabled():
-                _first_batch.check_requires_grad(value)
+                first_batch.check_requires_grad(value)
             return value
 
         return checked

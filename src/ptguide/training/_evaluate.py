@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training import _checks
 from ptguide.training._batch import Forward, Loss, forward_pair
+from ptguide.training._checks import arguments
 from ptguide.training._computation import Computation
-from ptguide.training._distributed import Team, join
-from ptguide.training._figures import Figures
 from ptguide.training._modes import evaluation_mode
 from ptguide.training._place import place
-from ptguide.training._shares import part_of, share
+from ptguide.training._processes.distributed import Team, join
+from ptguide.training._processes.shares import part_of, share
+from ptguide.training._record.figures import Figures
 
 LEFT_OUT = -100  # the class number that torch's cross-entropy ignores
 
@@ -100,11 +100,11 @@ def evaluate(
     >>> found.confusion.tolist()  # row: true class, column: answer
     [[1, 0], [1, 1]]
     """
-    _checks.check_data(data, "data")
-    _checks.check_metrics(metrics or {})
+    arguments.check_data(data, "data")
+    arguments.check_metrics(metrics or {})
     device = place(model, device)
-    _checks.check_precision(precision, device)
-    _checks.check_plain_tensors(model, device)
+    arguments.check_precision(precision, device)
+    arguments.check_plain_tensors(model, device)
     team = join(device)
     computation = Computation(model, loss, forward, device, precision)
     figures, confusion = Figures(metrics or {}, device, team), Confusion()
@@ -141,7 +141,7 @@ def run_over(
                 confusion.add(outputs, targets)
             forward, loss = computation.forward, computation.loss
     if not samples:
-        raise _checks.empty(name)
+        raise arguments.empty(name)
     return samples
 
 

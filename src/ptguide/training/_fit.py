@@ -10,23 +10,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptguide.training import _checks
 from ptguide.training._batch import Forward, Loss, forward_pair
+from ptguide.training._checkpoints.order import DataOrder
+from ptguide.training._checkpoints.state import CheckpointStore, TrainingState
+from ptguide.training._checkpoints.store import TeamStore
+from ptguide.training._checks import arguments
 from ptguide.training._computation import Computation
-from ptguide.training._distributed import join
-from ptguide.training._figures import Figures
-from ptguide.training._history import History
 from ptguide.training._loop import Loop, Validation
 from ptguide.training._modes import training_mode
-from ptguide.training._monitor import Monitor, choose_figure
-from ptguide.training._order import DataOrder
 from ptguide.training._place import place
 from ptguide.training._precision import grad_scaler
-from ptguide.training._sharding import shard_model
-from ptguide.training._shares import share
-from ptguide.training._state import CheckpointStore, TrainingState
-from ptguide.training._store import TeamStore
-from ptguide.training._watch import Watch
+from ptguide.training._processes.distributed import join
+from ptguide.training._processes.sharding import shard_model
+from ptguide.training._processes.shares import share
+from ptguide.training._record.figures import Figures
+from ptguide.training._record.history import History
+from ptguide.training._record.monitor import Monitor, choose_figure
+from ptguide.training._record.watch import Watch
 
 
 def fit(
@@ -169,12 +169,12 @@ def fit(
     (3.0, 1.0)
     """
     metrics = metrics or {}
-    _checks.check_numbers(epochs, accumulate, clip_norm, patience)
-    _checks.check_model(model)
-    _checks.check_data(data, "data")
+    arguments.check_numbers(epochs, accumulate, clip_norm, patience)
+    arguments.check_model(model)
+    arguments.check_data(data, "data")
     if validation is not None:
-        _checks.check_data(validation, "validation")
-    _checks.check_metrics(metrics)
+        arguments.check_data(validation, "validation")
+    arguments.check_metrics(metrics)
     followed, higher_is_better = choose_figure(
         monitor,
         higher_is_better,
@@ -186,9 +186,9 @@ def fit(
         has_checkpoints=checkpoints is not None,
     )
     device = place(model, device, optimizer, loss)
-    _checks.check_optimizer(optimizer, model)
-    _checks.check_precision(precision, device)
-    _checks.check_plain_tensors(model, device)
+    arguments.check_optimizer(optimizer, model)
+    arguments.check_precision(precision, device)
+    arguments.check_plain_tensors(model, device)
     team = join(device)
     if shard:
         shard_model(model, optimizer, shard, team, device, precision)
@@ -206,9 +206,9 @@ def fit(
     store = None if checkpoints is None else TeamStore(checkpoints, team, model, optimizer)
     if store is not None and (saved := store.latest()) is not None:
         state.load_state_dict(saved)
-    steps = _checks.steps_in_epoch(data, accumulate)
+    steps = arguments.steps_in_epoch(data, accumulate)
     steps_left = None if steps is None else steps * epochs - state.step
-    _checks.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - state.epoch)
+    arguments.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - state.epoch)
     shown, curves = (progress, tensorboard) if team.leads else (False, None)
     watch = Watch(state, shown, curves, epochs, steps)
     loop = Loop(

@@ -11,19 +11,19 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from ptguide.training import _checks
+from ptguide.training._checkpoints.state import CheckpointStore, TrainingState
+from ptguide.training._checks import arguments
+from ptguide.training._checks.diagnosis import bad_buffer, diagnose
+from ptguide.training._checks.nonfinite import Guard
 from ptguide.training._computation import Computation
-from ptguide.training._diagnosis import bad_buffer, diagnose
-from ptguide.training._distributed import Team
 from ptguide.training._evaluate import run_over
-from ptguide.training._figures import Figures
-from ptguide.training._history import VALIDATION
-from ptguide.training._monitor import PLATEAU
-from ptguide.training._nonfinite import Guard
-from ptguide.training._shares import parts_of, whole_of
-from ptguide.training._state import CheckpointStore, TrainingState
+from ptguide.training._processes.distributed import Team
+from ptguide.training._processes.shares import parts_of, whole_of
+from ptguide.training._record.figures import Figures
+from ptguide.training._record.history import VALIDATION
+from ptguide.training._record.monitor import PLATEAU
+from ptguide.training._record.watch import Watch
 from ptguide.training._unmarked import Unmarked, parameters_of
-from ptguide.training._watch import Watch
 
 
 class Validation:
@@ -115,7 +115,7 @@ class Loop:
             if self._checkpoints is not None and self._checkpoints.due(state.step):
                 self._checkpoints.save(state.state_dict(), state.step, None)
         if not state.order.position:
-            raise _checks.empty("data")
+            raise arguments.empty("data")
 
     def zero_grad(self) -> None:
         """Forget the gradients of the step before, at the first batch of a step."""

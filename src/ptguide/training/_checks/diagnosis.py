@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ptguide.training._batch import batch_size, named_tensors, tensors_of
+from ptguide.training._checks.nonfinite import is_finite
 from ptguide.training._computation import Computation
-from ptguide.training._distributed import Team, is_sharded
-from ptguide.training._nonfinite import is_finite
+from ptguide.training._processes.distributed import Team, is_sharded
 
 OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for inputs that are not scaled."
 HALF = "precision=torch.bfloat16, which has the range of float32, where float16 ends at 65504."

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ptguide._optional import require
-from ptguide.training._durable import publish, unfinished
-from ptguide.training._plain import load_plain
+from ptguide.training._checkpoints.durable import publish, unfinished
+from ptguide.training._checkpoints.plain import load_plain
 
 SAFETENSORS = ".safetensors"
 SUFFIXES = (".pt", ".pth", SAFETENSORS)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptguide.training._history import VALIDATION
+from ptguide.training._record.history import VALIDATION
 
 PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ptguide.training._distributed import Team, is_sharded
+from ptguide.training._processes.distributed import Team, is_sharded
 
 
 def shard_model(

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ptguide._optional import require
-from ptguide.training._history import COUNTERS, VALIDATION
-from ptguide.training._state import TrainingState
+from ptguide.training._checkpoints.state import TrainingState
+from ptguide.training._record.history import COUNTERS, VALIDATION
 
 SECONDS_BETWEEN = 0.2  # two looks at the running loss, for which an accelerator has to finish
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
-from ptguide.training import _rng
 from ptguide.training._batch import batch_size
-from ptguide.training._distributed import Team
+from ptguide.training._checkpoints import rng
+from ptguide.training._processes.distributed import Team
 
 
 class Part(NamedTuple):
@@ -71,7 +71,7 @@ class Shares:
         self._data = data
         self._team = team
         self._device = device
-        self._generators = _rng.generators(data)
+        self._generators = rng.generators(data)
         self._divided = _is_divided(data)
         self._pieces: _Pieces | None = None
         if not self._divided and _can_be_cut(data):
@@ -86,14 +86,14 @@ class Shares:
 
     def __iter__(self) -> Iterator[Part]:
         """Begin an epoch, or continue the one that ``load_state_dict`` of the data brought."""
-        mine = _rng.rng_state(self._device)
-        states, drawn = self._team.broadcast((_rng.rng_state(self._device), _rng.generator_states(self._generators)))
-        _rng.set_rng_state(states, self._device)
-        _rng.set_generator_states(self._generators, drawn)
+        mine = rng.rng_state(self._device)
+        states, drawn = self._team.broadcast((rng.rng_state(self._device), rng.generator_states(self._generators)))
+        rng.set_rng_state(states, self._device)
+        rng.set_generator_states(self._generators, drawn)
         batches = iter(self._data)
         first = next(batches, None)  # some draw the order only now
         if not self._team.leads:
-            _rng.set_rng_state(mine, self._device)
+            rng.set_rng_state(mine, self._device)
         while first is not None:
             yield self._part(first)
             first = next(batches, None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ptguide.training import _rng
+from ptguide.training._checkpoints import rng
 
 
 class DataOrder:
@@ -28,7 +28,7 @@ class DataOrder:
         self.data = data
         self.position = 0
         self._device = device
-        self._generators = _rng.generators(data)
+        self._generators = rng.generators(data)
         self._start: dict[str, Any] = {}  # the random states just before the order of this epoch was drawn
         self._keeps_place = hasattr(data, "state_dict") and hasattr(data, "load_state_dict")
 
@@ -44,25 +44,25 @@ class DataOrder:
         self._set_epoch(epoch)
         if not self._keeps_place:
             self._start = {
-                "rng": _rng.rng_state(self._device),
-                "generators": _rng.generator_states(self._generators),
+                "rng": rng.rng_state(self._device),
+                "generators": rng.generator_states(self._generators),
             }
         iterator: Iterator[Any] = iter(self.data)
         return iterator
 
     def _continue(self, epoch: int) -> Iterator[Any]:
-        now = _rng.rng_state(self._device)
+        now = rng.rng_state(self._device)
         iterator: Iterator[Any]
         self._set_epoch(epoch)
         if self._keeps_place:
             iterator = iter(self.data)
         else:
-            _rng.set_rng_state(self._start["rng"], self._device)
-            _rng.set_generator_states(self._generators, self._start["generators"])
+            rng.set_rng_state(self._start["rng"], self._device)
+            rng.set_generator_states(self._generators, self._start["generators"])
             iterator = iter(self.data)
             for _ in range(self.position):
                 next(iterator)
-        _rng.set_rng_state(now, self._device)
+        rng.set_rng_state(now, self._device)
         return iterator
 
     def _set_epoch(self, epoch: int) -> None:
@@ -76,7 +76,7 @@ class DataOrder:
         state: dict[str, Any] = {"position": self.position}
         if self._keeps_place:
             return {**state, "data": self.data.state_dict()}
-        return {**state, "start": self._start, "generators": _rng.generator_states(self._generators)}
+        return {**state, "start": self._start, "generators": rng.generator_states(self._generators)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to the place that `state_dict` told."""
@@ -92,4 +92,4 @@ class DataOrder:
                 stacklevel=4,
             )
         self._start = state["start"]
-        _rng.set_generator_states(self._generators, state["generators"])
+        rng.set_generator_states(self._generators, state["generators"])

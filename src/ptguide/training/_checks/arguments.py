@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._monitor import PLATEAU
 from ptguide.training._precision import PRECISIONS
+from ptguide.training._record.monitor import PLATEAU
 
 
 def check_numbers(epochs: int, accumulate: int, clip_norm: float | None, patience: int | None) -> None:

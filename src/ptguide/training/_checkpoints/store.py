@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptguide.training._distributed import Team, is_sharded
-from ptguide.training._sharding import divided, whole
-from ptguide.training._state import CheckpointStore
+from ptguide.training._checkpoints.state import CheckpointStore
+from ptguide.training._processes.distributed import Team, is_sharded
+from ptguide.training._processes.sharding import divided, whole
 
 OWN = ("rng", "figures")  # what each process has for itself; all else is the same in all of them
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ptguide.training._batch import map_tensors
-from ptguide.training._distributed import Team
+from ptguide.training._processes.distributed import Team
 
 # So many scalars are read at once: rarely enough to cost nothing, often enough to hold little memory.
 READ_EVERY = 256

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptguide.training._durable import UNFINISHED, publish, save_hashed, unfinished
-from ptguide.training._plain import check_plain, load_plain
+from ptguide.training._checkpoints.durable import UNFINISHED, publish, save_hashed, unfinished
+from ptguide.training._checkpoints.plain import check_plain, load_plain
 
 # A name says all that is asked of a file without reading it, and is given to it in one stroke with its content.
 NAME = re.compile(r"step-(?P<step>\d+)(?:_score-(?P<score>[^_]+))?_sha256-(?P<sum>[0-9a-f]{16})\.pt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ptguide.training import _rng
+from ptguide.training._checkpoints import rng
 from ptguide.training._unmarked import parameters_of
 
 
@@ -36,17 +36,17 @@ class Guard:
     def remember(self) -> None:
         """Keep the random state before a batch."""
         if self._draws:
-            self._before = _rng.torch_state(self._device)
+            self._before = rng.torch_state(self._device)
 
     def look_at_first(self) -> None:
         """Find out, after the first batch, whether it has drawn random numbers."""
-        now = _rng.torch_state(self._device)
+        now = rng.torch_state(self._device)
         self._draws = not all(map(torch.equal, self._before, now))
 
     def rewind(self) -> None:
         """Put back the random state that was before the batch."""
         if self._draws:
-            _rng.set_torch_state(self._before, self._device)
+            rng.set_torch_state(self._before, self._device)
 
     def finds(self, loss: Tensor) -> bool:
         """Return whether the loss or a gradient holds NaN or infinity."""

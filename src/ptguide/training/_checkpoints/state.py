@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ptguide.training import _rng
-from ptguide.training._figures import Figures
-from ptguide.training._history import History
-from ptguide.training._monitor import Monitor
-from ptguide.training._order import DataOrder
+from ptguide.training._checkpoints import rng
+from ptguide.training._checkpoints.order import DataOrder
+from ptguide.training._record.figures import Figures
+from ptguide.training._record.history import History
+from ptguide.training._record.monitor import Monitor
 
 FORMAT = 1  # of the dictionary that state_dict returns
 
@@ -77,7 +77,7 @@ class TrainingState:
             "epoch": self.epoch,
             "step": self.step,
             "learning_rates": list(self.learning_rates),
-            "rng": _rng.rng_state(self.device),
+            "rng": rng.rng_state(self.device),
             **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
@@ -106,7 +106,7 @@ class TrainingState:
             part.load_state_dict(state[name])
         self.epoch, self.step = state["epoch"], state["step"]
         self.learning_rates = list(state["learning_rates"])
-        _rng.set_rng_state(state["rng"], self.device)
+        rng.set_rng_state(state["rng"], self.device)
 
     def _parts(self) -> dict[str, Any]:
         """Return everything that has a state_dict of its own."""

@@ -1,0 +1,1 @@
+"""Several processes that train one model: who they are, which part of a batch and of the model each has."""
