@@ -36,7 +36,7 @@ class Evaluation:
     metrics : dict of str to float
         Each metric under its name.
     confusion : Tensor, int64, shape (C, C), or None
-        Row: the true class; column: the class that the model gives. Each entry counts samples.
+        Row: the true class; column: the class that the model gives. Each entry counts samples. On the CPU.
     """
 
     samples: int
@@ -116,7 +116,7 @@ def evaluate(
         loss=found.pop("loss") if loss is not None else None,
         accuracy=confusion.accuracy(),
         metrics={name: found[name] for name in metrics or {}},
-        confusion=confusion.counts,
+        confusion=None if confusion.counts is None else confusion.counts.cpu(),
     )
 
 
