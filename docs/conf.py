@@ -147,6 +147,7 @@ gallery_order = {
         "cnn_digits",
         "digits_that_move",
         "transfer_learning",
+        "frozen_batch_norm",
         "pretrained_weights",
     ],
     "tools": ["check_the_installation", "using_tensorboard", "tensorboard_mistakes"],
