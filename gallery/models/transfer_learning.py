@@ -15,31 +15,24 @@ not. You need to know :ref:`cnn-digits`.
 
 import matplotlib.pyplot as plt
 import torch
-from torchvision.utils import make_grid
 
 from ptguide.data import digits
 
-
-def scatter(images, random):
-    canvas = 0.1 * torch.randn(len(images), 1, 16, 16, generator=random)
-    places = torch.randint(9, (len(images), 2), generator=random).tolist()
-    for image, there, (up, left) in zip(images, canvas, places, strict=True):
-        there[:, up : up + 8, left : left + 8] += image
-    return canvas
-
-
 random = torch.Generator().manual_seed(0)
-images, labels = digits("train")[:10]
-assert labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-grid = make_grid(scatter(images, random), nrow=5, pad_value=1.0)
+canvas = 0.1 * torch.randn(2, 16, 5, 16, generator=random)
+for image, label in zip(*digits("train")[:10], strict=True):
+    up, left = torch.randint(9, (2,), generator=random).tolist()
+    canvas[label // 5, up : up + 8, label % 5, left : left + 8] += image[0]
 figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-axis.imshow(grid[0].numpy(), cmap="gray_r", vmin=0, vmax=1)
-axis.set(xticks=[], yticks=[9, 27], yticklabels=["first task", "second task"])
+axis.imshow(canvas.reshape(32, 80).numpy(), cmap="gray_r", vmin=0, vmax=1)
+axis.vlines([15.5, 31.5, 47.5, 63.5], -0.5, 31.5, color="gray", linewidth=0.8)
+axis.hlines(15.5, -0.5, 79.5, color="gray")
+axis.set(xticks=[], yticks=[8, 24], yticklabels=["first task", "second task"])
 axis.set_title("The first task, with many labels, and the second, with few")
 plt.show()
 
 # %%
-# The data of both tasks.
+# The data of both tasks. ``scatter`` does the above with many digits.
 
 
 def digits_of(classes, *splits):
@@ -48,6 +41,14 @@ def digits_of(classes, *splits):
     images, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     chosen = torch.isin(labels, torch.tensor(classes))
     return images[chosen], labels[chosen] - classes[0]
+
+
+def scatter(images, random):
+    canvas = 0.1 * torch.randn(len(images), 1, 16, 16, generator=random)
+    places = torch.randint(9, (len(images), 2), generator=random).tolist()
+    for image, there, (up, left) in zip(images, canvas, places, strict=True):
+        there[:, up : up + 8, left : left + 8] += image
+    return canvas
 
 
 many_images, many_labels = digits_of([0, 1, 2, 3, 4], "train")
