@@ -142,7 +142,14 @@ gallery_order = {
         "saving_and_loading",
         "resuming_training",
     ],
-    "models": ["feed_forward_digits", "cnn_digits", "transfer_learning", "pretrained_weights"],
+    "models": [
+        "feed_forward_digits",
+        "cnn_digits",
+        "digits_that_move",
+        "transfer_learning",
+        "frozen_batch_norm",
+        "pretrained_weights",
+    ],
     "tools": ["check_the_installation", "using_tensorboard", "tensorboard_mistakes"],
     "gpu": ["devices_and_moving_data", "why_not_everything_on_the_gpu", "one_model_on_several_processes"],
     "errors": [

@@ -117,7 +117,7 @@ for name, tensor in model.state_dict().items():
 #
 # The last layer of ResNet is called ``fc``. Replace it *after* loading: the file has the old one, with 1000 classes,
 # and the other way round the shapes do not fit. To train the head alone, freeze the rest before; a new layer is not
-# frozen. And the batch normalizations have to be in ``eval()``, as :ref:`transfer-learning` shows.
+# frozen. And the batch normalizations have to be in ``eval()``, as :ref:`frozen-batch-norm` shows.
 
 from torch import nn
 

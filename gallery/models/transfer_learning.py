@@ -6,7 +6,7 @@ Transfer learning: freeze the body, or fine-tune all?
 
 A :term:`network` that learned one task is given another, for which there are few labels. Its last layer, the **head**,
 is replaced; the rest, the **body**, is kept frozen, or trained further. This page measures when that helps and when
-not, and shows why "frozen" layers can change all the same. You need to know :ref:`cnn-digits`.
+not. You need to know :ref:`cnn-digits`.
 """
 
 # %%
@@ -19,15 +19,16 @@ import torch
 from ptguide.data import digits
 
 random = torch.Generator().manual_seed(0)
-figure, axes = plt.subplots(2, 5, figsize=(6.5, 2.8), layout="constrained")
-for axis, (image, label) in zip(axes.flat, digits("train"), strict=False):
-    canvas = 0.1 * torch.randn(16, 16, generator=random)
+canvas = 0.1 * torch.randn(2, 16, 5, 16, generator=random)
+for image, label in zip(*digits("train")[:10], strict=True):
     up, left = torch.randint(9, (2,), generator=random).tolist()
-    canvas[up : up + 8, left : left + 8] += image[0]
-    axis.imshow(canvas.numpy(), cmap="gray_r")
-    axis.set_title(label.item(), size=9)
-    axis.axis("off")
-figure.suptitle("The first task, with many labels, and the second, with few")
+    canvas[label // 5, up : up + 8, label % 5, left : left + 8] += image[0]
+figure, axis = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+axis.imshow(canvas.reshape(32, 80).numpy(), cmap="gray_r", vmin=0, vmax=1)
+axis.vlines([15.5, 31.5, 47.5, 63.5], -0.5, 31.5, color="gray", linewidth=0.8)
+axis.hlines(15.5, -0.5, 79.5, color="gray")
+axis.set(xticks=[], yticks=[8, 24], yticklabels=["first task", "second task"])
+axis.set_title("The first task, with many labels, and the second, with few")
 plt.show()
 
 # %%
@@ -35,7 +36,7 @@ plt.show()
 
 
 def digits_of(classes, *splits):
-    """Return images, and labels that count from 0."""
+    """Return images, and labels that begin at 0."""
     parts = [digits(split)[:] for split in splits]
     images, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     chosen = torch.isin(labels, torch.tensor(classes))
@@ -43,7 +44,6 @@ def digits_of(classes, *splits):
 
 
 def scatter(images, random):
-    """Put each digit of 8 by 8 somewhere into 16 by 16 noisy pixels."""
     canvas = 0.1 * torch.randn(len(images), 1, 16, 16, generator=random)
     places = torch.randint(9, (len(images), 2), generator=random).tolist()
     for image, there, (up, left) in zip(images, canvas, places, strict=True):
@@ -60,8 +60,7 @@ assert many_labels[:5].tolist() == few_labels[:5].tolist() == [0, 1, 2, 3, 4]
 # The first task
 # --------------
 #
-# A small CNN: a body of three convolutions, each with batch normalization, and a head, one linear layer. ``groups`` is
-# what the :term:`optimizer` gets: lists of parameters, each with a :term:`learning rate` of its own.
+# A small CNN: a body of three convolutions, each with batch normalization, and a head, one linear layer.
 
 from torch import nn
 
@@ -73,43 +72,31 @@ device = pick_device()
 def new_network():
     body = nn.Sequential()
     for before, after in ((1, 8), (8, 16), (16, 32)):
-        body += nn.Sequential(
-            nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()
-        )
-        body.append(nn.MaxPool2d(2))
+        convolution = nn.Conv2d(before, after, 3, padding=1)
+        body.extend([convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)])
     body.append(nn.Flatten())
     return nn.Sequential(body, nn.Linear(32 * 2 * 2, 5)).to(device)
 
 
 # %%
-# ``train`` draws a batch of 50 in each step. A body that is frozen stays in evaluation mode; the reason comes below.
+# ``train`` makes about as many steps as it is told, in batches of 50. ``groups`` is what the :term:`optimizer` gets:
+# lists of parameters, each with a :term:`learning rate` of its own.
 
 from torch.nn import functional as F
 
+from ptguide.data import TensorData, batches
+from ptguide.training import evaluate, fit
 
-def train(network, images, labels, groups, steps=100, frozen=False):
+
+def train(network, images, labels, groups, steps=100):
     order = torch.Generator().manual_seed(0)
-    images, labels = images.to(device), labels.to(device)
-    optimizer = torch.optim.Adam(groups)
-    network.train()
-    if frozen:
-        network[0].eval()
-    for _step in range(steps):
-        batch = torch.randperm(len(images), generator=order)[:50].to(device)
-        loss = F.cross_entropy(network(images[batch]), labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return network.eval()
-
-
-# %%
-# ``accuracy`` counts the right answers.
+    loader = batches(TensorData(images, labels), 50, shuffle=True, generator=order, device=device)
+    fit(network, loader, F.cross_entropy, torch.optim.Adam(groups), epochs=-(-steps // len(loader)))
+    return network
 
 
 def accuracy(network, images, labels):
-    with torch.no_grad():
-        return (network(images.to(device)).argmax(dim=1).cpu() == labels).float().mean().item()
+    return evaluate(network, batches(TensorData(images, labels), 1000)).accuracy
 
 
 # %%
@@ -149,13 +136,14 @@ def begin(seed, learned=True):
 
 # %%
 # Train the head alone; train all, the body with smaller steps, for it knows something already; or begin from nothing.
+# A body that is frozen stays in evaluation mode, or it would change all the same: see :ref:`frozen-batch-norm`.
 
 
 def train_head(images, labels, seed):
     network = begin(seed)
-    network[0].requires_grad_(False)
+    network[0].requires_grad_(False).eval()
     head = [{"params": network[1].parameters(), "lr": 0.02}]
-    return train(network, images, labels, head, frozen=True)
+    return train(network, images, labels, head)
 
 
 def fine_tune(images, labels, seed):
@@ -179,15 +167,11 @@ def measure(spread, counts):
     random = torch.Generator().manual_seed(1)
     test = spread(test_images, random), test_labels
     ways = {"head only": train_head, "fine-tuned": fine_tune, "from nothing": from_nothing}
-    return {
-        name: torch.tensor(
-            [
-                [accuracy(way(*few(n, seed, spread), seed), *test) for n in counts]
-                for seed in range(3)
-            ]
-        )
-        for name, way in ways.items()
-    }  # (3 seeds, counts)
+    found = {}
+    for name, way in ways.items():
+        rows = [[accuracy(way(*few(n, k, spread), k), *test) for n in counts] for k in range(3)]
+        found[name] = torch.tensor(rows)  # (3 seeds, counts)
+    return found
 
 
 # %%
@@ -239,76 +223,10 @@ assert easy["from nothing"] > 0.8
 assert max(easy["head only"], easy["fine-tuned"]) < easy["from nothing"] + 0.03
 
 # %%
-# Frozen, and changing all the same
-# ---------------------------------
-#
-# ``requires_grad_(False)`` keeps the optimizer from changing the *parameters*. But a batch normalization in train mode
-# also moves its running mean and variance, which are :term:`buffers <buffer>`, with every batch that goes through. So
-# the "frozen" body computes other features from day to day.
-
-import copy
-
-frozen = begin(0)
-frozen[0].requires_grad_(False)
-before = copy.deepcopy(frozen[0].state_dict())
-images, labels = few(20, 0, center)
-head = [{"params": frozen[1].parameters(), "lr": 0.02}]
-train(frozen, images, labels, head, steps=30)  # all in train mode
-
-# %%
-# No parameter of the body has changed, and three buffers of each normalization have: mean, variance, count of batches.
-
-parameters = dict(frozen[0].named_parameters())
-after = frozen[0].state_dict()
-changed = [name for name in after if not torch.equal(after[name], before[name])]
-assert not set(changed) & set(parameters)
-assert len(changed) == 3 * 3
-print(changed[:3])
-
-old = begin(0)[0].eval()
-with torch.no_grad():
-    features, drifted = old(images.to(device)), frozen[0](images.to(device))
-assert (drifted - features).norm() > 0.15 * features.norm()  # by about a fifth
-
-# %%
-# The remedy is to put those modules into evaluation mode, and to do it *after* every ``network.train()``, which sets
-# all modules back. ``ptguide.training.fit`` keeps a module in evaluation mode, if the whole is in train mode.
-
-from ptguide.training import fit
-
-mended = begin(0)
-mended[0].requires_grad_(False)
-mended.train()
-mended[0].eval()
-optimizer = torch.optim.Adam(mended[1].parameters(), lr=0.02)
-fit(mended, [(images, labels)], F.cross_entropy, optimizer, epochs=30)
-assert all(torch.equal(part, before[name]) for name, part in mended[0].state_dict().items())
-assert not mended[0].training
-mended.train()
-assert mended[0].training  # the next batch would move the statistics
-
-# %%
-# "``model.eval()`` freezes the network" is the other half of the confusion; :ref:`evaluation` shows what it does.
-#
 # Check yourself
 # --------------
 
 from ptguide.questions import ask
-
-norm = nn.BatchNorm1d(3).requires_grad_(False)
-norm(torch.ones(4, 3))
-ask(
-    "nn.BatchNorm1d(3).requires_grad_(False), in train mode, gets a batch of ones. running_mean was 0. What is it now?",
-    answer=round(norm.running_mean[0].item(), 3),
-    choices={
-        0.0: "So it is after eval(). requires_grad is about parameters; running_mean is a buffer.",
-        0.1: "It moved a tenth of the way to the mean of the batch: momentum is 0.1.",
-        1.0: "One batch moves it by a tenth of the way.",
-    },
-)
-
-# %%
-# And the learning rates:
 
 layer, rest = nn.Linear(3, 2), nn.Linear(2, 2)
 groups = [{"params": layer.parameters(), "lr": 0.001}, {"params": rest.parameters()}]
@@ -338,4 +256,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`pretrained-weights`, which others have trained on a million photos.
+# Next: :ref:`frozen-batch-norm`, for a body that is frozen and changes all the same.

@@ -175,7 +175,7 @@ with torch.no_grad():
 # Batch normalization subtracts a mean. In train mode it is the mean of the :term:`batch`, and a running mean, a
 # :term:`buffer`, is updated with it; in eval mode the running mean is used. ``requires_grad_(False)`` freezes
 # :term:`parameters <parameter>`, and ``no_grad`` the record: neither stops that update. ``eval()`` does. In turn,
-# ``eval()`` stops no optimizer.
+# ``eval()`` stops no optimizer. :ref:`frozen-batch-norm` measures what that does to a network.
 
 norm = nn.BatchNorm1d(7).requires_grad_(False)
 with torch.no_grad():
