@@ -39,9 +39,8 @@ for axis, read in zip(axes, ([seen(), seen()], parts), strict=True):
         axis.plot(part, [rank] * len(part), "o", color=f"C{rank}")
     again = set(read[0]) & set(read[1])
     axis.plot(list(again), [1] * len(again), "o", markersize=10, fillstyle="none", color="C3")
-    axis.set(
-        xlabel="example", yticks=[0, 1], yticklabels=["process 0", "process 1"], ylim=(-0.5, 1.5)
-    )
+    axis.set(xlabel="example", xticks=range(0, 13, 3), ylim=(-0.5, 1.5))
+    axis.set_yticks([0, 1], ["process 0", "process 1"])
 axes[0].set_title("without a sampler")
 axes[1].set_title("with DistributedSampler")
 figure.suptitle("The sampler gives each process a part of its own")
@@ -143,12 +142,12 @@ assert report.passed
 report
 
 # %%
-# The same with ptguide.training.fit
-# ----------------------------------
+# ``fit`` weighs the shares
+# -------------------------
 #
-# A script for one process, started with two: ``fit`` sees that ``torchrun`` started it, wraps the model in DDP, and
-# cuts every batch into shares that it weighs by their sizes. The weights come out as those of one process. On
-# GPUs, add ``device=pick_device()``: each process gets one of its own.
+# A script for one process, started with two: :func:`ptguide.training.fit` sees that ``torchrun`` started it, wraps the
+# model in DDP, and cuts every batch into shares that it weighs by their sizes. The weights come out as those of one
+# process. On GPUs, add ``device=pick_device()``: each process gets one of its own.
 
 train = """
 import os

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 figure, axes = plt.subplots(nrows=2, figsize=(6.5, 2.4), layout="constrained")
 ways = {
     "x.to(device)": ["x", "the driver's\npinned memory", "the GPU's\nmemory"],
-    "x.pin_memory().to(device, non_blocking=True)": ["x, pinned", "the GPU's\nmemory"],
+    "pinned.to(device, non_blocking=True)": ["pinned", "the GPU's\nmemory"],
 }
 for axis, (way, stations) in zip(axes, ways.items(), strict=True):
     for place, station in enumerate(stations):
@@ -28,7 +28,7 @@ for axis, (way, stations) in zip(axes, ways.items(), strict=True):
         ends = (2 * place + 1.4, 0), (2 * place + 0.6, 0)
         axis.annotate("", *ends, arrowprops={"arrowstyle": "->", "color": "C0"})
     axis.set(title=way, xlim=(-1, 5), ylim=(-1, 1), xticks=[], yticks=[])
-figure.suptitle("Ordinary memory goes two ways, pinned memory one")
+figure.suptitle("Ordinary memory is copied twice, pinned memory once")
 plt.show()
 
 # %%
@@ -73,7 +73,7 @@ if device.type in ("cuda", "xpu"):
     assert taken["pinned"] < taken["to pin and send"]
 
 # %%
-# And how soon ``non_blocking`` lets Python go on:
+# And how soon ``non_blocking`` lets Python go on, whatever the copy takes:
 
 # Measured where there is such a GPU.
 import time
@@ -88,7 +88,8 @@ if taken:
     taken["until it returns"] = time.perf_counter() - started
     torch.accelerator.synchronize()
     assert taken["until it returns"] < taken["pinned"]
-    found = [record("pinned memory", {f"{way}, seconds": t for way, t in taken.items()}), *found]
+    values = {f"{way}, seconds": seconds for way, seconds in taken.items()}
+    found = [record("pinned memory", values), *found]
 print(sources("pinned memory", found))
 
 # %%

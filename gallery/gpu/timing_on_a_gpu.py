@@ -20,12 +20,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+
+def work():
+    time.sleep(0.03)
+    done.append(time.perf_counter())
+
+
 gate, start, done = threading.Event(), time.perf_counter(), []
 with ThreadPoolExecutor(max_workers=1) as queue:
     queue.submit(gate.wait)
-    jobs = [
-        queue.submit(lambda: (time.sleep(0.03), done.append(time.perf_counter()))) for _ in range(3)
-    ]
+    jobs = [queue.submit(work) for _ in range(3)]
     launched, running = time.perf_counter(), not any(job.done() for job in jobs)
     gate.set()
     jobs[-1].result()  # waits, as torch.accelerator.synchronize() does
@@ -47,11 +51,10 @@ ends = [launched, *done]
 for piece, (begin, end) in enumerate(zip(ends, done, strict=False)):
     axis.barh("GPU", 1000 * (end - begin), left=1000 * (begin - start), color=f"C{piece}")
 axis.barh("Python", 1000 * (launched - start))
-axis.axvline(1000 * (launched - start), color="gray", linestyle=":", label="clock read at once")
-axis.axvline(
-    1000 * (finished - start), color="gray", linestyle="--", label="clock read after a wait"
-)
-axis.set(xlabel="milliseconds", title="Read at once, the clock shows the hand-over, not the work")
+axis.axvline(1000 * (launched - start), color="gray", linestyle=":", label="read at once")
+axis.axvline(1000 * (finished - start), color="gray", linestyle="--", label="read after a wait")
+axis.set_title("Read at once, the clock shows the hand-over, not the work")
+axis.set_xlabel("milliseconds")
 axis.legend(loc="upper left", bbox_to_anchor=(0.05, 1))
 plt.show()
 
@@ -95,14 +98,15 @@ from ptguide.measurements import record, recorded, sources
 found = recorded("launch and work")
 if device.type != "cpu":
     big = torch.rand(4096, 4096, device=device)
-    work = measure(lambda: big @ big).median
+    whole = measure(lambda: big @ big).median
     torch.accelerator.synchronize()
     started = time.perf_counter()
     big @ big
     launch = time.perf_counter() - started
     torch.accelerator.synchronize()
-    assert launch < work
-    found = [record("launch and work", {"launch_seconds": launch, "work_seconds": work}), *found]
+    assert launch < whole
+    values = {"launch_seconds": launch, "work_seconds": whole}
+    found = [record("launch and work", values), *found]
 for one in found:
     share = one.values["launch_seconds"] / one.values["work_seconds"]
     print(f"{one.label}: a clock that does not wait shows {100 * share:.1f} % of the time.")
@@ -137,9 +141,8 @@ if device.type != "cpu":
     assert once < each
     found = [record("item in a loop", {"each_seconds": each, "once_seconds": once}), *found]
 for one in found:
-    print(
-        f"{one.label}: {one.values['each_seconds'] / one.values['once_seconds']:.1f} times as long"
-    )
+    times = one.values["each_seconds"] / one.values["once_seconds"]
+    print(f"{one.label}: the loop that asks each time takes {times:.1f} times as long.")
 print(sources("item in a loop", found))
 
 # %%
@@ -154,9 +157,8 @@ print(sources("item in a loop", found))
 compiled = torch.compile(lambda x: x + 1, backend="eager")
 x = torch.ones(60, 50, device=device)
 took = [seconds_of(lambda: compiled(x)) for _ in range(8)]
-print(
-    f"first call: {1000 * took[0]:.1f} ms; the fastest of the next: {1000 * min(took[1:]):.3f} ms"
-)
+print(f"first call: {1000 * took[0]:.1f} ms")
+print(f"the fastest of the next: {1000 * min(took[1:]):.3f} ms")
 assert took[0] > 10 * min(took[1:])
 
 # %%
@@ -170,9 +172,9 @@ singles = [seconds_of(lambda: x + 1) for _ in range(200)]
 assert min(singles) < max(singles)
 
 figure, axis = plt.subplots(figsize=(6.5, 2.5), layout="constrained")
-axis.semilogy([1e6 * seconds for seconds in singles], ".")
+axis.plot([1e6 * seconds for seconds in singles], ".")
 axis.set(xlabel="which call", ylabel="microseconds")
-axis.set_title("One call, 200 measurements: each of them is an accident")
+axis.set_title("The same call, 200 times: it never takes quite the same time")
 plt.show()
 
 # %%
