@@ -159,7 +159,7 @@ x = torch.ones(60, 50, device=device)
 took = [seconds_of(lambda: compiled(x)) for _ in range(8)]
 print(f"first call: {1000 * took[0]:.1f} ms")
 print(f"the fastest of the next: {1000 * min(took[1:]):.3f} ms")
-assert took[0] > 10 * min(took[1:])
+assert took[0] > 100 * min(took[1:])
 
 # %%
 # One measurement alone
@@ -168,7 +168,7 @@ assert took[0] > 10 * min(took[1:])
 # The same addition, timed 200 times: the system does other things as well, caches fill, the clock rate changes.
 
 # Measured where this page runs.
-singles = [seconds_of(lambda: x + 1) for _ in range(200)]
+singles = [seconds_of(lambda: x + 1) for _ in range(210)][10:]  # warm
 assert min(singles) < max(singles)
 
 figure, axis = plt.subplots(figsize=(6.5, 2.5), layout="constrained")
