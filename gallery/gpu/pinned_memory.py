@@ -107,8 +107,8 @@ plt.show()
 # Who should pin, then? The loader
 # --------------------------------
 #
-# ``DataLoader(pin_memory=True)`` pins each :term:`batch` in a thread of its own, while the model works on the one
-# before. Where nothing can be pinned it warns, and gives ordinary batches.
+# ``DataLoader(pin_memory=True)`` pins each :term:`batch`; if it has workers (``num_workers``), in a thread of its own,
+# while the model works on the batch before. Where nothing can be pinned it warns, and gives ordinary batches.
 
 from torch.utils.data import DataLoader, TensorDataset
 
