@@ -151,7 +151,15 @@ gallery_order = {
         "pretrained_weights",
     ],
     "tools": ["check_the_installation", "using_tensorboard", "tensorboard_mistakes"],
-    "gpu": ["devices_and_moving_data", "why_not_everything_on_the_gpu", "one_model_on_several_processes"],
+    "gpu": [
+        "devices_and_moving_data",
+        "timing_on_a_gpu",
+        "pinned_memory",
+        "why_not_everything_on_the_gpu",
+        "one_model_on_several_processes",
+        "data_for_several_processes",
+        "mistakes_with_several_processes",
+    ],
     "errors": [
         "mat1_and_mat2_shapes",
         "size_of_tensor_a",

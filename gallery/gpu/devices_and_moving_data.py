@@ -170,7 +170,7 @@ assert (moments["exp_avg"].device, moments["exp_avg"].dtype) == (weight.device, 
 #
 # NumPy, files and plots read the CPU's memory alone. ``.detach().cpu().numpy()`` is right wherever the tensor is, as
 # ``.cpu()`` is ``.to("cpu")`` and copies nothing that is there. ``.item()``, ``.tolist()`` and ``print`` fetch the
-# value themselves. So they *wait* until it is computed, which :ref:`why-not-everything-on-the-gpu` measures.
+# value themselves. So they *wait* until it is computed: see :ref:`timing-on-a-gpu`.
 
 result = (torch.ones(2, 7, device=device) * 3).requires_grad_()
 assert result.detach().cpu().numpy().sum() == 42
@@ -193,58 +193,11 @@ for wanted in ("cpu", device, "meta"):
     assert loaded["weight"].shape == (5, 3)
 
 # %%
-# Pinned memory and non_blocking
-# ------------------------------
-#
-# The system may move ordinary memory about, so a GPU can't fetch from it by itself: the driver first copies it to a
-# place that stays, :term:`pinned memory`. :meth:`torch.Tensor.pin_memory` puts a tensor there, and
-# ``DataLoader(pin_memory=True)`` its batches. Then ``.to(device, non_blocking=True)`` returns at once and the copy runs
-# beside Python. On the way back, call ``torch.accelerator.synchronize()`` before you read. All this needs a GPU of
-# NVIDIA, AMD or Intel; elsewhere this cell measures nothing.
-
-# Measured where there is such a GPU.
-# sphinx_gallery_parallel = False
-import time
-
-from ptguide.devices import measure
-from ptguide.measurements import record, recorded, sources
-
-found = recorded("pinned memory")
-if device.type in ("cuda", "xpu"):
-    ordinary = torch.rand(2**24)  # 64 MiB
-    pinned = ordinary.pin_memory()
-    fetched = pinned.to(device, non_blocking=True).to("cpu", non_blocking=True)
-    torch.accelerator.synchronize()
-    assert torch.equal(fetched, ordinary)
-    taken = {
-        "ordinary": measure(lambda: ordinary.to(device)).median,
-        "pinned": measure(lambda: pinned.to(device, non_blocking=True)).median,
-    }
-    torch.accelerator.synchronize()
-    started = time.perf_counter()
-    pinned.to(device, non_blocking=True)
-    taken["until it returns"] = time.perf_counter() - started
-    torch.accelerator.synchronize()
-    assert taken["until it returns"] < taken["pinned"] < 1.5 * taken["ordinary"]
-    found = [record("pinned memory", {f"{way}, seconds": t for way, t in taken.items()}), *found]
-print(sources("pinned memory", found))
-
-# %%
-# Each bar is a time that was measured above, or recorded on such a GPU.
-
-# Measured where there is such a GPU.
-for one in found:
-    figure, axis = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
-    ways = [way.partition(",")[0] for way in one.values]
-    axis.barh(ways, [1000 * seconds for seconds in one.values.values()])
-    axis.set(xlabel="milliseconds for 64 MiB", title=f"Ordinary and pinned memory: {one.label}")
-plt.show()
-
-# %%
 # One script for every machine
 # ----------------------------
 #
-# Name the device once. Move the model before the optimizer is made, and each batch as it comes. Keep sums on the
+# Name the device once. Move the model before the optimizer is made, and each batch as it comes; with
+# ``non_blocking=True`` Python goes on meanwhile if the batch is :ref:`pinned <pinned-memory>`. Keep sums on the
 # device, and ask for the number once, at the end.
 
 from torch.nn import functional as F
@@ -255,8 +208,7 @@ inputs = torch.rand(60, 7)
 loader = DataLoader(TensorDataset(inputs, inputs.sum(dim=1, keepdim=True)), batch_size=12)
 
 model = nn.Linear(7, 1).to(device)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-losses = []
+optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
 for _epoch in range(20):
     total = torch.zeros((), device=device)
     for batch, targets in loader:
@@ -267,8 +219,7 @@ for _epoch in range(20):
         optimizer.step()
         total += loss.detach()
     losses.append(total)
-first, last = losses[0].item(), losses[-1].item()
-assert last < 0.1 * first
+assert losses[-1].item() < 0.1 * losses[0].item()
 print("The loss has fallen to less than a tenth.")
 
 # %%
@@ -311,4 +262,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`why-not-everything-on-the-gpu`, which counts what the moving costs.
+# Next: :ref:`timing-on-a-gpu`, as a clock does not wait for a GPU by itself.

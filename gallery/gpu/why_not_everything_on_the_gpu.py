@@ -6,7 +6,8 @@ Is moving data to the GPU worth it?
 
 A GPU does one instruction on thousands of numbers at once. But every call has a fixed price, and the data must get
 there first: small work is done sooner on the CPU, large work on the GPU. This page measures the parts, makes a model of
-three numbers from them, and predicts the size at which the GPU wins. You need to know :ref:`devices-and-moving-data`.
+three numbers from them, and predicts the size at which the GPU wins. You need to know :ref:`devices-and-moving-data`
+and :ref:`timing-on-a-gpu`.
 """
 
 # %%
@@ -60,52 +61,6 @@ print(sources("one call", found))
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
 assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and among 16 million
-
-# %%
-# Honest timing: a GPU works while Python goes on
-# -----------------------------------------------
-#
-# A call on a GPU puts the work into a queue and returns; so a clock around it measures the *launch*. Here a thread
-# plays the GPU, and its job cannot end before ``gate`` opens. The clock has long been read then. ``result()`` waits, as
-# ``torch.accelerator.synchronize()`` does, and as ``.item()``, ``.cpu()`` and ``print`` do of their own accord.
-
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
-with ThreadPoolExecutor(max_workers=1) as queue:
-    gate = threading.Event()
-    started = time.perf_counter()
-    job = queue.submit(gate.wait)
-    launched = time.perf_counter() - started
-    running = not job.done()  # the clock was read, and nothing is computed
-    gate.set()
-    job.result()
-    finished = time.perf_counter() - started
-assert running
-assert launched < finished
-
-# %%
-# The same with a product of two matrices, where there is an accelerator. ``ptguide.devices.measure`` and
-# ``torch.utils.benchmark.Timer`` wait for it, and leave out the first calls, which allocate memory and choose how
-# to compute. In a loop, 100 times ``.item()`` is 100 times waiting; add up on the device, and ask once.
-
-# Measured where there is an accelerator.
-found = recorded("launch and work")
-if device.type != "cpu":
-    a = torch.rand(4096, 4096, device=device)
-    work = measure(lambda: a @ a).median
-    torch.accelerator.synchronize()
-    started = time.perf_counter()
-    a @ a
-    launch = time.perf_counter() - started
-    torch.accelerator.synchronize()
-    assert launch < work
-    found = [record("launch and work", {"launch_seconds": launch, "work_seconds": work}), *found]
-for one in found:
-    share = one.values["launch_seconds"] / one.values["work_seconds"]
-    print(f"{one.label}: a clock that does not wait shows {100 * share:.1f} % of the time.")
-print(sources("launch and work", found))
 
 # %%
 # What the way costs
@@ -285,11 +240,14 @@ assert crossing(add_work, **additions, way=shared) is not None
 from ptguide.questions import ask
 
 ask(
-    "t = perf_counter(); c = a @ b; print(perf_counter() - t), with a and b on a GPU. What is printed?",
-    answer="the time of the launch" if running else "the time of the product",
+    "Two n by n matrices are multiplied on a GPU. n doubles. How many times the work for each byte moved is that?",
+    answer=round(
+        product_work(120)[0] / product_work(120)[1] / (product_work(60)[0] / product_work(60)[1])
+    ),
     choices={
-        "the time of the launch": "The product may still run when the clock is read.",
-        "the time of the product": "Only after torch.accelerator.synchronize(), or with measure.",
+        1: "So it is for a sum of vectors, whose work and bytes grow in step.",
+        2: "8 times the operations on 4 times the bytes.",
+        8: "Those are the operations; the bytes grow, too.",
     },
 )
 
