@@ -106,8 +106,6 @@ def refuse_mixture(operation: Any, args: tuple, kwargs: dict[str, Any], given: l
     """Raise what CUDA raises for tensors of two devices; a single number on the CPU is let in."""
     here = [tensor for tensor in given if not isinstance(tensor, There) and tensor.ndim]
     there = [tensor for tensor in given if isinstance(tensor, There)]
-    if operation is aten.index.Tensor and not isinstance(args[0], There):
-        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
     if here and there and operation not in MAY_MIX:
         raise RuntimeError(
             f"Expected all tensors to be on the same device, but found at least two devices, {NAME}:0 and cpu! "

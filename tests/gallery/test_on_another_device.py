@@ -1,0 +1,105 @@
+"""Every page that trains or predicts on whatever device is there runs on one that is not the CPU.
+
+The device is pretended, for machines without a GPU; on a real one `nox -s record` runs all pages.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+GALLERY = HERE.parents[1] / "gallery"
+ABOUT_THE_DEVICE = {  # they look at the hardware itself, or measure it
+    "gpu/data_for_several_processes",
+    "gpu/devices_and_moving_data",
+    "gpu/pinned_memory",
+    "gpu/timing_on_a_gpu",
+    "gpu/why_not_everything_on_the_gpu",
+    "tools/check_the_installation",
+}
+PICKS = {
+    path.relative_to(GALLERY).with_suffix("").as_posix()
+    for path in GALLERY.glob("*/*.py")
+    if "pick_device" in path.read_text(encoding="utf-8")
+}
+
+
+def run_there(script: Path, folder: Path) -> subprocess.CompletedProcess:
+    """Run a script on the pretended device."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", HERE / "pretended_device.py", script],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def test_the_pages_about_the_device_are_there():
+    assert ABOUT_THE_DEVICE < PICKS
+
+
+@pytest.mark.parametrize("name", sorted(PICKS - ABOUT_THE_DEVICE))
+def test_page_runs_on_another_device(name, tmp_path):
+    done = run_there(GALLERY / f"{name}.py", tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert int(re.search(r"(\d+) operations on the pretended device", done.stdout)[1]) > 20, "it stayed on the CPU"
+
+
+MISTAKES = {
+    "mixed": ("torch.ones(3, device=device) + torch.ones(3)", "found at least two devices, lazy:0 and cpu"),
+    "an image left behind": ("torch.nn.Linear(3, 2).to(device)(torch.ones(5, 3))", "found at least two devices"),
+    "numpy": ("torch.ones(3, device=device).numpy()", "can't convert lazy:0 device type tensor to numpy"),
+    "plotted": ("import numpy; numpy.asarray(torch.ones(3, device=device))", "can't convert lazy:0"),
+    "generator": (
+        "torch.ones(3, device=device).normal_(generator=torch.Generator())",
+        "Expected a 'lazy' device type for generator but found 'cpu'",
+    ),
+}
+WORKS = """
+import copy, io
+import torch
+from ptguide.devices import pick_device
+device = pick_device()
+layer = torch.nn.Linear(3, 2)
+weight = layer.weight
+optimizer = torch.optim.Adam(layer.parameters())
+layer.to(device)
+assert layer.weight is weight and weight.device == torch.device(device.type, 0)
+layer(torch.ones(5, 3).to(device)).sum().backward()
+optimizer.step()
+assert weight.grad.device == weight.device and weight.grad.cpu().tolist() == [[5.0] * 3] * 2
+assert (weight * torch.tensor(2.0)).device == weight.device  # a single number may come from the CPU
+assert torch.equal(weight[torch.tensor([1])].cpu(), weight.cpu()[1:])
+assert copy.deepcopy(layer).weight.device == weight.device
+file = io.BytesIO()
+torch.save(layer.state_dict(), file)
+for place, there in ((None, device.type), ("cpu", "cpu")):
+    file.seek(0)
+    loaded = torch.load(file, map_location=place)["weight"]
+    assert loaded.device.type == there and torch.equal(loaded.cpu(), weight.detach().cpu())
+"""
+
+
+def test_the_device_does_what_a_gpu_does(tmp_path):
+    script = tmp_path / "works.py"
+    script.write_text(WORKS)
+    done = run_there(script, tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_device_refuses_what_a_gpu_refuses(mistake, tmp_path):
+    line, message = MISTAKES[mistake]
+    script = tmp_path / "mistake.py"
+    script.write_text(f"import torch\nfrom ptguide.devices import pick_device\n\ndevice = pick_device()\n{line}\n")
+    done = run_there(script, tmp_path)
+    assert done.returncode == 1
+    assert message in done.stdout
