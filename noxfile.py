@@ -20,6 +20,9 @@ LOCK = "requirements.lock"
 ENV = ROOT / ".nox" / "env"
 PYTHON = ENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
+# Of pytest: many tests wait for a build, a process or a browser. A file stays together, for its tests share these.
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+
 # torch pins these exactly itself; left out of the lock, a CPU-only torch (UV_TORCH_BACKEND=cpu) needs none.
 CUDA_PACKAGES = (
     "cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc "
@@ -79,7 +82,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    pytest = ("-m", "pytest", "--doctest-modules")
+    pytest = ("-m", "pytest", *SIDE_BY_SIDE, "--doctest-modules")
     run(session, "-m", "coverage", "erase")
     run(session, "-m", "coverage", "run", *pytest, "tests/unit", "src")
     run(session, "-m", "coverage", "combine", "--quiet")
@@ -99,7 +102,7 @@ def tests_lowest(session: nox.Session) -> None:
 def site(session: nox.Session) -> None:
     """Check the built site: in a browser, and every download in an empty directory."""
     build(session)
-    run(session, "-m", "pytest", *(session.posargs or ["tests/site", "tests/gallery"]))
+    run(session, "-m", "pytest", *(session.posargs or [*SIDE_BY_SIDE, "tests/site", "tests/gallery"]))
 
 
 @nox.session(python=False, requires=["env"])
