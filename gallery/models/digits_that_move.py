@@ -57,7 +57,7 @@ assert len(lost) > 50
 # The maps move along
 # -------------------
 #
-# What is true: the *maps* of a convolution move along with the image, exactly (it is **equivariant**). Pooling with
+# What is true: the *maps* of a convolution move along with the image (it is **equivariant**). Pooling with
 # stride 2 halves the way, so that only even steps come through unharmed: moved by two pixels, ``s2`` moves by one
 # place; moved by one, it is another map.
 
@@ -72,8 +72,9 @@ assert torch.equal(F.pad(middle, (2, 2, 2, 2)), unseen.inputs)  # the margin is 
 digit = unseen.inputs[8:9].to(device)  # (1, 1, 12, 12)
 with torch.no_grad():
     still, one, two = (model.feature_maps(move(digit, 0, right)) for right in (0, 1, 2))
-torch.testing.assert_close(one["c1"], move(still["c1"], 0, 1))
-torch.testing.assert_close(two["s2"], move(still["s2"], 0, 1))
+close = {"rtol": 1e-3, "atol": 1e-3}  # a GPU may multiply with 10 bits
+torch.testing.assert_close(one["c1"], move(still["c1"], 0, 1), **close)
+torch.testing.assert_close(two["s2"], move(still["s2"], 0, 1), **close)
 for right in (0, 1):  # one pixel: these are not the old maps in another place
     assert not torch.allclose(one["s2"], move(still["s2"], 0, right), atol=0.1)
 
