@@ -325,7 +325,14 @@ def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_
     ) as warned:
         continued = train_with_a_worker(tmp_path / "died", 2, persistent_workers=True)
     assert not torch.equal(continued, whole)
-    assert warned[0].filename == __file__  # where `fit` is called
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the worker of a test's own class is forked")
+def test_the_warning_about_persistent_workers_points_to_where_fit_is_called(tmp_path):
+    train_with_a_worker(tmp_path, 1, persistent_workers=True)
+    with pytest.warns(UserWarning, match="persistent_workers=True") as warned:
+        train_with_a_worker(tmp_path, 2, persistent_workers=True)
+    assert warned[0].filename == __file__
 
 
 # --- Devices and packages --------------------------------------------------------------------------------------------
