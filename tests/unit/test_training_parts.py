@@ -320,9 +320,7 @@ def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_
     assert torch.equal(train_with_a_worker(tmp_path / "parts", 2), whole)
     whole = train_with_a_worker(tmp_path / "kept", 2, persistent_workers=True)
     train_with_a_worker(tmp_path / "died", 1, persistent_workers=True)
-    with pytest.warns(
-        UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does"
-    ) as warned:
+    with pytest.warns(UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does"):
         continued = train_with_a_worker(tmp_path / "died", 2, persistent_workers=True)
     assert not torch.equal(continued, whole)
 
