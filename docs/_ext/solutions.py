@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 SOLUTION = re.compile(r"\A\s*# Solution\b")
-QUESTION = re.compile(r"^ask\(", re.MULTILINE)
+QUESTION = re.compile(r"^ *(?:question = )?ask\(", re.MULTILINE)
 CODE = ("literal_block", "code_links_block")  # sphinx-gallery turns the first into the second
 # JupyterLab and its relatives know the first, Colab the second.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}

@@ -195,6 +195,7 @@ ask(
 # %%
 # And the curve:
 
+holder.cleanup()
 ask(
     "Guesses are drawn as a PR curve with the predicted classes as labels. What is its precision above 0.5?",
     answer=1.0 if perfect["predictions"] else 0.1,
@@ -204,7 +205,6 @@ ask(
         1.0: "Whatever the model is worth: it is compared with itself.",
     },
 )
-holder.cleanup()
 
 # %%
 # Next: :ref:`devices-and-moving-data`, where the chapter on GPUs begins.

@@ -234,6 +234,7 @@ ask(
 # %%
 # And what a log keeps:
 
+holder.cleanup()
 ask(
     "add_histogram gets 1280 weights at each of 25 steps. What does the log keep of them at each step?",
     answer="counts in bins" if len(answers["weight"][-1][2]) < weight.numel() else "all weights",
@@ -243,7 +244,6 @@ ask(
         "mean and variance": "The shape of the ridge would be lost.",
     },
 )
-holder.cleanup()
 
 # %%
 # Next: :ref:`tensorboard-mistakes`, and reading the log in Python.

@@ -233,8 +233,9 @@ if __name__ == "__main__":
 # Check yourself
 # --------------
 
+question = None
 if __name__ == "__main__":
-    ask(
+    question = ask(
         "An iterable data set of 5 examples does not ask for its worker. How many examples come with num_workers=2?",
         answer=counts[Stream],
         choices={
@@ -243,12 +244,14 @@ if __name__ == "__main__":
             10: "Each of the two workers gives all 5.",
         },
     )
+question
 
 # %%
 # And the cache:
 
+question = None
 if __name__ == "__main__":
-    ask(
+    question = ask(
         "__getitem__ counts its calls in self.calls; there are 7 examples and num_workers=2. "
         "What is calls in your process after an epoch?",
         answer=with_workers,
@@ -259,6 +262,7 @@ if __name__ == "__main__":
         },
     )
     temporary.cleanup()
+question
 
 # %%
 # Next: :ref:`saving-and-loading`, so that a trained model can be used.

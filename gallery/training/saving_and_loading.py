@@ -181,7 +181,7 @@ ask(
 # %%
 # And the file from another place:
 
-ask(
+question = ask(
     "torch.save(model, path) wrote a whole model. What does torch.load(path) do?",
     answer=lambda: type(torch.load(folder / "whole.pt")).__name__,
     choices={
@@ -191,6 +191,7 @@ ask(
     },
 )
 temporary.cleanup()
+question
 
 # %%
 # Next: :ref:`resuming-training`, so that training can stop and go on.

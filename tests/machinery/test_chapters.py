@@ -1,6 +1,7 @@
 """Every page leads on to the next, asks questions, and every chapter of basics has exercises."""
 
 import ast
+import bisect
 import itertools
 import re
 from pathlib import Path
@@ -32,7 +33,35 @@ def test_page_leads_on_to_the_next(page, following):
 @pytest.mark.parametrize("page", [page for page in PAGES if "/exercises_in_" not in page])
 def test_page_ends_with_questions(page):
     end = source(page).partition("# Check yourself\n")[2]
-    assert len(re.findall(r"^ *ask\($", end, re.MULTILINE)) >= 2  # below a guard they are indented
+    assert len(re.findall(r"^ *(?:question = )?ask\($", end, re.MULTILINE)) >= 2  # below a guard they are indented
+
+
+SHOWN = re.compile(r"ask|check|draw(_\w+)?")  # their result is drawn on the page if it is the last value of a cell
+
+
+def lost(code: str) -> list[int]:
+    """Return the lines of a page on which something is made to be shown and never is."""
+    tree = ast.parse(code)
+    ends = [line for line, text in enumerate(code.splitlines(), start=1) if text.startswith("# %%")]
+    last = {}
+    for statement in tree.body:
+        last[bisect.bisect(ends, statement.lineno)] = statement
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node not in last.values()
+        if SHOWN.fullmatch(ast.unparse(node.value.func))
+    ]
+
+
+def test_what_is_lost_is_found():
+    assert lost("ask(1)\n\n# %%\nx = 2\nquestion = ask(2)\nquestion\n\n# %%\ndraw(x)") == []
+    assert lost("ask(1)\nx = 2\n\n# %%\nif x:\n    draw_graph(x)\n") == [1, 6]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_made_to_be_shown_is_shown(page):
+    assert lost(source(page)) == []
 
 
 @pytest.mark.parametrize("chapter", BASICS)

@@ -3,6 +3,7 @@
 import re
 
 from _ext.notebooks import notebook
+from _ext.solutions import words_of_fold
 
 
 def test_solution_is_folded_on_the_page(minisite):
@@ -72,6 +73,11 @@ def test_question_is_folded_on_the_page(minisite):
         assert "Show how the answer is computed" in fold
         assert "answer" in re.sub("<[^>]+>", "", fold)
     assert "How much is it? Choose." in html.replace(folds[0], "")
+
+
+def test_question_is_folded_below_a_guard_and_under_a_name():
+    assert words_of_fold("if guard:\n    question = ask(\n    )\nquestion") == "Show how the answer is computed"
+    assert words_of_fold("task = ask(1)") == words_of_fold("print(ask)") == ""
 
 
 def test_solution_is_folded_in_the_notebook():
