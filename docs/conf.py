@@ -33,6 +33,7 @@ extensions = [
     "_ext.mathml",
     "_ext.downloads",
     "_ext.leftovers",
+    "_ext.titles",
     "_ext.search_data",
     "_ext.icons",
     "_ext.offline",

@@ -107,3 +107,13 @@ def test_data_beside_a_package_counts(tmp_path):
     assert freshness.imported_modules(page, package) == {package / "__init__.py", package / "style.css"}
     page.write_text("import math")
     assert freshness.imported_modules(page, package) == set()
+
+
+def test_new_title_reaches_every_page_that_shows_it(minisite):
+    minisite.build()
+    minisite.edit("gallery/one/beta.py", "Beta?\n=====", "Gamma?\n======")
+    assert minisite.ran(minisite.build()) == {"one/beta"}
+    for page in ("guide/one/alpha.html", "guide/one/index.html"):
+        shown = minisite.html(page)
+        assert "Gamma?" in shown
+        assert "Beta?" not in shown

@@ -21,6 +21,7 @@ extensions = [
     "_ext.provenance",
     "_ext.device_tabs",
     "_ext.leftovers",
+    "_ext.titles",
     "_ext.search_data",
     "_ext.offline",
 ]
