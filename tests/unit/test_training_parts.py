@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from ptguide._optional import require
+from ptguide.data import batches
 from ptguide.training import Checkpoints, fit
 from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
 from ptguide.training._checkpoints import rng
@@ -291,6 +292,29 @@ def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
     assert only_sometimes < listed
     assert store.latest().keys() | only_sometimes == listed
     store.close()
+
+
+def test_data_that_keeps_its_place_is_asked_for_it():
+    pairs = TensorDataset(torch.arange(6.0), torch.arange(6))
+    assert DataOrder(batches(pairs, 2), CPU).state_dict().keys() == {"position", "data"}
+    assert "data" not in DataOrder(DataLoader(pairs, 2), CPU).state_dict()
+
+
+def train_by_schedule(folder, epochs):
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=4)  # lasts for these steps and no more
+    data = [(torch.ones(5, 3), torch.zeros(5, dtype=torch.int64))]
+    settings = {"schedule": schedule, "schedule_every": "epoch", "checkpoints": Checkpoints(folder)}
+    fit(model, data, F.cross_entropy, optimizer, epochs=epochs, **settings)
+    return model.weight
+
+
+def test_a_schedule_by_epochs_lasts_over_a_resume(tmp_path):
+    whole = train_by_schedule(tmp_path / "whole", 4)
+    train_by_schedule(tmp_path / "parts", 2)
+    assert torch.equal(train_by_schedule(tmp_path / "parts", 4), whole)
 
 
 class Drawn(Dataset):
