@@ -51,6 +51,7 @@ for part, answers, row in zip((unseen, moved), (said, later), axes, strict=True)
         axis.set(xticks=[], yticks=[], xlabel=f"says {answers[place]}")
 figure.suptitle("Read in their place, and misread one pixel further right")
 plt.show()
+assert len(unseen) == len(moved) == 712
 assert len(lost) > 50
 
 # %%

@@ -1,4 +1,4 @@
-"""An optimizer without the marks that it sets for the profiler: they take a tenth of a small step."""
+"""An optimizer without the marks that it sets for the profiler: they take more than a tenth of a small step."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Unmarked:
     Notes
     -----
     torch wraps the ``step`` of every class of optimizers, and the body of ``zero_grad``, in a
-    `torch.profiler.record_function`, whether a profiler runs or not. On a CPU the two cost about 60 us, which is a
-    sixth of the time in which a small network sees a batch. What torch's wrapper does besides is to call hooks. So
+    `torch.profiler.record_function`, whether a profiler runs or not. On a CPU the two cost about 60 us of the
+    450 that a small network takes for a batch of a DataLoader. What torch's wrapper does besides is to call hooks. So
     while no profiler runs and no hook is registered, the function that it wraps does the same.
     """
 
