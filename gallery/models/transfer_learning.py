@@ -195,7 +195,8 @@ plt.show()
 # - **Head only** does well with next to no labels, and soon stays behind: the body knows what tells a 0 from a 4, and
 #   what a 5 needs it can't learn.
 # - :term:`Fine-tuning <fine-tuning>` is as good with few labels, and goes on learning. The body gets a smaller
-#   :term:`learning rate` than the new head, as a parameter group of its own: large steps would destroy what it knows.
+#   :term:`learning rate` than the new head, as a parameter group of its own: it knows something already, and is to
+#   change little.
 # - **From nothing** needs more labels. With 80 for each class it has about caught up.
 
 head, tuned, nothing = (values.mean(dim=0) for values in found.values())  # each (3,)
