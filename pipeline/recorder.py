@@ -139,7 +139,7 @@ def record(recorded: Recorded, names: list[str], times: int) -> int:
             print(f"{status:<9} {name}", flush=True)
             made += [answer["record"]] if "record" in answer else []
             failures += [words] if words else []
-    failures += runner.measured_twice(made)
+    failures += [why for _, why in runner.measured_twice(made)]
     for words in failures:
         print(f"\n{words}")
     print(f"\n{len(names) - len(failures)} of {len(names)} pages passed on {device['name']}, {len(failures)} failed")

@@ -66,6 +66,10 @@ class Pages:
         except (OSError, ValueError):
             return {}
 
+    def has_failed(self, page: str) -> bool:
+        """Return whether something stands in the place of the page, which failed when it ran last."""
+        return "failure" in self.record(page)
+
     @property
     def summary_file(self) -> Path:
         """Where that is kept which other pages show of a page; it changes when one of these does, and only then."""
@@ -82,6 +86,8 @@ class Pages:
             record = self.record(name)
             pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
             shown = pictures[0] if pictures else cards.words(record["cells"])
+            if self.has_failed(name):
+                shown = "The page failed"
             summary[name] = {"checks": record["checks"], "picture": shown}
         write_if_new(self.summary_file, json.dumps(summary, indent=1))
 

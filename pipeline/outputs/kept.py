@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from pipeline.gallery import pages as gallery_pages
@@ -162,20 +161,20 @@ def _check(app: Sphinx) -> None:
     if not app.config.outputs_check:
         return
     pages, recorded = gallery_pages.of(app), recordings.of(app)
+    ran = [name for name in pages.names() if not pages.has_failed(name)]
     if app.config.pages_update_outputs:
-        changed = sum(keep(pages.outputs, pages.record(name), recorded.digests(name).helpers) for name in pages.names())
+        changed = sum(keep(pages.outputs, pages.record(name), recorded.digests(name).helpers) for name in ran)
         recorded.read_kept()
-        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(pages.names()))
-    problems = []
-    for name in pages.names():
+        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(ran))
+    for name in ran:
         record = pages.record(name)
         on_cpu = recordings.is_cpu(record["device"])
         found = _problems_on_the_cpu(pages, record) if on_cpu else _problems_on_an_accelerator(recorded, record)
-        problems += [f"{pages.source(name)}:{line}: {what}" for line, what in found]
-    problems += [*recorded.kept.problems, *_orphans(pages)]
-    if problems:
-        advice = "If this is right, accept it: nox -s docs -- --update-outputs"
-        raise ExtensionError("\n\n".join([*problems, advice]))
+        advice = f"If this is right, accept it: nox -s docs -- --update-outputs {name}"
+        for line, what in found:
+            logger.warning("%s\n%s", what, advice, location=f"{pages.source(name)}:{line}", type="output")
+    for problem in [*recorded.kept.problems, *_orphans(pages)]:
+        logger.warning("%s", problem, type="output")
 
 
 def _problems_on_the_cpu(pages: Pages, record: dict[str, Any]) -> list[tuple[int, str]]:

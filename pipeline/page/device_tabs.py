@@ -54,6 +54,8 @@ class Beside:
 def beside(app: Sphinx, page: str) -> list[Beside]:
     """Return the recordings of a page on other devices than the one that this site is built on."""
     pages, recorded = gallery_pages.of(app), recordings.of(app)
+    if pages.has_failed(page):
+        return []
     here = pages.record(page).get("device")
     kept = [one for one in recorded.kept.of.get(page, ()) if one.device != here]
     if not kept:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx_gallery import py_source_parser
 
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import recordings
-from pipeline.running import child, forks, runner
+from pipeline.running import child, failures, forks, runner
 from pipeline.stale import keys
 
 logger = logging.getLogger(__name__)
@@ -63,19 +62,17 @@ def _run_stale(app: Sphinx) -> None:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
     shutil.rmtree(_staging(app), ignore_errors=True)  # of a build that was killed
     recordings.of(app).write_measurements()
-    failures = []
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
     sources = {name: pages.source(name) for name in first}
     run = functools.partial(_run_and_keep, app, pages)
     for name, answer in runner.one_by_one(sources, run, app.config.pages_workers):
         if "failure" in answer:
-            failures.append(runner.report(pages.source(name), answer))
+            failures.report(pages, name, answer)
             continue
         logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
-    if failures:
-        raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
-    if twice := runner.measured_twice(pages.record(name) for name in pages.names()):
-        raise ExtensionError("\n".join(twice))
+    for name, why in runner.measured_twice(pages.record(name) for name in pages.names()):
+        failures.warn(pages, name, None, why)
+    failures.pass_over(pages)
     pages.write_summary()
 
 
@@ -149,8 +146,12 @@ def _forget_others(pages: Pages) -> None:
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
-        checks = [page["checks"] for page in gallery_pages.of(app).summary().values()]
+        pages = gallery_pages.of(app)
+        checks = [page["checks"] for name, page in pages.summary().items() if not pages.has_failed(name)]
         logger.info("pages: %d passed, with %d checks", len(checks), sum(checks))
+        if failed := len(pages.names()) - len(checks):
+            logger.info("pages: %d failed", failed)
+            app.statuscode = 1  # also of a build that tolerates warnings
 
 
 class _NoSecondSummary(python_logging.Filter):

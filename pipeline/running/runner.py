@@ -68,14 +68,14 @@ def report(source: Path, answer: dict[str, Any]) -> str:
     return f"{source}{line}: {answer['failure']}"
 
 
-def measured_twice(records: Iterable[dict[str, Any]]) -> list[str]:
-    """Return a sentence for each name under which two pages keep a measurement."""
+def measured_twice(records: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return a page, and what to change in it, for each name under which two pages keep a measurement."""
     pages: dict[str, list[str]] = {}
     for record in records:
-        for name in record["measurements"]:
+        for name in record.get("measurements", ()):
             pages.setdefault(name, []).append(record["page"])
     return [
-        f"{' and '.join(both)} both keep a measurement called {name!r}: rename one."
+        (both[-1], f"{' and '.join(both)} both keep a measurement called {name!r}: rename one.")
         for name, both in pages.items()
         if len(both) > 1
     ]

@@ -58,9 +58,10 @@ def test_changed_output_stops_the_build_until_accepted(minisite):
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
     for _ in range(2):  # also when the page itself is fresh
         printed = minisite.build(ok=False)
-        assert "gallery/one/beta.py:11: the output changed." in printed
-        assert "--- kept\n    three\n    --- now\n    THREE" in printed
-        assert "nox -s docs -- --update-outputs" in printed
+        assert "\ngallery/one/beta.py:11: WARNING: the output changed." in printed
+        assert "--- kept\nthree\n--- now\nTHREE\n" in printed
+        assert "accept it: nox -s docs -- --update-outputs one/beta" in printed
+        assert "THREE" in minisite.html("guide/one/beta.html")  # the page is written, to be looked at
     minisite.build("-Dpages_update_outputs=1")
     assert "THREE" in (minisite.root / "docs/outputs/cpu/one/beta.txt").read_text()
     minisite.build()
@@ -68,7 +69,7 @@ def test_changed_output_stops_the_build_until_accepted(minisite):
 
 def test_page_without_kept_output_stops_the_build(minisite):
     (minisite.root / "docs/outputs/cpu/one/beta.txt").unlink()
-    assert "beta.py:1: no output of this page is kept for CPU" in minisite.build(ok=False)
+    assert "gallery/one/beta.py:1: WARNING: no output of this page is kept for CPU" in minisite.build(ok=False)
 
 
 def test_kept_output_without_page_stops_the_build(minisite):
