@@ -11,6 +11,11 @@ TEXTS = {
     "role": ("# %%\n# A :nonsense:`x`.\n", 14, 'ERROR: Unknown interpreted text role "nonsense"'),
     "bars": ("# %%\n# One.\n# Then |x| is 3.\n", 14, 'ERROR: Undefined substitution referenced: "x"'),
     "underline": ("# %%\n# Heading\n# -----\n#\n# Text.\n", 14, "Title underline too short"),
+    "spans": (
+        "# %%\n# Text.\n#\n# +---+---+\n# | a     |\n# +---+---+\n# | b | c |\n# +---+---+\n",
+        16,
+        "no notebook can be made of this page: a 'entry' node spans several rows or columns",
+    ),
     "directive": ("# %%\n# Text.\n#\n# .. nonsense::\n", 16, 'ERROR: Unknown directive type "nonsense"'),
 }
 PACKAGE = """
@@ -55,7 +60,7 @@ def test_pages_with_a_mistake_and_all_others_are_written(texts):
     assert len(re.findall("WARNING|ERROR", first)) == len(re.findall("WARNING|ERROR", second)) == len(TEXTS)
     for name in ("alpha", *TEXTS):
         assert (site.root / f"docs/_build/html/guide/one/{name}.html").is_file()
-        assert (site.root / f"docs/_build/html/download/one/{name}.ipynb").is_file()
+        assert (site.root / f"docs/_build/html/download/one/{name}.ipynb").is_file() == (name != "spans")
 
 
 @pytest.fixture(scope="module")
