@@ -12,7 +12,7 @@ import runpy
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,21 +32,6 @@ def pages_of(docs: Path) -> Pages:
     """Return the pages of a documentation folder, read without Sphinx."""
     defaults = {name: default for name, (default, _) in gallery_pages.SETTINGS.items()}
     return Pages(docs, defaults | runpy.run_path(str(docs / "conf.py")))
-
-
-def chosen(pages: Pages, words: Iterable[str]) -> list[str]:
-    """Return the pages that are meant by names of pages and chapters; all where there are none.
-
-    Raises
-    ------
-    ValueError
-        If a word is neither a page nor a chapter.
-    """
-    words = list(words)
-    meant = {word: [name for name in pages.names() if word in (name, name.partition("/")[0])] for word in words}
-    if unknown := [word for word, found in meant.items() if not found]:
-        raise ValueError(f"there is no page or chapter {', '.join(unknown)}; see gallery_order in docs/conf.py")
-    return [name for name in pages.names() if not words or any(name in found for found in meant.values())]
 
 
 def main(docs: Path, arguments: list[str] | None = None) -> int:
@@ -72,7 +57,7 @@ def main(docs: Path, arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     recorded = Recorded(pages_of(docs))
     try:
-        names = chosen(recorded.pages, options.pages)
+        names = recorded.pages.chosen(options.pages)
     except ValueError as error:
         parser.error(str(error))
     if options.list or options.check:

@@ -163,18 +163,29 @@ def _check(app: Sphinx) -> None:
     pages, recorded = gallery_pages.of(app), recordings.of(app)
     ran = [name for name in pages.names() if not pages.has_failed(name)]
     if app.config.pages_update_outputs:
-        changed = sum(keep(pages.outputs, pages.record(name), recorded.digests(name).helpers) for name in ran)
+        updated = [name for name in ran if name in pages.to_update]
+        changed = sum(keep(pages.outputs, pages.record(name), recorded.digests(name).helpers) for name in updated)
         recorded.read_kept()
-        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(ran))
+        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(updated))
     for name in ran:
-        record = pages.record(name)
-        on_cpu = recordings.is_cpu(record["device"])
-        found = _problems_on_the_cpu(pages, record) if on_cpu else _problems_on_an_accelerator(recorded, record)
+        found = _problems(pages, recorded, pages.record(name))
         advice = f"If this is right, accept it: nox -s docs -- --update-outputs {name}"
         for line, what in found:
             logger.warning("%s\n%s", what, advice, location=f"{pages.source(name)}:{line}", type="output")
     for problem in [*recorded.kept.problems, *_orphans(pages)]:
         logger.warning("%s", problem, type="output")
+
+
+def is_kept(pages: Pages, recorded: Recorded, record: dict[str, Any]) -> bool:
+    """Return whether what is kept of a page is what it gives."""
+    on_cpu = recordings.is_cpu(record["device"])
+    kept = on_cpu or recorded.kept.at(record["page"], record["device"])
+    return bool(kept) and not _problems(pages, recorded, record)
+
+
+def _problems(pages: Pages, recorded: Recorded, record: dict[str, Any]) -> list[tuple[int, str]]:
+    on_cpu = recordings.is_cpu(record["device"])
+    return _problems_on_the_cpu(pages, record) if on_cpu else _problems_on_an_accelerator(recorded, record)
 
 
 def _problems_on_the_cpu(pages: Pages, record: dict[str, Any]) -> list[tuple[int, str]]:

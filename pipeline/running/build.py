@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
 from sphinx.util import logging
 from sphinx_gallery import py_source_parser
 
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
-from pipeline.outputs import recordings
+from pipeline.outputs import kept, recordings
 from pipeline.running import child, failures, forks, runner
 from pipeline.stale import keys
 
@@ -44,16 +45,34 @@ def _parse_each_page_once() -> None:
 
 def _start_server(app: Sphinx, _config: Any) -> None:
     """Start to import torch while Sphinx goes on loading, if any page must run."""
-    pages, known = gallery_pages.of(app), keys.of(app)
-    app._ptguide_stale = [name for name in pages.names() if not known.is_fresh(name, pages.wanted_runs)]
+    pages = gallery_pages.of(app)
+    app._ptguide_stale = _stale(app)
     if app._ptguide_stale:
         texts = "".join(pages.source(name).read_text(encoding="utf-8") for name in app._ptguide_stale)
         # What no page imports is not worth waiting for.
         forks.start_server([name for name in app.config.pages_preload if name.partition(".")[0] in texts])
 
 
+def _stale(app: Sphinx) -> dict[str, int]:
+    """Return how often each page must run that has to: twice before what it gives is kept, and where that is asked."""
+    pages, known = gallery_pages.of(app), keys.of(app)
+    try:
+        to_update, named = pages.to_update, bool(app.config.pages_to_update)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
+    stale = {}
+    for name in pages.names():
+        runs = 2 if app.config.pages_run_twice or name in to_update else 1
+        fresh = known.is_fresh(name, 2 if app.config.pages_run_twice else 1)
+        if fresh and name in to_update:
+            fresh = not named and kept.is_kept(pages, recordings.of(app), pages.record(name))
+        if not fresh:
+            stale[name] = runs
+    return stale
+
+
 def _run_stale(app: Sphinx) -> None:
-    stale: list[str] = app._ptguide_stale
+    stale: dict[str, int] = app._ptguide_stale
     pages = gallery_pages.of(app)
     _forget_others(pages)
     if stale:
@@ -103,10 +122,11 @@ def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int, alone: boo
             alone=alone,
             measurements=str(recordings.of(app).measurements_file),
         )
-        answer = runner.run(job, pages.wanted_runs)
+        runs = app._ptguide_stale[name]
+        answer = runner.run(job, runs)
         if "failure" in answer:
             return answer
-        record = answer["record"] | {"key": key, "runs": pages.wanted_runs, "commit": _commit(pages.gallery)}
+        record = answer["record"] | {"key": key, "runs": runs, "commit": _commit(pages.gallery)}
         Path(staging, job.gallery_dir, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
         _move_into_place(Path(staging, job.gallery_dir), pages, name)
     return record
