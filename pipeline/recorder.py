@@ -12,7 +12,6 @@ import runpy
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,21 +32,6 @@ def pages_of(docs: Path) -> Pages:
     """Return the pages of a documentation folder, read without Sphinx."""
     defaults = {name: default for name, (default, _) in gallery_pages.SETTINGS.items()}
     return Pages(docs, defaults | runpy.run_path(str(docs / "conf.py")))
-
-
-def chosen(pages: Pages, words: Iterable[str]) -> list[str]:
-    """Return the pages that are meant by names of pages and chapters; all where there are none.
-
-    Raises
-    ------
-    ValueError
-        If a word is neither a page nor a chapter.
-    """
-    words = list(words)
-    meant = {word: [name for name in pages.names() if word in (name, name.partition("/")[0])] for word in words}
-    if unknown := [word for word, found in meant.items() if not found]:
-        raise ValueError(f"there is no page or chapter {', '.join(unknown)}; see gallery_order in docs/conf.py")
-    return [name for name in pages.names() if not words or any(name in found for found in meant.values())]
 
 
 def main(docs: Path, arguments: list[str] | None = None) -> int:
@@ -73,7 +57,7 @@ def main(docs: Path, arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     recorded = Recorded(pages_of(docs))
     try:
-        names = chosen(recorded.pages, options.pages)
+        names = recorded.pages.chosen(options.pages)
     except ValueError as error:
         parser.error(str(error))
     if options.list or options.check:
@@ -102,12 +86,12 @@ def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
             return len(names)
         print(f"{len(names)} pages on {device['name']}", flush=True)
         failures, made = [], []
-        for name, answer in _runner(recorded, Path(folder), times).run(names):
+        for name, answer in _runner(recorded, Path(folder)).run(dict.fromkeys(names, times)):
             status, words = _keep(recorded, name, answer, device["name"])
             print(f"{status:<9} {name}", flush=True)
             made += [answer["record"]] if "record" in answer else []
             failures += [words] if words else []
-    failures += runner.measured_twice(made)
+    failures += [why for _, why in runner.measured_twice(made)]
     for words in failures:
         print(f"\n{words}")
     print(f"\n{len(names) - len(failures)} of {len(names)} pages passed on {device['name']}, {len(failures)} failed")
@@ -128,11 +112,11 @@ def prove(_: None, answer: Connection) -> None:
         answer.send({"failure": f"{type(error).__name__}: {error}"})
 
 
-def _runner(recorded: Recorded, folder: Path, times: int) -> Runner:
+def _runner(recorded: Recorded, folder: Path) -> Runner:
     """Return what runs pages as the build does."""
     conf = gen_gallery._fill_gallery_conf_defaults(recorded.pages.settings["sphinx_gallery_conf"])
     gen_gallery._update_gallery_conf_builder_inited(conf, folder)
-    return Runner(Keys(recorded.pages, recorded), conf, folder / "staging", times)
+    return Runner(Keys(recorded.pages, recorded), conf, folder / "staging")
 
 
 def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) -> tuple[str, str]:

@@ -18,10 +18,13 @@ from urllib.parse import quote
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.util import logging
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from pipeline.downloads import notebooks
 from pipeline.gallery import pages as gallery_pages
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "download"
 KNOWN = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
@@ -127,7 +130,8 @@ def build_wheel(project: Path, target: Path) -> Path:
 
 def _cut(app: Sphinx, docname: str, content: list[str]) -> None:
     """Take sphinx-gallery's own download links out of a page; ours stand in the page's template."""
-    if not gallery_pages.of(app).page_of(docname):
+    page = gallery_pages.of(app).page_of(docname)
+    if not page or gallery_pages.of(app).has_failed(page):
         return
     text, _, _ = content[0].partition(f"\n.. _sphx_glr_download_{docname.replace('/', '_')}.py:")
     before, _, rest = text.partition("\n.. only:: html\n\n    .. note::\n        :class: sphx-glr-download-link-note")
@@ -140,11 +144,20 @@ def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Make the notebook of a page while its references are resolved."""
     if not (page := gallery_pages.of(app).page_of(docname)) or app.builder.format != "html":
         return
-    source = gallery_pages.of(app).source(page)
+    source, file = gallery_pages.of(app).source(page), _notebook_file(app, page)
+    file.unlink(missing_ok=True)
+    if gallery_pages.of(app).has_failed(page):
+        return
     _, blocks = split_code_and_text_blocks(str(source))
     base = app.config.html_baseurl + app.builder.get_target_uri(docname)
-    cells = notebooks.split_page(doctree, blocks, base)
-    file = _notebook_file(app, page)
+    try:
+        cells = notebooks.split_page(doctree, blocks, base)
+    except ExtensionError as error:  # one page has no notebook; all others are written
+        place, why = re.fullmatch(r"(?s)(?:(\S+:\d+): )?(.*)", str(error)).groups()
+        logger.warning(
+            "no notebook can be made of this page: %s", why, location=place or f"{source}:1", type="notebook"
+        )
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cells), encoding="utf-8")
 
@@ -164,7 +177,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     address = app.config.html_baseurl + quote(wheel.relative_to(app.outdir).as_posix())
     version = wheel.name.split("-")[1]
     chapters: dict[str, list[Path]] = {}
-    for page in pages.names():
+    for page in (name for name in pages.names() if _notebook_file(app, name).is_file()):
         source, cells = pages.source(page), _notebook_file(app, page)
         script, notebook = root / f"{page}.py", root / f"{page}.ipynb"
         chapters.setdefault(page.partition("/")[0], []).extend([script, notebook])
@@ -206,7 +219,8 @@ def _archive(target: Path, files: list[Path]) -> None:
 
 
 def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
-    if page := gallery_pages.of(app).page_of(docname):
+    page = gallery_pages.of(app).page_of(docname)
+    if page and not gallery_pages.of(app).has_failed(page):
         notebook = f"{FOLDER}/{page}.ipynb"
         repository = app.config.repository_url.removeprefix("https://github.com/")
         context["run_this_page"] = {

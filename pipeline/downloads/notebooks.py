@@ -36,7 +36,7 @@ WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**
 WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>"}
 TRANSPARENT = set(
     "document section container compound glossary figure legend inline abbreviation generated pending_xref "
-    "download_reference target classifier".split()
+    "download_reference target classifier problematic".split()  # the last is named by Sphinx itself
 )
 LANGUAGES = {"default": "", "none": "", "text": "", "python3": "python", "py": "python"}  # Sphinx's to Markdown's
 TITLED = {"admonition", "topic", "sidebar", "versionmodified", *admonitionlabels}

@@ -32,7 +32,7 @@ BLOCK = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")
 def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
     """Return the recordings of a page on other devices than the one that this site is built on, and their worth."""
     pages, recorded = gallery_pages.of(app), recordings.of(app)
-    if page not in recorded.of:
+    if page not in recorded.of or pages.has_failed(page):
         return []
     here = pages.record(page).get("device")
     about_devices = page.partition("/")[0] in app.config.device_chapters
