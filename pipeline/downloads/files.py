@@ -20,7 +20,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from pipeline.downloads import notebooks
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.notebook import cells_of, notebook
 from pipeline.gallery import pages as gallery_pages
 
 FOLDER = "download"
@@ -141,9 +142,8 @@ def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not (page := gallery_pages.of(app).page_of(docname)) or app.builder.format != "html":
         return
     source = gallery_pages.of(app).source(page)
-    _, blocks = split_code_and_text_blocks(str(source))
-    base = app.config.html_baseurl + app.builder.get_target_uri(docname)
-    cells = notebooks.split_page(doctree, blocks, base)
+    _, script = split_code_and_text_blocks(str(source))
+    cells = cells_of(blocks_of(doctree, script), app.config.html_baseurl + app.builder.get_target_uri(docname))
     file = _notebook_file(app, page)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cells), encoding="utf-8")
@@ -166,16 +166,16 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     chapters: dict[str, list[Path]] = {}
     for page in pages.names():
         source, cells = pages.source(page), _notebook_file(app, page)
-        script, notebook = root / f"{page}.py", root / f"{page}.ipynb"
-        chapters.setdefault(page.partition("/")[0], []).extend([script, notebook])
-        if _is_newer(notebook, [source, cells, wheel, Path(__file__)]):
+        script, target = root / f"{page}.py", root / f"{page}.ipynb"
+        chapters.setdefault(page.partition("/")[0], []).extend([script, target])
+        if _is_newer(target, [source, cells, wheel, Path(__file__)]):
             continue
         script.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
         helper = helper_of(text, address)
         script.write_text(header([*packages_of(text), helper], ">=3.11") + text, encoding="utf-8")
-        made = notebooks.notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))
-        notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        made = notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))
+        target.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     known = {path for files in chapters.values() for path in files}
     for path in [*root.glob("*/*.py"), *root.glob("*/*.ipynb")]:
         if path not in known:

@@ -8,7 +8,8 @@ from docutils import nodes
 from sphinx.addnodes import only
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from pipeline.downloads import notebooks
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.notebook import cells_of
 from pipeline.page import device_tabs
 
 FOLDER = "docs/outputs/nvidia-test-gpu"
@@ -109,7 +110,7 @@ def test_a_notebook_has_no_tabs(built):
     for note in list(tree.findall(only)):  # the download note, which the real site cuts out
         note.parent.remove(note)
     _, blocks = split_code_and_text_blocks(str(site.root / "gallery/one/shows.py"))
-    cells = notebooks.split_page(tree, blocks, "https://example.org/")
+    cells = cells_of(blocks_of(tree, blocks), "https://example.org/")
     kinds = [kind for kind, _, _ in blocks]
     assert [("code" if kind == "code" else "markdown") for kind in kinds] == [kind for kind, _ in cells]
     assert not [text for _, text in cells if "wildebeest" in text or "Test GPU" in text]
