@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
+from pipeline.downloads import llms, page_markdown
 from pipeline.downloads.blocks import blocks_of
 from pipeline.downloads.notebook import cells_of, notebook
 from pipeline.gallery import pages as gallery_pages
@@ -137,16 +138,18 @@ def _cut(app: Sphinx, docname: str, content: list[str]) -> None:
     content[0] = before + rest[rest.index("\n.. rst-class::") :]
 
 
-def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Make the notebook of a page while its references are resolved."""
+def _make(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Make the cells of a page's notebook, and its Markdown, when its references are resolved."""
     if not (page := gallery_pages.of(app).page_of(docname)) or app.builder.format != "html":
         return
     source = gallery_pages.of(app).source(page)
     _, script = split_code_and_text_blocks(str(source))
-    cells = cells_of(blocks_of(doctree, script), app.config.html_baseurl + app.builder.get_target_uri(docname))
+    blocks = blocks_of(doctree, script)
+    cells = cells_of(blocks, app.config.html_baseurl + app.builder.get_target_uri(docname))
     file = _notebook_file(app, page)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cells), encoding="utf-8")
+    page_markdown.write(app, docname, blocks)
 
 
 def _notebook_file(app: Sphinx, page: str) -> Path:
@@ -154,7 +157,7 @@ def _notebook_file(app: Sphinx, page: str) -> Path:
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    """Write the wheel, the scripts, the notebooks and an archive for each chapter."""
+    """Write the wheel, the scripts, the notebooks, an archive for each chapter and the list of the Markdown."""
     if exception is not None or app.builder.format != "html":
         return
     pages = gallery_pages.of(app)
@@ -184,6 +187,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         target = root / f"{chapter}.zip"
         if not _is_newer(target, files):
             _archive(target, files)
+    page_markdown.delete_unused(app)
+    llms.write(app)
     binder = Path(app.outdir, "binder", "requirements.txt")
     binder.parent.mkdir(exist_ok=True)
     texts = [pages.source(page).read_text(encoding="utf-8") for page in pages.names()]
@@ -212,6 +217,7 @@ def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, A
         context["run_this_page"] = {
             "script": f"{FOLDER}/{page}.py",
             "notebook": notebook,
+            "markdown": page_markdown.address_of(app, docname),
             "chapter": f"{FOLDER}/{page.partition('/')[0]}.zip",
             # The hosted site is the branch gh-pages of the repository.
             "colab": f"https://colab.research.google.com/github/{repository}/blob/gh-pages/{notebook}",
@@ -223,7 +229,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Make notebooks while pages are written, the rest when all are."""
     app.add_config_value("repository_url", "", "html", types=[str])
     app.connect("source-read", _cut)
-    app.connect("doctree-resolved", _make_notebook, priority=900)
+    app.connect("doctree-resolved", _make, priority=900)
     app.connect("html-page-context", _add_context)
     app.connect("build-finished", _write, priority=500)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,6 +52,26 @@ def escape(text: str) -> str:
     return MARKUP.sub(r"\\\g<0>", text)
 
 
+def plain(text: str) -> str:
+    r"""Return plain text with as few marks as it takes: a bracket needs none if it has a partner and begins no link.
+
+    Examples
+    --------
+    >>> print(plain("a[0] and f[1](2) and [3, 4 and so on"))
+    a[0] and f\[1\](2) and \[3, 4 and so on
+    """
+    parts = re.split(r"([\[\]])", text)
+    opened: list[int] = []
+    bare: set[int] = set()
+    for place, part in enumerate(parts):
+        if part == "[":
+            opened.append(place)
+        elif part == "]" and opened:
+            pair = {opened.pop(), place}
+            bare |= set() if parts[place + 1].startswith("(") else pair
+    return "".join(part if place in bare else escape(part) for place, part in enumerate(parts))
+
+
 def code_span(text: str) -> str:
     """Return text as code in a line."""
     text = text.replace("\n", " ")
@@ -65,12 +85,23 @@ def code_block(text: str, language: str = "") -> str:
     return f"{_fence(text, 3)}{language}\n{text}\n{_fence(text, 3)}"
 
 
+def printed(text: str) -> str:
+    """Return what a cell printed."""
+    return f"Output:\n\n{code_block(text, 'text')}"
+
+
 def _fence(text: str, shortest: int) -> str:
     """Return more backticks than stand in a row anywhere in a text."""
     return "`" * max(shortest, *(len(run) + 1 for run in re.findall("`+", text)), 1)
 
 
-def _quote(text: str) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return the cells of a table, whose bars are marked as none, as one."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def quote(text: str) -> str:
+    """Return Markdown as a quotation."""
     return indent(text, "> ", lambda _: True).replace("> \n", ">\n")
 
 
@@ -209,15 +240,15 @@ class Writer:
     def _transition(self, node: nodes.Element) -> str:
         return "---"
 
-    def _block_quote(self, node: nodes.Element) -> str:
-        return _quote(self.blocks(node))
+    def _blockquote(self, node: nodes.Element) -> str:
+        return quote(self.blocks(node))
 
     def _titled(self, node: nodes.Element) -> str:
         """Quote an admonition, a topic or a sidebar under its title."""
         titles = [child for child in node if isinstance(child, nodes.title)]
         title = self.inline(titles[0]) if titles else admonitionlabels.get(node.tagname, "")
         body = self.blocks(child for child in node if child not in titles)
-        return _quote(f"**{title}**\n\n{body}".strip() if title else body)
+        return quote(f"**{title}**\n\n{body}".strip() if title else body)
 
     def _raw(self, node: nodes.Element) -> str:
         return node.astext().strip() if "html" in node["format"].split() else ""
@@ -242,9 +273,8 @@ class Writer:
         body = [self._row(row) for part in node.findall(nodes.tbody) for row in part]
         if len(head) > 1:
             raise _error(node, "has a head of several rows, which Markdown does not know. Leave one.")
-        rows = [f"| {' | '.join(row)} |" for row in [*head, ["---"] * columns, *body]]
         title = "".join(f"**{self.inline(child)}**\n\n" for child in node if isinstance(child, nodes.title))
-        return title + "\n".join(rows)
+        return title + table(head[0], body)
 
     def _row(self, row: nodes.row) -> list[str]:
         for entry in row:
