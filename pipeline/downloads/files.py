@@ -21,7 +21,9 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from pipeline.downloads import notebooks
+from pipeline.downloads import llms, page_markdown
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.notebook import cells_of, notebook
 from pipeline.gallery import pages as gallery_pages
 
 logger = logging.getLogger(__name__)
@@ -140,18 +142,18 @@ def _cut(app: Sphinx, docname: str, content: list[str]) -> None:
     content[0] = before + rest[rest.index("\n.. rst-class::") :]
 
 
-def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Make the notebook of a page while its references are resolved."""
+def _make(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Make the cells of a page's notebook, and its Markdown, when its references are resolved."""
     if not (page := gallery_pages.of(app).page_of(docname)) or app.builder.format != "html":
         return
     source, file = gallery_pages.of(app).source(page), _notebook_file(app, page)
     file.unlink(missing_ok=True)
     if gallery_pages.of(app).has_failed(page):
         return
-    _, blocks = split_code_and_text_blocks(str(source))
-    base = app.config.html_baseurl + app.builder.get_target_uri(docname)
+    _, script = split_code_and_text_blocks(str(source))
     try:
-        cells = notebooks.split_page(doctree, blocks, base)
+        blocks = blocks_of(doctree, script)
+        cells = cells_of(blocks, app.config.html_baseurl + app.builder.get_target_uri(docname))
     except ExtensionError as error:  # one page has no notebook; all others are written
         place, why = re.fullmatch(r"(?s)(?:(\S+:\d+): )?(.*)", str(error)).groups()
         logger.warning(
@@ -160,6 +162,7 @@ def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cells), encoding="utf-8")
+    page_markdown.write(app, docname, blocks)
 
 
 def _notebook_file(app: Sphinx, page: str) -> Path:
@@ -167,7 +170,7 @@ def _notebook_file(app: Sphinx, page: str) -> Path:
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    """Write the wheel, the scripts, the notebooks and an archive for each chapter."""
+    """Write the wheel, the scripts, the notebooks, an archive for each chapter and the list of the Markdown."""
     if exception is not None or app.builder.format != "html":
         return
     pages = gallery_pages.of(app)
@@ -179,16 +182,16 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     chapters: dict[str, list[Path]] = {}
     for page in (name for name in pages.names() if _notebook_file(app, name).is_file()):
         source, cells = pages.source(page), _notebook_file(app, page)
-        script, notebook = root / f"{page}.py", root / f"{page}.ipynb"
-        chapters.setdefault(page.partition("/")[0], []).extend([script, notebook])
-        if _is_newer(notebook, [source, cells, wheel, Path(__file__)]):
+        script, target = root / f"{page}.py", root / f"{page}.ipynb"
+        chapters.setdefault(page.partition("/")[0], []).extend([script, target])
+        if _is_newer(target, [source, cells, wheel, Path(__file__)]):
             continue
         script.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
         helper = helper_of(text, address)
         script.write_text(header([*packages_of(text), helper], ">=3.11") + text, encoding="utf-8")
-        made = notebooks.notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))
-        notebook.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        made = notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))
+        target.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     known = {path for files in chapters.values() for path in files}
     for path in [*root.glob("*/*.py"), *root.glob("*/*.ipynb")]:
         if path not in known:
@@ -197,6 +200,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         target = root / f"{chapter}.zip"
         if not _is_newer(target, files):
             _archive(target, files)
+    page_markdown.delete_unused(app)
+    llms.write(app)
     binder = Path(app.outdir, "binder", "requirements.txt")
     binder.parent.mkdir(exist_ok=True)
     texts = [pages.source(page).read_text(encoding="utf-8") for page in pages.names()]
@@ -226,6 +231,7 @@ def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, A
         context["run_this_page"] = {
             "script": f"{FOLDER}/{page}.py",
             "notebook": notebook,
+            "markdown": page_markdown.address_of(app, docname),
             "chapter": f"{FOLDER}/{page.partition('/')[0]}.zip",
             # The hosted site is the branch gh-pages of the repository.
             "colab": f"https://colab.research.google.com/github/{repository}/blob/gh-pages/{notebook}",
@@ -237,7 +243,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Make notebooks while pages are written, the rest when all are."""
     app.add_config_value("repository_url", "", "html", types=[str])
     app.connect("source-read", _cut)
-    app.connect("doctree-resolved", _make_notebook, priority=900)
+    app.connect("doctree-resolved", _make, priority=900)
     app.connect("html-page-context", _add_context)
     app.connect("build-finished", _write, priority=500)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
