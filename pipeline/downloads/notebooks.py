@@ -20,16 +20,14 @@ from docutils.utils import get_source_line
 from docutils.utils.math import toplevel_code
 from sphinx.errors import ExtensionError
 from sphinx.locale import admonitionlabels
-from sphinx_gallery.py_source_parser import remove_config_comments, remove_ignore_blocks
 
 from pipeline.formulas.mathml import displayed_latex
+from pipeline.gallery import adapter
 from pipeline.page import solutions
 
 __all__ = ["notebook", "split_page", "to_markdown"]
 
-BLOCK_START = "GENERATED FROM PYTHON SOURCE LINES"  # sphinx-gallery's comment before each block but the first
-FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
-FURNITURE |= {"only-dark"}  # a notebook shows one of the two pictures that a page has for its themes
+FURNITURE = adapter.FURNITURE | {"only-dark"}  # a notebook shows one of the two pictures that a page has for its themes
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
 WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")
@@ -83,7 +81,7 @@ def split_page(doctree: nodes.document, blocks: Sequence[tuple[str, str, int]], 
     doctree : docutils.nodes.document
         The resolved page that sphinx-gallery made of the script.
     blocks : sequence of tuple
-        The script's, from `sphinx_gallery.py_source_parser.split_code_and_text_blocks`.
+        The script's, from `adapter.blocks`.
     page_url : str
         The absolute address of the page.
 
@@ -98,12 +96,12 @@ def split_page(doctree: nodes.document, blocks: Sequence[tuple[str, str, int]], 
     sphinx.errors.ExtensionError
         If page and script differ, or if there is no Markdown for a node.
     """
-    sources = [(kind, remove_config_comments(remove_ignore_blocks(source)).strip()) for kind, source, _ in blocks]
+    sources = [(kind, adapter.without_settings(source).strip()) for kind, source, _ in blocks]
     groups: list[list[nodes.Element]] = [[]]
     for node in _in_order(doctree):
-        if isinstance(node, nodes.comment) and node.astext().startswith(BLOCK_START):
+        if isinstance(node, nodes.comment) and adapter.BLOCK.match(node.astext()):
             groups.append([])
-        elif isinstance(node, nodes.target) and node.get("refid", "").startswith("sphx-glr-download"):
+        elif adapter.begins_downloads(node):
             break
         elif not FURNITURE.intersection(node["classes"]):
             groups[-1].append(node)
@@ -119,7 +117,7 @@ def split_page(doctree: nodes.document, blocks: Sequence[tuple[str, str, int]], 
         if kind == "text":
             cells.append(("markdown", writer.blocks(group)))
             continue
-        shown = [remove_config_comments(_code(node)).split() for node in group if node.tagname in solutions.CODE]
+        shown = [adapter.without_setting_lines(_code(node)).split() for node in group if node.tagname in solutions.CODE]
         if source and source.split() not in shown:
             raise ExtensionError(f"{doctree['source']} does not show this code of its script; build anew:\n{source}")
         cells.append(("code", source))

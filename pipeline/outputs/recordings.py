@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx_gallery import py_source_parser
 
+from pipeline.gallery import adapter, sources
 from pipeline.gallery import pages as gallery_pages
-from pipeline.gallery import sources
 from pipeline.gallery.pages import Pages
 
 HOW = "Made by nox -s record on the device; a file that was edited is refused."
@@ -106,9 +105,7 @@ def digests(source: Path, package: Path) -> Digests:
 
 def digest_of_code(source: Path) -> str:
     """Return what changes when a cell of code changes, and stays when only the text between them does."""
-    # With the node, as sphinx-gallery itself asks: a build parses each page once (see pages.py).
-    _, blocks, _ = py_source_parser.split_code_and_text_blocks(str(source), return_node=True)
-    return _digest([block.content.strip() for block in blocks if block.type == "code"])
+    return _digest([block.content.strip() for block in adapter.blocks(source) if block.type == "code"])
 
 
 def digest_of_helpers(source: Path, package: Path) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,12 +21,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.outputs import kept as outputs
 from pipeline.outputs import recordings
 
-# sphinx-gallery writes this before each block of a page.
-BLOCK = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")
 PICTURE = "(picture) "
 
 
@@ -83,7 +81,7 @@ def _cells(doctree: nodes.document, record: dict[str, Any]) -> Iterator[tuple[in
     """Yield place and content of each cell that is shown, and the node of its code; what it gave stands after that."""
     blocks = {}
     for comment in doctree.findall(nodes.comment):
-        if found := BLOCK.match(comment.astext()):
+        if found := adapter.BLOCK.match(comment.astext()):
             blocks[int(found[1])] = comment
     starts = sorted(blocks)
     for place, cell in enumerate(record["cells"]):
@@ -91,7 +89,7 @@ def _cells(doctree: nodes.document, record: dict[str, Any]) -> Iterator[tuple[in
         code = comment.next_node(descend=False, siblings=True)
         if isinstance(code, nodes.literal_block):
             yield place, cell, code
-        elif not cell["code"].startswith("# sphinx_gallery_"):
+        elif adapter.without_setting_lines(cell["code"]).strip():
             raise ExtensionError(f"{doctree['source']} does not show the cell of line {cell['line']}: build with -E.")
 
 
@@ -135,7 +133,7 @@ def _recorded(one: Beside, output: str) -> list[nodes.Node]:
     printed = "\n".join(line for line in lines if not line.startswith(PICTURE))
     made: list[nodes.Node] = []
     if printed:
-        made.append(nodes.literal_block(printed, printed, language="none", classes=["sphx-glr-script-out"]))
+        made.append(nodes.literal_block(printed, printed, language="none", classes=[adapter.OUTPUT]))
     for line in lines:
         if line.startswith(PICTURE):
             made.append(nodes.paragraph(text=f"A picture, of which the words are kept: {line.removeprefix(PICTURE)}"))
