@@ -71,7 +71,8 @@ def build(session: nox.Session, *args: str | os.PathLike[str], out: Path = SITE,
 @nox.session(python=False, requires=["env"])
 def docs(session: nox.Session) -> None:
     """Build the site, every page executed (--update-outputs accepts new outputs, --twice runs pages twice)."""
-    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--twice": "-Dpages_run_twice=1"}
+    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--variant": "-Dpages_variant=1"}
+    switches["--twice"] = "-Dpages_run_twice=1"
     build(session, *(switches.get(arg, arg) for arg in session.posargs))
     session.log(f"Open {(SITE / 'index.html').as_uri()}")
 

@@ -21,8 +21,7 @@ from typing import Any
 from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
-from pipeline.outputs import kept as outputs
-from pipeline.outputs import recordings
+from pipeline.outputs import check
 from pipeline.outputs.recordings import Recorded
 from pipeline.running import forks, runner
 from pipeline.running.runner import Runner
@@ -77,41 +76,8 @@ def main(docs: Path, arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if options.list or options.check:
-        return 1 if list_all(recorded, names) and options.check else 0
+        return 0 if recorded.print_all(names) or not options.check else 1
     return 1 if run_and_keep(recorded, names, 1 if options.once else 2) else 0
-
-
-def list_all(recorded: Recorded, names: list[str]) -> int:
-    """Print a line for each page and device; return how many recordings are not fresh, or at least 1 without any."""
-    kept = recorded.kept
-    counts = dict.fromkeys(["fresh", "stale", "missing", "gone", "refused"], 0)
-    for device in kept.devices:
-        print(device)
-        of_device = [one.page for one in kept if one.device == device]
-        for name in [*names, *sorted(set(of_device) - set(recorded.pages.names()))]:
-            status, remark = _status(recorded, name, kept.at(name, device))
-            counts[status] += 1
-            print(f"  {status:<8} {name:<40} {remark}".rstrip())
-    for problem in kept.problems:
-        counts["refused"] += 1
-        print(f"  refused  {problem}")
-    if not kept.devices:
-        print("No accelerator is recorded. On a machine with one: nox -s record")
-    print(", ".join(f"{count} {status}" for status, count in counts.items() if count or status == "fresh"))
-    return sum(counts.values()) - counts["fresh"] + (not kept.devices)
-
-
-def _status(recorded: Recorded, name: str, recording: recordings.Recording | None) -> tuple[str, str]:
-    """Return what a recording is worth now, and what else is to be said of it."""
-    if recording is None:
-        return "missing", ""
-    if name not in recorded.pages.names():
-        return "gone", "its page is gone: delete the file"
-    now = recorded.digests(name)
-    if now.is_stale(recording):
-        return "stale", f"{recording.date[:10]}; the page's code has changed since"
-    others = "; a helper that it imports has changed since" if now.has_other_helpers(recording) else ""
-    return "fresh", f"{recording.date[:10]}{others}"
 
 
 def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
@@ -175,13 +141,9 @@ def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) ->
     made = answer["record"]
     if made["device"] != device:
         return "FAILED", f"{source}: it ran on {made['device']}, not on {device}: it must import torch"
-    if not recordings.is_cpu(device):
-        helpers = recorded.digests(name).helpers
-        return ("recorded" if outputs.keep(recorded.pages.outputs, made, helpers) else "unchanged"), ""
-    kept = recorded.pages.outputs / "cpu" / f"{name}.txt"
-    if not kept.is_file():
-        return "FAILED", f"{source}: nothing is kept of it; nox -s docs -- --update-outputs keeps it"
-    found = outputs.differences(kept.read_text(encoding="utf-8"), made)
+    if not device.startswith("CPU"):
+        return ("recorded" if check.keep(recorded, made) else "unchanged"), ""
+    found = check.problems(recorded, made)
     return ("differs" if found else "equal"), "\n".join(f"{source}:{line}: {what}" for line, what in found)
 
 

@@ -22,6 +22,7 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_ignored_warnings": ([], [list]),
     "pages_run_twice": (False, [bool]),
     "pages_update_outputs": (False, [bool]),
+    "pages_variant": (False, [bool]),
     "outputs_dir": ("outputs", [str]),
 }
 

@@ -190,13 +190,12 @@ def _leave_the_project(job: Job) -> None:
     """
     if job.package in sys.modules:
         raise RuntimeError(f"{job.package} was imported before the page; take what imports it out of pages_preload")
-    checkouts = [Path(job.root), Path(__file__).parents[2]]
+    home = Path(__file__).parents[2]
+    kept = (path for path in sys.path if path and Path(path) != home)
     installed = (
-        path
-        for path in sys.path
-        if Path(path).is_relative_to(sys.prefix) or not any(Path(path).is_relative_to(one) for one in checkouts)
+        path for path in kept if not Path(path).is_relative_to(job.root) or Path(path).is_relative_to(sys.prefix)
     )
-    sys.path[:] = [job.wheel, *filter(None, installed)]
+    sys.path[:] = [job.wheel, *installed]
     os.environ["PYTHONPATH"] = job.wheel
     for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
         del sys.modules[name]  # which a reader does not have
