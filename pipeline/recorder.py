@@ -17,8 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sphinx_gallery import gen_gallery
-
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import check
@@ -114,8 +113,7 @@ def prove(_: None, answer: Connection) -> None:
 
 def _runner(recorded: Recorded, folder: Path) -> Runner:
     """Return what runs pages as the build does."""
-    conf = gen_gallery._fill_gallery_conf_defaults(recorded.pages.settings["sphinx_gallery_conf"])
-    gen_gallery._update_gallery_conf_builder_inited(conf, folder)
+    conf = adapter.filled_settings(recorded.pages.settings["sphinx_gallery_conf"], folder)
     return Runner(Keys(recorded.pages, recorded), conf, folder / "staging")
 
 

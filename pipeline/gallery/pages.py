@@ -41,6 +41,7 @@ class Pages:
 
     def __init__(self, docs: Path, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        self.root = docs.resolve().parent
         conf = settings["sphinx_gallery_conf"]
         self.gallery = Path(docs, conf["examples_dirs"]).resolve()
         self.target = Path(docs, conf["gallery_dirs"])
@@ -128,7 +129,7 @@ def write_if_new(file: Path, text: str) -> None:
 def of(app: Sphinx) -> Pages:
     """Return the pages of this build."""
     if not hasattr(app, "_ptguide_pages"):
-        names = ("sphinx_gallery_conf", "gallery_order", *SETTINGS)
+        names = ("sphinx_gallery_conf", "gallery_order", "html_baseurl", *SETTINGS)
         app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
     return app._ptguide_pages
 

@@ -7,10 +7,9 @@ import json
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx_gallery import py_source_parser
 
+from pipeline.gallery import adapter, sources
 from pipeline.gallery import pages as gallery_pages
-from pipeline.gallery import sources
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import kept
 
@@ -72,9 +71,7 @@ class Recorded:
     def _digests(self, page: str) -> tuple[str, str]:
         """Return what changes when a cell of code of a page does, and what changes when a helper of it does."""
         source = self.pages.source(page)
-        # With the node, as sphinx-gallery itself asks: a build parses each page once (see pipeline/running/build.py).
-        _, blocks, _ = py_source_parser.split_code_and_text_blocks(str(source), return_node=True)
-        code = kept.digest([block.content.strip() for block in blocks if block.type == "code"])
+        code = kept.digest([block.content.strip() for block in adapter.blocks(source) if block.type == "code"])
         return code, sources.digest(sources.imported_modules(source, self.pages.package))[:16]
 
     def is_stale(self, one: dict[str, Any]) -> bool:

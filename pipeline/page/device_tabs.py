@@ -7,7 +7,6 @@ that differs in nothing, and on one of a page that computes on the CPU wherever 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from html import escape
@@ -21,12 +20,10 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 from sphinx_design.shared import create_component
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.outputs import kept, recordings
 from pipeline.outputs.compare import same
-
-# sphinx-gallery writes this before each block of a page.
-BLOCK = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")
 
 
 def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
@@ -69,7 +66,7 @@ def differs(cell: dict[str, Any], other: str, *, always: bool) -> bool:
 
 def _cells(doctree: nodes.document, record: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], nodes.Element]]:
     """Yield number and content of each cell that is shown, and the node of its code; what it gave stands after that."""
-    comments = [(comment, BLOCK.match(comment.astext())) for comment in doctree.findall(nodes.comment)]
+    comments = [(comment, adapter.BLOCK.match(comment.astext())) for comment in doctree.findall(nodes.comment)]
     blocks = {int(found[1]): comment for comment, found in comments if found}
     starts = sorted(blocks)
     for number, cell in enumerate(record["cells"], 1):
@@ -77,7 +74,7 @@ def _cells(doctree: nodes.document, record: dict[str, Any]) -> Iterator[tuple[in
         code = comment.next_node(descend=False, siblings=True)
         if isinstance(code, nodes.literal_block):
             yield number, cell, code
-        elif not cell["code"].startswith("# sphinx_gallery_"):
+        elif adapter.without_setting_lines(cell["code"]).strip():
             raise ExtensionError(f"{doctree['source']} does not show the cell of line {cell['line']}: build with -E.")
 
 
@@ -111,7 +108,7 @@ def _recorded(one: dict[str, Any], output: str) -> list[nodes.Node]:
     printed = "\n".join(line for line in lines if not line.startswith(kept.PICTURE))
     made: list[nodes.Node] = []
     if printed:
-        made.append(nodes.literal_block(printed, printed, language="none", classes=["sphx-glr-script-out"]))
+        made.append(nodes.literal_block(printed, printed, language="none", classes=[adapter.OUTPUT]))
     for line in lines:
         if line.startswith(kept.PICTURE):
             words = line.removeprefix(kept.PICTURE)
