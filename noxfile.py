@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -71,8 +72,19 @@ def build(session: nox.Session, *args: str | os.PathLike[str], out: Path = SITE,
 @nox.session(python=False, requires=["env"])
 def docs(session: nox.Session) -> None:
     """Build the site, every page executed (--update-outputs accepts new outputs, --twice runs pages twice)."""
+    parser = argparse.ArgumentParser(prog="nox -s docs --", add_help=False, allow_abbrev=False)
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--shard")  # 2/5 runs a fifth of the pages and builds nothing
+    one.add_argument("--join")  # a folder that holds what all shards kept
+    shards, args = parser.parse_known_args(session.posargs)
+    if shards.shard:
+        run(session, "-m", "pipeline", "shards", "--shard", shards.shard, *args)
+        return
+    if shards.join:
+        twice = ["--twice"] if {"--twice", "--update-outputs"} & set(args) else []
+        run(session, "-m", "pipeline", "shards", "--join", shards.join, *twice)
     switches = {"--update-outputs": "-Dpages_update_outputs=1", "--twice": "-Dpages_run_twice=1"}
-    build(session, *(switches.get(arg, arg) for arg in session.posargs))
+    build(session, *(switches.get(arg, arg) for arg in args))
     session.log(f"Open {(SITE / 'index.html').as_uri()}")
 
 

@@ -61,7 +61,7 @@ class Runner:
         if not names:
             return
         self.folder.mkdir(parents=True)
-        self.commit = _commit_of(self.pages.gallery)  # as it is when the first page runs
+        self.commit = commit_of(self.pages.gallery)  # as it is when the first page runs
         self.measurements.write_text(self.known.recorded.measurements, encoding="utf-8")
         processors = os.cpu_count() or 1
         workers = self.pages.settings["pages_workers"] or processors
@@ -170,7 +170,7 @@ def _cause_of_death(job: child.Job) -> dict[str, Any]:
     return {"failure": why, "line": int(lines[0]) if lines else None}
 
 
-def _commit_of(folder: Path) -> str:
+def commit_of(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     try:
