@@ -7,7 +7,7 @@ machine without a network gets them.
 import sys
 from pathlib import Path
 
-COMMANDS = ("record", "serve")
+COMMANDS = ("record", "serve", "shards")
 
 
 def main(command: str = "", *arguments: str) -> int:
@@ -20,6 +20,10 @@ def main(command: str = "", *arguments: str) -> int:
         from pipeline import live
 
         return live.main(docs, list(arguments))
+    if command == "shards":
+        from pipeline import shards
+
+        return shards.main(docs, list(arguments))
     try:
         from pipeline import recorder
     except ModuleNotFoundError as error:

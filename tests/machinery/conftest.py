@@ -108,9 +108,13 @@ class MiniSite:
 
     def record(self, *arguments: str, status: int = 0, **env: str) -> str:
         """Run the recorder over the site, require an exit status, and return what it printed."""
+        return self.run("record", *arguments, status=status, **env)
+
+    def run(self, *arguments: str, status: int = 0, **env: str) -> str:
+        """Run a command of the pipeline over the site, require an exit status, and return what it printed."""
         paths = os.pathsep.join([str(ROOT), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "record", *arguments],
+            [sys.executable, "-m", "pipeline", *arguments],
             cwd=self.root,
             env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": paths, **env},
             stdout=subprocess.PIPE,
