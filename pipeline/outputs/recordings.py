@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import functools
 import json
-from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -76,15 +75,6 @@ class Recorded:
             for name, values in sorted(one["measurements"].items())
         ]
         return json.dumps(found, indent=1, ensure_ascii=False)
-
-    @property
-    def measurements_file(self) -> Path:
-        """Where the pages read them from."""
-        return self.pages.target / "measurements.json"
-
-    def write_measurements(self) -> None:
-        """Write the numbers that other devices measured, where they have changed."""
-        gallery_pages.write_if_new(self.measurements_file, self.measurements)
 
     def print_all(self, names: list[str]) -> bool:
         """Print what each device gave of some pages, and of pages that are gone; return whether there is only fresh."""
