@@ -202,7 +202,8 @@ for one in found:
     for curve in curves:
         axis.loglog(one.values[n], one.values[curve], "o-", label=f"{one.label}: {curve}")
         fits[curve] = fit([2 * size**3 for size in one.values[n]], one.values[curve])
-    if len(fits) > 1 and one.device in ways:  # where the model says that it overtakes the CPU beside it
+    # Where the model says that it overtakes the CPU beside it.
+    if len(fits) > 1 and one.device in ways:
         journey = fit(ways[one.device].values["bytes"], ways[one.device].values["seconds"])
         for on_way in (None, journey):
             predicted = crossing(product_work, fits[ON_CPU], fits[THERE], on_way)
