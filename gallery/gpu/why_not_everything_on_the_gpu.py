@@ -208,9 +208,9 @@ for one in found:
         for on_way in (None, journey):
             predicted = crossing(product_work, fits[ON_CPU], fits[THERE], on_way)
             if predicted:
-                style = {"linestyle": "--", "label": "overtakes, with the way"}
+                style = {"linestyle": "--", "label": "the model's crossing, with the way"}
                 if not on_way:
-                    style = {"linestyle": ":", "label": "overtakes, with the matrices there"}
+                    style = {"linestyle": ":", "label": "the model's crossing, without the way"}
                 axis.axvline(predicted, color="gray", **style)
 axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
 axis.set_title("Products: small ones cost their call, large ones their work")
