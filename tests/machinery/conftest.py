@@ -96,7 +96,7 @@ class MiniSite:
     def build(self, *options: str, ok: bool = True, **env: str) -> str:
         """Build, require that it goes well (or not), and return what it printed."""
         process = self.start(*options, **env)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=560)
         assert (process.returncode == 0) == ok, printed
         return printed
 
@@ -120,7 +120,7 @@ class MiniSite:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=560,
             check=False,
         )
         assert done.returncode == status, done.stdout
