@@ -12,7 +12,6 @@ import runpy
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,7 +24,9 @@ from pipeline.gallery.pages import Pages
 from pipeline.outputs import kept as outputs
 from pipeline.outputs import recordings
 from pipeline.outputs.recordings import Recorded
-from pipeline.running import child, forks, runner
+from pipeline.running import forks, runner
+from pipeline.running.runner import Runner
+from pipeline.stale.keys import Keys
 
 
 def pages_of(docs: Path) -> Pages:
@@ -62,7 +63,7 @@ def main(docs: Path, arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     if options.list or options.check:
         return 1 if list_all(recorded, names) and options.check else 0
-    return 1 if record(recorded, names, 1 if options.once else 2) else 0
+    return 1 if run_and_keep(recorded, names, 1 if options.once else 2) else 0
 
 
 def list_all(recorded: Recorded, names: list[str]) -> int:
@@ -98,7 +99,7 @@ def _status(recorded: Recorded, name: str, recording: recordings.Recording | Non
     return "fresh", f"{recording.date[:10]}{others}"
 
 
-def record(recorded: Recorded, names: list[str], times: int) -> int:
+def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
     """Run pages on the device at hand and keep what they gave; return how many failed.
 
     On a CPU nothing is written, for there a build keeps the outputs: they are compared with what the pages give.
@@ -119,7 +120,7 @@ def record(recorded: Recorded, names: list[str], times: int) -> int:
             return len(names)
         print(f"{len(names)} pages on {device['name']}", flush=True)
         failures, made = [], []
-        for name, answer in _run(recorded, names, times, Path(folder)):
+        for name, answer in _runner(recorded, Path(folder), dict.fromkeys(names, times)).run(names):
             status, words = _keep(recorded, name, answer, device["name"])
             print(f"{status:<9} {name}", flush=True)
             made += [answer["record"]] if "record" in answer else []
@@ -145,38 +146,11 @@ def prove(_: None, answer: Connection) -> None:
         answer.send({"failure": f"{type(error).__name__}: {error}"})
 
 
-def _run(recorded: Recorded, names: list[str], times: int, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run pages as the build does; yield each with its answer."""
-    conf = gen_gallery._fill_gallery_conf_defaults(
-        recorded.pages.settings["sphinx_gallery_conf"]
-    )  # as at config-inited
+def _runner(recorded: Recorded, folder: Path, times: dict[str, int]) -> Runner:
+    """Return what runs pages as the build does."""
+    conf = gen_gallery._fill_gallery_conf_defaults(recorded.pages.settings["sphinx_gallery_conf"])
     gen_gallery._update_gallery_conf_builder_inited(conf, folder)
-    measurements = folder / "measurements.json"
-    measurements.write_text(recorded.measurements, encoding="utf-8")
-    commit = runner.commit_of(recorded.pages.gallery)
-
-    def run(name: str, threads: int, alone: bool) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(dir=folder) as staging:
-            job = child.Job(
-                page=name,
-                source=str(recorded.pages.source(name)),
-                staging=staging,
-                gallery_dir=conf["gallery_dirs"],
-                gallery_conf=conf,
-                ignored_warnings=tuple(recorded.pages.settings["pages_ignored_warnings"]),
-                time_limit=recorded.pages.settings["pages_time_limit"],
-                threads=threads,
-                alone=alone,
-                measurements=str(measurements),
-            )
-            answer = runner.run(job, times)
-        if "record" in answer:
-            answer["record"]["commit"] = commit
-        return answer
-
-    return runner.one_by_one(
-        {name: recorded.pages.source(name) for name in names}, run, recorded.pages.settings["pages_workers"]
-    )
+    return Runner(Keys(recorded.pages, recorded), conf, folder / "staging", times)
 
 
 def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) -> tuple[str, str]:

@@ -328,15 +328,6 @@ class Recorded:
         measured = [one for one in self.kept if one.measurements and one.page in known]
         return measurements(measured, {one.page: self.digests(one.page) for one in measured})
 
-    @property
-    def measurements_file(self) -> Path:
-        """Where the pages read them from."""
-        return self.pages.target / "measurements.json"
-
-    def write_measurements(self) -> None:
-        """Write the numbers that other devices measured, where they have changed."""
-        gallery_pages.write_if_new(self.measurements_file, self.measurements)
-
 
 def of(app: Sphinx) -> Recorded:
     """Return the recordings, as this build sees them."""

@@ -7,7 +7,6 @@ import logging as python_logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,57 +78,26 @@ def _run_stale(app: Sphinx) -> None:
         logger.info("pages: running %d of %d", len(stale), len(pages.names()))
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
-    shutil.rmtree(_staging(app), ignore_errors=True)  # of a build that was killed
-    recordings.of(app).write_measurements()
+    folder = Path(app.doctreedir).parent / "staging"
+    put = functools.partial(_put_in_place, pages)
+    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, stale, put)
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
-    sources = {name: pages.source(name) for name in first}
-    run = functools.partial(_run_and_keep, app, pages)
-    for name, answer in runner.one_by_one(sources, run, app.config.pages_workers):
+    for name, answer in running.run(first):
         if "failure" in answer:
             failures.report(pages, name, answer)
             continue
-        logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
+        record = answer["record"]
+        logger.info("pages: %s ran in %.1f s, %d checks passed", name, record["seconds"], record["checks"])
     for name, why in runner.measured_twice(pages.record(name) for name in pages.names()):
         failures.warn(pages, name, None, why)
     failures.pass_over(pages)
     pages.write_summary()
 
 
-@functools.cache  # as it was when the first page of this build ran
-def _commit(folder: Path) -> str:
-    return runner.commit_of(folder)
-
-
-def _staging(app: Sphinx) -> Path:
-    return Path(app.doctreedir).parent / "staging"
-
-
-def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int, alone: bool) -> dict[str, Any]:
-    """Run a page, twice if that is wanted, and put what it made in its place; return its record or its failure."""
-    key = keys.of(app).key(name)  # of the source as it is now: an edit during the run makes the page stale again
-    staging_root = _staging(app)
-    staging_root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=staging_root) as staging:
-        job = child.Job(
-            page=name,
-            source=str(pages.source(name)),
-            staging=staging,
-            gallery_dir=app.config.sphinx_gallery_conf["gallery_dirs"],
-            gallery_conf=app.config.sphinx_gallery_conf,
-            ignored_warnings=tuple(app.config.pages_ignored_warnings),
-            time_limit=app.config.pages_time_limit,
-            threads=threads,
-            alone=alone,
-            measurements=str(recordings.of(app).measurements_file),
-        )
-        runs = app._ptguide_stale[name]
-        answer = runner.run(job, runs)
-        if "failure" in answer:
-            return answer
-        record = answer["record"] | {"key": key, "runs": runs, "commit": _commit(pages.gallery)}
-        Path(staging, job.gallery_dir, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
-        _move_into_place(Path(staging, job.gallery_dir), pages, name)
-    return record
+def _put_in_place(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
+    """Put what was made of a page in its place, with its record."""
+    Path(made, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
+    _move_into_place(made, pages, name)
 
 
 def _move_into_place(made: Path, pages: Pages, name: str) -> None:
@@ -177,9 +145,9 @@ def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
 class _NoSecondSummary(python_logging.Filter):
     """Drops sphinx-gallery's closing words: it executes nothing here, and says so as if nothing had been."""
 
-    def filter(self, record: python_logging.LogRecord) -> bool:
+    def filter(self, message: python_logging.LogRecord) -> bool:
         """Return whether a message is passed on."""
-        return "Sphinx-Gallery successfully executed" not in str(record.msg)
+        return "Sphinx-Gallery successfully executed" not in str(message.msg)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-class _Watch(ast.NodeTransformer):
+class _ClaimReporter(ast.NodeTransformer):
     """Rewrites asserts into statements that report to ``Claims``."""
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
@@ -126,5 +126,5 @@ class Compiler(codeop.Compile):
     def __call__(self, source: Any, filename: str, symbol: str, **kwargs: Any) -> CodeType:
         """Compile a syntax tree or source; ``Claims`` must stand in the namespace under ``NAME``."""
         if isinstance(source, ast.Module):
-            source = ast.fix_missing_locations(_Watch().visit(source))
+            source = ast.fix_missing_locations(_ClaimReporter().visit(source))
         return super().__call__(source, filename, symbol, **kwargs)

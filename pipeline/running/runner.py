@@ -1,65 +1,116 @@
-"""Run pages, each in a process of its own, side by side or alone; the build and the recorder (recorder.py) share it."""
+"""Run pages, each in a process of its own, side by side or alone; the build and the recorder (recorder.py) do it so."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.running import child, forks
+from pipeline.stale.keys import Keys
 
 ALONE = re.compile(r"^# sphinx_gallery_parallel = False$", re.MULTILINE)
 
-T = TypeVar("T")
 
-
-def one_by_one(pages: dict[str, Path], run: Callable[[str, int, bool], T], workers: int = 0) -> Iterator[tuple[str, T]]:
-    """Run pages side by side, then those that want the machine for themselves; yield each with its result.
+class Runner:
+    """Runs pages, each in a process of its own, side by side or alone; the build and the recorder share it.
 
     Parameters
     ----------
-    pages : dict of str to Path
-        The script of each page; side by side they start in this order.
-    run : callable
-        Takes the page, how many threads it may compute with, and whether it is alone.
-    workers : int
-        How many run at a time; 0 for as many as there are processors.
+    known : Keys
+        Of the pages, and of what other devices gave.
+    gallery_conf : dict
+        sphinx-gallery's settings.
+    folder : Path
+        Where the runs may write; nothing stays there.
+    times : dict of str to int
+        How often each page runs; with 2, it has failed where its second run gives something else than the first.
+    keep : callable, optional
+        Takes a page, its record and the folder of what was made of it, before that is deleted.
     """
-    processors = os.cpu_count() or 1
-    workers = workers or processors
-    alone = [name for name, source in pages.items() if ALONE.search(source.read_text(encoding="utf-8"))]
-    beside = [name for name in pages if name not in alone]
-    threads = max(1, processors // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        yield from zip(beside, pool.map(lambda name: run(name, threads, False), beside), strict=True)
-    for name in alone:
-        yield name, run(name, processors, True)
 
+    def __init__(
+        self,
+        known: Keys,
+        gallery_conf: dict[str, Any],
+        folder: Path,
+        times: dict[str, int],
+        keep: Callable[[str, dict[str, Any], Path], None] = lambda *_: None,
+    ) -> None:
+        self.known, self.pages = known, known.pages
+        self.gallery_conf, self.folder, self.times, self.keep = gallery_conf, folder, times, keep
 
-def run(job: child.Job, times: int) -> dict[str, Any]:
-    """Run a page, once or twice; return ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
+    def run(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Run pages side by side, in this order, then those that want the machine for themselves.
 
-    Parameters
-    ----------
-    job : Job
-        What the first run makes stays in its staging folder.
-    times : int
-        With 2, the page has failed where the second run gives something else than the first.
-    """
-    answer = in_child(job)
-    if "failure" in answer or times == 1:
+        Yields
+        ------
+        page : str
+        answer : dict
+            ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
+        """
+        names = list(names)
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a build that was killed
+        if not names:
+            return
+        self.folder.mkdir(parents=True)
+        self.commit = _commit_of(self.pages.gallery)  # as it is when the first page runs
+        self.measurements.write_text(self.known.recorded.measurements, encoding="utf-8")
+        processors = os.cpu_count() or 1
+        workers = self.pages.settings["pages_workers"] or processors
+        alone = [name for name in names if ALONE.search(self.pages.source(name).read_text(encoding="utf-8"))]
+        beside = [name for name in names if name not in alone]
+        threads = max(1, processors // workers)
+        with ThreadPoolExecutor(workers) as pool:
+            yield from zip(beside, pool.map(lambda name: self._run(name, threads, False), beside), strict=True)
+        for name in alone:
+            yield name, self._run(name, processors, True)
+
+    @property
+    def measurements(self) -> Path:
+        """The file of what other devices measured."""
+        return self.folder / "measurements.json"
+
+    def _run(self, name: str, threads: int, alone: bool) -> dict[str, Any]:
+        key = self.known.key(name)  # of the source as it is now: an edit during the run makes the page stale again
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            job = self._job(name, folder, threads, alone)
+            answer = in_child(job)
+            if "record" in answer and self.times[name] == 2:
+                answer = self._run_again(job, answer)
+            if "record" in answer:
+                answer["record"] |= {"key": key, "runs": self.times[name], "commit": self.commit}
+                self.keep(name, answer["record"], Path(folder, job.gallery_dir))
         return answer
-    with tempfile.TemporaryDirectory(dir=Path(job.staging).parent) as second:
-        again = in_child(replace(job, staging=second))
-    if "failure" in again:
-        return {**again, "failure": f"passed once and failed when run again\n{again['failure']}"}
-    return first_difference(answer["record"], again["record"]) or answer
+
+    def _run_again(self, job: child.Job, first: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer of the first run, unless a second gives another."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            again = in_child(replace(job, staging=folder))
+        if "failure" in again:
+            return {**again, "failure": f"passed once and failed when run again\n{again['failure']}"}
+        return first_difference(first["record"], again["record"]) or first
+
+    def _job(self, name: str, folder: str, threads: int, alone: bool) -> child.Job:
+        return child.Job(
+            page=name,
+            source=str(self.pages.source(name)),
+            staging=folder,
+            gallery_dir=self.gallery_conf["gallery_dirs"],
+            gallery_conf=self.gallery_conf,
+            ignored_warnings=tuple(self.pages.settings["pages_ignored_warnings"]),
+            time_limit=self.pages.settings["pages_time_limit"],
+            threads=threads,
+            alone=alone,
+            measurements=str(self.measurements),
+        )
 
 
 def report(source: Path, answer: dict[str, Any]) -> str:
@@ -119,7 +170,7 @@ def _cause_of_death(job: child.Job) -> dict[str, Any]:
     return {"failure": why, "line": int(lines[0]) if lines else None}
 
 
-def commit_of(folder: Path) -> str:
+def _commit_of(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     try:

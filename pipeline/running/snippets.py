@@ -86,8 +86,8 @@ def _tasks(app: Sphinx) -> dict[str, tuple[tuple[str, str], Path]]:
 
 def _run_stale(app: Sphinx) -> None:
     pages = gallery_pages.of(app)
-    records = Path(app.doctreedir).with_name("snippets.json")
-    kept = _load(records)
+    file = Path(app.doctreedir).with_name("snippets.json")
+    kept = _load(file)
     now: dict[str, Any] = {}
     failures: set[str] = set()
     for name, (task, path) in _tasks(app).items():
@@ -109,8 +109,8 @@ def _run_stale(app: Sphinx) -> None:
             now[name] = {"key": key, "ran": answer["ran"]}
             if answer["ran"]:
                 logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
-    records.parent.mkdir(parents=True, exist_ok=True)
-    records.write_text(child.as_json(now), encoding="utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(child.as_json(now), encoding="utf-8")
     app._ptguide_snippets, app._ptguide_failed_snippets = now, failures
 
 
