@@ -1,4 +1,4 @@
-"""Commands that need no build by Sphinx: ``python -m pipeline record``, ``python -m pipeline serve``.
+"""Commands beside the build: ``python -m pipeline new``, ``python -m pipeline record``, ``python -m pipeline serve``.
 
 Without nox, ``record`` needs torch, what the pages import, Sphinx and sphinx-gallery; CONTRIBUTING.md says how a
 machine without a network gets them.
@@ -7,7 +7,7 @@ machine without a network gets them.
 import sys
 from pathlib import Path
 
-COMMANDS = ("record", "serve")
+COMMANDS = ("new", "record", "serve")
 
 
 def main(command: str = "", *arguments: str) -> int:
@@ -16,6 +16,10 @@ def main(command: str = "", *arguments: str) -> int:
     if command not in COMMANDS or not (docs / "conf.py").is_file():
         print(f"Call it from the folder that holds docs/conf.py, with one of: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    if command == "new":
+        from pipeline import new
+
+        return new.main(docs, list(arguments))
     if command == "serve":
         from pipeline import live
 

@@ -114,4 +114,5 @@ def pass_over(pages: Pages) -> None:
         return ({}, [], None) if return_node else ({}, [])
 
     generate_for_all.for_others, split_for_all.for_others = generate, split
+    split_for_all.once = True  # as build.py has it
     gen_rst.generate_file_rst, py_source_parser.split_code_and_text_blocks = generate_for_all, split_for_all
