@@ -146,7 +146,7 @@ def _make_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     source, file = gallery_pages.of(app).source(page), _notebook_file(app, page)
     file.unlink(missing_ok=True)
-    if gallery_pages.of(app).has_failed(page):
+    if gallery_pages.of(app).has_failed(page) or gallery_pages.is_live(app):
         return
     _, blocks = split_code_and_text_blocks(str(source))
     base = app.config.html_baseurl + app.builder.get_target_uri(docname)
@@ -168,7 +168,7 @@ def _notebook_file(app: Sphinx, page: str) -> Path:
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
     """Write the wheel, the scripts, the notebooks and an archive for each chapter."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or gallery_pages.is_live(app):
         return
     pages = gallery_pages.of(app)
     root = Path(app.outdir, FOLDER)

@@ -1,4 +1,4 @@
-"""Every page leads on to the next and asks questions; every chapter of basics has exercises. What is missing is said."""
+"""Every page leads on to the next and asks questions; chapters of basics have exercises. What is missing is said."""
 
 import ast
 import bisect
