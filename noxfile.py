@@ -159,6 +159,12 @@ def recordings(session: nox.Session) -> None:
 
 
 @nox.session(python=False, requires=["env"], default=False)
+def new(session: nox.Session) -> None:
+    """Begin a page: -- computing/diff "How does torch.diff work?" [--after matmul]."""
+    run(session, "-m", "pipeline", "new", *session.posargs)
+
+
+@nox.session(python=False, requires=["env"], default=False)
 def serve(session: nox.Session) -> None:
     """Show the site while writing: a saved file is run, built and reloaded in the browser."""
     run(session, "-m", "pipeline", "serve", *session.posargs)

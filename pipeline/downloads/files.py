@@ -52,7 +52,7 @@ def _make(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     source, file = gallery_pages.of(app).source(page), _notebook_file(app, page)
     file.unlink(missing_ok=True)
-    if gallery_pages.of(app).has_failed(page):
+    if gallery_pages.of(app).has_failed(page) or gallery_pages.is_live(app):
         return
     try:
         blocks = blocks_of(doctree, adapter.blocks(source))
@@ -74,7 +74,7 @@ def _notebook_file(app: Sphinx, page: str) -> Path:
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
     """Write the wheel, the scripts, the notebooks, an archive for each chapter and the list of the Markdown."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or gallery_pages.is_live(app):
         return
     pages = gallery_pages.of(app)
     root = Path(app.outdir, published.FOLDER)

@@ -24,6 +24,7 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_update_outputs": (False, [bool]),
     "pages_variant": (False, [bool]),
     "pages_to_update": ([], [list]),
+    "pages_live": (False, [bool]),
     "outputs_dir": ("outputs", [str]),
 }
 
@@ -132,6 +133,11 @@ def of(app: Sphinx) -> Pages:
         names = ("sphinx_gallery_conf", "gallery_order", "html_baseurl", *SETTINGS)
         app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
     return app._ptguide_pages
+
+
+def is_live(app: Sphinx) -> bool:
+    """Return whether somebody looks at the site while writing, so that what only a finished one needs is left out."""
+    return bool(getattr(app.config, "pages_live", False))
 
 
 def add_settings(app: Sphinx) -> None:

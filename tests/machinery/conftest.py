@@ -126,6 +126,18 @@ class MiniSite:
         assert done.returncode == status, done.stdout
         return done.stdout
 
+    def command_line(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the pipeline in the folder of the site."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def ran(self, printed: str) -> set[str]:
         """Return the pages that a build ran, from what it printed."""
         return set(re.findall(r"^pages: (\S+) ran", printed, re.MULTILINE))
