@@ -12,7 +12,6 @@ import runpy
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,21 +31,6 @@ def pages_of(docs: Path) -> Pages:
     """Return the pages of a documentation folder, read without Sphinx."""
     defaults = {name: default for name, (default, _) in gallery_pages.SETTINGS.items()}
     return Pages(docs, defaults | runpy.run_path(str(docs / "conf.py")))
-
-
-def chosen(pages: Pages, words: Iterable[str]) -> list[str]:
-    """Return the pages that are meant by names of pages and chapters; all where there are none.
-
-    Raises
-    ------
-    ValueError
-        If a word is neither a page nor a chapter.
-    """
-    words = list(words)
-    meant = {word: [name for name in pages.names() if word in (name, name.partition("/")[0])] for word in words}
-    if unknown := [word for word, found in meant.items() if not found]:
-        raise ValueError(f"there is no page or chapter {', '.join(unknown)}; see gallery_order in docs/conf.py")
-    return [name for name in pages.names() if not words or any(name in found for found in meant.values())]
 
 
 def main(docs: Path, arguments: list[str] | None = None) -> int:
@@ -72,7 +56,7 @@ def main(docs: Path, arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     recorded = Recorded(pages_of(docs))
     try:
-        names = chosen(recorded.pages, options.pages)
+        names = recorded.pages.chosen(options.pages)
     except ValueError as error:
         parser.error(str(error))
     if options.list or options.check:
@@ -93,7 +77,7 @@ def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
         How often each page runs; with 2, it fails where the second run gives something else.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _make_importable(recorded.pages.package, Path(folder, "metadata"))
+        make_importable(recorded.pages.package, Path(folder, "metadata"))
         forks.start_server([*recorded.pages.settings["pages_preload"], "pipeline.recorder"])
         device = forks.ask(prove, None, 120) or {"failure": "the process that looked for it died"}
         if "failure" in device:
@@ -101,12 +85,12 @@ def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
             return len(names)
         print(f"{len(names)} pages on {device['name']}", flush=True)
         failures, made = [], []
-        for name, answer in _runner(recorded, Path(folder), times).run(names):
+        for name, answer in _runner(recorded, Path(folder)).run(dict.fromkeys(names, times)):
             status, words = _keep(recorded, name, answer, device["name"])
             print(f"{status:<9} {name}", flush=True)
             made += [answer["record"]] if "record" in answer else []
             failures += [words] if words else []
-    failures += runner.measured_twice(made)
+    failures += [why for _, why in runner.measured_twice(made)]
     for words in failures:
         print(f"\n{words}")
     print(f"\n{len(names) - len(failures)} of {len(names)} pages passed on {device['name']}, {len(failures)} failed")
@@ -127,10 +111,10 @@ def prove(_: None, answer: Connection) -> None:
         answer.send({"failure": f"{type(error).__name__}: {error}"})
 
 
-def _runner(recorded: Recorded, folder: Path, times: int) -> Runner:
+def _runner(recorded: Recorded, folder: Path) -> Runner:
     """Return what runs pages as the build does."""
     conf = adapter.filled_settings(recorded.pages.settings["sphinx_gallery_conf"], folder)
-    return Runner(Keys(recorded.pages, recorded), conf, folder / "staging", times)
+    return Runner(Keys(recorded.pages, recorded), conf, folder / "staging")
 
 
 def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) -> tuple[str, str]:
@@ -147,7 +131,7 @@ def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) ->
     return ("differs" if found else "equal"), "\n".join(f"{source}:{line}: {what}" for line, what in found)
 
 
-def _make_importable(package: Path, folder: Path) -> None:
+def make_importable(package: Path, folder: Path) -> None:
     """Let the pages import the helpers of this copy; where they were never installed, make their version known."""
     paths = [str(package.parent), str(Path(__file__).parents[1])]
     try:

@@ -152,6 +152,11 @@ def thumbnail(folder: Path, page: str) -> Path:
     return folder / "images" / "thumb" / f"sphx_glr_{page}_thumb.png"
 
 
+def picture(folder: Path, page: str, number: int, ending: str) -> Path:
+    """Return a picture of a page, by its place among them from 1 on, in the folder of its chapter."""
+    return folder / "images" / f"sphx_glr_{page}_{number:03}{ending}"
+
+
 def page_of_thumbnail(address: str) -> str:
     """Return the page of a thumbnail, by its address; empty for another image."""
     if "/images/thumb/sphx_glr_" not in address:
@@ -202,6 +207,39 @@ def _parse_each_page_once() -> None:
 
         once.usual = split
         py_source_parser.split_code_and_text_blocks = once
+
+
+def pass_over(title_if_failed: Callable[[Path], str]) -> None:
+    """Leave a page alone that failed: what stands in its place is not made anew, and its script is not parsed.
+
+    Parameters
+    ----------
+    title_if_failed : callable
+        Takes a script; returns its title if it failed, else an empty text.
+    """
+    generate = getattr(gen_rst.generate_file_rst, "for_others", gen_rst.generate_file_rst)
+    split = py_source_parser.split_code_and_text_blocks
+    split = getattr(split, "for_others", split)
+
+    def generate_for_all(name: str, target: Any, folder: Any, conf: Any) -> Any:
+        if not (title := title_if_failed(Path(folder, name))):
+            return generate(name, target, folder, conf)
+        cached = gen_rst._read_cached_backrefs(conf, Path(target, name))
+        return "", title, (0.0, 0.0), {"stale": str(Path(target, name)), "backrefs": cached}
+
+    def split_for_all(source: Any, return_node: bool = False) -> Any:
+        if not title_if_failed(Path(source)):
+            return split(source, return_node=return_node)
+        return ({}, [], None) if return_node else ({}, [])
+
+    generate_for_all.for_others = generate
+    split_for_all.for_others = split_for_all.usual = split  # a later build of this process wraps it no second time
+    gen_rst.generate_file_rst, py_source_parser.split_code_and_text_blocks = generate_for_all, split_for_all
+
+
+def label(docname: str) -> str:
+    """Return the label of a page, to which its cards lead."""
+    return f"sphx_glr_{docname.replace('/', '_')}.py"
 
 
 class NoSecondSummary(logging.Filter):

@@ -38,8 +38,9 @@ def replace_thumbnail(folder: Path, name: str, cells: list[dict[str, Any]]) -> N
         What each cell printed, as ``text``.
     """
     stand_in = adapter.thumbnail(folder, name)
+    stand_in.parent.mkdir(parents=True, exist_ok=True)
     stand_in.with_suffix(".svg").write_text(_draw(_first_text(cells), words(cells)), encoding="utf-8")
-    stand_in.unlink()
+    stand_in.unlink(missing_ok=True)  # of a page that failed, there may be none
 
 
 def _first_text(cells: list[dict[str, Any]]) -> str:

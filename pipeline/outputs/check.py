@@ -16,6 +16,11 @@ from pipeline.outputs.recordings import Recorded
 
 logger = logging.getLogger(__name__)
 
+ADVICE = (
+    "If this is right, accept it: nox -s docs -- --update-outputs {page}\n"
+    "If only this version of Python prints it so, keep it beside what others print: add --variant"
+)
+
 
 def keep(recorded: Recorded, record: dict[str, Any], *, variant: bool = False) -> bool:
     """Write what a run gave, unless what is kept of its device says the same; return whether it was written.
@@ -31,22 +36,15 @@ def keep(recorded: Recorded, record: dict[str, Any], *, variant: bool = False) -
     page, device = record["page"], record["device"]
     file = kept.file_of(recorded.pages.outputs, page, device)
     if file.parts[-3] == "cpu":
-        before = file.read_text(encoding="utf-8") if file.is_file() else ""
-        cells = kept.renewed(kept.parse(before), record, variant=variant)
-        text = kept.render({"page": page, "device": "cpu", "cells": cells})
-        if text == before:
-            return False
+        before = kept.parse(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        new = {"page": page, "device": "cpu", "cells": kept.renewed(before, record, variant=variant)}
     else:
         new = recordings.from_run(record, recorded.digests(page)[1])
-        text = kept.render(new)
-        measured = new["measurements"] or any(cell["measured"] for cell in record["cells"])
-        old = next((one for one in recorded.of.get(page, ()) if one["device"] == device), None)
-        if old and not measured:
-            cells = kept.renewed(old["cells"], record)
-            if {**new, "date": old["date"], "commit": old["commit"], "cells": cells} == old:
-                return False
-    kept.write(file, text)
-    return True
+        old = recorded.of.get(page, {}).get(device)
+        if old and not new["measurements"] and not any(cell["measured"] for cell in record["cells"]):
+            same = new | {"date": old["date"], "commit": old["commit"], "cells": kept.renewed(old["cells"], record)}
+            new = old if same == old else new
+    return kept.write(file, kept.render(new))
 
 
 def problems(recorded: Recorded, record: dict[str, Any]) -> list[tuple[int, str]]:
@@ -55,44 +53,43 @@ def problems(recorded: Recorded, record: dict[str, Any]) -> list[tuple[int, str]
     Of an accelerator only a recording of the same code is held against the run; where there is none, it is said.
     """
     page, device = record["page"], record["device"]
-    file = kept.file_of(recorded.pages.outputs, page, device)
-    on_cpu = file.parts[-3] == "cpu"
-    try:
-        old = kept.read(file)
-    except FileNotFoundError:
-        if on_cpu:
+    if kept.folder_of(device) == "cpu":
+        try:
+            return kept.differences(kept.read(kept.file_of(recorded.pages.outputs, page, device)), record)
+        except FileNotFoundError:
             return [(1, f"no output of this page is kept for {device}")]
-        logger.info("outputs: nothing is kept of %s on %s; nox -s record keeps it", page, device)
-        return []
-    except ValueError as error:
-        return [(1, str(error))] if on_cpu else []  # of a recording it is said of the file
-    if not on_cpu and recorded.is_stale(old):
-        logger.info("outputs: the recording of %s on %s is stale; nox -s record renews it", page, device)
-        return []
-    return kept.differences(old, record)
+        except ValueError as error:
+            return [(1, str(error))]
+    old = recorded.of.get(page, {}).get(device)
+    if old and not recorded.changed(old)[0]:
+        return kept.differences(old, record)
+    what = "the recording is stale; nox -s record renews it" if old else "nothing is kept; nox -s record keeps it"
+    logger.info("outputs: %s on %s: %s", page, device, what)
+    return []
 
 
 def _check(app: Sphinx) -> None:
     if not app.config.outputs_check:
         return
     pages, recorded = gallery_pages.of(app), recordings.of(app)
+    ran = [name for name in pages.names() if not pages.has_failed(name)]
     if app.config.pages_update_outputs:
-        variant = app.config.pages_variant
-        changed = sum(keep(recorded, pages.record(name), variant=variant) for name in pages.names())
+        variant, updated = app.config.pages_variant, [name for name in ran if name in pages.to_update]
+        changed = sum(keep(recorded, pages.record(name), variant=variant) for name in updated)
         recorded.read()
-        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(pages.names()))
-    found = [
-        f"{pages.source(name)}:{line}: {what}"
-        for name in pages.names()
-        for line, what in problems(recorded, pages.record(name))
-    ]
-    found += [*recorded.problems, *_orphans(pages)]
-    if found:
-        advice = (
-            "If this is right, accept it: nox -s docs -- --update-outputs\n"
-            "If only this version of Python prints it so, keep it beside what others print: add --variant"
-        )
-        raise ExtensionError("\n\n".join([*found, advice]))
+        logger.info("outputs: %d of %d changed and are kept; review the difference", changed, len(updated))
+    for name in ran:
+        for line, what in problems(recorded, pages.record(name)):
+            advice = ADVICE.format(page=name)
+            logger.warning("%s\n%s", what, advice, location=f"{pages.source(name)}:{line}", type="output")
+    for problem in [*recorded.problems, *_orphans(pages)]:
+        logger.warning("%s", problem, type="output")
+
+
+def is_kept(recorded: Recorded, record: dict[str, Any]) -> bool:
+    """Return whether what is kept of a page is there, and is what it gives."""
+    there = kept.file_of(recorded.pages.outputs, record["page"], record["device"]).is_file()
+    return there and not problems(recorded, record)
 
 
 def _orphans(pages: Pages) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -118,6 +117,8 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     pages = gallery_pages.of(app)
     page = pages.page_of(docname)
+    if docname in snippets.failed(app):
+        return  # which is said already
     if page:
         sources = {cell["code"] for cell in pages.record(page)["cells"]}
     else:  # its own snippets, and the docstrings that it may show
@@ -134,18 +135,9 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
             what,
             ", or use the not-run directive with a reason" if what == "console" else "",
             block.astext(),
-            location=_source_position(pages.source(page), block) if page else block,
+            location=block,
             type="static_code",
         )
-
-
-def _source_position(source: Path, block: nodes.Element) -> str:
-    """Return file and line of a block in the page's script."""
-    first = block.astext().strip().splitlines()[0]
-    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
-        if line.lstrip("# ") == first.lstrip("# "):
-            return f"{source}:{number}"
-    return str(source)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

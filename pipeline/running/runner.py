@@ -30,8 +30,6 @@ class Runner:
         sphinx-gallery's settings.
     folder : Path
         Where the runs may write; nothing stays there.
-    times : int
-        With 2, a page has failed where the script that readers download gives something else than its first run.
     keep : callable, optional
         Takes a page, its record and the folder of what was made of it, before that is deleted.
     """
@@ -41,14 +39,19 @@ class Runner:
         known: Keys,
         gallery_conf: dict[str, Any],
         folder: Path,
-        times: int,
         keep: Callable[[str, dict[str, Any], Path], None] = lambda *_: None,
     ) -> None:
         self.known, self.pages = known, known.pages
-        self.gallery_conf, self.folder, self.times, self.keep = gallery_conf, folder, times, keep
+        self.gallery_conf, self.folder, self.keep = gallery_conf, folder, keep
 
-    def run(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def run(self, times: dict[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Run pages side by side, in this order, then those that want the machine for themselves.
+
+        Parameters
+        ----------
+        times : dict of str to int
+            How often each page runs. The second time it is the script that readers download: the page has failed where
+            that gives something else.
 
         Yields
         ------
@@ -56,41 +59,42 @@ class Runner:
         answer : dict
             ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
         """
-        names = list(names)
         shutil.rmtree(self.folder, ignore_errors=True)  # of a build that was killed
-        if not names:
+        if not times:
             return
         self.folder.mkdir(parents=True)
-        self.commit = _commit_of(self.pages.gallery)  # as it is when the first page runs
-        if self.times == 2:
+        self.commit = commit_of(self.pages.gallery)  # as it is when the first page runs
+        if 2 in times.values():
             wheel = published.build_wheel(self.pages.root, self.folder.parent / "wheels")
             self.wheel = published.unpacked(wheel)
             self.wheel_address = published.address_of(wheel, self.pages.settings.get("html_baseurl", ""))
         self.measurements.write_text(self.known.recorded.measurements, encoding="utf-8")
         processors = os.cpu_count() or 1
         workers = self.pages.settings["pages_workers"] or processors
-        alone = [name for name in names if adapter.runs_alone(self.pages.source(name))]
-        beside = [name for name in names if name not in alone]
+        alone = [name for name in times if adapter.runs_alone(self.pages.source(name))]
+        beside = [name for name in times if name not in alone]
         threads = max(1, processors // workers)
         with ThreadPoolExecutor(workers) as pool:
-            yield from zip(beside, pool.map(lambda name: self._run(name, threads, False), beside), strict=True)
+            yield from zip(
+                beside, pool.map(lambda name: self._run(name, times[name], threads, False), beside), strict=True
+            )
         for name in alone:
-            yield name, self._run(name, processors, True)
+            yield name, self._run(name, times[name], processors, True)
 
     @property
     def measurements(self) -> Path:
         """The file of what other devices measured."""
         return self.folder / "measurements.json"
 
-    def _run(self, name: str, threads: int, alone: bool) -> dict[str, Any]:
+    def _run(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
         key = self.known.key(name)  # of the source as it is now: an edit during the run makes the page stale again
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             job = self._job(name, folder, threads, alone)
             answer = in_child(job)
-            if "record" in answer and self.times == 2:
+            if "record" in answer and times == 2:
                 answer = self._run_again(job, answer)
             if "record" in answer:
-                answer["record"] |= {"key": key, "runs": self.times, "script": self.times == 2, "commit": self.commit}
+                answer["record"] |= {"key": key, "runs": times, "script": times == 2, "commit": self.commit}
                 self.keep(name, answer["record"], Path(folder, job.gallery_dir))
         return answer
 
@@ -126,14 +130,14 @@ def report(source: Path, answer: dict[str, Any]) -> str:
     return f"{source}{line}: {answer['failure']}"
 
 
-def measured_twice(records: Iterable[dict[str, Any]]) -> list[str]:
-    """Return a sentence for each name under which two pages keep a measurement."""
+def measured_twice(records: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return a page, and what to change in it, for each name under which two pages keep a measurement."""
     pages: dict[str, list[str]] = {}
     for record in records:
-        for name in record["measurements"]:
+        for name in record.get("measurements", ()):
             pages.setdefault(name, []).append(record["page"])
     return [
-        f"{' and '.join(both)} both keep a measurement called {name!r}: rename one."
+        (both[-1], f"{' and '.join(both)} both keep a measurement called {name!r}: rename one.")
         for name, both in pages.items()
         if len(both) > 1
     ]
@@ -179,7 +183,7 @@ def _cause_of_death(job: Job) -> dict[str, Any]:
     return {"failure": why, "line": job.line(int(lines[0])) if lines else None}
 
 
-def _commit_of(folder: Path) -> str:
+def commit_of(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     try:

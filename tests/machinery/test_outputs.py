@@ -1,9 +1,18 @@
 """What pages print is kept; a change stops the build until a person accepts it."""
 
+import json
+import re
+import runpy
+import sys
+import types
+from pathlib import Path
+
 import pytest
 
 from pipeline.outputs import kept
 from pipeline.outputs.compare import same
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -139,9 +148,10 @@ def test_changed_output_stops_the_build_until_accepted(minisite):
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
     for _ in range(2):  # also when the page itself is fresh
         printed = minisite.build(ok=False)
-        assert "gallery/one/beta.py:11: the output changed." in printed
-        assert "--- kept\n    three\n    --- now\n    THREE" in printed
-        assert "nox -s docs -- --update-outputs" in printed
+        assert "\ngallery/one/beta.py:11: WARNING: the output changed." in printed
+        assert "--- kept\nthree\n--- now\nTHREE\n" in printed
+        assert "accept it: nox -s docs -- --update-outputs one/beta" in printed
+        assert "THREE" in minisite.html("guide/one/beta.html")  # the page is written, to be looked at
     minisite.build("-Dpages_update_outputs=1")
     assert "THREE" in (minisite.root / "docs/outputs/cpu/one/beta.txt").read_text()
     minisite.build()
@@ -165,7 +175,7 @@ def test_a_version_of_python_has_a_variant_of_its_own(minisite):
 
 def test_page_without_kept_output_stops_the_build(minisite):
     (minisite.root / "docs/outputs/cpu/one/beta.txt").unlink()
-    assert "beta.py:1: no output of this page is kept for CPU" in minisite.build(ok=False)
+    assert "gallery/one/beta.py:1: WARNING: no output of this page is kept for CPU" in minisite.build(ok=False)
 
 
 def test_kept_output_without_page_stops_the_build(minisite):
@@ -190,6 +200,49 @@ def test_outputs_are_kept_only_if_two_runs_print_the_same(minisite):
     minisite.page("random_page", "import random\n\nprint(random.random())\nassert True is not None")
     assert "gave two outputs" in minisite.build("-Dpages_update_outputs=1", ok=False)
     assert not (minisite.root / "docs/outputs/cpu/one/random_page.txt").exists()
+
+
+def runs(site, page):
+    return json.loads((site.root / f"docs/guide/{page}.record.json").read_text())["runs"]
+
+
+def test_updating_runs_what_changed_twice_and_nothing_else(minisite):
+    minisite.page("gamma", "print(1 + 1)\nassert 1 + 1 == 2")
+    assert minisite.ran(minisite.build(ok=False)) == {"one/gamma"}  # once, and nothing is kept of it
+    assert runs(minisite, "one/gamma") == 1
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == {"one/gamma"}
+    assert runs(minisite, "one/gamma") == 2
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == set()
+    minisite.edit("gallery/one/gamma.py", "print(1 + 1)", "print(2)")  # it prints the same
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == {"one/gamma"}
+
+
+def test_updating_keeps_what_is_named_and_nothing_else(minisite):
+    minisite.edit("gallery/one/alpha.py", "print(f", "print('ALPHA')\nprint(f")
+    minisite.edit("gallery/one/beta.py", 'print("three")', 'print("BETA")')
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=one/alpha", ok=False)
+    assert (runs(minisite, "one/alpha"), runs(minisite, "one/beta")) == (2, 1)
+    assert "ALPHA" in (minisite.root / "docs/outputs/cpu/one/alpha.txt").read_text()
+    assert "BETA" not in (minisite.root / "docs/outputs/cpu/one/beta.txt").read_text()
+    assert re.findall(r"^gallery/one/(\w+)\.py:\d+: WARNING", printed, re.MULTILINE) == ["beta"]
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=gallery/one/beta.py")
+    assert minisite.ran(printed) == {"one/beta"}
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=one/beta,delta", ok=False)
+    assert "there is no page or chapter delta; see gallery_order in docs/conf.py" in printed
+
+
+def test_session_passes_the_named_pages_on(monkeypatch):
+    nox = types.ModuleType("nox")
+    nox.options, nox.Session = types.SimpleNamespace(), object
+    nox.session = lambda **_: lambda function: function
+    monkeypatch.setitem(sys.modules, "nox", nox)
+    noxfile = types.SimpleNamespace(**runpy.run_path(str(ROOT / "noxfile.py")))
+    passed = []
+    monkeypatch.setitem(noxfile.docs.__globals__, "build", lambda session, *options: passed.append(options))
+    for posargs in (["--update-outputs"], ["-q", "--update-outputs", "a/b", "c", "--twice"], []):
+        noxfile.docs(types.SimpleNamespace(posargs=posargs, log=print))
+    update = "-Dpages_update_outputs=1"
+    assert passed == [(update,), ("-q", update, "-Dpages_run_twice=1", "-Dpages_to_update=a/b,c"), ()]
 
 
 @pytest.mark.parametrize(

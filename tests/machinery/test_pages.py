@@ -48,17 +48,16 @@ def report(copy_of_accepted, tmp_path_factory):
 @pytest.mark.parametrize("name", BAD)
 def test_bad_page_is_named_with_its_line(report, name):
     _, line, message = BAD[name]
-    place = rf"gallery/one/{name}\.py:{line}: " if line else rf"gallery/one/{name}\.py(:\d+)?: "
-    found = re.search(place + r"((?:.|\n)*?)(?=\n    \S*/gallery/one/|\Z)", report)
+    place = rf"^gallery/one/{name}\.py:{line or '[0-9]+'}: WARNING: "
+    found = re.search(place + r"((?:.|\n)*?)(?=\ngallery/one/|\Z)", report, re.MULTILINE)
     assert found, report
-    said = re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
-    assert message in said
+    assert message in found[0]
 
 
 def test_hanging_page_says_where(minisite):
     minisite.page("hangs", "x = 1\nwhile x:\n    x += 1")
     printed = minisite.build("-Dpages_time_limit=10", ok=False)
-    line = re.search(r"gallery/one/hangs\.py:(\d+): still running after 10 s, the limit for a page", printed)
+    line = re.search(r"gallery/one/hangs\.py:(\d+): WARNING: still running after 10 s, the limit for a page", printed)
     assert line, printed
     assert line[1] in {"12", "13"}
 
@@ -82,7 +81,7 @@ def test_no_page_sees_another(minisite):
 def test_seed_is_not_shared(minisite):
     minisite.page("unseeded", "import random\n\nprint(random.random())\nassert random.random() < 1")
     printed = minisite.build("-Dpages_run_twice=1", ok=False)
-    assert re.search(r"unseeded\.py:11: run twice, this cell gave two outputs", printed)
+    assert re.search(r"unseeded\.py:11: WARNING: run twice, this cell gave two outputs", printed)
 
 
 def test_page_starts_processes_as_a_script_does(minisite):
