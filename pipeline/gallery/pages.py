@@ -45,6 +45,7 @@ class Pages:
         self.package = Path(docs, settings["pages_package"]).resolve()
         self.lock = Path(docs, settings["pages_lock"])
         self.outputs = Path(docs, settings["outputs_dir"])
+        self._read: dict[Path, tuple[tuple[int, ...], Any]] = {}
 
     def names(self) -> list[str]:
         """Return the pages in reading order, for example ``shapes/stack``."""
@@ -62,7 +63,7 @@ class Pages:
     def record(self, page: str) -> dict[str, Any]:
         """Return the record of a page's last run, empty where there is none or it is broken."""
         try:
-            return json.loads(self.record_file(page).read_text(encoding="utf-8"))
+            return self._load(self.record_file(page))
         except (OSError, ValueError):
             return {}
 
@@ -73,7 +74,15 @@ class Pages:
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
-        return json.loads(self.summary_file.read_text(encoding="utf-8"))
+        return self._load(self.summary_file)
+
+    def _load(self, file: Path) -> Any:
+        """Return what a JSON file holds, read once as long as it is the same: it is asked for often."""
+        status = file.stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if file not in self._read or self._read[file][0] != stamp:
+            self._read[file] = stamp, json.loads(file.read_text(encoding="utf-8"))
+        return self._read[file][1]
 
     def write_summary(self) -> None:
         """Write the summary anew where a record has changed it."""
@@ -93,7 +102,11 @@ class Pages:
     def page_of(self, docname: str) -> str:
         """Return the page of a document, for example ``shapes/stack``; empty if it is no page."""
         page = docname.removeprefix(f"{self.settings['sphinx_gallery_conf']['gallery_dirs']}/")
-        return page if page in self.names() else ""
+        return page if page in self._known else ""
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names())
 
 
 def write_if_new(file: Path, text: str) -> None:
