@@ -16,5 +16,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
     for name in ["places", "static_code", "solutions", "provenance", "picture_of", "device_tabs", "pages_that_use"]:
         app.setup_extension(f"{__name__}.{name}")
-    app.setup_extension(f"{__name__}.thumbnails")
+    for name in ["thumbnails", "contents"]:
+        app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
