@@ -17,8 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sphinx_gallery import gen_gallery
-
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import check
@@ -78,7 +77,7 @@ def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
         How often each page runs; with 2, it fails where the second run gives something else.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _make_importable(recorded.pages.package, Path(folder, "metadata"))
+        make_importable(recorded.pages.package, Path(folder, "metadata"))
         forks.start_server([*recorded.pages.settings["pages_preload"], "pipeline.recorder"])
         device = forks.ask(prove, None, 120) or {"failure": "the process that looked for it died"}
         if "failure" in device:
@@ -114,8 +113,7 @@ def prove(_: None, answer: Connection) -> None:
 
 def _runner(recorded: Recorded, folder: Path) -> Runner:
     """Return what runs pages as the build does."""
-    conf = gen_gallery._fill_gallery_conf_defaults(recorded.pages.settings["sphinx_gallery_conf"])
-    gen_gallery._update_gallery_conf_builder_inited(conf, folder)
+    conf = adapter.filled_settings(recorded.pages.settings["sphinx_gallery_conf"], folder)
     return Runner(Keys(recorded.pages, recorded), conf, folder / "staging")
 
 
@@ -133,7 +131,7 @@ def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) ->
     return ("differs" if found else "equal"), "\n".join(f"{source}:{line}: {what}" for line, what in found)
 
 
-def _make_importable(package: Path, folder: Path) -> None:
+def make_importable(package: Path, folder: Path) -> None:
     """Let the pages import the helpers of this copy; where they were never installed, make their version known."""
     paths = [str(package.parent), str(Path(__file__).parents[1])]
     try:

@@ -8,15 +8,11 @@ from itertools import dropwhile
 
 from docutils import nodes
 from sphinx.errors import ExtensionError
-from sphinx_gallery.py_source_parser import remove_config_comments, remove_ignore_blocks
 
+from pipeline.gallery import adapter
 from pipeline.page import solutions
 
-BLOCK_START = "GENERATED FROM PYTHON SOURCE LINES"  # sphinx-gallery's comment before each block but the first
-FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
-FURNITURE |= {"only-dark"}  # of two pictures that a page has for its themes, one is shown
-
-PRINTED = "sphx-glr-script-out"  # the class of what a cell printed
+FURNITURE = adapter.FURNITURE | {"only-dark"}  # of two pictures that a page has for its themes, one is shown
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def blocks_of(doctree: nodes.document, script: Sequence[tuple[str, str, int]]) -
     doctree : docutils.nodes.document
         The page that sphinx-gallery made of the script.
     script : sequence of tuple
-        From `sphinx_gallery.py_source_parser.split_code_and_text_blocks`.
+        From `adapter.blocks`.
 
     Returns
     -------
@@ -54,12 +50,12 @@ def blocks_of(doctree: nodes.document, script: Sequence[tuple[str, str, int]]) -
     sphinx.errors.ExtensionError
         If page and script differ.
     """
-    sources = [(kind, remove_config_comments(remove_ignore_blocks(source)).strip()) for kind, source, _ in script]
+    sources = [(kind, adapter.without_settings(source).strip()) for kind, source, _ in script]
     groups: list[list[nodes.Element]] = [[]]
     for node in _in_order(doctree):
-        if isinstance(node, nodes.comment) and node.astext().startswith(BLOCK_START):
+        if isinstance(node, nodes.comment) and adapter.BLOCK.match(node.astext()):
             groups.append([])
-        elif isinstance(node, nodes.target) and node.get("refid", "").startswith("sphx-glr-download"):
+        elif adapter.begins_downloads(node):
             break
         elif not FURNITURE.intersection(node["classes"]):
             groups[-1].append(node)
@@ -80,7 +76,7 @@ def _cell(doctree: nodes.document, source: str, group: list[nodes.Element]) -> B
     """Return a cell with what stands below its code."""
     if not source:
         return Block(
-            source, [node for node in group if node.tagname not in solutions.CODE or PRINTED in node["classes"]]
+            source, [node for node in group if node.tagname not in solutions.CODE or adapter.OUTPUT in node["classes"]]
         )
     from_code = list(dropwhile(lambda node: not _shows(node, source), group))
     if not from_code:
@@ -89,7 +85,7 @@ def _cell(doctree: nodes.document, source: str, group: list[nodes.Element]) -> B
 
 
 def _shows(node: nodes.Element, source: str) -> bool:
-    return node.tagname in solutions.CODE and remove_config_comments(code_of(node)).split() == source.split()
+    return node.tagname in solutions.CODE and adapter.without_setting_lines(code_of(node)).split() == source.split()
 
 
 def _in_order(node: nodes.Element) -> Iterator[nodes.Element]:

@@ -12,8 +12,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from pipeline.downloads import values
-from pipeline.downloads.blocks import PRINTED, Block
+from pipeline.downloads.blocks import Block
 from pipeline.downloads.markdown import Writer, code_block, plain, printed, quote
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 
 IMAGES = "images"  # the folder in which sphinx-gallery keeps the pictures of a chapter
@@ -96,13 +97,13 @@ class _PageWriter(Writer):
     def _picture(self, words: str) -> str:
         """Return a picture that the page shows inline, by its file: sphinx-gallery numbers the files of a page."""
         self.drawn += 1
-        file = self.file.parent / IMAGES / f"sphx_glr_{self.file.name}_{self.drawn:03}.svg"
+        file = adapter.picture(self.file.parent, self.file.name, self.drawn, ".svg")
         if not file.is_file():
             return quote(f"Picture: {plain(words)}")
         self.pictures.append(file)
         return f"![{plain(words)}]({urljoin(self.page_url, f'{IMAGES}/{file.name}')})"
 
     def _literal_block(self, node: nodes.Element) -> str:
-        if PRINTED in node["classes"]:
+        if adapter.OUTPUT in node["classes"]:
             return printed(node.astext())
         return super()._literal_block(node)

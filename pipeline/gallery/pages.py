@@ -24,6 +24,7 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_update_outputs": (False, [bool]),
     "pages_variant": (False, [bool]),
     "pages_to_update": ([], [list]),
+    "pages_live": (False, [bool]),
     "outputs_dir": ("outputs", [str]),
 }
 
@@ -41,6 +42,7 @@ class Pages:
 
     def __init__(self, docs: Path, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        self.root = docs.resolve().parent
         conf = settings["sphinx_gallery_conf"]
         self.gallery = Path(docs, conf["examples_dirs"]).resolve()
         self.target = Path(docs, conf["gallery_dirs"])
@@ -128,9 +130,14 @@ def write_if_new(file: Path, text: str) -> None:
 def of(app: Sphinx) -> Pages:
     """Return the pages of this build."""
     if not hasattr(app, "_ptguide_pages"):
-        names = ("sphinx_gallery_conf", "gallery_order", *SETTINGS)
+        names = ("sphinx_gallery_conf", "gallery_order", "html_baseurl", *SETTINGS)
         app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
     return app._ptguide_pages
+
+
+def is_live(app: Sphinx) -> bool:
+    """Return whether somebody looks at the site while writing, so that what only a finished one needs is left out."""
+    return bool(getattr(app.config, "pages_live", False))
 
 
 def add_settings(app: Sphinx) -> None:

@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.running import snippets
 
@@ -48,7 +49,7 @@ LOOKS_LIKE_PYTHON = re.compile(
     r"^(>>> |import \w|from \w+(\.\w+)* import |\w+ = torch\.|def \w+\(|class \w+[(:])", re.MULTILINE
 )
 LOOKS_LIKE_CONSOLE = re.compile(r"^(\$ |pip install |python -m |uv )", re.MULTILINE)
-OUTPUT_CLASSES = {"sphx-glr-script-out", "output_subarea"}
+OUTPUT_CLASSES = {adapter.OUTPUT, adapter.OUTPUT_OF_VALUE}
 
 
 class NotRun(SphinxDirective):
@@ -99,8 +100,7 @@ def _is_output(block: nodes.Node) -> bool:
 
 def _normal(code: str) -> str:
     """Return code as it is compared: without settings of sphinx-gallery and without space at its ends."""
-    lines = [line.rstrip() for line in code.splitlines() if not line.lstrip().startswith("# sphinx_gallery_")]
-    return "\n".join(lines).strip()
+    return "\n".join(line.rstrip() for line in adapter.without_setting_lines(code).splitlines()).strip()
 
 
 def _statements(block: nodes.Element) -> list[str]:

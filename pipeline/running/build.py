@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import functools
-import logging as python_logging
 import os
-import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.util import logging
-from sphinx_gallery import py_source_parser
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import check, recordings
@@ -23,23 +20,6 @@ from pipeline.running import child, failures, forks, runner
 from pipeline.stale import keys
 
 logger = logging.getLogger(__name__)
-
-
-@functools.cache
-def _split_once(split: Callable[..., Any], source: str, changed: int, return_node: bool) -> Any:
-    return split(source, return_node=return_node)
-
-
-def _parse_each_page_once() -> None:
-    """Let sphinx-gallery's pass over the fresh pages, which parses each twice, parse each once."""
-    split = py_source_parser.split_code_and_text_blocks
-    if not hasattr(split, "once"):
-
-        def once(source: str, return_node: bool = False) -> Any:
-            return _split_once(split, str(source), os.stat(source).st_mtime_ns, return_node)
-
-        once.once = True
-        py_source_parser.split_code_and_text_blocks = once
 
 
 def _start_server(app: Sphinx, _config: Any) -> None:
@@ -79,7 +59,8 @@ def _run_stale(app: Sphinx) -> None:
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
     folder = Path(app.doctreedir).parent / "staging"
-    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, functools.partial(_keep, pages))
+    put = functools.partial(_put_in_place, pages)
+    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, put)
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
     for name, answer in running.run({name: stale[name] for name in first}):
         if "failure" in answer:
@@ -93,7 +74,7 @@ def _run_stale(app: Sphinx) -> None:
     pages.write_summary()
 
 
-def _keep(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
+def _put_in_place(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
     """Put what was made of a page in its place, with its record."""
     Path(made, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
     _move_into_place(made, pages, name)
@@ -110,9 +91,8 @@ def _move_into_place(made: Path, pages: Pages, name: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(file, place)
     chapter, _, page = name.partition("/")
-    for image in (pages.target / chapter / "images").rglob(f"sphx_glr_{page}_*"):  # one that the page made no more
-        own = re.fullmatch(r"thumb|\d{3,}", image.stem.removeprefix(f"sphx_glr_{page}_"))
-        if own and made / image.relative_to(pages.target) not in files:
+    for image in adapter.pictures_of(pages.target / chapter, page):
+        if made / image.relative_to(pages.target) not in files:  # the page makes it no more
             image.unlink()
 
 
@@ -141,20 +121,10 @@ def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
             app.statuscode = 1  # also of a build that tolerates warnings
 
 
-class _NoSecondSummary(python_logging.Filter):
-    """Drops sphinx-gallery's closing words: it executes nothing here, and says so as if nothing had been."""
-
-    def filter(self, message: python_logging.LogRecord) -> bool:
-        """Return whether a message is passed on."""
-        return "Sphinx-Gallery successfully executed" not in str(message.msg)
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Start the server before sphinx-gallery's settings (10), which take a while; run before its gallery pass (500)."""
     gallery_pages.add_settings(app)
     app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
-    _parse_each_page_once()
     app.connect("build-finished", _say_what_passed, priority=990)
-    python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,9 +8,8 @@ from textwrap import indent
 from typing import Any
 
 from sphinx.util import logging
-from sphinx_gallery import gen_rst, py_source_parser
 
-from pipeline.gallery import cards
+from pipeline.gallery import adapter, cards
 from pipeline.gallery.pages import Pages
 from pipeline.running import child
 
@@ -22,7 +21,7 @@ NO_HEAD = "the page has no title: it begins with a docstring, in which the title
 TITLE = re.compile(r"^(\S.*)\n=+$", re.MULTILINE)
 STAND_IN = """\
 {labels}
-.. _sphx_glr_{label}.py:
+.. _{label}:
 
 {title}
 {underline}
@@ -31,7 +30,7 @@ STAND_IN = """\
 
    ``{file}`` failed{where}, and is not shown until it runs.
 
-   .. rst-class:: sphx-glr-script-out
+   .. rst-class:: {output}
 
     .. code-block:: none
 
@@ -73,8 +72,9 @@ def put_in_place(pages: Pages, page: str, answer: dict[str, Any]) -> None:
     (folder / f"{name}.rst").write_text(
         STAND_IN.format(
             labels="".join(f".. _{label}:\n" for label in LABEL.findall(text)),
-            label=f"{pages.target.name}_{chapter}_{name}",
+            label=adapter.label(f"{pages.target.name}/{page}"),
             title=title,
+            output=adapter.OUTPUT,
             underline="=" * len(title),
             where=f" at line {answer['line']}" if answer.get("line") else "",
             file=f"{pages.gallery.name}/{page}.py",
@@ -93,25 +93,9 @@ def title_of(text: str, name: str) -> str:
 
 def pass_over(pages: Pages) -> None:
     """Keep sphinx-gallery, which would run a page that is not fresh, from those that failed."""
-    generate = getattr(gen_rst.generate_file_rst, "for_others", gen_rst.generate_file_rst)
-    split = getattr(
-        py_source_parser.split_code_and_text_blocks, "for_others", py_source_parser.split_code_and_text_blocks
-    )
 
     def title_if_failed(source: Path) -> str:
         page = f"{source.parent.name}/{source.stem}"
         return title_of(source.read_text(encoding="utf-8"), source.stem) if pages.has_failed(page) else ""
 
-    def generate_for_all(name: str, target: Any, folder: Any, conf: Any) -> Any:
-        if not (title := title_if_failed(Path(folder, name))):
-            return generate(name, target, folder, conf)
-        cached = gen_rst._read_cached_backrefs(conf, Path(target, name))
-        return "", title, (0.0, 0.0), {"stale": str(Path(target, name)), "backrefs": cached}
-
-    def split_for_all(source: Any, return_node: bool = False) -> Any:
-        if not title_if_failed(Path(source)):
-            return split(source, return_node=return_node)
-        return ({}, [], None) if return_node else ({}, [])
-
-    generate_for_all.for_others, split_for_all.for_others = generate, split
-    gen_rst.generate_file_rst, py_source_parser.split_code_and_text_blocks = generate_for_all, split_for_all
+    adapter.pass_over(title_if_failed)
