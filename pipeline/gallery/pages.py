@@ -65,7 +65,6 @@ class Pages:
 
     def record(self, page: str) -> dict[str, Any]:
         """Return the record of a page's last run, empty where there is none or it is broken; not to be changed."""
-        file = self.record_file(page)
         try:
             return _load(self.record_file(page))
         except (OSError, ValueError):
