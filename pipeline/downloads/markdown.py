@@ -25,7 +25,7 @@ from pipeline.formulas.mathml import displayed_latex
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
 WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")
-WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>"}
+WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>", "sd_tab_label": "**{}**"}
 TRANSPARENT = set(
     "document section container compound glossary figure legend inline abbreviation generated pending_xref "
     "download_reference target classifier problematic".split()  # the last is named by Sphinx itself
@@ -33,7 +33,7 @@ TRANSPARENT = set(
 LANGUAGES = {"default": "", "none": "", "text": "", "python3": "python", "py": "python"}  # Sphinx's to Markdown's
 TITLED = {"admonition", "topic", "sidebar", "versionmodified", *admonitionlabels}
 IN_CELL = {"paragraph", "line_block", "image", "comment"}
-NOT_SHOWN = {"comment", "index", "meta", "substitution_definition", "tabular_col_spec"}
+NOT_SHOWN = {"comment", "index", "meta", "substitution_definition", "tabular_col_spec", "sd_tab_input"}
 # `_` inside a word, `<` before a space and `&` in no entity are no markup, and are easier to read bare.
 MARKUP = re.compile(r"[\\`*\[\]~$]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 MARKUP_AT_START = re.compile(r"^(?:\d{1,9}(?=[.)](?: |$))|(?=[-+#>]))")  # what stands before it
