@@ -71,20 +71,28 @@ def build(session: nox.Session, *args: str | os.PathLike[str], out: Path = SITE,
 
 @nox.session(python=False, requires=["env"])
 def docs(session: nox.Session) -> None:
-    """Build the site, every page executed (--update-outputs accepts new outputs, --twice runs pages twice)."""
-    parser = argparse.ArgumentParser(prog="nox -s docs --", add_help=False, allow_abbrev=False)
+    """Build the site, every page executed (-- --twice, --update-outputs [pages], --shard 2/5, --join FOLDER)."""
+    parser = argparse.ArgumentParser(prog="nox -s docs --", allow_abbrev=False)
+    parser.add_argument("--twice", action="store_true", help="run each page twice; the second time as a download")
+    parser.add_argument("--update-outputs", nargs="*", metavar="PAGE", help="accept new outputs, of these pages or all")
+    parser.add_argument("--variant", action="store_true", help="accept them for this version of Python and later ones")
     one = parser.add_mutually_exclusive_group()
-    one.add_argument("--shard")  # 2/5 runs a fifth of the pages and builds nothing
-    one.add_argument("--join")  # a folder that holds what all shards kept
-    shards, args = parser.parse_known_args(session.posargs)
-    if shards.shard:
-        run(session, "-m", "pipeline", "shards", "--shard", shards.shard, *args)
+    one.add_argument("--shard", metavar="2/5", help="run a fifth of the pages, keep what they make, build nothing")
+    one.add_argument("--join", metavar="FOLDER", help="build the site of what all shards kept in a folder")
+    chosen, options = parser.parse_known_args(session.posargs)
+    twice = ["--twice"] if chosen.twice or chosen.update_outputs is not None else []
+    if chosen.shard:
+        run(session, "-m", "pipeline", "shards", "--shard", chosen.shard, *twice)
         return
-    if shards.join:
-        twice = ["--twice"] if {"--twice", "--update-outputs"} & set(args) else []
-        run(session, "-m", "pipeline", "shards", "--join", shards.join, *twice)
-    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--twice": "-Dpages_run_twice=1"}
-    build(session, *(switches.get(arg, arg) for arg in args))
+    if chosen.join:
+        run(session, "-m", "pipeline", "shards", "--join", chosen.join, *twice)
+    switches = {
+        "-Dpages_run_twice=1": chosen.twice,
+        "-Dpages_update_outputs=1": chosen.update_outputs is not None,
+        f"-Dpages_to_update={','.join(chosen.update_outputs or [])}": chosen.update_outputs,
+        "-Dpages_variant=1": chosen.variant,
+    }
+    build(session, *(switch for switch, wanted in switches.items() if wanted), *options)
     session.log(f"Open {(SITE / 'index.html').as_uri()}")
 
 
@@ -148,6 +156,12 @@ def record(session: nox.Session) -> None:
 def recordings(session: nox.Session) -> None:
     """List what GPUs gave: fresh, stale or missing (--check fails unless all is fresh)."""
     run(session, "-m", "pipeline", "record", "--list", *session.posargs)
+
+
+@nox.session(python=False, requires=["env"], default=False)
+def new(session: nox.Session) -> None:
+    """Begin a page: -- computing/diff "How does torch.diff work?" [--after matmul]."""
+    run(session, "-m", "pipeline", "new", *session.posargs)
 
 
 @nox.session(python=False, requires=["env"], default=False)

@@ -19,10 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sphinx_gallery import gen_gallery
-
 from pipeline import recorder
-from pipeline.gallery import sources
+from pipeline.gallery import adapter, sources
 from pipeline.outputs.recordings import Recorded
 from pipeline.running import child, forks, runner
 from pipeline.stale.keys import Keys
@@ -106,9 +104,9 @@ def run(known: Keys, names: list[str], shard: str, folder: Path, runs: int) -> i
     with tempfile.TemporaryDirectory() as work:
         recorder.make_importable(pages.package, Path(work, "metadata"))
         forks.start_server(pages.settings["pages_preload"])
-        conf = gen_gallery._fill_gallery_conf_defaults(pages.settings["sphinx_gallery_conf"])
-        gen_gallery._update_gallery_conf_builder_inited(conf, Path(work))
-        for name, answer in runner.Runner(known, conf, Path(work, "staging"), runs, keep).run(names):
+        conf = adapter.filled_settings(pages.settings["sphinx_gallery_conf"], Path(work))
+        running = runner.Runner(known, conf, Path(work, "staging"), keep)
+        for name, answer in running.run(dict.fromkeys(names, runs)):
             failures += "failure" in answer
             said = runner.report(pages.source(name), answer) if "failure" in answer else f"pages: {name} ran"
             print(said, flush=True)

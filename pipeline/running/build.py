@@ -3,56 +3,55 @@
 from __future__ import annotations
 
 import functools
-import logging as python_logging
 import os
-import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+from sphinx.errors import ConfigError
 from sphinx.util import logging
-from sphinx_gallery import py_source_parser
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
-from pipeline.running import child, forks, runner
+from pipeline.outputs import check, recordings
+from pipeline.running import child, failures, forks, runner
 from pipeline.stale import keys
 
 logger = logging.getLogger(__name__)
 
 
-@functools.cache
-def _split_once(split: Callable[..., Any], source: str, changed: int, return_node: bool) -> Any:
-    return split(source, return_node=return_node)
-
-
-def _parse_each_page_once() -> None:
-    """Let sphinx-gallery's pass over the fresh pages, which parses each twice, parse each once."""
-    split = py_source_parser.split_code_and_text_blocks
-    if not hasattr(split, "once"):
-
-        def once(source: str, return_node: bool = False) -> Any:
-            return _split_once(split, str(source), os.stat(source).st_mtime_ns, return_node)
-
-        once.once = True
-        py_source_parser.split_code_and_text_blocks = once
-
-
 def _start_server(app: Sphinx, _config: Any) -> None:
     """Start to import torch while Sphinx goes on loading, if any page must run."""
-    pages, known = gallery_pages.of(app), keys.of(app)
-    app._ptguide_stale = [name for name in pages.names() if not known.is_fresh(name, pages.wanted_runs)]
+    pages = gallery_pages.of(app)
+    app._ptguide_stale = _stale(app)
     if app._ptguide_stale:
         texts = "".join(pages.source(name).read_text(encoding="utf-8") for name in app._ptguide_stale)
         # What no page imports is not worth waiting for.
         forks.start_server([name for name in app.config.pages_preload if name.partition(".")[0] in texts])
 
 
+def _stale(app: Sphinx) -> dict[str, int]:
+    """Return how often each page must run that has to: twice before what it gives is kept, and where that is asked."""
+    pages, known = gallery_pages.of(app), keys.of(app)
+    try:
+        to_update, named = pages.to_update, bool(app.config.pages_to_update)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
+    stale = {}
+    for name in pages.names():
+        runs = 2 if app.config.pages_run_twice or name in to_update else 1
+        fresh = known.is_fresh(name, 2 if app.config.pages_run_twice else 1)
+        if fresh and name in to_update:
+            fresh = not named and check.is_kept(recordings.of(app), pages.record(name))
+        if not fresh:
+            stale[name] = runs
+    return stale
+
+
 def _run_stale(app: Sphinx) -> None:
-    stale: list[str] = app._ptguide_stale
+    stale: dict[str, int] = app._ptguide_stale
     pages = gallery_pages.of(app)
     _forget_others(pages)
     if stale:
@@ -60,24 +59,22 @@ def _run_stale(app: Sphinx) -> None:
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
     folder = Path(app.doctreedir).parent / "staging"
-    keep = functools.partial(_keep, pages)
-    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, pages.wanted_runs, keep)
-    failures = []
+    put = functools.partial(_put_in_place, pages)
+    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, put)
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
-    for name, answer in running.run(first):
+    for name, answer in running.run({name: stale[name] for name in first}):
         if "failure" in answer:
-            failures.append(runner.report(pages.source(name), answer))
+            failures.report(pages, name, answer)
             continue
         record = answer["record"]
         logger.info("pages: %s ran in %.1f s, %d checks passed", name, record["seconds"], record["checks"])
-    if failures:
-        raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
-    if twice := runner.measured_twice(pages.record(name) for name in pages.names()):
-        raise ExtensionError("\n".join(twice))
+    for name, why in runner.measured_twice(pages.record(name) for name in pages.names()):
+        failures.warn(pages, name, None, why)
+    failures.pass_over(pages)
     pages.write_summary()
 
 
-def _keep(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
+def _put_in_place(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
     """Put what was made of a page in its place, with its record."""
     Path(made, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
     _move_into_place(made, pages, name)
@@ -94,9 +91,8 @@ def _move_into_place(made: Path, pages: Pages, name: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(file, place)
     chapter, _, page = name.partition("/")
-    for image in (pages.target / chapter / "images").rglob(f"sphx_glr_{page}_*"):  # one that the page made no more
-        own = re.fullmatch(r"thumb|\d{3,}", image.stem.removeprefix(f"sphx_glr_{page}_"))
-        if own and made / image.relative_to(pages.target) not in files:
+    for image in adapter.pictures_of(pages.target / chapter, page):
+        if made / image.relative_to(pages.target) not in files:  # the page makes it no more
             image.unlink()
 
 
@@ -117,16 +113,12 @@ def _forget_others(pages: Pages) -> None:
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
-        checks = [page["checks"] for page in gallery_pages.of(app).summary().values()]
+        pages = gallery_pages.of(app)
+        checks = [page["checks"] for name, page in pages.summary().items() if not pages.has_failed(name)]
         logger.info("pages: %d passed, with %d checks", len(checks), sum(checks))
-
-
-class _NoSecondSummary(python_logging.Filter):
-    """Drops sphinx-gallery's closing words: it executes nothing here, and says so as if nothing had been."""
-
-    def filter(self, message: python_logging.LogRecord) -> bool:
-        """Return whether a message is passed on."""
-        return "Sphinx-Gallery successfully executed" not in str(message.msg)
+        if failed := len(pages.names()) - len(checks):
+            logger.info("pages: %d failed", failed)
+            app.statuscode = 1  # also of a build that tolerates warnings
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -134,7 +126,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     gallery_pages.add_settings(app)
     app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
-    _parse_each_page_once()
     app.connect("build-finished", _say_what_passed, priority=990)
-    python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

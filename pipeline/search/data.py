@@ -19,9 +19,11 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.search.en import SearchEnglish
 
+from pipeline.gallery import adapter
+from pipeline.gallery.pages import is_live
 from pipeline.page.solutions import words_of_fold
 
-CODE = {"literal_block", "doctest_block", "code_links_block"}
+CODE = {"literal_block", "doctest_block", adapter.CODE_NODE}
 SKIPPED = (nodes.raw, nodes.comment, nodes.math, nodes.math_block, addnodes.toctree)
 STEMMERS = ("base-stemmer.js", "english-stemmer.js")
 
@@ -42,7 +44,7 @@ def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
         elif found:
             kind = "text"
             if node.tagname in CODE:
-                kind = "output" if "sphx-glr-script-out" in node["classes"] else "code"
+                kind = "output" if adapter.OUTPUT in node["classes"] else "code"
             if kind != "code" or not words_of_fold(node.astext()):
                 found[-1][kind].append(_said(node))
     return [{key: part if isinstance(part, str) else " ".join(part) for key, part in one.items()} for one in found]
@@ -76,12 +78,12 @@ class SearchData:
 
     def collect(self, app: Sphinx, name: str, _template: str, _context: dict[str, Any], doctree: Any) -> None:
         """Note what a page says as it is written."""
-        if doctree is not None and app.builder.name == "html":
+        if doctree is not None and app.builder.name == "html" and not is_live(app):
             self.found[name] = sections_of(app.env.get_doctree(name))
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:
         """Write what the search looks through, and the stemmer of Sphinx."""
-        if exception is not None or app.builder.name != "html":
+        if exception is not None or app.builder.name != "html" or is_live(app):
             return
         self.found = {name: self.found[name] for name in sorted(app.env.all_docs) if self.found.get(name)}
         self.file.write_text(json.dumps(self.found), encoding="utf-8")

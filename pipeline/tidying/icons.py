@@ -12,6 +12,8 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 
+from pipeline.gallery.pages import is_live
+
 FONTS = "_static/vendor/fontawesome/webfonts"
 STYLES = "_static/styles/pydata-sphinx-theme.css"
 USED = re.compile(r"\bfa-[a-z0-9-]+")
@@ -47,7 +49,7 @@ def cut(font: bytes, wanted: set[int]) -> bytes:
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
-    if exception is not None or app.builder.name != "html" or not (out / STYLES).is_file():
+    if exception is not None or app.builder.name != "html" or not (out / STYLES).is_file() or is_live(app):
         return
     pages = "".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
     scripts = "".join(path.read_text(encoding="utf-8") for path in sorted((out / "_static/scripts").glob("pydata*.js")))

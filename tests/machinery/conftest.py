@@ -96,7 +96,7 @@ class MiniSite:
     def build(self, *options: str, ok: bool = True, **env: str) -> str:
         """Build, require that it goes well (or not), and return what it printed."""
         process = self.start(*options, **env)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=560)
         assert (process.returncode == 0) == ok, printed
         return printed
 
@@ -120,11 +120,23 @@ class MiniSite:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=560,
             check=False,
         )
         assert done.returncode == status, done.stdout
         return done.stdout
+
+    def command_line(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the pipeline in the folder of the site."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def ran(self, printed: str) -> set[str]:
         """Return the pages that a build ran, from what it printed."""
@@ -176,7 +188,7 @@ def copy_of_recorded(
     site.edit(
         "docs/conf.py", '{"one": ["alpha", "beta"', '{"dev": ["measures"], "one": ["alpha", "beta", "shows", "fails"'
     )
-    site.edit("docs/conf.py", "pages_time_limit = 3", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
+    site.edit("docs/conf.py", "pages_time_limit = 60", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
     site.build("-Dpages_update_outputs=1", PTGUIDE_DEVICE="cpu")
     printed = site.record(status=1, **site.on_gpu)
 
