@@ -53,12 +53,14 @@ def escape(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return plain text with as few marks as it takes: a bracket needs none if it has a partner and begins no link.
+    r"""Return plain text with as few marks as it takes.
+
+    A bracket needs none if it has a partner and begins no link, a star none between spaces.
 
     Examples
     --------
-    >>> print(plain("a[0] and f[1](2) and [3, 4 and so on"))
-    a[0] and f\[1\](2) and \[3, 4 and so on
+    >>> print(plain("a[0] * 2 and f[1](2) and [3, 4 and so on"))
+    a[0] * 2 and f\[1\](2) and \[3, 4 and so on
     """
     parts = re.split(r"([\[\]])", text)
     opened: list[int] = []
@@ -69,7 +71,8 @@ def plain(text: str) -> str:
         elif part == "]" and opened:
             pair = {opened.pop(), place}
             bare |= set() if parts[place + 1].startswith("(") else pair
-    return "".join(part if place in bare else escape(part) for place, part in enumerate(parts))
+    text = "".join(part if place in bare else escape(part) for place, part in enumerate(parts))
+    return text.replace(r" \* ", " * ")
 
 
 def code_span(text: str) -> str:

@@ -49,7 +49,6 @@ class Pages:
         self.package = Path(docs, settings["pages_package"]).resolve()
         self.lock = Path(docs, settings["pages_lock"])
         self.outputs = Path(docs, settings["outputs_dir"])
-        self._read: dict[Path, tuple[tuple[int, ...], Any]] = {}
 
     def names(self) -> list[str]:
         """Return the pages in reading order, for example ``shapes/stack``."""
@@ -65,9 +64,9 @@ class Pages:
         return self.target / f"{page}.record.json"
 
     def record(self, page: str) -> dict[str, Any]:
-        """Return the record of a page's last run, empty where there is none or it is broken."""
+        """Return the record of a page's last run, empty where there is none or it is broken; not to be changed."""
         try:
-            return self._load(self.record_file(page))
+            return _load(self.record_file(page))
         except (OSError, ValueError):
             return {}
 
@@ -82,15 +81,7 @@ class Pages:
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
-        return self._load(self.summary_file)
-
-    def _load(self, file: Path) -> Any:
-        """Return what a JSON file holds, read once as long as it is the same: it is asked for often."""
-        status = file.stat()
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if file not in self._read or self._read[file][0] != stamp:
-            self._read[file] = stamp, json.loads(file.read_text(encoding="utf-8"))
-        return self._read[file][1]
+        return _load(self.summary_file)
 
     def write_summary(self) -> None:
         """Write the summary anew where a record has changed it."""
@@ -131,6 +122,17 @@ class Pages:
     @functools.cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.names())
+
+
+def _load(file: Path) -> Any:
+    """Return what a JSON file holds, read once as long as it is the same; not to be changed."""
+    status = file.stat()
+    return _parsed(file, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+@functools.cache  # a build asks for the record of each page a dozen times, and serve builds again and again
+def _parsed(file: Path, changed: int, size: int, number: int) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def write_if_new(file: Path, text: str) -> None:

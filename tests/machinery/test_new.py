@@ -106,7 +106,6 @@ def test_new_page_passes_the_build_and_the_linter_as_it_is(minisite):
     minisite.edit(
         "docs/conf.py", 'project = "minisite"', 'project = "minisite"\nnitpick_ignore = [("py:func", "torch.flip")]'
     )
-    minisite.edit("docs/conf.py", "pages_time_limit = 3", "pages_time_limit = 60")
     printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=one/gamma")
     assert minisite.ran(printed) == {"one/gamma"}
     html = minisite.html("guide/one/gamma.html")
