@@ -65,10 +65,10 @@ def _imports_of(text: str, path: Path, package: Path) -> set[Path]:
 def _names_of(text: str, path: Path, package: Path) -> set[str]:
     """Return every name that may be a module: of ``from a import b`` both ``a`` and ``a.b``."""
     names: set[str] = set()
-    for node in _statements(ast.parse(text)):
+    for node in import_statements(text):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:  # from . import x, inside the package
                 parents = path.relative_to(package.parent).parts[: -node.level]
@@ -76,6 +76,12 @@ def _names_of(text: str, path: Path, package: Path) -> set[str]:
             # An imported name may be a module itself: from ptguide import pictures.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return names
+
+
+@functools.cache  # a page is asked for its helpers and for what its download needs
+def import_statements(text: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Return the imports of a script, at any depth."""
+    return tuple(node for node in _statements(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
