@@ -12,7 +12,8 @@ from docutils import nodes
 from sphinx.addnodes import only
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from pipeline.downloads import notebooks
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.notebook import cells_of
 from pipeline.outputs import kept, recordings
 from pipeline.page import device_tabs
 
@@ -279,7 +280,7 @@ def test_a_notebook_has_no_tabs(built):
         note.parent.remove(note)
     _, blocks = split_code_and_text_blocks(str(site.root / "gallery/one/shows.py"))
     assert any("ptg-devices" in node["classes"] for node in tree.findall(nodes.container))
-    cells = notebooks.split_page(tree, blocks, "https://example.org/")
+    cells = cells_of(blocks_of(tree, blocks), "https://example.org/")
     assert [kind for kind, _ in cells] == [("code" if kind == "code" else "markdown") for kind, _, _ in blocks]
     assert not [text for _, text in cells if "wildebeest" in text or "Test GPU" in text]
 
