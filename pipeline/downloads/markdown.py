@@ -24,8 +24,8 @@ from pipeline.downloads.blocks import code_of
 from pipeline.formulas.mathml import displayed_latex
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
-WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")
-WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>", "sd_tab_label": "**{}**"}
+WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered", "sd_tab_label"], "**{}**")
+WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>"}
 TRANSPARENT = set(
     "document section container compound glossary figure legend inline abbreviation generated pending_xref "
     "download_reference target classifier problematic".split()  # the last is named by Sphinx itself
@@ -243,7 +243,7 @@ class Writer:
     def _transition(self, node: nodes.Element) -> str:
         return "---"
 
-    def _blockquote(self, node: nodes.Element) -> str:
+    def _block_quote(self, node: nodes.Element) -> str:
         return quote(self.blocks(node))
 
     def _titled(self, node: nodes.Element) -> str:
