@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -73,9 +74,28 @@ def build(session: nox.Session, *args: str | os.PathLike[str], out: Path = SITE,
 
 @nox.session(venv_backend="none", requires=["env"])
 def docs(session: nox.Session) -> None:
-    """Build the site, every page executed (--update-outputs accepts new outputs, --twice runs pages twice)."""
-    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--twice": "-Dpages_run_twice=1"}
-    build(session, *(switches.get(arg, arg) for arg in session.posargs))
+    """Build the site, every page executed (-- --twice, --update-outputs [pages], --shard 2/5, --join FOLDER)."""
+    parser = argparse.ArgumentParser(prog="nox -s docs --", allow_abbrev=False)
+    parser.add_argument("--twice", action="store_true", help="run each page twice; the second time as a download")
+    parser.add_argument("--update-outputs", nargs="*", metavar="PAGE", help="accept new outputs, of these pages or all")
+    parser.add_argument("--variant", action="store_true", help="accept them for this version of Python and later ones")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--shard", metavar="2/5", help="run a fifth of the pages, keep what they make, build nothing")
+    one.add_argument("--join", metavar="FOLDER", help="build the site of what all shards kept in a folder")
+    chosen, options = parser.parse_known_args(session.posargs)
+    twice = ["--twice"] if chosen.twice or chosen.update_outputs is not None else []
+    if chosen.shard:
+        run(session, "-m", "pipeline", "shards", "--shard", chosen.shard, *twice)
+        return
+    if chosen.join:
+        run(session, "-m", "pipeline", "shards", "--join", chosen.join, *twice)
+    switches = {
+        "-Dpages_run_twice=1": chosen.twice,
+        "-Dpages_update_outputs=1": chosen.update_outputs is not None,
+        f"-Dpages_to_update={','.join(chosen.update_outputs or [])}": chosen.update_outputs,
+        "-Dpages_variant=1": chosen.variant,
+    }
+    build(session, *(switch for switch, wanted in switches.items() if wanted), *options)
     session.log(f"Open {(SITE / 'index.html').as_uri()}")
 
 
@@ -89,7 +109,7 @@ def tests(session: nox.Session) -> None:
     run(session, "-m", "coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE)
     run(session, "-m", "coverage", "combine", "--quiet")
     run(session, "-m", "coverage", "report")
-    run(session, "-m", "pytest", *SIDE_BY_SIDE, "--doctest-modules", "tests/machinery", "docs", "README.md")
+    run(session, "-m", "pytest", *SIDE_BY_SIDE, "--doctest-modules", "tests/machinery", "pipeline", "docs", "README.md")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
@@ -120,6 +140,7 @@ def lint(session: nox.Session) -> None:
     run(session, "-m", "ruff", "check", *fix, ".")
     run(session, "-m", "ruff", "format", *([] if fix else ["--check"]), ".")
     run(session, "-m", "mypy")
+    session.run(PROGRAMS[session.python] / "lint-imports", "--no-cache", external=True, env={"PYTHONPATH": "."})
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     run(session, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     run(
@@ -136,19 +157,25 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def record(session: nox.Session) -> None:
     """Run the pages on this machine's GPU and keep what they give (-- gpu/transfer); on a CPU, compare."""
-    run(session, ROOT / "docs" / "record.py", *session.posargs)
+    run(session, "-m", "pipeline", "record", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def recordings(session: nox.Session) -> None:
     """List what GPUs gave: fresh, stale or missing (--check fails unless all is fresh)."""
-    run(session, ROOT / "docs" / "record.py", "--list", *session.posargs)
+    run(session, "-m", "pipeline", "record", "--list", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def new(session: nox.Session) -> None:
+    """Begin a page: -- computing/diff "How does torch.diff work?" [--after matmul]."""
+    run(session, "-m", "pipeline", "new", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def serve(session: nox.Session) -> None:
     """Show the site while writing: a saved file is run, built and reloaded in the browser."""
-    run(session, ROOT / "docs" / "serve.py", *session.posargs)
+    run(session, "-m", "pipeline", "serve", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -14,7 +14,8 @@ import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))  # the extensions are `_ext.<name>`
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # for `pipeline`
 
 
 def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphinx, str]:
@@ -36,9 +37,6 @@ def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphin
 @pytest.fixture(name="build_tiny")
 def _build_tiny():
     return build_tiny
-
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 class MiniSite:
@@ -89,7 +87,7 @@ class MiniSite:
         return subprocess.Popen(
             self.command(*options),
             cwd=self.root,
-            env={**os.environ, "PTGUIDE_DOCS": str(DOCS), **env},
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -98,7 +96,7 @@ class MiniSite:
     def build(self, *options: str, ok: bool = True, **env: str) -> str:
         """Build, require that it goes well (or not), and return what it printed."""
         process = self.start(*options, **env)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=560)
         assert (process.returncode == 0) == ok, printed
         return printed
 
@@ -110,22 +108,35 @@ class MiniSite:
 
     def record(self, *arguments: str, status: int = 0, **env: str) -> str:
         """Run the recorder over the site, require an exit status, and return what it printed."""
-        code = (
-            "from pathlib import Path; from _ext.recorder import main; raise SystemExit(main(Path('docs').resolve()))"
-        )
-        paths = os.pathsep.join([str(DOCS), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
+        return self.run("record", *arguments, status=status, **env)
+
+    def run(self, *arguments: str, status: int = 0, **env: str) -> str:
+        """Run a command of the pipeline over the site, require an exit status, and return what it printed."""
+        paths = os.pathsep.join([str(ROOT), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-m", "pipeline", *arguments],
             cwd=self.root,
-            env={**os.environ, "PTGUIDE_DOCS": str(DOCS), "PYTHONPATH": paths, **env},
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": paths, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=560,
             check=False,
         )
         assert done.returncode == status, done.stdout
         return done.stdout
+
+    def command_line(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the pipeline in the folder of the site."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
 
     def ran(self, printed: str) -> set[str]:
         """Return the pages that a build ran, from what it printed."""
@@ -177,7 +188,7 @@ def copy_of_recorded(
     site.edit(
         "docs/conf.py", '{"one": ["alpha", "beta"', '{"dev": ["measures"], "one": ["alpha", "beta", "shows", "fails"'
     )
-    site.edit("docs/conf.py", "pages_time_limit = 3", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
+    site.edit("docs/conf.py", "pages_time_limit = 60", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
     site.build("-Dpages_update_outputs=1", PTGUIDE_DEVICE="cpu")
     printed = site.record(status=1, **site.on_gpu)
 
