@@ -39,15 +39,12 @@ def run(job: Job, answer: Connection) -> None:
     os.setsid()  # whatever the page starts is ended with it
     with open(job.report_file, "w", encoding="utf-8") as report:
         faulthandler.enable(report)
-        faulthandler.dump_traceback_later(job.time_limit, exit=True, file=report)
         try:
             answer.send({"record": _run_download(job) if job.header else _run_page(job)})
         except BrokenPipeError:
             pass  # the build is gone, and with it whoever wanted to know
         except BaseException as error:  # SystemExit too: a page that exits has not run to its end
             answer.send({"failure": _describe(error, job), "line": _line(error, job)})
-        finally:
-            faulthandler.cancel_dump_traceback_later()
 
 
 def _run_page(job: Job) -> dict[str, Any]:
@@ -121,11 +118,16 @@ def _execute(
     sys.path.insert(0, str(job.work))
     observer = script.Observer(blocks, Printed(job.printed_file), see, give)
     main = script.main_module(job.file, {script.NAME: observer, NAME: claims})
-    try:
-        exec(code, main.__dict__)
-    except BaseException as error:
-        error.cell_line = observer.line  # where no frame of the page is left
-        raise
+    with open(job.report_file, "a", encoding="utf-8") as report:
+        # From here on: on a busy machine, to come so far may take as long as a page.
+        faulthandler.dump_traceback_later(job.time_limit, exit=True, file=report)
+        try:
+            exec(code, main.__dict__)
+        except BaseException as error:
+            error.cell_line = observer.line  # where no frame of the page is left
+            raise
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     return observer.cells, main.__dict__
 
 

@@ -18,6 +18,8 @@ from pipeline.running import child, forks
 from pipeline.running.job import Job
 from pipeline.stale.keys import Keys
 
+MARGIN = 300  # seconds; on a busy machine a process needs some of them before its page begins
+
 
 class Runner:
     """Runs pages, each in a process of its own, side by side or alone; the build and the recorder share it.
@@ -167,20 +169,23 @@ def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]
 
 def in_child(job: Job) -> dict[str, Any]:
     """Run a page in a process of its own; return its answer, or why there is none."""
-    # The child ends itself at the limit and says where it was; the margin is for one that cannot.
-    return forks.ask(child.run, job, job.time_limit + 15) or _cause_of_death(job)
+    # The child ends itself at the limit and says where it was; the margin is for one that cannot, and for its start.
+    return forks.ask(child.run, job, job.time_limit + MARGIN) or _cause_of_death(job)
 
 
 def _cause_of_death(job: Job) -> dict[str, Any]:
     """Return the failure of a page whose process ended without an answer, from what Python wrote as it ended."""
-    report = Path(job.report_file).read_text(encoding="utf-8", errors="replace")
+    report = _read(Path(job.report_file))
     lines = re.findall(rf'File "{re.escape(str(job.file))}", line (\d+)', report)
     if "Timeout (" in report:
         why = f"still running after {job.time_limit:g} s, the limit for a page (pages_time_limit in docs/conf.py)"
     else:
-        printed = job.printed_file.read_text(encoding="utf-8", errors="replace") if job.printed_file.is_file() else ""
-        why = f"its process died without a word\n{printed[-2000:]}\n{report[:2000]}".rstrip()
+        why = f"its process died without a word\n{_read(job.printed_file)[-2000:]}\n{report[:2000]}".rstrip()
     return {"failure": why, "line": job.line(int(lines[0])) if lines else None}
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def commit_of(folder: Path) -> str:

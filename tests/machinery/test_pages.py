@@ -56,8 +56,8 @@ def test_bad_page_is_named_with_its_line(report, name):
 
 def test_hanging_page_says_where(minisite):
     minisite.page("hangs", "x = 1\nwhile x:\n    x += 1")
-    printed = minisite.build("-Dpages_time_limit=10", ok=False)
-    line = re.search(r"gallery/one/hangs\.py:(\d+): WARNING: still running after 10 s, the limit for a page", printed)
+    printed = minisite.build("-Dpages_time_limit=3", ok=False)
+    line = re.search(r"gallery/one/hangs\.py:(\d+): WARNING: still running after 3 s, the limit for a page", printed)
     assert line, printed
     assert line[1] in {"12", "13"}
 
