@@ -74,8 +74,9 @@ class Served:
         return [(int(read), int(written)) for read, written in counts]
 
     def stop(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_saved_files_reach_the_browser(minisite, serve):
     minisite.build()
     served = serve(minisite)
     assert served.builds == [(0, 0)]  # what was built is taken as it is
-    assert "websocket-reload" in served.page("guide/one/beta.html")  # the browser will be told to reload
+    served.wait_for("guide/one/beta.html", "websocket-reload")  # the browser will be told to reload
     minisite.edit("gallery/one/beta.py", "Three.", "Three is the number.")
     served.wait_for("guide/one/beta.html", "Three is the number.", "gallery/one/beta.py")
     assert served.builds[1] == (1, 1)
