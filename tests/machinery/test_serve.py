@@ -58,7 +58,7 @@ class Served:
 
     def wait_for(self, path, text, edited=None):
         """Wait until a page shows a text; a file that was edited is touched, for the watcher may have come late."""
-        file = self.site.root / edited if edited else None
+        file, before = self.site.root / edited if edited else None, len(self.builds)
 
         def shows():
             if file and time.time() - file.stat().st_mtime > 3:
@@ -66,6 +66,8 @@ class Served:
             return text in self.page(path)
 
         self.wait(shows, f"{text} on {path}")
+        if edited:  # the page is there before the build has ended
+            self.wait(lambda: len(self.builds) > before, "the end of the build")
 
     @property
     def builds(self):
