@@ -72,7 +72,7 @@ class Served:
     @property
     def builds(self):
         """How many documents each build has read and written."""
-        counts = re.findall(r"built in [\d.]+ s: (\d+) read, (\d+) written", "".join(self.printed))
+        counts = re.findall(r" in [\d.]+ s: (\d+) read, (\d+) written", "".join(self.printed))
         return [(int(read), int(written)) for read, written in counts]
 
     def stop(self):
@@ -120,8 +120,9 @@ def test_failure_is_shown_in_the_browser(minisite, serve):
     minisite.edit("gallery/one/beta.py", "three == 1 + 3", "three == 4 - 1")
     served.wait_for("guide/one/beta.html", '<span class="mi">4</span>', "gallery/one/beta.py")
     minisite.edit("docs/conf.py", '"alpha", "beta"', '"alpha"')
-    for page in ("", "guide/one/alpha.html"):
-        served.wait_for(page, "gallery/one/beta.py has no place: add &#x27;beta&#x27;", "docs/conf.py")
+    said = "gallery/one/beta.py has no place: add &#x27;beta&#x27;"
+    served.wait_for("", said, "docs/conf.py")
+    assert said in served.page("guide/one/alpha.html")  # in the place of every page
     minisite.edit("docs/conf.py", '"alpha"', '"alpha", "beta"')
     served.wait_for("guide/one/alpha.html", "Alpha?", "docs/conf.py")
     served.stop()
