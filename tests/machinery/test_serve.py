@@ -58,7 +58,7 @@ class Served:
 
     def wait_for(self, path, text, edited=None):
         """Wait until a page shows a text; a file that was edited is touched, for the watcher may have come late."""
-        file = self.site.root / edited if edited else None
+        file, before = self.site.root / edited if edited else None, len(self.builds)
 
         def shows():
             if file and time.time() - file.stat().st_mtime > 3:
@@ -66,16 +66,19 @@ class Served:
             return text in self.page(path)
 
         self.wait(shows, f"{text} on {path}")
+        if edited:  # the page is there before the build has ended
+            self.wait(lambda: len(self.builds) > before, "the end of the build")
 
     @property
     def builds(self):
         """How many documents each build has read and written."""
-        counts = re.findall(r"built in [\d.]+ s: (\d+) read, (\d+) written", "".join(self.printed))
+        counts = re.findall(r" in [\d.]+ s: (\d+) read, (\d+) written", "".join(self.printed))
         return [(int(read), int(written)) for read, written in counts]
 
     def stop(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_saved_files_reach_the_browser(minisite, serve):
     minisite.build()
     served = serve(minisite)
     assert served.builds == [(0, 0)]  # what was built is taken as it is
-    assert "websocket-reload" in served.page("guide/one/beta.html")  # the browser will be told to reload
+    served.wait_for("guide/one/beta.html", "websocket-reload")  # the browser will be told to reload
     minisite.edit("gallery/one/beta.py", "Three.", "Three is the number.")
     served.wait_for("guide/one/beta.html", "Three is the number.", "gallery/one/beta.py")
     assert served.builds[1] == (1, 1)
@@ -117,8 +120,9 @@ def test_failure_is_shown_in_the_browser(minisite, serve):
     minisite.edit("gallery/one/beta.py", "three == 1 + 3", "three == 4 - 1")
     served.wait_for("guide/one/beta.html", '<span class="mi">4</span>', "gallery/one/beta.py")
     minisite.edit("docs/conf.py", '"alpha", "beta"', '"alpha"')
-    for page in ("", "guide/one/alpha.html"):
-        served.wait_for(page, "gallery/one/beta.py has no place: add &#x27;beta&#x27;", "docs/conf.py")
+    said = "gallery/one/beta.py has no place: add &#x27;beta&#x27;"
+    served.wait_for("", said, "docs/conf.py")
+    assert said in served.page("guide/one/alpha.html")  # in the place of every page
     minisite.edit("docs/conf.py", '"alpha"', '"alpha", "beta"')
     served.wait_for("guide/one/alpha.html", "Alpha?", "docs/conf.py")
     served.stop()
