@@ -5,16 +5,15 @@ from pathlib import Path
 
 from sybil import Sybil
 
-sys.path.insert(0, str(Path(__file__).parent / "docs"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from _ext.snippet_parsers import markdown_parsers
+from pipeline.running.snippet_parsers import markdown_parsers
 
 collect_ignore_glob = [
     "docs/_build/*",
     "docs/conf.py",
     "docs/guide/*",  # made by the build
     "docs/inventories/*",
-    "docs/serve.py",
     "tests/machinery/minisite*/*",
 ]
 pytest_collect_file = Sybil(parsers=markdown_parsers(), patterns=["*.md"], excludes=["docs/_build/*"]).pytest()

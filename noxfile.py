@@ -87,7 +87,7 @@ def tests(session: nox.Session) -> None:
     run(session, "-m", "coverage", "run", *pytest, "tests/unit", "src")
     run(session, "-m", "coverage", "combine", "--quiet")
     run(session, "-m", "coverage", "report")
-    run(session, *pytest, "tests/machinery", "docs", "README.md")
+    run(session, *pytest, "tests/machinery", "pipeline", "docs", "README.md")
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -112,6 +112,7 @@ def lint(session: nox.Session) -> None:
     run(session, "-m", "ruff", "check", *fix, ".")
     run(session, "-m", "ruff", "format", *([] if fix else ["--check"]), ".")
     run(session, "-m", "mypy")
+    session.run(PYTHON.with_name("lint-imports"), "--no-cache", external=True, env={"PYTHONPATH": "."})
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     run(session, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     run(
@@ -128,19 +129,19 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=False, requires=["env"], default=False)
 def record(session: nox.Session) -> None:
     """Run the pages on this machine's GPU and keep what they give (-- gpu/transfer); on a CPU, compare."""
-    run(session, ROOT / "docs" / "record.py", *session.posargs)
+    run(session, "-m", "pipeline", "record", *session.posargs)
 
 
 @nox.session(python=False, requires=["env"], default=False)
 def recordings(session: nox.Session) -> None:
     """List what GPUs gave: fresh, stale or missing (--check fails unless all is fresh)."""
-    run(session, ROOT / "docs" / "record.py", "--list", *session.posargs)
+    run(session, "-m", "pipeline", "record", "--list", *session.posargs)
 
 
 @nox.session(python=False, requires=["env"], default=False)
 def serve(session: nox.Session) -> None:
     """Show the site while writing: a saved file is run, built and reloaded in the browser."""
-    run(session, ROOT / "docs" / "serve.py", *session.posargs)
+    run(session, "-m", "pipeline", "serve", *session.posargs)
 
 
 @nox.session(python=False, requires=["env"], default=False)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # pipeline/
 
 project = "ptguide"
 author = "the ptguide authors"
@@ -11,10 +11,6 @@ copyright = "2026, the ptguide authors"
 version = release = "0.1.0"
 
 extensions = [
-    "_ext.unfinished",
-    "_ext.order",
-    "_ext.pages",
-    "_ext.outputs",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "numpydoc",
@@ -22,23 +18,9 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
-    "_ext.snippets",
-    "_ext.static_code",
-    "_ext.solutions",
-    "_ext.provenance",
-    "_ext.picture_of",
-    "_ext.device_tabs",
-    "_ext.pages_that_use",
-    "_ext.thumbnails",
-    "_ext.mathml",
-    "_ext.downloads",
-    "_ext.leftovers",
-    "_ext.titles",
-    "_ext.search_data",
-    "_ext.icons",
-    "_ext.offline",
+    "pipeline",
 ]
-exclude_patterns = ["_build", "_ext", "outputs", "**/sg_execution_times.rst"]
+exclude_patterns = ["_build", "outputs", "**/sg_execution_times.rst"]
 nitpicky = True
 highlight_language = "none"
 default_role = None
@@ -185,15 +167,15 @@ sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "guide",
     "filename_pattern": r"\.py$",
-    "notebook_extensions": set(),  # _ext.notebooks makes them, from the resolved page
-    "download_all_examples": False,  # a chapter is one archive, made by _ext.downloads
-    "image_scrapers": ("_ext.scrapers.figures", "_ext.scrapers.pictures"),
+    "notebook_extensions": set(),  # pipeline.downloads makes them, from the resolved page
+    "download_all_examples": False,  # a chapter is one archive, made by pipeline.downloads
+    "image_scrapers": ("pipeline.running.scrapers.figures", "pipeline.running.scrapers.pictures"),
     "image_srcset": ["2x"],
     "backreferences_dir": "guide/backreferences",
     "doc_module": ("ptguide",),
     "reset_modules": (),  # each page has a process of its own
     "remove_config_comments": True,
-    "write_computation_times": False,  # _ext.provenance says it under each page
+    "write_computation_times": False,  # pipeline.page says it under each page
     "min_reported_time": 1e9,
     "show_signature": False,
 }

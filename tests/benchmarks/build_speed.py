@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Plain sphinx-gallery, nothing executed: what Sphinx itself takes for these pages.
 OFF = """
-extensions = [name for name in extensions if not name.startswith("_ext") or name == "_ext.order"] + ["_ext.mathml"]
+extensions = extensions[:-1] + ["pipeline.gallery", "pipeline.formulas"]
 html_theme_options["article_footer_items"] = html_theme_options["footer_end"] = []
 sphinx_gallery_conf |= {"plot_gallery": "False"}
 plot_gallery = False
@@ -28,7 +28,16 @@ plot_gallery = False
 
 def make_site(root: Path, pages: int) -> None:
     """Copy the site with its pages repeated under other names."""
-    for name in ("docs", "src", "requirements.lock", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+    for name in (
+        "docs",
+        "pipeline",
+        "src",
+        "requirements.lock",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+    ):
         source = ROOT / name
         ignore = shutil.ignore_patterns("_build", "guide", "outputs", "__pycache__")
         shutil.copytree(source, root / name, ignore=ignore) if source.is_dir() else shutil.copy(source, root / name)
@@ -97,7 +106,7 @@ def edit(root: Path, text: str) -> str:
 
 def served(root: Path, port: int) -> float:
     """Return the seconds from saving a page to its new text being served, by the warm server."""
-    command = [sys.executable, "docs/serve.py", "--port", str(port)]
+    command = [sys.executable, "-m", "pipeline", "serve", "--port", str(port)]
     server = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         for line in server.stdout:

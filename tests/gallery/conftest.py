@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(REPOSITORY / "docs")]  # `download_checks`, and `_ext.outputs`
+sys.path[:0] = [str(Path(__file__).parent), str(REPOSITORY)]  # `download_checks`, and `pipeline`
 SITE = Path(os.environ.get("PTGUIDE_SITE") or REPOSITORY / "docs" / "_build" / "html").resolve()
 
 

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from typing import Any
 
-from _ext.outputs import same
+from pipeline.outputs.kept import same
 
 METADATA = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # as PEP 723 has it
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "lovely_tensors": "lovely-tensors", "PIL": "pillow"}

@@ -14,7 +14,8 @@ import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))  # the extensions are `_ext.<name>`
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # for `pipeline`
 
 
 def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphinx, str]:
@@ -36,9 +37,6 @@ def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphin
 @pytest.fixture(name="build_tiny")
 def _build_tiny():
     return build_tiny
-
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 class MiniSite:
@@ -89,7 +87,7 @@ class MiniSite:
         return subprocess.Popen(
             self.command(*options),
             cwd=self.root,
-            env={**os.environ, "PTGUIDE_DOCS": str(DOCS), **env},
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -110,14 +108,11 @@ class MiniSite:
 
     def record(self, *arguments: str, status: int = 0, **env: str) -> str:
         """Run the recorder over the site, require an exit status, and return what it printed."""
-        code = (
-            "from pathlib import Path; from _ext.recorder import main; raise SystemExit(main(Path('docs').resolve()))"
-        )
-        paths = os.pathsep.join([str(DOCS), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
+        paths = os.pathsep.join([str(ROOT), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
         done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-m", "pipeline", "record", *arguments],
             cwd=self.root,
-            env={**os.environ, "PTGUIDE_DOCS": str(DOCS), "PYTHONPATH": paths, **env},
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": paths, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -8,7 +8,8 @@ from docutils import nodes
 from sphinx.addnodes import only
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from _ext import device_tabs, notebooks
+from pipeline.downloads import notebooks
+from pipeline.page import device_tabs
 
 FOLDER = "docs/outputs/nvidia-test-gpu"
 CPU = {"PTGUIDE_DEVICE": "cpu"}
@@ -105,7 +106,7 @@ def test_a_notebook_has_no_tabs(built):
     site, _ = built
     tree = pickle.loads((site.root / "docs/_build/doctrees/guide/one/shows.doctree").read_bytes())
     assert any("ptg-device" in node["classes"] for node in tree.findall(nodes.container))
-    for note in list(tree.findall(only)):  # the download note, which _ext/downloads.py cuts out of the real site
+    for note in list(tree.findall(only)):  # the download note, which the real site cuts out
         note.parent.remove(note)
     _, blocks = split_code_and_text_blocks(str(site.root / "gallery/one/shows.py"))
     cells = notebooks.split_page(tree, blocks, "https://example.org/")

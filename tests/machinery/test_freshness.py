@@ -2,7 +2,8 @@
 
 import pytest
 
-from _ext import freshness
+from pipeline.gallery import sources
+from pipeline.stale import keys
 
 
 def test_nothing_changed_nothing_runs(minisite):
@@ -64,12 +65,12 @@ def test_page_that_is_gone_leaves_nothing(minisite):
 def test_versions_are_in_the_key(name, tmp_path):
     lock = tmp_path / "lock"
     lock.write_text("a==1")
-    now = freshness.surroundings(lock)
+    now = keys.surroundings(lock)
     assert now[name]
     page = tmp_path / "page.py"
     page.write_text("assert True")
-    assert freshness.key([page], now) != freshness.key([page], {**now, name: "0.0"})
-    assert freshness.key([page], now) == freshness.key([page], freshness.surroundings(lock))
+    assert sources.digest([page], now) != sources.digest([page], {**now, name: "0.0"})
+    assert sources.digest([page], now) == sources.digest([page], keys.surroundings(lock))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_imports_are_followed(code, expected, tmp_path):
         (package / f"{name}.py").write_text(text)
     page = tmp_path / "page.py"
     page.write_text(code)
-    found = freshness.imported_modules(page, package)
+    found = sources.imported_modules(page, package)
     assert found == {package / f"{name}.py" for name in expected}
 
 
@@ -104,9 +105,9 @@ def test_data_beside_a_package_counts(tmp_path):
     (package / "py.typed").write_text("")
     page = tmp_path / "page.py"
     page.write_text("import help")
-    assert freshness.imported_modules(page, package) == {package / "__init__.py", package / "style.css"}
+    assert sources.imported_modules(page, package) == {package / "__init__.py", package / "style.css"}
     page.write_text("import math")
-    assert freshness.imported_modules(page, package) == set()
+    assert sources.imported_modules(page, package) == set()
 
 
 def test_new_title_reaches_every_page_that_shows_it(minisite):

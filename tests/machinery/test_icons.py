@@ -7,7 +7,7 @@ import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
 
-from _ext import icons
+from pipeline.tidying import icons
 
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
 STYLES = (THEME / "styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 import pytest
 from sphinx.cmd.build import build_main
 
-from _ext.mathml import latex_to_mathml
+from pipeline.formulas.mathml import latex_to_mathml
 
-CONF = {"extensions": ["_ext.mathml"]}
+CONF = {"extensions": ["pipeline.formulas.mathml"]}
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -115,7 +115,7 @@ def test_bad_latex_is_a_warning_with_its_place(page):
 
 @pytest.mark.parametrize(("latex", "status"), [(r"\foo", 1), (r"\theta", 0)])
 def test_bad_latex_stops_a_strict_build(tmp_path, capsys, latex, status):
-    (tmp_path / "conf.py").write_text("extensions = ['_ext.mathml']", encoding="utf-8")
+    (tmp_path / "conf.py").write_text("extensions = ['pipeline.formulas']", encoding="utf-8")
     (tmp_path / "index.rst").write_text(f"Title\n=====\n\n:math:`{latex}`\n", encoding="utf-8")
     assert build_main(["-W", "-q", "-b", "html", str(tmp_path), str(tmp_path / "html")]) == status
     assert (latex in capsys.readouterr().err) == bool(status)

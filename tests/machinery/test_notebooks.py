@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from _ext import notebooks
+from pipeline.downloads import notebooks
 
 URL = "https://example.org/guide/index.html"
 STACK = Path(__file__).parents[2] / "gallery" / "shapes" / "stack.py"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from _ext import order
+from pipeline.gallery import order
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 
-from _ext import outputs, recordings
+from pipeline.outputs import kept as outputs
+from pipeline.outputs import recordings
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ Drawing()
 
 @pytest.fixture
 def mini(minisite):
-    minisite.edit("docs/conf.py", '"_ext.provenance",', '"_ext.provenance", "_ext.picture_of",')
     minisite.page("gamma", DRAWING.format("first") + "\n# %%\n# More.\n\n" + DRAWING.format("second"))
     return minisite
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from _ext import recordings
+from pipeline.outputs import recordings
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "docs/outputs/nvidia-test-gpu"
@@ -116,12 +116,12 @@ def test_the_repository_holds_only_what_devices_gave():
 
 def test_the_script_needs_only_what_it_says():
     done = subprocess.run(
-        [sys.executable, "-S", "-E", ROOT / "docs/record.py"], capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-E", "-m", "pipeline", "record"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "record.py needs Sphinx and sphinx-gallery, torch, and what the pages import." in done.stderr
+    assert "record needs Sphinx and sphinx-gallery, torch, and what the pages import." in done.stderr
     listed = subprocess.run(
-        [sys.executable, ROOT / "docs/record.py", "--list"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "pipeline", "record", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert " fresh" in listed.stdout
 

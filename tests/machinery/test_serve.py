@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,19 +13,18 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def served(minisite):
-    shutil.copy(DOCS / "serve.py", minisite.root / "docs/serve.py")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-u", "docs/serve.py", "--port", str(port)],
+        [sys.executable, "-u", "-m", "pipeline", "serve", "--port", str(port)],
         cwd=minisite.root,
-        env={**os.environ, "PTGUIDE_DOCS": str(DOCS), "PYTHONPATH": str(DOCS)},
+        env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from _ext import offline
+from pipeline.tidying import offline
 
 
 def contents(root):

@@ -2,8 +2,8 @@
 
 import re
 
-from _ext.notebooks import notebook
-from _ext.solutions import words_of_fold
+from pipeline.downloads.notebooks import notebook
+from pipeline.page.solutions import words_of_fold
 
 
 def test_solution_is_folded_on_the_page(minisite):

@@ -9,14 +9,14 @@ from docutils import nodes
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 
-from _ext import device_tabs
+from pipeline.page import device_tabs
 
 PAGE = "guide/shapes/stack.html"
 LONG = "tensor([" + "1.0000, " * 40 + "2.0000])"
 
 
 def markup(line):
-    """Return what _ext/device_tabs.py makes of a cell that printed a line on two devices."""
+    """Return what pipeline/page/device_tabs.py makes of a cell that printed a line on two devices."""
     here = nodes.literal_block("", line)
     there = nodes.literal_block("", line.replace("2.0000", "3.0000"))
     parts = device_tabs._tab_set("ptg-device-1", [("CPU (x86_64)", [here]), ("NVIDIA H100 80GB HBM3", [there])])

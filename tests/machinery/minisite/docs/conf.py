@@ -3,32 +3,15 @@
 import os
 import sys
 
-sys.path[:0] = [os.environ["PTGUIDE_DOCS"], os.path.abspath("../src")]
+sys.path[:0] = [os.environ["PTGUIDE_ROOT"], os.path.abspath("../src")]
 
 project = "minisite"
-extensions = [
-    "_ext.unfinished",
-    "_ext.order",
-    "_ext.pages",
-    "_ext.outputs",
-    "sphinx.ext.autodoc",
-    "numpydoc",
-    "myst_parser",
-    "sphinx_gallery.gen_gallery",
-    "_ext.snippets",
-    "_ext.static_code",
-    "_ext.solutions",
-    "_ext.provenance",
-    "_ext.device_tabs",
-    "_ext.leftovers",
-    "_ext.titles",
-    "_ext.search_data",
-    "_ext.offline",
-]
+extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser", "sphinx_gallery.gen_gallery"]
+extensions += [f"pipeline.{room}" for room in ("gallery", "stale", "running", "outputs", "page", "search", "tidying")]
 exclude_patterns = ["_build", "outputs"]
 highlight_language = "none"
 suppress_warnings = ["config.cache"]
-templates_path = [os.environ["PTGUIDE_DOCS"] + "/_templates"]
+templates_path = [os.environ["PTGUIDE_ROOT"] + "/docs/_templates"]
 html_theme = "basic"
 html_sidebars = {"**": ["provenance.html"]}
 numpydoc_show_class_members = False
@@ -42,7 +25,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "notebook_extensions": set(),
     "download_all_examples": False,
-    "image_scrapers": ("_ext.scrapers.figures", "_ext.scrapers.pictures"),
+    "image_scrapers": ("pipeline.running.scrapers.figures", "pipeline.running.scrapers.pictures"),
     "reset_modules": (),
     "remove_config_comments": True,
     "write_computation_times": False,

@@ -1,1 +1,0 @@
-"""Sphinx extensions of the guide, one job and one file each."""

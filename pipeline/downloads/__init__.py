@@ -1,0 +1,18 @@
+"""A page as a script and as a notebook.
+
+In: the page with its references resolved, and its script. Out: ``download/`` of the site, with the wheel of
+the helpers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it does not need
+    from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Set up the module of this room."""
+    app.setup_extension(f"{__name__}.files")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,117 @@
+"""Which pages there are: their scripts, what was made of each, and the record of its last run."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from pipeline.gallery import cards
+
+# Each setting with its default and its types; commands that do without Sphinx read the same.
+SETTINGS: dict[str, tuple[Any, list[type]]] = {
+    "pages_package": ("../src/ptguide", [str]),
+    "pages_lock": ("../requirements.lock", [str]),
+    "pages_preload": ([], [list]),
+    "pages_workers": (0, [int]),
+    "pages_time_limit": (120.0, [float, int]),
+    "pages_ignored_warnings": ([], [list]),
+    "pages_run_twice": (False, [bool]),
+    "pages_update_outputs": (False, [bool]),
+    "outputs_dir": ("outputs", [str]),
+}
+
+
+class Pages:
+    """The pages of one documentation.
+
+    Parameters
+    ----------
+    docs : Path
+        The folder of conf.py.
+    settings : mapping
+        What conf.py says, and the defaults of `SETTINGS`.
+    """
+
+    def __init__(self, docs: Path, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+        conf = settings["sphinx_gallery_conf"]
+        self.gallery = Path(docs, conf["examples_dirs"]).resolve()
+        self.target = Path(docs, conf["gallery_dirs"])
+        self.package = Path(docs, settings["pages_package"]).resolve()
+        self.lock = Path(docs, settings["pages_lock"])
+        self.outputs = Path(docs, settings["outputs_dir"])
+
+    def names(self) -> list[str]:
+        """Return the pages in reading order, for example ``shapes/stack``."""
+        order = self.settings["gallery_order"]
+        return [f"{chapter}/{page}" for chapter, pages in order.items() for page in pages]
+
+    def source(self, page: str) -> Path:
+        """Return the script of a page."""
+        return self.gallery / f"{page}.py"
+
+    def record_file(self, page: str) -> Path:
+        """Return where the record of a page's last run is kept."""
+        return self.target / f"{page}.record.json"
+
+    def record(self, page: str) -> dict[str, Any]:
+        """Return the record of a page's last run, empty where there is none or it is broken."""
+        try:
+            return json.loads(self.record_file(page).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def summary_file(self) -> Path:
+        """Where that is kept which other pages show of a page; it changes when one of these does, and only then."""
+        return self.target / "summary.json"
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
+        return json.loads(self.summary_file.read_text(encoding="utf-8"))
+
+    def write_summary(self) -> None:
+        """Write the summary anew where a record has changed it."""
+        summary = {}
+        for name in self.names():
+            record = self.record(name)
+            pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
+            shown = pictures[0] if pictures else cards.words(record["cells"])
+            summary[name] = {"checks": record["checks"], "picture": shown}
+        write_if_new(self.summary_file, json.dumps(summary, indent=1))
+
+    @functools.cached_property
+    def wanted_runs(self) -> int:
+        """How often a page runs: twice to see that it prints the same, always before its outputs are kept."""
+        return 2 if self.settings["pages_run_twice"] or self.settings["pages_update_outputs"] else 1
+
+    def page_of(self, docname: str) -> str:
+        """Return the page of a document, for example ``shapes/stack``; empty if it is no page."""
+        page = docname.removeprefix(f"{self.settings['sphinx_gallery_conf']['gallery_dirs']}/")
+        return page if page in self.names() else ""
+
+
+def write_if_new(file: Path, text: str) -> None:
+    """Write a file, unless it holds the text: Sphinx reads anew what depends on a file that was touched."""
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def of(app: Sphinx) -> Pages:
+    """Return the pages of this build."""
+    if not hasattr(app, "_ptguide_pages"):
+        names = ("sphinx_gallery_conf", "gallery_order", *SETTINGS)
+        app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
+    return app._ptguide_pages
+
+
+def add_settings(app: Sphinx) -> None:
+    """Make the settings known to Sphinx."""
+    for name, (default, types) in SETTINGS.items():
+        app.add_config_value(name, default, "", types=types)

@@ -1,0 +1,132 @@
+"""Run the snippets of the Markdown pages and the examples of the docstrings, as pages are run: alone and when stale."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import os
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sybil import Sybil
+from sybil.example import SybilFailure
+
+from pipeline.gallery import pages as gallery_pages
+from pipeline.gallery import sources
+from pipeline.running import child, forks
+from pipeline.running.snippet_parsers import FLAGS, markdown_parsers
+from pipeline.stale import keys
+
+logger = logging.getLogger(__name__)
+
+
+def run_markdown(path: str) -> list[str]:
+    """Run every snippet of a Markdown file in one namespace; return their sources."""
+    document = Sybil(parsers=markdown_parsers()).parse(Path(path))
+    ran = []
+    for example in document.examples():
+        try:
+            example.evaluate()
+        except SybilFailure:  # says the file and the line itself
+            raise
+        except Exception as error:
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+            why = "".join(traceback.format_exception_only(error)).strip()
+            raise AssertionError(f"{path}:{(lines or [example.line])[-1]}: {why}") from error
+        ran.append(str(getattr(example.parsed, "source", None) or example.parsed).strip())
+    return ran
+
+
+def run_docstrings(module_name: str) -> list[str]:
+    """Run the examples of a module's docstrings; return their sources."""
+    module = importlib.import_module(module_name)
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    report: list[str] = []
+    ran = []
+    for test in doctest.DocTestFinder().find(module, module_name):
+        runner.run(test, out=report.append)
+        ran += [example.source.strip() for example in test.examples]
+    if runner.failures:
+        raise AssertionError("".join(report))
+    return ran
+
+
+def run(task: tuple[str, str], answer: Connection) -> None:
+    """Run one document in this process and send back what ran, or why it failed."""
+    os.setsid()
+    kind, name = task
+    try:
+        answer.send({"ran": run_markdown(name) if kind == "markdown" else run_docstrings(name)})
+    except BrokenPipeError:
+        pass  # the build is gone
+    except BaseException as error:
+        answer.send({"failure": "".join(traceback.format_exception_only(error)).strip()})
+
+
+def _tasks(app: Sphinx) -> dict[str, tuple[tuple[str, str], Path]]:
+    """Return for each document its task and the file that it stands in."""
+    tasks: dict[str, tuple[tuple[str, str], Path]] = {}
+    root = Path(app.srcdir)
+    for path in sorted(root.rglob("*.md")):
+        if "_build" not in path.parts:
+            tasks[path.relative_to(root).with_suffix("").as_posix()] = (("markdown", str(path)), path)
+    package = gallery_pages.of(app).package
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        if not name.endswith("__main__"):
+            tasks[name] = (("docstrings", name), path)
+    return tasks
+
+
+def _run_stale(app: Sphinx) -> None:
+    pages = gallery_pages.of(app)
+    records = Path(app.doctreedir).with_name("snippets.json")
+    kept = _load(records)
+    now: dict[str, Any] = {}
+    failures = []
+    for name, (task, path) in _tasks(app).items():
+        helpers = (
+            sources.imported_modules(path, pages.package) if path.suffix == ".py" else set(pages.package.rglob("*.py"))
+        )
+        key = sources.digest([path, *helpers, Path(__file__)], keys.of(app).surroundings)
+        if kept.get(name, {}).get("key") == key:
+            now[name] = kept[name]
+            continue
+        limit = app.config.pages_time_limit
+        forks.start_server(app.config.pages_preload)
+        answer = forks.ask(run, task, limit) or {"failure": f"died, or was still running after {limit:g} s"}
+        if "failure" in answer:
+            failures.append(f"{path}: {answer['failure']}")
+        else:
+            now[name] = {"key": key, "ran": answer["ran"]}
+            if answer["ran"]:
+                logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
+    records.parent.mkdir(parents=True, exist_ok=True)
+    records.write_text(child.as_json(now), encoding="utf-8")
+    app._ptguide_snippets = now
+    if failures:
+        raise ExtensionError("\n\n".join(["these snippets failed:", *failures]))
+
+
+def ran(app: Sphinx) -> dict[str, set[str]]:
+    """Return for each document (a page's name, or a module's) the sources of the snippets that ran."""
+    return {name: set(record["ran"]) for name, record in app._ptguide_snippets.items()}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or cut short
+        return {}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Run after the pages (priority 100) and their outputs (200)."""
+    app.connect("builder-inited", _run_stale, priority=300)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,82 @@
+"""When must a page run again? Its key names all that its outputs depend on."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from pipeline.gallery import pages as gallery_pages
+from pipeline.gallery import sources
+from pipeline.gallery.pages import Pages
+from pipeline.outputs import recordings
+from pipeline.outputs.recordings import Recorded
+
+VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
+# What runs a page: its outputs depend on it, too.
+HOME = Path(__file__).parents[1]
+MACHINERY = [*(HOME / "running").glob("*.py"), HOME / "gallery" / "cards.py"]
+
+
+class Keys:
+    """Of each page a key that is equal exactly as long as nothing that the page depends on has changed.
+
+    Parameters
+    ----------
+    pages : Pages
+    recorded : Recorded
+        What other devices gave: a page that shows their measurements depends on these.
+    """
+
+    def __init__(self, pages: Pages, recorded: Recorded) -> None:
+        self.pages = pages
+        self.recorded = recorded
+
+    @functools.cached_property
+    def surroundings(self) -> dict[str, str]:
+        """What every page depends on besides its sources."""
+        return surroundings(self.pages.lock)
+
+    def key(self, page: str) -> str:
+        """Return what the record of a fresh page has as its key."""
+        source, package = self.pages.source(page), self.pages.package
+        around = self.surroundings
+        try:
+            helpers = sources.imported_modules(source, package)
+            asks = sources.imports(source, "ptguide.measurements", package)
+            if asks or package / "measurements.py" in helpers:
+                around = {**around, "measurements": self.recorded.measurements}
+        except SyntaxError:  # running the page says so, with its line
+            helpers = set()
+        return sources.digest([source, *helpers, *MACHINERY], around)
+
+    def is_fresh(self, page: str, runs: int) -> bool:
+        """Return whether the page ran so often, from its present sources and in the present surroundings."""
+        made = all((self.pages.target / f"{page}{end}").is_file() for end in (".rst", ".py", ".py.md5"))
+        record = self.pages.record(page)
+        return made and record.get("key") == self.key(page) and record["runs"] >= runs
+
+
+def surroundings(lock: Path) -> dict[str, str]:
+    """Return what every page depends on besides its sources: versions, the lock and the device."""
+    found = {"python": platform.python_version(), "lock": sources.digest_of_file(lock) if lock.is_file() else ""}
+    for name in VERSIONS_THAT_MATTER:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    found["device"] = json.dumps([os.environ.get("PTGUIDE_DEVICE", ""), *(card.read_text() for card in cards)])
+    return found
+
+
+def of(app: Sphinx) -> Keys:
+    """Return the keys of this build."""
+    if not hasattr(app, "_ptguide_keys"):
+        app._ptguide_keys = Keys(gallery_pages.of(app), recordings.of(app))
+    return app._ptguide_keys
