@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import sys
@@ -70,9 +71,13 @@ def build(session: nox.Session, *args: str | os.PathLike[str], out: Path = SITE,
 
 @nox.session(python=False, requires=["env"])
 def docs(session: nox.Session) -> None:
-    """Build the site, every page executed (--update-outputs accepts new outputs, --twice runs pages twice)."""
-    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--twice": "-Dpages_run_twice=1"}
-    build(session, *(switches.get(arg, arg) for arg in session.posargs))
+    """Build the site, every page executed (--update-outputs [pages] accepts new outputs, --twice runs pages twice)."""
+    switches = {"--update-outputs": "-Dpages_update_outputs=1", "--variant": "-Dpages_variant=1"}
+    switches["--twice"] = "-Dpages_run_twice=1"
+    after = itertools.dropwhile(lambda arg: arg != "--update-outputs", session.posargs)
+    named = list(itertools.takewhile(lambda arg: not arg.startswith("-"), itertools.islice(after, 1, None)))
+    options = [switches.get(arg, arg) for arg in session.posargs if arg not in named]
+    build(session, *options, *([f"-Dpages_to_update={','.join(named)}"] if named else []))
     session.log(f"Open {(SITE / 'index.html').as_uri()}")
 
 

@@ -166,18 +166,9 @@ pages_ignored_warnings = ["ignore:The chararray class is deprecated:DeprecationW
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "guide",
-    "filename_pattern": r"\.py$",
-    "notebook_extensions": set(),  # pipeline.downloads makes them, from the resolved page
-    "download_all_examples": False,  # a chapter is one archive, made by pipeline.downloads
-    "image_scrapers": ("pipeline.running.scrapers.figures", "pipeline.running.scrapers.pictures"),
     "image_srcset": ["2x"],
     "backreferences_dir": "guide/backreferences",
     "doc_module": ("ptguide",),
-    "reset_modules": (),  # each page has a process of its own
-    "remove_config_comments": True,
-    "write_computation_times": False,  # pipeline.page says it under each page
-    "min_reported_time": 1e9,
-    "show_signature": False,
 }
 
 # --- References ------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def build(docs: Path, out: Path, changed_paths: Sequence[Path] = ()) -> int:
     if any("pipeline" in path.parts for path in changed_paths):
         print("The pipeline was edited: stop and start again to use it.")
     doctrees = out.parent / "doctrees"
-    tolerant = ["-D", "unfinished_tolerates_warnings=1", "-D", "outputs_check=0"]
+    tolerant = ["-D", "outputs_check=0"]
     status = build_main(["-q", "-n", *tolerant, "-d", str(doctrees), str(docs), str(out)])
     outcome = "built" if status == 0 else "NOT built, see above"
     print(f"{outcome} in {time.perf_counter() - started:.1f} s", flush=True)

@@ -1,7 +1,7 @@
-"""A page as a script and as a notebook.
+"""A page as a script, as a notebook and as Markdown.
 
-In: the page with its references resolved, and its script. Out: ``download/`` of the site, with the wheel of
-the helpers.
+In: the page with its references resolved, its script and its record. Out: ``download/`` of the site, with the wheel of
+the helpers; each page's Markdown beside it, and ``llms.txt``, which lists them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Set up the module of this room."""
-    app.setup_extension(f"{__name__}.order")
+    """Set up the modules of this room."""
+    for name in ["adapter", "order"]:
+        app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from pipeline.gallery import adapter
+
 LINES, COLUMNS = 10, 44  # what a card can show
 WIDTH, HEIGHT, MARGIN = 400, 280, 14
-THUMBNAILS = "/images/thumb/sphx_glr_"
 VALUES = re.compile(r"(shape \([\d, ]*\)): [^;]*")
 
 
@@ -36,9 +37,10 @@ def replace_thumbnail(folder: Path, name: str, cells: list[dict[str, Any]]) -> N
     cells : list of dict
         What each cell printed, as ``text``.
     """
-    stand_in = folder / "images" / "thumb" / f"sphx_glr_{name}_thumb.png"
+    stand_in = adapter.thumbnail(folder, name)
+    stand_in.parent.mkdir(parents=True, exist_ok=True)
     stand_in.with_suffix(".svg").write_text(_draw(_first_text(cells), words(cells)), encoding="utf-8")
-    stand_in.unlink()
+    stand_in.unlink(missing_ok=True)  # of a page that failed, there may be none
 
 
 def _first_text(cells: list[dict[str, Any]]) -> str:
@@ -74,11 +76,3 @@ def without_values(picture: str) -> str:
     'a of shape (2,); b of shape ()'
     """
     return VALUES.sub(r"\1", picture)
-
-
-def page_of_thumbnail(address: str) -> str:
-    """Return the page of a thumbnail, by its address; empty for another image."""
-    if THUMBNAILS not in address:
-        return ""
-    path = PurePosixPath(address)
-    return f"{path.parts[-4]}/{path.stem.removeprefix('sphx_glr_').removesuffix('_thumb')}"

@@ -10,6 +10,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
+from pipeline.gallery import adapter
+
 
 def problems(order: dict[str, list[str]], gallery: Path) -> list[str]:
     """Return what is wrong between the order and the files, each as a sentence that says what to edit.
@@ -76,6 +78,7 @@ def _set_order(app: Sphinx, config: Config) -> None:
     if found := problems(config.gallery_order, gallery):
         raise ConfigError("\n".join(found))
     PagePlace.order = config.gallery_order
+    config.sphinx_gallery_conf |= adapter.SETTINGS
     config.sphinx_gallery_conf["subsection_order"] = "pipeline.gallery.order.chapter_place"
     config.sphinx_gallery_conf["within_subsection_order"] = "pipeline.gallery.order.PagePlace"
 

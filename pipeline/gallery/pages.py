@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_ignored_warnings": ([], [list]),
     "pages_run_twice": (False, [bool]),
     "pages_update_outputs": (False, [bool]),
+    "pages_variant": (False, [bool]),
+    "pages_to_update": ([], [list]),
     "outputs_dir": ("outputs", [str]),
 }
 
@@ -39,6 +41,7 @@ class Pages:
 
     def __init__(self, docs: Path, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+        self.root = docs.resolve().parent
         conf = settings["sphinx_gallery_conf"]
         self.gallery = Path(docs, conf["examples_dirs"]).resolve()
         self.target = Path(docs, conf["gallery_dirs"])
@@ -66,6 +69,10 @@ class Pages:
         except (OSError, ValueError):
             return {}
 
+    def has_failed(self, page: str) -> bool:
+        """Return whether something stands in the place of the page, which failed when it ran last."""
+        return "failure" in self.record(page)
+
     @property
     def summary_file(self) -> Path:
         """Where that is kept which other pages show of a page; it changes when one of these does, and only then."""
@@ -82,13 +89,29 @@ class Pages:
             record = self.record(name)
             pictures = [picture for cell in record["cells"] for picture in cell["pictures"]]
             shown = pictures[0] if pictures else cards.words(record["cells"])
+            if self.has_failed(name):
+                shown = "The page failed"
             summary[name] = {"checks": record["checks"], "picture": shown}
         write_if_new(self.summary_file, json.dumps(summary, indent=1))
 
+    def chosen(self, words: Iterable[str]) -> list[str]:
+        """Return the pages that are meant by names of pages and chapters; all where there are none.
+
+        Raises
+        ------
+        ValueError
+            If a word is neither a page nor a chapter.
+        """
+        words = [word.removeprefix(f"{self.gallery.name}/").removesuffix(".py") for word in words]
+        meant = {word: [name for name in self.names() if word in (name, name.partition("/")[0])] for word in words}
+        if unknown := [word for word, found in meant.items() if not found]:
+            raise ValueError(f"there is no page or chapter {', '.join(unknown)}; see gallery_order in docs/conf.py")
+        return [name for name in self.names() if not words or any(name in found for found in meant.values())]
+
     @functools.cached_property
-    def wanted_runs(self) -> int:
-        """How often a page runs: twice to see that it prints the same, always before its outputs are kept."""
-        return 2 if self.settings["pages_run_twice"] or self.settings["pages_update_outputs"] else 1
+    def to_update(self) -> set[str]:
+        """The pages whose outputs are kept if they have changed: those that are named, or all."""
+        return set(self.chosen(self.settings["pages_to_update"])) if self.settings["pages_update_outputs"] else set()
 
     def page_of(self, docname: str) -> str:
         """Return the page of a document, for example ``shapes/stack``; empty if it is no page."""
@@ -106,7 +129,7 @@ def write_if_new(file: Path, text: str) -> None:
 def of(app: Sphinx) -> Pages:
     """Return the pages of this build."""
     if not hasattr(app, "_ptguide_pages"):
-        names = ("sphinx_gallery_conf", "gallery_order", *SETTINGS)
+        names = ("sphinx_gallery_conf", "gallery_order", "html_baseurl", *SETTINGS)
         app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
     return app._ptguide_pages
 

@@ -118,6 +118,14 @@ def digest_of_file(path: Path) -> str:
     return hashlib.sha256(_read(path)).hexdigest()
 
 
+def digest_of_opened(path: Path) -> str:
+    """Return the SHA-256 of what a file holds that a page opened; empty where there is none, or it is a folder."""
+    try:
+        return digest_of_file(path)
+    except OSError:
+        return ""
+
+
 def _read(path: Path) -> bytes:
     """Return what a file holds; a helper is asked for by almost every page, and is read once."""
     status = path.stat()

@@ -1,6 +1,7 @@
 """What the pages gave, held against what is kept.
 
-In: the records of this build, and ``docs/outputs``. Out: a difference stops the build, or is kept when it is accepted.
+In: the records of this build, and ``docs/outputs``. Out: a difference stops the build, or is kept when it is accepted;
+what other devices gave, for the pages that show it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,6 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Set up the module of this room."""
-    app.setup_extension(f"{__name__}.kept")
+    """Set up the check of this room."""
+    app.setup_extension(f"{__name__}.check")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
-    for name in ["static_code", "solutions", "provenance", "picture_of", "device_tabs", "pages_that_use", "thumbnails"]:
+    for name in ["places", "static_code", "solutions", "provenance", "picture_of", "device_tabs", "pages_that_use"]:
         app.setup_extension(f"{__name__}.{name}")
+    app.setup_extension(f"{__name__}.thumbnails")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,8 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx_gallery.directives import MiniGallery
+
+from pipeline.gallery.adapter import MiniGallery
 
 
 class PagesThatUse(MiniGallery):

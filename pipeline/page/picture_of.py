@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from pipeline.gallery import pages as gallery_pages
+
+logger = logging.getLogger(__name__)
 
 
 class _Place(nodes.General, nodes.Element):
@@ -39,7 +42,11 @@ def _put_in(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
         page = app.env.get_doctree(f"{folder}/{place['page']}")
         pictures = [node for node in page.findall(nodes.raw) if "ptg-picture" in node.astext()]
         if len(pictures) < place["number"]:
-            raise ValueError(f"picture-of: {place['page']} has {len(pictures)} pictures, not {place['number']}.")
+            if not gallery_pages.of(app).has_failed(place["page"]):  # which is said already
+                what = "picture-of: %s has %d pictures, not %d."
+                logger.warning(what, place["page"], len(pictures), place["number"], location=place)
+            place.replace_self([])
+            continue
         place.replace_self(pictures[place["number"] - 1].deepcopy())
 
 

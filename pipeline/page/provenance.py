@@ -20,7 +20,8 @@ def _note_record(app: Sphinx, doctree: nodes.document) -> None:
 
 def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
     if page := gallery_pages.of(app).page_of(docname):
-        context["provenance"] = gallery_pages.of(app).record(page)
+        pages = gallery_pages.of(app)
+        context["provenance"] = {} if pages.has_failed(page) else pages.record(page)
     context["snippets_ran"] = len(snippets.ran(app).get(docname, ()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -12,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.running import snippets
 
@@ -49,7 +49,7 @@ LOOKS_LIKE_PYTHON = re.compile(
     r"^(>>> |import \w|from \w+(\.\w+)* import |\w+ = torch\.|def \w+\(|class \w+[(:])", re.MULTILINE
 )
 LOOKS_LIKE_CONSOLE = re.compile(r"^(\$ |pip install |python -m |uv )", re.MULTILINE)
-OUTPUT_CLASSES = {"sphx-glr-script-out", "output_subarea"}
+OUTPUT_CLASSES = {adapter.OUTPUT, adapter.OUTPUT_OF_VALUE}
 
 
 class NotRun(SphinxDirective):
@@ -100,8 +100,7 @@ def _is_output(block: nodes.Node) -> bool:
 
 def _normal(code: str) -> str:
     """Return code as it is compared: without settings of sphinx-gallery and without space at its ends."""
-    lines = [line.rstrip() for line in code.splitlines() if not line.lstrip().startswith("# sphinx_gallery_")]
-    return "\n".join(lines).strip()
+    return "\n".join(line.rstrip() for line in adapter.without_setting_lines(code).splitlines()).strip()
 
 
 def _statements(block: nodes.Element) -> list[str]:
@@ -118,6 +117,8 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     pages = gallery_pages.of(app)
     page = pages.page_of(docname)
+    if docname in snippets.failed(app):
+        return  # which is said already
     if page:
         sources = {cell["code"] for cell in pages.record(page)["cells"]}
     else:  # its own snippets, and the docstrings that it may show
@@ -134,18 +135,9 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
             what,
             ", or use the not-run directive with a reason" if what == "console" else "",
             block.astext(),
-            location=_source_position(pages.source(page), block) if page else block,
+            location=block,
             type="static_code",
         )
-
-
-def _source_position(source: Path, block: nodes.Element) -> str:
-    """Return file and line of a block in the page's script."""
-    first = block.astext().strip().splitlines()[0]
-    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
-        if line.lstrip("# ") == first.lstrip("# "):
-            return f"{source}:{number}"
-    return str(source)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from pipeline.gallery import cards
+from pipeline.gallery import adapter, cards
 from pipeline.gallery import pages as gallery_pages
 
 
 def _describe(app: Sphinx, doctree: nodes.document) -> None:
     pages = gallery_pages.of(app)
     for image in doctree.findall(nodes.image):
-        page = cards.page_of_thumbnail(image["uri"])
+        page = adapter.page_of_thumbnail(image["uri"])
         if page and not image.get("alt"):
             image["alt"] = cards.without_values(pages.summary()[page]["picture"])
             app.env.note_dependency(str(pages.summary_file))

@@ -1,4 +1,4 @@
-"""Pages run, each in a process of its own.
+"""Pages run, each in a process of its own; a second time, if that is wanted, as the script that readers download.
 
 In: the pages that are stale. Out: for each a record (what each cell gave, how many claims held) and the files that
 sphinx-gallery makes of it in ``docs/guide``; or its failure, with its line. Snippets of Markdown and docstrings

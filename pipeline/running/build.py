@@ -3,116 +3,80 @@
 from __future__ import annotations
 
 import functools
-import logging as python_logging
 import os
-import re
 import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
+from sphinx.errors import ConfigError
 from sphinx.util import logging
-from sphinx_gallery import py_source_parser
 
+from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
-from pipeline.outputs import recordings
-from pipeline.running import child, forks, runner
+from pipeline.outputs import check, recordings
+from pipeline.running import child, failures, forks, runner
 from pipeline.stale import keys
 
 logger = logging.getLogger(__name__)
 
 
-@functools.cache
-def _split_once(split: Callable[..., Any], source: str, changed: int, return_node: bool) -> Any:
-    return split(source, return_node=return_node)
-
-
-def _parse_each_page_once() -> None:
-    """Let sphinx-gallery's pass over the fresh pages, which parses each twice, parse each once."""
-    split = py_source_parser.split_code_and_text_blocks
-    if not hasattr(split, "once"):
-
-        def once(source: str, return_node: bool = False) -> Any:
-            return _split_once(split, str(source), os.stat(source).st_mtime_ns, return_node)
-
-        once.once = True
-        py_source_parser.split_code_and_text_blocks = once
-
-
 def _start_server(app: Sphinx, _config: Any) -> None:
     """Start to import torch while Sphinx goes on loading, if any page must run."""
-    pages, known = gallery_pages.of(app), keys.of(app)
-    app._ptguide_stale = [name for name in pages.names() if not known.is_fresh(name, pages.wanted_runs)]
+    pages = gallery_pages.of(app)
+    app._ptguide_stale = _stale(app)
     if app._ptguide_stale:
         texts = "".join(pages.source(name).read_text(encoding="utf-8") for name in app._ptguide_stale)
         # What no page imports is not worth waiting for.
         forks.start_server([name for name in app.config.pages_preload if name.partition(".")[0] in texts])
 
 
+def _stale(app: Sphinx) -> dict[str, int]:
+    """Return how often each page must run that has to: twice before what it gives is kept, and where that is asked."""
+    pages, known = gallery_pages.of(app), keys.of(app)
+    try:
+        to_update, named = pages.to_update, bool(app.config.pages_to_update)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
+    stale = {}
+    for name in pages.names():
+        runs = 2 if app.config.pages_run_twice or name in to_update else 1
+        fresh = known.is_fresh(name, 2 if app.config.pages_run_twice else 1)
+        if fresh and name in to_update:
+            fresh = not named and check.is_kept(recordings.of(app), pages.record(name))
+        if not fresh:
+            stale[name] = runs
+    return stale
+
+
 def _run_stale(app: Sphinx) -> None:
-    stale: list[str] = app._ptguide_stale
+    stale: dict[str, int] = app._ptguide_stale
     pages = gallery_pages.of(app)
     _forget_others(pages)
     if stale:
         logger.info("pages: running %d of %d", len(stale), len(pages.names()))
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
-    shutil.rmtree(_staging(app), ignore_errors=True)  # of a build that was killed
-    recordings.of(app).write_measurements()
-    failures = []
+    folder = Path(app.doctreedir).parent / "staging"
+    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, functools.partial(_keep, pages))
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
-    sources = {name: pages.source(name) for name in first}
-    run = functools.partial(_run_and_keep, app, pages)
-    for name, answer in runner.one_by_one(sources, run, app.config.pages_workers):
+    for name, answer in running.run({name: stale[name] for name in first}):
         if "failure" in answer:
-            failures.append(runner.report(pages.source(name), answer))
+            failures.report(pages, name, answer)
             continue
-        logger.info("pages: %s ran in %.1f s, %d checks passed", name, answer["seconds"], answer["checks"])
-    if failures:
-        raise ExtensionError("\n\n".join(["these pages failed:", *failures]))
-    if twice := runner.measured_twice(pages.record(name) for name in pages.names()):
-        raise ExtensionError("\n".join(twice))
+        record = answer["record"]
+        logger.info("pages: %s ran in %.1f s, %d checks passed", name, record["seconds"], record["checks"])
+    for name, why in runner.measured_twice(pages.record(name) for name in pages.names()):
+        failures.warn(pages, name, None, why)
+    failures.pass_over(pages)
     pages.write_summary()
 
 
-@functools.cache  # as it was when the first page of this build ran
-def _commit(folder: Path) -> str:
-    return runner.commit_of(folder)
-
-
-def _staging(app: Sphinx) -> Path:
-    return Path(app.doctreedir).parent / "staging"
-
-
-def _run_and_keep(app: Sphinx, pages: Pages, name: str, threads: int, alone: bool) -> dict[str, Any]:
-    """Run a page, twice if that is wanted, and put what it made in its place; return its record or its failure."""
-    key = keys.of(app).key(name)  # of the source as it is now: an edit during the run makes the page stale again
-    staging_root = _staging(app)
-    staging_root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=staging_root) as staging:
-        job = child.Job(
-            page=name,
-            source=str(pages.source(name)),
-            staging=staging,
-            gallery_dir=app.config.sphinx_gallery_conf["gallery_dirs"],
-            gallery_conf=app.config.sphinx_gallery_conf,
-            ignored_warnings=tuple(app.config.pages_ignored_warnings),
-            time_limit=app.config.pages_time_limit,
-            threads=threads,
-            alone=alone,
-            measurements=str(recordings.of(app).measurements_file),
-        )
-        answer = runner.run(job, pages.wanted_runs)
-        if "failure" in answer:
-            return answer
-        record = answer["record"] | {"key": key, "runs": pages.wanted_runs, "commit": _commit(pages.gallery)}
-        Path(staging, job.gallery_dir, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
-        _move_into_place(Path(staging, job.gallery_dir), pages, name)
-    return record
+def _keep(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
+    """Put what was made of a page in its place, with its record."""
+    Path(made, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
+    _move_into_place(made, pages, name)
 
 
 def _move_into_place(made: Path, pages: Pages, name: str) -> None:
@@ -126,9 +90,8 @@ def _move_into_place(made: Path, pages: Pages, name: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(file, place)
     chapter, _, page = name.partition("/")
-    for image in (pages.target / chapter / "images").rglob(f"sphx_glr_{page}_*"):  # one that the page made no more
-        own = re.fullmatch(r"thumb|\d{3,}", image.stem.removeprefix(f"sphx_glr_{page}_"))
-        if own and made / image.relative_to(pages.target) not in files:
+    for image in adapter.pictures_of(pages.target / chapter, page):
+        if made / image.relative_to(pages.target) not in files:  # the page makes it no more
             image.unlink()
 
 
@@ -149,16 +112,12 @@ def _forget_others(pages: Pages) -> None:
 
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
-        checks = [page["checks"] for page in gallery_pages.of(app).summary().values()]
+        pages = gallery_pages.of(app)
+        checks = [page["checks"] for name, page in pages.summary().items() if not pages.has_failed(name)]
         logger.info("pages: %d passed, with %d checks", len(checks), sum(checks))
-
-
-class _NoSecondSummary(python_logging.Filter):
-    """Drops sphinx-gallery's closing words: it executes nothing here, and says so as if nothing had been."""
-
-    def filter(self, record: python_logging.LogRecord) -> bool:
-        """Return whether a message is passed on."""
-        return "Sphinx-Gallery successfully executed" not in str(record.msg)
+        if failed := len(pages.names()) - len(checks):
+            logger.info("pages: %d failed", failed)
+            app.statuscode = 1  # also of a build that tolerates warnings
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -166,7 +125,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     gallery_pages.add_settings(app)
     app.connect("config-inited", _start_server, priority=6)
     app.connect("builder-inited", _run_stale, priority=100)
-    _parse_each_page_once()
     app.connect("build-finished", _say_what_passed, priority=990)
-    python_logging.getLogger("sphinx.sphinx-gallery").addFilter(_NoSecondSummary())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,88 +2,36 @@
 
 The process is forked from a server that has torch imported and has run nothing, so a page sees no other page's
 dtype, seed, threads, hooks or figures. All that it writes goes into a staging folder: the parent moves it into place.
+A page runs first from its source, with its claims watched; a second time as the script that readers download.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import datetime
 import faulthandler
 import gc
-import itertools
+import importlib.util
 import json
-import logging
 import multiprocessing
 import os
 import random
-import re
 import sys
-import time
 import traceback
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sphinx_gallery import gen_rst
-
+from pipeline.gallery import adapter
 from pipeline.gallery.cards import replace_thumbnail
-from pipeline.running.claims import NAME, Claims, Compiler
-
-# A cell that begins so prints what it measured, which differs from run to run.
-MEASURED = re.compile(r"\A\s*# Measured\b")
-OUTPUT = ".. rst-class:: sphx-glr-script-out\n\n .. code-block:: none\n\n"  # then the text, indented by four spaces
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of one page.
-
-    Attributes
-    ----------
-    page : str
-        Chapter and name, for example ``shapes/stack``.
-    source : str
-        The script.
-    staging : str
-        The folder to write to; it stands for the documentation's source folder.
-    gallery_dir : str
-        The folder below it in which sphinx-gallery keeps the chapters.
-    gallery_conf : dict
-        sphinx-gallery's settings.
-    ignored_warnings : tuple of str
-        Python warning filters (in the form of ``python -W``) for warnings that no page can help.
-    time_limit : float
-        Seconds after which the run is ended.
-    threads : int
-        The number of threads that the page may compute with.
-    alone : bool
-        Whether no other page runs at the same time, so that times can be measured.
-    measurements : str
-        The file of what other devices measured.
-    """
-
-    page: str
-    source: str
-    staging: str
-    gallery_dir: str
-    gallery_conf: dict[str, Any]
-    ignored_warnings: tuple[str, ...]
-    time_limit: float
-    threads: int
-    alone: bool
-    measurements: str
-
-    @property
-    def report_file(self) -> str:
-        """Where Python writes the position of a page that hangs or crashes."""
-        return str(Path(self.staging, "position.txt"))
-
-    @property
-    def measured_file(self) -> Path:
-        """Where `ptguide.measurements.record` puts what the page measures."""
-        return Path(self.staging, "measured.json")
+from pipeline.running import pictures, script
+from pipeline.running.claims import NAME, Claims
+from pipeline.running.job import Job
+from pipeline.running.opened import Opened
+from pipeline.running.printed import Printed
 
 
 def run(job: Job, answer: Connection) -> None:
@@ -93,75 +41,104 @@ def run(job: Job, answer: Connection) -> None:
         faulthandler.enable(report)
         faulthandler.dump_traceback_later(job.time_limit, exit=True, file=report)
         try:
-            answer.send({"record": _execute(job)})
+            answer.send({"record": _run_download(job) if job.header else _run_page(job)})
         except BrokenPipeError:
             pass  # the build is gone, and with it whoever wanted to know
         except BaseException as error:  # SystemExit too: a page that exits has not run to its end
-            answer.send({"failure": _describe(error, job.source), "line": _line(error, job.source)})
+            answer.send({"failure": _describe(error, job), "line": _line(error, job)})
         finally:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _execute(job: Job) -> dict[str, Any]:
+def _run_page(job: Job) -> dict[str, Any]:
+    """Run a page with its claims watched, and write what is shown of it; return its record."""
     _isolate(job)
-    claims, cells, warned = Claims(), [], []
-    execute_code_block = gen_rst.execute_code_block
+    claims = Claims()
+    source = job.file
+    folder = Path(job.staging, job.gallery_dir, source.parent.name)
+    (folder / "images").mkdir(parents=True)
+    conf = {**job.gallery_conf, "src_dir": job.staging}
+    places = adapter.places_of_pictures(folder, source.stem)
+    given: list[str] = []
+    saved = [""]
 
-    def watched(
-        compiler: Any, block: Any, example_globals: dict, script_vars: dict, conf: dict, file_conf: dict
-    ) -> str:
-        """Stand in for sphinx-gallery's function of this name: run a cell with its claims watched."""
-        if block.type != "code":
-            return execute_code_block(compiler, block, example_globals, script_vars, conf, file_conf)
-        first_line = block.lineno + len(block.content) - len(block.content.lstrip("\n"))
-        example_globals[NAME] = claims
-        example_globals.pop("___", None)  # the value that the last cell showed
-        script_vars["pictures"] = []
-        started = time.perf_counter()
-        try:
-            rst = execute_code_block(Compiler(), block, example_globals, script_vars, conf, file_conf)
-        except BaseException as error:
-            error.cell_line = first_line  # where no frame of the page is left
-            raise
-        seconds = time.perf_counter() - started
-        cells.append(
-            {
-                "line": first_line,
-                "code": block.content.strip(),
-                "measured": bool(MEASURED.match(block.content)),
-                "text": _printed(rst),
-                "pictures": script_vars["pictures"],
-                "html": "output_html" in rst,
-                "seconds": seconds,
-            }
-        )
-        return rst
+    def save(value: Any) -> list[str]:
+        """Save the pictures of a cell; a figure is shown here, a picture of our own by the value's HTML."""
+        words = [titles for _, titles in pictures.open_figures()]
+        saved[0] = adapter.save_figures(places, conf) if words else ""
+        if picture := pictures.picture_of(value):
+            picture.save(Path(next(places)).with_suffix(".svg"))
+            words.append(picture.description)
+        return words
 
-    # Only this process, which runs this page and ends, sees the change.
-    gen_rst.execute_code_block = watched
-    collector = _Collector(warned)
-    logging.getLogger("sphinx").addHandler(collector)
-    source = Path(job.source)
-    target = Path(job.staging, job.gallery_dir, source.parent.name)
-    target.mkdir(parents=True, exist_ok=True)
-    conf = {**job.gallery_conf, "src_dir": job.staging, "abort_on_example_error": True}
-    compile(source.read_text(encoding="utf-8"), job.source, "exec")  # a syntax error is raised here, with its line
-    gen_rst.generate_file_rst(source.name, target, source.parent, conf)
-    if warned:
-        raise RuntimeError(f"sphinx-gallery warns: {'; '.join(warned)}")
+    def give(text: str, html: str) -> None:
+        given.append(adapter.shown(saved[0], text, html))
+
+    opened = Opened(Path(job.root), [Path(job.measurements).parent, Path(job.source)])
+    cells, names = _execute(job, save, give, claims)
+    opened.stop()
+    adapter.write_page(source, folder, conf, given, names)
     if not claims.held:
         raise AssertionError("the page makes no claim: back what it says by an assert")
     if not any(cell["pictures"] for cell in cells):
-        replace_thumbnail(target, source.stem, cells)
+        replace_thumbnail(folder, source.stem, cells)
+    return _record(job, cells, claims.held) | {"opened": opened.digests}
+
+
+def _run_download(job: Job) -> dict[str, Any]:
+    """Run the script that readers download as they do, with the wheel of the site; return what its cells give."""
+    _isolate(job)
+    _leave_the_project(job)
+    text = Path(job.source).read_text(encoding="utf-8")
+    job.file.write_text(job.header + text, encoding="utf-8")
+    if "matplotlib.pyplot" in text:
+        importlib.import_module("matplotlib.pyplot")  # loaded before the page calls its `show`
+    windows = pictures.Windows()
+
+    def see(value: Any) -> list[str]:
+        """Return the pictures of a cell in words."""
+        picture = pictures.picture_of(value)
+        return [*windows.take(), *([picture.description] if picture else [])]
+
+    cells, _ = _execute(job, see)
+    helper = sys.modules.get(job.package)
+    if helper and not Path(str(helper.__file__)).is_relative_to(job.wheel):
+        raise RuntimeError(f"{job.package} was imported from {helper.__file__}, not from the wheel in {job.wheel}")
+    return {"cells": cells}
+
+
+def _execute(
+    job: Job,
+    see: Callable[[Any], list[str]],
+    give: Callable[[str, str], None] = lambda *_: None,
+    claims: Claims | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Execute the script of a job in an empty folder; return what its cells gave, and its names."""
+    text = job.file.read_text(encoding="utf-8")
+    ast.parse(text, str(job.file))  # a syntax error is raised here, with its line
+    blocks = [block for block in adapter.blocks(job.file) if block.type == "code"]
+    code = script.compiled(text, str(job.file), blocks, watch=claims is not None)
+    os.chdir(job.work)
+    sys.path.insert(0, str(job.work))
+    observer = script.Observer(blocks, Printed(job.printed_file), see, give)
+    main = script.main_module(job.file, {script.NAME: observer, NAME: claims})
+    try:
+        exec(code, main.__dict__)
+    except BaseException as error:
+        error.cell_line = observer.line  # where no frame of the page is left
+        raise
+    return observer.cells, main.__dict__
+
+
+def _record(job: Job, cells: list[dict[str, Any]], checks: int) -> dict[str, Any]:
+    """Return what a run gave."""
     measured = _measured(job)
     if measured and not job.alone:
-        raise RuntimeError(
-            "the page keeps measurements, so it must run alone: give it the line '# sphinx_gallery_parallel = False'"
-        )
+        raise RuntimeError(f"the page keeps measurements, so it must run alone: give it the line '{adapter.ALONE}'")
     return {
         "page": job.page,
         "cells": cells,
-        "checks": claims.held,
+        "checks": checks,
         "measurements": measured,
         "used": _used_accelerator(),
         "seconds": sum(cell["seconds"] for cell in cells),
@@ -171,7 +148,7 @@ def _execute(job: Job) -> dict[str, Any]:
 
 
 def _isolate(job: Job) -> None:
-    """Give the page random numbers of its own, few threads and no tolerance for warnings."""
+    """Give the page random numbers of its own, few threads, a folder of its own and no tolerance for warnings."""
     gc.freeze()  # what the server imported stays; collecting it anew cost each page 0.2 s and copied its memory
     # A page starts processes as its script does. The server's own way would import torch and the page in each of them.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
@@ -184,20 +161,44 @@ def _isolate(job: Job) -> None:
     os.environ.update(
         {name: str(job.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     )
-    os.environ["MPLBACKEND"] = "agg"
+    _use_the_defaults_of_matplotlib()
     os.environ["PTGUIDE_RECORDED"] = job.measurements
     os.environ["PTGUIDE_RECORD"] = str(job.measured_file)
     warnings.resetwarnings()
     warnings.simplefilter("error")
     for rule in job.ignored_warnings:
         warnings._setoption(rule)  # what python -W calls
+    job.work.mkdir()
 
 
-def _printed(rst: str) -> str:
-    """Return the text that a cell printed, from the reStructuredText that sphinx-gallery made of it."""
-    _, _, text = rst.partition(OUTPUT)
-    lines = itertools.takewhile(lambda line: not line.strip() or line.startswith("    "), text.splitlines())
-    return "\n".join(line[4:].rstrip() for line in lines).strip("\n")
+def _use_the_defaults_of_matplotlib() -> None:
+    """Leave the settings of whoever builds the site: those of a file, and those that the server has read from it."""
+    os.environ["MPLBACKEND"] = "agg"
+    if found := importlib.util.find_spec("matplotlib"):
+        os.environ["MATPLOTLIBRC"] = str(Path(str(found.origin)).parent / "mpl-data" / "matplotlibrc")
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib"].rcdefaults()
+
+
+def _leave_the_project(job: Job) -> None:
+    """Let the page, and what it starts, import nothing of the checkout: only what is installed, and the wheel.
+
+    Raises
+    ------
+    RuntimeError
+        If the helper package is imported already, so that the page would not get it from the wheel.
+    """
+    if job.package in sys.modules:
+        raise RuntimeError(f"{job.package} was imported before the page; take what imports it out of pages_preload")
+    home = Path(__file__).parents[2]
+    kept = (path for path in sys.path if path and Path(path) != home)
+    installed = (
+        path for path in kept if not Path(path).is_relative_to(job.root) or Path(path).is_relative_to(sys.prefix)
+    )
+    sys.path[:] = [job.wheel, *installed]
+    os.environ["PYTHONPATH"] = job.wheel
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
+        del sys.modules[name]  # which a reader does not have
 
 
 def _measured(job: Job) -> dict[str, Any]:
@@ -242,32 +243,24 @@ def _versions_of_accelerator(torch: Any) -> dict[str, str]:
     return {name: number for name, number in found.items() if number}
 
 
-class _Collector(logging.Handler):
-    """Keeps what sphinx-gallery warns of in this process; it fails the page."""
-
-    def __init__(self, found: list[str]) -> None:
-        super().__init__(logging.WARNING)
-        self.found = found
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one message."""
-        self.found.append(record.getMessage())
-
-
-def _line(error: BaseException, source: str) -> int | None:
+def _line(error: BaseException, job: Job) -> int | None:
     """Return the line of the page that an error comes from."""
-    if isinstance(error, SyntaxError) and error.filename == source:
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == source]
-    return lines[-1] if lines else getattr(error, "cell_line", None)
+    if isinstance(error, SyntaxError) and error.filename == str(job.file):
+        return job.line(error.lineno)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(job.file)]
+    return job.line(lines[-1] if lines else getattr(error, "cell_line", None))
 
 
-def _describe(error: BaseException, source: str) -> str:
+def _describe(error: BaseException, job: Job) -> str:
     """Return the error with the frames from the page on, and the page's line where it began."""
     frames = traceback.extract_tb(error.__traceback__)
-    first = next((place for place, frame in enumerate(frames) if frame.filename == source), len(frames))
-    shown = [frame for frame in frames[first:] if not frame.filename.startswith(str(Path(gen_rst.__file__).parent))]
-    return "".join([*traceback.format_list(shown), *traceback.format_exception_only(error)]).rstrip()
+    first = next((place for place, frame in enumerate(frames) if frame.filename == str(job.file)), len(frames))
+    shown = [frame for frame in frames[first:] if not Path(frame.filename).is_relative_to(Path(__file__).parents[1])]
+    for frame in shown:
+        if frame.filename == str(job.file):
+            frame.filename, frame.lineno = job.source, job.line(frame.lineno)
+    text = "".join([*traceback.format_list(shown), *traceback.format_exception_only(error)]).rstrip()
+    return text.replace(str(job.file), job.source)
 
 
 def as_json(record: dict[str, Any]) -> str:

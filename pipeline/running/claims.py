@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import codeop
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 NAME = "@claims"  # not an identifier: no page can touch it
@@ -61,7 +60,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-class _Watch(ast.NodeTransformer):
+class _ClaimReporter(ast.NodeTransformer):
     """Rewrites asserts into statements that report to ``Claims``."""
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
@@ -120,11 +119,6 @@ def _placed(old: ast.stmt, *new: ast.stmt) -> list[ast.stmt]:
     return [ast.fix_missing_locations(ast.copy_location(statement, old)) for statement in new]
 
 
-class Compiler(codeop.Compile):
-    """Compile as sphinx-gallery does, with the claims watched."""
-
-    def __call__(self, source: Any, filename: str, symbol: str, **kwargs: Any) -> CodeType:
-        """Compile a syntax tree or source; ``Claims`` must stand in the namespace under ``NAME``."""
-        if isinstance(source, ast.Module):
-            source = ast.fix_missing_locations(_Watch().visit(source))
-        return super().__call__(source, filename, symbol, **kwargs)
+def watched(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return statements whose claims report to ``Claims``, which must stand in the namespace under ``NAME``."""
+    return _ClaimReporter().visit(ast.Module(statements, [])).body

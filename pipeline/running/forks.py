@@ -10,6 +10,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pipeline.gallery import adapter
+
 
 def start_server(preload: list[str]) -> None:
     """Start the server, if it does not run yet; it imports the modules while the caller goes on.
@@ -19,8 +21,7 @@ def start_server(preload: list[str]) -> None:
     preload : list of str
         Modules to import before the first fork; paid once, not once a page.
     """
-    # A job holds sphinx-gallery's settings, and these name functions of gen_gallery: imported here, not in each child.
-    multiprocessing.set_forkserver_preload([*preload, "sphinx_gallery.gen_gallery", "pipeline.running.child"])
+    multiprocessing.set_forkserver_preload([*preload, adapter.PRELOAD, "pipeline.running.child"])
     multiprocessing.forkserver.ensure_running()
 
 

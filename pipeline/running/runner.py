@@ -1,65 +1,127 @@
-"""Run pages, each in a process of its own, side by side or alone; the build and the recorder (recorder.py) share it."""
+"""Run pages, each in a process of its own, side by side or alone; the build and the recorder (recorder.py) do it so."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from pipeline.gallery import adapter, published
 from pipeline.running import child, forks
-
-ALONE = re.compile(r"^# sphinx_gallery_parallel = False$", re.MULTILINE)
-
-T = TypeVar("T")
+from pipeline.running.job import Job
+from pipeline.stale.keys import Keys
 
 
-def one_by_one(pages: dict[str, Path], run: Callable[[str, int, bool], T], workers: int = 0) -> Iterator[tuple[str, T]]:
-    """Run pages side by side, then those that want the machine for themselves; yield each with its result.
+class Runner:
+    """Runs pages, each in a process of its own, side by side or alone; the build and the recorder share it.
 
     Parameters
     ----------
-    pages : dict of str to Path
-        The script of each page; side by side they start in this order.
-    run : callable
-        Takes the page, how many threads it may compute with, and whether it is alone.
-    workers : int
-        How many run at a time; 0 for as many as there are processors.
+    known : Keys
+        Of the pages, and of what other devices gave.
+    gallery_conf : dict
+        sphinx-gallery's settings.
+    folder : Path
+        Where the runs may write; nothing stays there.
+    keep : callable, optional
+        Takes a page, its record and the folder of what was made of it, before that is deleted.
     """
-    processors = os.cpu_count() or 1
-    workers = workers or processors
-    alone = [name for name, source in pages.items() if ALONE.search(source.read_text(encoding="utf-8"))]
-    beside = [name for name in pages if name not in alone]
-    threads = max(1, processors // workers)
-    with ThreadPoolExecutor(workers) as pool:
-        yield from zip(beside, pool.map(lambda name: run(name, threads, False), beside), strict=True)
-    for name in alone:
-        yield name, run(name, processors, True)
 
+    def __init__(
+        self,
+        known: Keys,
+        gallery_conf: dict[str, Any],
+        folder: Path,
+        keep: Callable[[str, dict[str, Any], Path], None] = lambda *_: None,
+    ) -> None:
+        self.known, self.pages = known, known.pages
+        self.gallery_conf, self.folder, self.keep = gallery_conf, folder, keep
 
-def run(job: child.Job, times: int) -> dict[str, Any]:
-    """Run a page, once or twice; return ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
+    def run(self, times: dict[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Run pages side by side, in this order, then those that want the machine for themselves.
 
-    Parameters
-    ----------
-    job : Job
-        What the first run makes stays in its staging folder.
-    times : int
-        With 2, the page has failed where the second run gives something else than the first.
-    """
-    answer = in_child(job)
-    if "failure" in answer or times == 1:
+        Parameters
+        ----------
+        times : dict of str to int
+            How often each page runs. The second time it is the script that readers download: the page has failed where
+            that gives something else.
+
+        Yields
+        ------
+        page : str
+        answer : dict
+            ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a build that was killed
+        if not times:
+            return
+        self.folder.mkdir(parents=True)
+        self.commit = _commit_of(self.pages.gallery)  # as it is when the first page runs
+        if self.times == 2:
+            wheel = published.build_wheel(self.pages.root, self.folder.parent / "wheels")
+            self.wheel = published.unpacked(wheel)
+            self.wheel_address = published.address_of(wheel, self.pages.settings.get("html_baseurl", ""))
+        self.measurements.write_text(self.known.recorded.measurements, encoding="utf-8")
+        processors = os.cpu_count() or 1
+        workers = self.pages.settings["pages_workers"] or processors
+        alone = [name for name in times if adapter.runs_alone(self.pages.source(name))]
+        beside = [name for name in times if name not in alone]
+        threads = max(1, processors // workers)
+        with ThreadPoolExecutor(workers) as pool:
+            yield from zip(
+                beside, pool.map(lambda name: self._run(name, times[name], threads, False), beside), strict=True
+            )
+        for name in alone:
+            yield name, self._run(name, times[name], processors, True)
+
+    @property
+    def measurements(self) -> Path:
+        """The file of what other devices measured."""
+        return self.folder / "measurements.json"
+
+    def _run(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
+        key = self.known.key(name)  # of the source as it is now: an edit during the run makes the page stale again
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            job = self._job(name, folder, threads, alone)
+            answer = in_child(job)
+            if "record" in answer and times == 2:
+                answer = self._run_again(job, answer)
+            if "record" in answer:
+                answer["record"] |= {"key": key, "runs": times, "script": times == 2, "commit": self.commit}
+                self.keep(name, answer["record"], Path(folder, job.gallery_dir))
         return answer
-    with tempfile.TemporaryDirectory(dir=Path(job.staging).parent) as second:
-        again = in_child(replace(job, staging=second))
-    if "failure" in again:
-        return {**again, "failure": f"passed once and failed when run again\n{again['failure']}"}
-    return first_difference(answer["record"], again["record"]) or answer
+
+    def _run_again(self, job: Job, first: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer of the first run, unless the script that readers download gives another."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            header = published.header_of(Path(job.source).read_text(encoding="utf-8"), self.wheel_address)
+            again = in_child(replace(job, staging=folder, header=header, wheel=str(self.wheel)))
+        if "failure" in again:
+            return {**again, "failure": f"passed once and failed when run again, as its download\n{again['failure']}"}
+        return first_difference(first["record"], again["record"]) or first
+
+    def _job(self, name: str, folder: str, threads: int, alone: bool) -> Job:
+        return Job(
+            page=name,
+            source=str(self.pages.source(name)),
+            root=str(self.pages.root),
+            package=self.pages.package.name,
+            staging=folder,
+            gallery_dir=self.gallery_conf["gallery_dirs"],
+            gallery_conf=self.gallery_conf,
+            ignored_warnings=tuple(self.pages.settings["pages_ignored_warnings"]),
+            time_limit=self.pages.settings["pages_time_limit"],
+            threads=threads,
+            alone=alone,
+            measurements=str(self.measurements),
+        )
 
 
 def report(source: Path, answer: dict[str, Any]) -> str:
@@ -68,14 +130,14 @@ def report(source: Path, answer: dict[str, Any]) -> str:
     return f"{source}{line}: {answer['failure']}"
 
 
-def measured_twice(records: Iterable[dict[str, Any]]) -> list[str]:
-    """Return a sentence for each name under which two pages keep a measurement."""
+def measured_twice(records: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return a page, and what to change in it, for each name under which two pages keep a measurement."""
     pages: dict[str, list[str]] = {}
     for record in records:
-        for name in record["measurements"]:
+        for name in record.get("measurements", ()):
             pages.setdefault(name, []).append(record["page"])
     return [
-        f"{' and '.join(both)} both keep a measurement called {name!r}: rename one."
+        (both[-1], f"{' and '.join(both)} both keep a measurement called {name!r}: rename one.")
         for name, both in pages.items()
         if len(both) > 1
     ]
@@ -92,34 +154,36 @@ def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]
     for first, second in zip(one["cells"], two["cells"], strict=True):
         if first["measured"]:
             continue
-        for what in ("text", "pictures"):
+        for what in ("text", "pictures", "html"):
             if first[what] != second[what]:
                 return {
                     "line": first["line"],
-                    "failure": f"run twice, this cell gave two outputs; seed it, or begin it with '# Measured' if it "
-                    f"measures.\n  first:  {first[what]!r}\n  second: {second[what]!r}",
+                    "failure": "run twice, this cell gave two outputs, the second in the script that readers download; "
+                    f"seed it, or begin it with '# Measured' if it measures.\n  first:  {first[what]!r}\n"
+                    f"  second: {second[what]!r}",
                 }
     return None
 
 
-def in_child(job: child.Job) -> dict[str, Any]:
+def in_child(job: Job) -> dict[str, Any]:
     """Run a page in a process of its own; return its answer, or why there is none."""
     # The child ends itself at the limit and says where it was; the margin is for one that cannot.
     return forks.ask(child.run, job, job.time_limit + 15) or _cause_of_death(job)
 
 
-def _cause_of_death(job: child.Job) -> dict[str, Any]:
+def _cause_of_death(job: Job) -> dict[str, Any]:
     """Return the failure of a page whose process ended without an answer, from what Python wrote as it ended."""
     report = Path(job.report_file).read_text(encoding="utf-8", errors="replace")
-    lines = re.findall(rf'File "{re.escape(job.source)}", line (\d+)', report)
+    lines = re.findall(rf'File "{re.escape(str(job.file))}", line (\d+)', report)
     if "Timeout (" in report:
         why = f"still running after {job.time_limit:g} s, the limit for a page (pages_time_limit in docs/conf.py)"
     else:
-        why = f"its process died without a word\n{report[:2000]}".rstrip()
-    return {"failure": why, "line": int(lines[0]) if lines else None}
+        printed = job.printed_file.read_text(encoding="utf-8", errors="replace") if job.printed_file.is_file() else ""
+        why = f"its process died without a word\n{printed[-2000:]}\n{report[:2000]}".rstrip()
+    return {"failure": why, "line": job.line(int(lines[0])) if lines else None}
 
 
-def commit_of(folder: Path) -> str:
+def _commit_of(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     try:

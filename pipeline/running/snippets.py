@@ -6,13 +6,13 @@ import doctest
 import importlib
 import json
 import os
+import re
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sybil import Sybil
 from sybil.example import SybilFailure
@@ -86,10 +86,10 @@ def _tasks(app: Sphinx) -> dict[str, tuple[tuple[str, str], Path]]:
 
 def _run_stale(app: Sphinx) -> None:
     pages = gallery_pages.of(app)
-    records = Path(app.doctreedir).with_name("snippets.json")
-    kept = _load(records)
+    file = Path(app.doctreedir).with_name("snippets.json")
+    kept = _load(file)
     now: dict[str, Any] = {}
-    failures = []
+    failures: set[str] = set()
     for name, (task, path) in _tasks(app).items():
         helpers = (
             sources.imported_modules(path, pages.package) if path.suffix == ".py" else set(pages.package.rglob("*.py"))
@@ -102,21 +102,26 @@ def _run_stale(app: Sphinx) -> None:
         forks.start_server(app.config.pages_preload)
         answer = forks.ask(run, task, limit) or {"failure": f"died, or was still running after {limit:g} s"}
         if "failure" in answer:
-            failures.append(f"{path}: {answer['failure']}")
+            failures.add(name)
+            line = re.search(rf'{re.escape(str(path))}(?:", line |, line |:)(\d+)', answer["failure"])
+            logger.warning("%s", answer["failure"], location=f"{path}:{line[1] if line else 1}", type="snippet")
         else:
             now[name] = {"key": key, "ran": answer["ran"]}
             if answer["ran"]:
                 logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
-    records.parent.mkdir(parents=True, exist_ok=True)
-    records.write_text(child.as_json(now), encoding="utf-8")
-    app._ptguide_snippets = now
-    if failures:
-        raise ExtensionError("\n\n".join(["these snippets failed:", *failures]))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(child.as_json(now), encoding="utf-8")
+    app._ptguide_snippets, app._ptguide_failed_snippets = now, failures
 
 
 def ran(app: Sphinx) -> dict[str, set[str]]:
     """Return for each document (a page's name, or a module's) the sources of the snippets that ran."""
     return {name: set(record["ran"]) for name, record in app._ptguide_snippets.items()}
+
+
+def failed(app: Sphinx) -> set[str]:
+    """Return the documents, and the modules, of which a snippet failed."""
+    return app._ptguide_failed_snippets
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.search.en import SearchEnglish
 
+from pipeline.gallery import adapter
 from pipeline.page.solutions import words_of_fold
 
-CODE = {"literal_block", "doctest_block", "code_links_block"}
+CODE = {"literal_block", "doctest_block", adapter.CODE_NODE}
 SKIPPED = (nodes.raw, nodes.comment, nodes.math, nodes.math_block, addnodes.toctree)
 STEMMERS = ("base-stemmer.js", "english-stemmer.js")
 
@@ -42,7 +43,7 @@ def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
         elif found:
             kind = "text"
             if node.tagname in CODE:
-                kind = "output" if "sphx-glr-script-out" in node["classes"] else "code"
+                kind = "output" if adapter.OUTPUT in node["classes"] else "code"
             if kind != "code" or not words_of_fold(node.astext()):
                 found[-1][kind].append(_said(node))
     return [{key: part if isinstance(part, str) else " ".join(part) for key, part in one.items()} for one in found]

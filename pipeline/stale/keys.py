@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from pipeline.gallery import adapter, sources
 from pipeline.gallery import pages as gallery_pages
-from pipeline.gallery import sources
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import recordings
 from pipeline.outputs.recordings import Recorded
@@ -20,7 +20,7 @@ from pipeline.outputs.recordings import Recorded
 VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
 # What runs a page: its outputs depend on it, too.
 HOME = Path(__file__).parents[1]
-MACHINERY = [*(HOME / "running").glob("*.py"), HOME / "gallery" / "cards.py"]
+MACHINERY = [*(HOME / "running").glob("*.py"), HOME / "gallery" / "adapter.py", HOME / "gallery" / "cards.py"]
 
 
 class Keys:
@@ -56,10 +56,13 @@ class Keys:
         return sources.digest([source, *helpers, *MACHINERY], around)
 
     def is_fresh(self, page: str, runs: int) -> bool:
-        """Return whether the page ran so often, from its present sources and in the present surroundings."""
-        made = all((self.pages.target / f"{page}{end}").is_file() for end in (".rst", ".py", ".py.md5"))
+        """Return whether the page ran so often, from its present sources and files, in the present surroundings."""
+        made = all((self.pages.target / f"{page}{end}").is_file() for end in adapter.MADE)
         record = self.pages.record(page)
-        return made and record.get("key") == self.key(page) and record["runs"] >= runs
+        if not made or record.get("key") != self.key(page) or record["runs"] < runs:
+            return False
+        opened = record["opened"].items()
+        return all(sources.digest_of_opened(self.pages.root / name) == digest for name, digest in opened)
 
 
 def surroundings(lock: Path) -> dict[str, str]:

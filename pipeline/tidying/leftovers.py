@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -20,7 +20,8 @@ def _delete(app: Sphinx, exception: Exception | None) -> None:
     known = {app.builder.get_target_uri(name) for name in app.env.found_docs}
     known |= {f"{name}.html" for name in app.config.html_additional_pages}
     known |= {name for name in MADE_BY_SPHINX if (out / name).is_file() and _written_now(app, name)}
-    for path in sorted(out.rglob("*.html")):
+    known |= {str(PurePosixPath(name).with_suffix(".md")) for name in known}
+    for path in sorted([*out.rglob("*.html"), *out.rglob("*.md")]):
         name = path.relative_to(out).as_posix()
         if name not in known and not name.startswith("_static/"):
             logger.info("leftovers: deleting %s, whose page is gone", name)

@@ -93,7 +93,7 @@ def check(
 def _try(attempt: Callable[..., Tensor], case: tuple[Any, ...], wanted: Tensor, without: set[str]) -> Report | None:
     """Return what went wrong in one call, if anything did."""
     try:
-        with _Watch() as watch:
+        with _CalledFunctions() as watch:
             given = attempt(*copy.deepcopy(case))
     except NotImplementedError:
         return Report(False, "is not written yet: for this input, the last tensor is expected.", _draw(case, wanted))
@@ -107,7 +107,7 @@ def _try(attempt: Callable[..., Tensor], case: tuple[Any, ...], wanted: Tensor, 
     return None
 
 
-class _Watch(TorchFunctionMode):
+class _CalledFunctions(TorchFunctionMode):
     """Notes the names of the torch functions that are called."""
 
     def __init__(self) -> None:

@@ -172,7 +172,7 @@ def copy_of_recorded(
     site.edit(
         "docs/conf.py", '{"one": ["alpha", "beta"', '{"dev": ["measures"], "one": ["alpha", "beta", "shows", "fails"'
     )
-    site.edit("docs/conf.py", "pages_time_limit = 3", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
+    site.edit("docs/conf.py", "pages_time_limit = 60", 'pages_time_limit = 60\ndevice_chapters = ["dev"]')
     site.build("-Dpages_update_outputs=1", PTGUIDE_DEVICE="cpu")
     printed = site.record(status=1, **site.on_gpu)
 

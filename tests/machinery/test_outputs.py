@@ -1,17 +1,31 @@
 """What pages print is kept; a change stops the build until a person accepts it."""
 
+import json
+import re
+import runpy
+import sys
+import types
+from pathlib import Path
+
 import pytest
 
-from pipeline.outputs import kept as outputs
-from pipeline.outputs import recordings
+from pipeline.outputs import kept
+from pipeline.outputs.compare import same
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("kept", "now"),
+    ("expected", "got"),
     [
-        ("loss 0.1234", "loss 0.1235"),
+        ("loss 0.1234", "loss 0.1235"),  # one in the last digit
         ("1.000", "1.0004"),
+        ("1234.56", "1235.5"),  # a thousandth
         ("1e-07", "1.0005e-07"),
+        ("1.25e-07", "1.26e-07"),
+        ("0.25.", "0.26."),  # the end of a sentence
+        ("1.0000+2.0000j", "1.0001+2.0001j"),
+        ("tensor([-0.0000])", "tensor([0.0000])"),
         ("[1.0000,  2.0000]", "[1.0000, 2.0001]"),
         ("<A at 0x7f00>", "<A at 0x1234abcd>"),
         ("took 12.5 ms", "took 3 ms"),
@@ -19,14 +33,25 @@ from pipeline.outputs import recordings
         ("nan", "nan"),
     ],
 )
-def test_within_the_tolerance(kept, now):
-    assert outputs.same(kept, now)
+def test_within_the_tolerance(expected, got):
+    assert same(expected, got)
 
 
 @pytest.mark.parametrize(
-    ("kept", "now"),
+    ("expected", "got"),
     [
         ("loss 0.1234", "loss 0.1240"),
+        ("1234.56", "1236.0"),
+        ("1e-07", "2e-07"),
+        ("1.25e-07", "1.27e-07"),
+        ("tensor([0., 1., 1.])", "tensor([1., 0., 0.])"),  # no digit that could be rounded
+        ("tensor([1., 2.])", "tensor([1.0000, 2.0000])"),
+        ("torch 2.11", "torch 2.12"),  # versions
+        ("Python >= 3.11", "Python >= 3.12"),
+        ("torch==2.14.1", "torch==2.14.0"),
+        ("CUDA 13.0", "CUDA 13.1"),
+        ("v2.11", "v2.12"),
+        ("127.0.0.1", "127.0.0.2"),
         ("4 rows", "5 rows"),
         ("tensor([1, 2])", "tensor([1, 3])"),
         ("0.5", "-0.5"),
@@ -37,52 +62,138 @@ def test_within_the_tolerance(kept, now):
         ("1.0 2.0", "1.0"),
     ],
 )
-def test_beyond_the_tolerance(kept, now):
-    assert not outputs.same(kept, now)
+def test_beyond_the_tolerance(expected, got):
+    assert not same(expected, got)
 
 
-def test_kept_text_is_read_back():
-    cells = [
-        {"text": "a\n\n  b", "pictures": [], "measured": False, "line": 1},
-        {"text": "", "pictures": [], "measured": False, "line": 2},
-        {"text": "[cell 9]", "pictures": ["a point"], "measured": False, "line": 3},
-        {"text": "3 s", "pictures": [], "measured": True, "line": 4},
+def record(*texts, device="CPU (any)"):
+    cells = [{"text": text, "pictures": [], "measured": False, "line": line} for line, text in enumerate(texts, 1)]
+    return {"page": "one/x", "device": device, "cells": cells}
+
+
+def test_kept_text_is_read_back(tmp_path):
+    run = record("a\n\n  b", "", "[cell 9]", "3 s")
+    run["cells"][2]["pictures"], run["cells"][3]["measured"] = ["a point"], True
+    cells = kept.renewed({}, run)
+    assert {number: output for (number, _), output in cells.items()} == {
+        1: "a\n\n  b",
+        3: "[cell 9]\n(picture) a point",
+        4: "(measured: differs from run to run)",
+    }
+    one = {"page": "one/x", "device": "cpu", "cells": cells | {(1, (3, 13)): "", (3, (3, 9)): "c"}}
+    file = tmp_path / "cpu/one/x.txt"
+    kept.write(file, kept.render(one))
+    assert file.read_text().startswith("Outputs of one/x on cpu, cell by cell. Made by: nox -s docs -- ")
+    assert "\n[cell 1, Python 3.13]\n\n[cell 3]\n" in file.read_text()
+    assert kept.read(file) == one
+    assert kept.differences({**one, "cells": cells}, run) == []
+
+
+OLD, V13, V14 = (1, ()), (1, (3, 13)), (1, (3, 14))
+
+
+@pytest.mark.parametrize(
+    ("python", "expected"),
+    [((3, 9), "old"), ((3, 12), "old"), ((3, 13), "new"), ((3, 14), "newest"), ((3, 20), "newest")],
+)
+def test_the_block_of_the_highest_version_up_to_ones_own_holds(python, expected):
+    cells = {V14: "newest", OLD: "old", V13: "new", (2, (3, 9)): "another cell"}
+    assert cells[kept.in_force(cells, 1, python)] == expected
+    assert kept.in_force({V13: "new"}, 1, (3, 11)) == OLD  # nothing
+
+
+@pytest.mark.parametrize(
+    ("python", "variant", "got", "expected"),
+    [
+        ((3, 11), False, "y", {OLD: "y", V13: "new"}),
+        ((3, 13), False, "y", {OLD: "old", V13: "y"}),
+        ((3, 14), False, "y", {OLD: "old", V13: "y"}),
+        ((3, 14), True, "y", {OLD: "old", V13: "new", V14: "y"}),
+        ((3, 13), True, "y", {OLD: "old", V13: "y"}),
+        ((3, 14), True, "new", {OLD: "old", V13: "new"}),  # as it is kept
+        ((3, 13), False, "old", {OLD: "old"}),  # a variant that differs in nothing goes
+        ((3, 13), False, "", {OLD: "old", V13: ""}),
+        ((3, 11), False, "", {V13: "new"}),
+    ],
+)
+def test_the_block_in_force_is_renewed_and_the_others_stay(python, variant, got, expected):
+    assert kept.renewed({OLD: "old", V13: "new"}, record(got), variant=variant, python=python) == expected
+
+
+def test_a_block_goes_with_its_cell():
+    cells = {OLD: "x", V13: "y", (2, ()): "z", (2, (3, 99)): "z"}
+    assert kept.differences({"cells": {**cells, V13: "x"}}, record("x")) == [
+        (1, "cells [2] are kept and no longer there")
     ]
-    record = {"page": "one/x", "cells": cells, "device": "CPU (any)"}
-    kept = outputs.render(record, "cpu")
-    assert outputs.parse(kept) == {n: outputs.cell_output(cells[n - 1]) for n in (1, 3, 4)}
-    assert outputs.differences(kept, record) == []
+    assert kept.renewed(cells, record("x"), python=(3, 11)) == {OLD: "x", V13: "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "does not begin as a file of outputs. Delete it, and make it anew"),
+        ("[cell 1]\n    x\n", "does not begin"),
+        ("Outputs of one/x on cpu, cell by cell. Made by: x\ndate: 3 s\n", "does not begin"),
+        ("Outputs of one/y on cpu, cell by cell. Made by: x\n", "was moved: it is of one/y on cpu. Put it back"),
+        ("Outputs of one/x on NVIDIA H200, cell by cell. Made by: x\n", "was moved: it is of one/x on NVIDIA H200"),
+    ],
+)
+def test_what_is_no_output_of_the_page_is_refused(tmp_path, text, match):
+    kept.write(tmp_path / "cpu/one/x.txt", text)
+    with pytest.raises(ValueError, match=match):
+        kept.read(tmp_path / "cpu/one/x.txt")
 
 
 def test_changed_output_stops_the_build_until_accepted(minisite):
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
     for _ in range(2):  # also when the page itself is fresh
         printed = minisite.build(ok=False)
-        assert "gallery/one/beta.py:11: the output changed." in printed
-        assert "--- kept\n    three\n    --- now\n    THREE" in printed
-        assert "nox -s docs -- --update-outputs" in printed
+        assert "\ngallery/one/beta.py:11: WARNING: the output changed." in printed
+        assert "--- kept\nthree\n--- now\nTHREE\n" in printed
+        assert "accept it: nox -s docs -- --update-outputs one/beta" in printed
+        assert "THREE" in minisite.html("guide/one/beta.html")  # the page is written, to be looked at
     minisite.build("-Dpages_update_outputs=1")
     assert "THREE" in (minisite.root / "docs/outputs/cpu/one/beta.txt").read_text()
     minisite.build()
 
 
+def test_a_version_of_python_has_a_variant_of_its_own(minisite):
+    minisite.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
+    assert "Add --update-outputs, or leave it." in minisite.build("-Dpages_variant=1", ok=False)
+    assert "add --variant" in minisite.build(ok=False)
+    minisite.build("-Dpages_update_outputs=1", "-Dpages_variant=1")
+    file = minisite.root / "docs/outputs/cpu/one/beta.txt"
+    version = ".".join(map(str, kept.PYTHON))
+    both = f"[cell 1]\n    three\n\n[cell 1, Python {version}]\n    THREE\n"
+    assert both in file.read_text()
+    minisite.build()
+    minisite.edit("docs/outputs/cpu/one/beta.txt", f"Python {version}]", "Python 3.99]")  # not yet
+    assert "--- kept\n    three\n    --- now\n    THREE" in minisite.build(ok=False)
+    minisite.build("-Dpages_update_outputs=1")
+    assert both.replace("three", "THREE").replace(f"n {version}", "n 3.99") in file.read_text()
+
+
 def test_page_without_kept_output_stops_the_build(minisite):
     (minisite.root / "docs/outputs/cpu/one/beta.txt").unlink()
-    assert "beta.py:1: no output of this page is kept for CPU" in minisite.build(ok=False)
+    assert "gallery/one/beta.py:1: WARNING: no output of this page is kept for CPU" in minisite.build(ok=False)
 
 
 def test_kept_output_without_page_stops_the_build(minisite):
-    minisite.write("docs/outputs/cpu/one/gone.txt", "Outputs")
-    assert "gone.txt: the page of this output is gone" in minisite.build(ok=False)
+    kept.write(minisite.root / "docs/outputs/cpu/one/gone.txt", "Outputs")
+    (minisite.root / "docs/outputs/cpu/one/beta.txt").write_text("three")
+    printed = minisite.build(ok=False)
+    assert "gone.txt: the page of this output is gone" in printed
+    assert "beta.py:1: " in printed
+    assert "beta.txt does not begin as a file of outputs" in printed
 
 
 def test_updating_leaves_what_is_equal_within_the_tolerance(minisite):
-    kept = minisite.root / "docs/outputs/cpu/one/alpha.txt"
-    old = kept.read_text()
+    file = minisite.root / "docs/outputs/cpu/one/alpha.txt"
+    old = file.read_text()
     assert "1.3333" in old
-    kept.write_text(old.replace("1.3333", "1.3334"))
+    file.write_text(old.replace("1.3333", "1.3334"))
     minisite.build("-Dpages_update_outputs=1")
-    assert "1.3334" in kept.read_text()
+    assert "1.3334" in file.read_text()
 
 
 def test_outputs_are_kept_only_if_two_runs_print_the_same(minisite):
@@ -91,8 +202,51 @@ def test_outputs_are_kept_only_if_two_runs_print_the_same(minisite):
     assert not (minisite.root / "docs/outputs/cpu/one/random_page.txt").exists()
 
 
+def runs(site, page):
+    return json.loads((site.root / f"docs/guide/{page}.record.json").read_text())["runs"]
+
+
+def test_updating_runs_what_changed_twice_and_nothing_else(minisite):
+    minisite.page("gamma", "print(1 + 1)\nassert 1 + 1 == 2")
+    assert minisite.ran(minisite.build(ok=False)) == {"one/gamma"}  # once, and nothing is kept of it
+    assert runs(minisite, "one/gamma") == 1
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == {"one/gamma"}
+    assert runs(minisite, "one/gamma") == 2
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == set()
+    minisite.edit("gallery/one/gamma.py", "print(1 + 1)", "print(2)")  # it prints the same
+    assert minisite.ran(minisite.build("-Dpages_update_outputs=1")) == {"one/gamma"}
+
+
+def test_updating_keeps_what_is_named_and_nothing_else(minisite):
+    minisite.edit("gallery/one/alpha.py", "print(f", "print('ALPHA')\nprint(f")
+    minisite.edit("gallery/one/beta.py", 'print("three")', 'print("BETA")')
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=one/alpha", ok=False)
+    assert (runs(minisite, "one/alpha"), runs(minisite, "one/beta")) == (2, 1)
+    assert "ALPHA" in (minisite.root / "docs/outputs/cpu/one/alpha.txt").read_text()
+    assert "BETA" not in (minisite.root / "docs/outputs/cpu/one/beta.txt").read_text()
+    assert re.findall(r"^gallery/one/(\w+)\.py:\d+: WARNING", printed, re.MULTILINE) == ["beta"]
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=gallery/one/beta.py")
+    assert minisite.ran(printed) == {"one/beta"}
+    printed = minisite.build("-Dpages_update_outputs=1", "-Dpages_to_update=one/beta,delta", ok=False)
+    assert "there is no page or chapter delta; see gallery_order in docs/conf.py" in printed
+
+
+def test_session_passes_the_named_pages_on(monkeypatch):
+    nox = types.ModuleType("nox")
+    nox.options, nox.Session = types.SimpleNamespace(), object
+    nox.session = lambda **_: lambda function: function
+    monkeypatch.setitem(sys.modules, "nox", nox)
+    noxfile = types.SimpleNamespace(**runpy.run_path(str(ROOT / "noxfile.py")))
+    passed = []
+    monkeypatch.setitem(noxfile.docs.__globals__, "build", lambda session, *options: passed.append(options))
+    for posargs in (["--update-outputs"], ["-q", "--update-outputs", "a/b", "c", "--twice"], []):
+        noxfile.docs(types.SimpleNamespace(posargs=posargs, log=print))
+    update = "-Dpages_update_outputs=1"
+    assert passed == [(update,), ("-q", update, "-Dpages_run_twice=1", "-Dpages_to_update=a/b,c"), ()]
+
+
 @pytest.mark.parametrize(
     ("device", "folder"), [("CPU (x86_64)", "cpu"), ("NVIDIA H200", "nvidia-h200"), ("Apple M4 (MPS)", "apple-m4-mps")]
 )
 def test_each_device_has_a_folder(device, folder):
-    assert recordings.folder_of(device) == folder
+    assert kept.folder_of(device) == folder

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.downloads.notebooks import notebook
+from pipeline.downloads.notebook import notebook
 from pipeline.page.solutions import words_of_fold
 
 

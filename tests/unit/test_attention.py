@@ -8,34 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import PLACES, close
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention.bias import causal_lower_right
 
-from ptguide.devices import pick_device
 from ptguide.models import AttentionSettings, KeyValueCache, MultiheadAttention, causal_mask, dot_product_attention
 from ptguide.trace import trace
 
-PLACES = [("cpu", torch.float64), ("cpu", torch.float32)]
-PLACES += [(pick_device().type, torch.float32)] if pick_device().type != "cpu" else []
 SIZES = st.fixed_dictionaries(
     {"B": st.integers(0, 3), "H": st.integers(1, 3), "T": st.integers(0, 5), "S": st.integers(1, 6)}
     | {"E": st.integers(1, 4), "seed": st.integers(0, 99)}
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors are slower on several threads, much slower on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def close(actual, expected):
-    exact = torch.float64 in {tensor.dtype for tensor in (actual, expected)}
-    torch.testing.assert_close(actual, expected, rtol=1e-9 if exact else 1e-4, atol=1e-10 if exact else 1e-5)
 
 
 def gradients(outputs, inputs):

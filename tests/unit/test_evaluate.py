@@ -18,14 +18,6 @@ from ptguide.training import Evaluation, evaluate
 checked = settings(deadline=None, derandomize=True, max_examples=60)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def example(samples=29, classes=4, shape=(), seed=0):
     """Make outputs of shape (samples, classes, *shape) and targets of shape (samples, *shape)."""
     generator = torch.Generator().manual_seed(seed)

@@ -19,14 +19,6 @@ INPUTS, TARGETS = torch.randn(12, 4), torch.arange(12) % 3
 PAIRS = list(zip(INPUTS.split(5), TARGETS.split(5), strict=True))  # batches of 5, 5 and 2
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def network():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))

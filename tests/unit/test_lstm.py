@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import PLACES, close
 from torch import nn
 from torch.nn import functional as F
 
@@ -14,23 +15,7 @@ from ptguide.devices import pick_device
 from ptguide.models import LSTMCell, LSTMLanguageModel, LSTMSettings, detach_state, next_token, unroll
 from ptguide.trace import trace
 
-PLACES = [("cpu", torch.float64), ("cpu", torch.float32)]
-PLACES += [(pick_device().type, torch.float32)] if pick_device().type != "cpu" else []
 SMALL = LSTMSettings(vocab_size=7, embedding=5, hidden=6, layers=2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors are slower on several threads, much slower on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def close(actual, expected):
-    exact = torch.float64 in {tensor.dtype for tensor in (actual, expected)}
-    torch.testing.assert_close(actual, expected, rtol=1e-9 if exact else 1e-4, atol=1e-10 if exact else 1e-5)
 
 
 def assert_same_gradients(ours, original, inputs, ours_parameters, original_parameters):

@@ -10,15 +10,6 @@ WIDE = LeNetSettings(shape=(1, 32, 32), padding=(0, 0))
 DIGITS = LeNetSettings(shape=(1, 8, 8), kernel=3, padding=(1, 1))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Compute in one thread: on a busy machine, several wait for each other longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def count(model):
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -12,15 +12,6 @@ DEPTHS = ["resnet18", "resnet34", "resnet50"]
 SETTINGS = {name: getattr(ResNetSettings, name) for name in DEPTHS}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Compute in one thread: on a busy machine, several wait for each other longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def pair(name, classes=1000):
     """Return a model and its original, with the same weights and running statistics of no standard values."""
     torch.manual_seed(0)

@@ -13,15 +13,6 @@ KINDS = ("weight", "bias")
 EXAMPLE = VAESettings(hidden=(400,), activation="relu")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Compute in one thread: on a busy machine, several wait for each other longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 

@@ -12,15 +12,6 @@ from ptguide.models import evaluating, next_token
 LOGITS = torch.tensor([[1.0, 3.0, 2.0, -1.0]])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors are slower on several threads, much slower on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def shares(draws=20_000, logits=LOGITS, **options):
     """How often each token is drawn."""
     generator = torch.Generator().manual_seed(0)

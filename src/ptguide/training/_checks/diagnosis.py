@@ -135,7 +135,7 @@ def _in_parameters(model: nn.Module, first_step: bool) -> Finding | None:
     return None
 
 
-class _Watch:
+class _FirstNonFinite:
     """What the hooks of a forward pass found, and which layer each node of the graph belongs to."""
 
     def __init__(self) -> None:
@@ -159,9 +159,9 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _watched(model: nn.Module) -> Iterator[_Watch]:
+def _watched(model: nn.Module) -> Iterator[_FirstNonFinite]:
     """Look at what goes into every layer and what comes out of it, in the order in which they are computed."""
-    watch, handles = _Watch(), []
+    watch, handles = _FirstNonFinite(), []
     for name, module in model.named_modules():
         where = _describe(name, module)
         handles += [

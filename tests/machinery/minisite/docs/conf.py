@@ -18,19 +18,10 @@ numpydoc_show_class_members = False
 
 gallery_order = {"one": ["alpha", "beta"]}
 pages_package = "../src/minihelp"
-pages_time_limit = 3
+pages_time_limit = 60
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "guide",
-    "filename_pattern": r"\.py$",
-    "notebook_extensions": set(),
-    "download_all_examples": False,
-    "image_scrapers": ("pipeline.running.scrapers.figures", "pipeline.running.scrapers.pictures"),
-    "reset_modules": (),
-    "remove_config_comments": True,
-    "write_computation_times": False,
-    "min_reported_time": 1e9,
-    "show_signature": False,
 }
 if "PRETEND_GPU" in os.environ:
     pages_preload = ["pretend_gpu"]  # of minisite_devices

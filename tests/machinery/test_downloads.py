@@ -10,7 +10,9 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from pipeline.downloads import notebooks
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.markdown import Writer
+from pipeline.downloads.notebook import cells_of, notebook
 
 URL = "https://example.org/guide/index.html"
 STACK = Path(__file__).parents[2] / "gallery" / "shapes" / "stack.py"
@@ -78,7 +80,7 @@ def markdown(tmp_path, build_tiny):
         app, warnings = build_tiny(tmp_path, sources, {})
         assert warnings == ""
         doctree = app.env.get_and_resolve_doctree("index", app.builder, tags=app.tags)
-        return notebooks.to_markdown(doctree, URL).removeprefix("# Title\n\n")
+        return Writer(URL).write(doctree).removeprefix("# Title\n\n")
 
     return build
 
@@ -106,7 +108,7 @@ def test_cells_are_those_of_the_script_in_order_without_outputs(gallery_page):
     assert "printed 5" in shown
     assert "drawn" in shown
     assert "Download Jupyter notebook" in shown
-    assert notebooks.split_page(doctree, blocks, "https://example.org/guide/run_it.html") == [
+    assert cells_of(blocks_of(doctree, blocks), "https://example.org/guide/run_it.html") == [
         ("markdown", "# A title\n\nIntroduction with `made.up()` and $a_{ij}$."),
         (
             "code",
@@ -126,14 +128,14 @@ def test_code_with_links_and_line_numbers_is_recognised(gallery_page, line_numbe
     functions = ".. py:function:: torch.stack(tensors)\n"
     doctree, blocks = gallery_page("no_run", script, functions, line_numbers=line_numbers)
     assert {node.tagname for node in doctree.findall(nodes.Element)} >= {"code_links_block", "comment"}
-    code = [text for kind, text in notebooks.split_page(doctree, blocks, URL) if kind == "code"]
+    code = [text for kind, text in cells_of(blocks_of(doctree, blocks), URL) if kind == "code"]
     assert code == ["import torch\n\nx = torch.stack([])", "y = 2"]
 
 
 def test_a_real_page_is_clean(gallery_page):
     labels = ".. _what-is-a-tensor:\n.. _reshape-and-view:\n\nLabels\n------\n\n.. py:function:: torch.stack(tensors)\n"
     doctree, blocks = gallery_page("stack", STACK.read_text(encoding="utf-8"), labels)
-    cells = notebooks.split_page(doctree, blocks, "https://example.org/guide/stack.html")
+    cells = cells_of(blocks_of(doctree, blocks), "https://example.org/guide/stack.html")
     text = "\n\n".join(text for kind, text in cells if kind == "markdown")
     assert re.findall(r":\w+:`|^\.\. |_:$", text, re.MULTILINE) == []
     assert "[`torch.stack()`](https://example.org/index.html#torch.stack)" in text
@@ -141,37 +143,37 @@ def test_a_real_page_is_clean(gallery_page):
     assert [code for kind, code in cells if kind == "code"] == [
         block.content.strip() for block in blocks if block.type == "code"
     ]
-    nbformat.validate(notebooks.notebook(cells, first_cell="%pip install ptguide"), version=4, version_minor=5)
+    nbformat.validate(notebook(cells, first_cell="%pip install ptguide"), version=4, version_minor=5)
 
 
 def test_of_two_pictures_for_two_themes_a_notebook_shows_one(gallery_page):
     days = "".join(f"#\n# .. container:: only-{theme}\n#\n#    For {theme}.\n" for theme in ("light", "dark"))
     doctree, blocks = gallery_page("no_run", f'"""\nTitle\n=====\n"""\n\nx = 2\n\n# %%\n# Text.\n{days}')
     assert "For dark." in doctree.astext()
-    cells = notebooks.split_page(doctree, blocks, URL)
+    cells = cells_of(blocks_of(doctree, blocks), URL)
     assert [text for _, text in cells] == ["# Title", "x = 2", "Text.\n\nFor light."]
 
 
 def test_a_page_older_than_its_script_is_an_error(gallery_page):
     doctree, blocks = gallery_page("no_run", SCRIPT)
     with pytest.raises(ExtensionError, match=r"no_run\.rst has 6 blocks and its script has 5: the page is older"):
-        notebooks.split_page(doctree, blocks[:-1], URL)
+        blocks_of(doctree, blocks[:-1])
     changed = [block._replace(content=block.content.replace("x == 5", "x == 6")) for block in blocks]
     with pytest.raises(ExtensionError, match=r"no_run\.rst does not show this code[^\0]*assert x == 6"):
-        notebooks.split_page(doctree, changed, URL)
+        blocks_of(doctree, changed)
 
 
 def test_a_last_block_of_settings_is_no_cell(gallery_page):
     script = '"""\nTitle\n=====\n"""\n\nx = 2\n\n# %%\n# Text.\n\n# sphinx_gallery_thumbnail_number = 1\n'
     doctree, blocks = gallery_page("no_run", script, remove_config_comments=True)
-    assert [text for _, text in notebooks.split_page(doctree, blocks, URL)] == ["# Title", "x = 2", "Text."]
+    assert [text for _, text in cells_of(blocks_of(doctree, blocks), URL)] == ["# Title", "x = 2", "Text."]
 
 
 def test_a_notebook_is_valid_and_the_same_each_time():
     cells = [("markdown", "# Title"), ("code", "x = 1\nx")]
-    made = notebooks.notebook(cells, first_cell="%pip install x")
+    made = notebook(cells, first_cell="%pip install x")
     nbformat.validate(made, version=4, version_minor=5)
-    assert made == notebooks.notebook(cells, first_cell="%pip install x")
+    assert made == notebook(cells, first_cell="%pip install x")
     assert [cell["id"] for cell in made["cells"]] == ["cell-1", "cell-2", "cell-3"]
     assert [cell["source"] for cell in made["cells"]] == [["%pip install x"], ["# Title"], ["x = 1\n", "x"]]
     assert all(cell["outputs"] == [] for cell in made["cells"] if cell["cell_type"] == "code")
@@ -179,7 +181,7 @@ def test_a_notebook_is_valid_and_the_same_each_time():
 
 def test_a_cell_of_another_kind_is_an_error():
     with pytest.raises(ValueError, match="Cell 2 is of kind 'text'; expected 'code' or 'markdown'"):
-        notebooks.notebook([("code", ""), ("text", "")])
+        notebook([("code", ""), ("text", "")])
 
 
 @pytest.mark.parametrize(
@@ -270,4 +272,4 @@ def test_a_missing_image_is_an_error(tmp_path, build_tiny):
     app, _ = build_tiny(tmp_path, {"index.rst": "Title\n=====\n\n.. image:: no.png\n"}, {})
     doctree = app.env.get_and_resolve_doctree("index", app.builder, tags=app.tags)
     with pytest.raises(ExtensionError, match=r"index\.rst:4: a 'image' node needs the file .*no\.png"):
-        notebooks.to_markdown(doctree, URL)
+        Writer(URL).write(doctree)

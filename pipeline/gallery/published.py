@@ -1,0 +1,128 @@
+"""The script that readers download: a page's source, above it what it needs, and the wheel of the helper package.
+
+The build runs a page a second time as this very script, with this wheel.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from urllib.parse import quote
+
+from sphinx.errors import ExtensionError
+
+FOLDER = "download"
+KNOWN = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
+KNOWN |= {"sklearn": "scikit-learn", "PIL": "pillow", "lovely_tensors": "lovely-tensors"}
+WHEELS = f"{FOLDER}/wheels"
+PYTHON = ">=3.11"
+
+
+def header(requirements: list[str], requires_python: str) -> str:
+    """Return the inline metadata (PEP 723) with which ``uv run page.py`` works in an empty folder.
+
+    Parameters
+    ----------
+    requirements : list of str
+        What the page needs.
+    requires_python : str
+        A version specifier.
+    """
+    listed = "".join(f'#     "{requirement}",\n' for requirement in requirements)
+    return f'# /// script\n# requires-python = "{requires_python}"\n# dependencies = [\n{listed}# ]\n# ///\n'
+
+
+def header_of(source: str, wheel_address: str) -> str:
+    """Return what stands above the source of a page in the script that readers download."""
+    return header([*packages_of(source), helper_of(source, wheel_address)], PYTHON)
+
+
+def address_of(wheel: Path, base: str) -> str:
+    """Return where a wheel is found on the site with this address."""
+    return f"{base}{WHEELS}/{quote(wheel.name)}"
+
+
+def helper_of(script: str, wheel_address: str) -> str:
+    """Return the requirement of the helper package, with the extras that a page needs.
+
+    Examples
+    --------
+    >>> helper_of("from ptguide.data import digits", "https://example.org/p.whl")
+    'ptguide[data] @ https://example.org/p.whl'
+    """
+    extras = [name for name in ("data", "training") if f"ptguide.{name} import" in script]
+    return f"ptguide[{','.join(extras)}] @ {wheel_address}" if extras else f"ptguide @ {wheel_address}"
+
+
+def packages_of(script: str) -> list[str]:
+    r"""Return the requirements of a page besides the helper package, as its imports say.
+
+    A script that the page writes, and starts, has its imports in a text: of these, the known ones count.
+
+    Examples
+    --------
+    >>> packages_of("import os, torch\nfrom sklearn.svm import SVC")
+    ['scikit-learn', 'torch>=2.11']
+    """
+    imported = set()
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+    imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
+    imported -= sys.stdlib_module_names | {"ptguide"}
+    return sorted(KNOWN.get(name, name) for name in imported)
+
+
+def build_wheel(project: Path, target: Path) -> Path:
+    """Build the helper package, with a version that names its content, unless it is there; return the wheel.
+
+    Two sites may be built at one version of the package from different sources. The local part of the version
+    (``0.1.0+c65de59de76a7``) lets a downloaded page see that it has the very helpers that it ran with.
+
+    Parameters
+    ----------
+    project : Path
+        The folder of pyproject.toml.
+    target : Path
+        The folder for wheels.
+    """
+    names = [name for name in ("pyproject.toml", "README.md", "LICENSE") if (project / name).is_file()]
+    files = (path for path in sorted((project / "src").rglob("*")) if path.is_file())
+    names += [path.relative_to(project).as_posix() for path in files if "__pycache__" not in path.parts]
+    digest = hashlib.sha256(b"\0".join((project / name).read_bytes() for name in names)).hexdigest()[:12]
+    if not (found := list(target.glob(f"*+c{digest}-*.whl"))):
+        with tempfile.TemporaryDirectory() as copy:
+            for name in names:
+                Path(copy, name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(project / name, Path(copy, name))
+            settings = Path(copy, "pyproject.toml")
+            text = re.sub(
+                r'^version = "(.*)"$', rf'version = "\1+c{digest}"', settings.read_text(), count=1, flags=re.M
+            )
+            settings.write_text(text)
+            code = f"from hatchling.build import build_wheel; build_wheel({str(target.resolve())!r})"
+            done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ExtensionError(f"the wheel of ptguide cannot be built:\n{done.stderr}")
+        found = list(target.glob(f"*+c{digest}-*.whl"))
+    return found[0]
+
+
+def unpacked(wheel: Path) -> Path:
+    """Return a folder with what a wheel holds, as an installer would put it."""
+    folder = wheel.with_suffix("")
+    if not folder.is_dir():
+        new = folder.with_suffix(".new")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(new)
+        new.rename(folder)  # whole, or not there
+    return folder

@@ -1,0 +1,158 @@
+"""A page sees in the build what it sees as a script; run a second time, it is the script that readers download."""
+
+import json
+import re
+
+import pytest
+
+SEES = """
+    import inspect
+    import os
+    import sys
+    from pathlib import Path
+
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+
+    class Thing:
+        size = 3
+
+
+    def found(where):
+        return sys.modules["__main__"].__file__ == where
+
+
+    assert os.listdir() in ([], ["sees.py"])
+    assert Path(__file__).name == "sees.py" == Path(sys.argv[0]).name
+    assert inspect.getsource(Thing) == "class Thing:\\n    size = 3\\n"
+    assert "return sys.modules" in inspect.getsource(found)
+    assert found(__file__)
+    assert matplotlib.rcParams["lines.linewidth"] == matplotlib.rcParamsDefault["lines.linewidth"] == 1.5
+    assert __doc__.strip().startswith("sees?")
+    Path("left.txt").write_text("a file of its own")
+    print("printed")
+    Thing.size;
+
+    # %%
+    # What the processes that it starts print is printed, too.
+
+    import subprocess
+
+    status = subprocess.run([sys.executable, "-c", "print('from a process')"]).returncode
+    assert status == 0
+
+    # %%
+    # Figures.
+
+    plt.plot([3, 4])
+    plt.title("It rises")
+    plt.show()
+
+    # %%
+    # One that is not shown, and one after a comment.
+
+    plt.figure().suptitle("It stands")
+    Thing.size  # a value;
+"""
+
+
+def kept(site, page):
+    return (site.root / f"docs/outputs/cpu/one/{page}.txt").read_text()
+
+
+def record(site, page):
+    return json.loads((site.root / f"docs/guide/one/{page}.record.json").read_text())
+
+
+def test_page_sees_what_its_script_sees(minisite):
+    (minisite.root / "matplotlibrc").write_text("lines.linewidth: 7\n")  # of whoever builds the site
+    minisite.page("sees", SEES)
+    minisite.build("-Dpages_update_outputs=1")
+    cells = re.split(r"\[cell \d\]\n", kept(minisite, "sees"))[1:]
+    assert [cell.split("\n\n")[0].split("\n") for cell in cells] == [
+        ["    printed"],
+        ["    from a process"],
+        ["    (picture) It rises"],
+        ["    3", "    (picture) It stands"],
+    ]
+    assert not list(minisite.root.rglob("left.txt"))
+    assert {name: record(minisite, "sees")[name] for name in ("runs", "script")} == {"runs": 2, "script": True}
+    minisite.edit("gallery/one/sees.py", "Figures.", "Two figures.")
+    assert minisite.ran(minisite.build()) == {"one/sees"}
+    assert {name: record(minisite, "sees")[name] for name in ("runs", "script")} == {"runs": 1, "script": False}
+
+
+IN_THE_WHEEL = "first:  'False'\n  second: 'True'"
+# Each passes in the build, and not as the script that readers download; the line is the page's own.
+ONLY_IN_THE_BUILD = {
+    "helper": (
+        "import minihelp\n\nprint('wheel' in minihelp.__file__)\nassert minihelp",
+        11,
+        IN_THE_WHEEL,
+    ),
+    "helper_of_a_process": (
+        "import subprocess\nimport sys\n\ncode = 'import minihelp; print(\"wheel\" in minihelp.__file__)'\n"
+        "print(subprocess.check_output([sys.executable, '-c', code], text=True))\nassert code",
+        11,
+        IN_THE_WHEEL,
+    ),
+    "checkout": ("import pipeline\n\nassert pipeline", 11, "No module named 'pipeline'"),
+    "sources": ("from pathlib import Path\n\nassert Path(__file__).parent.name == 'one'", 13, "AssertionError"),
+    "shown_together": (
+        "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.title('One')\nassert plt.get_fignums()\n\n"
+        "# %%\n# Again.\n\nplt.plot([2, 1])\nplt.title('Two')",
+        20,
+        "first:  ['Two']\n  second: []",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def report(copy_of_accepted, tmp_path_factory):
+    """Return what one build of these pages prints."""
+    site = copy_of_accepted(tmp_path_factory.mktemp("scripts"))
+    for name, (code, _, _) in ONLY_IN_THE_BUILD.items():
+        site.page(name, code)
+    site.write("src/minihelp/__main__.py", "")  # so that the wheel is another
+    return site.build("-Dpages_run_twice=1", ok=False)
+
+
+@pytest.mark.parametrize("name", ONLY_IN_THE_BUILD)
+def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, name):
+    _, line, message = ONLY_IN_THE_BUILD[name]
+    place = rf"gallery/one/{name}\.py:{line}: "
+    found = re.search(place + r"((?:.|\n)*?)(?=gallery/one/|\Z)", report)
+    assert found, report
+    said = re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
+    assert message in said
+    assert "passed once and failed when run again, as its download" in said or "gave two outputs" in said
+
+
+def test_helper_that_the_server_has_loaded_is_refused(minisite):
+    minisite.edit("docs/conf.py", "pages_time_limit", 'pages_preload = ["minihelp"]\npages_time_limit')
+    minisite.edit("gallery/one/alpha.py", "Twice two.", "Two times two.")
+    printed = minisite.build("-Dpages_run_twice=1", ok=False)
+    assert "minihelp was imported before the page; take what imports it out of pages_preload" in printed
+
+
+def test_file_of_the_project_that_a_page_opens_counts(minisite):
+    file = minisite.write("number.txt", "one")
+    minisite.page("reads", f"with open({str(file)!r}) as file:\n    assert file.read() == 'one'")
+    assert "one/reads" in minisite.ran(minisite.build("-Doutputs_check=0"))
+    assert minisite.ran(minisite.build("-Doutputs_check=0")) == set()
+    assert list(record(minisite, "reads")["opened"]) == ["number.txt"]
+    file.write_text("two")
+    assert "file.read() is 'two'" in minisite.build("-Doutputs_check=0", ok=False)
+
+
+def test_file_that_is_not_there_yet_counts(minisite):
+    file = minisite.root / "later.txt"
+    code = (
+        f"try:\n    print(open({str(file)!r}).close())\nexcept FileNotFoundError:\n    print('none')\nassert 1 + 1 == 2"
+    )
+    minisite.page("waits", code)
+    minisite.build("-Doutputs_check=0")
+    assert minisite.ran(minisite.build("-Doutputs_check=0")) == set()
+    file.touch()
+    assert minisite.ran(minisite.build("-Doutputs_check=0")) == {"one/waits"}
