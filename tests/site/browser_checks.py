@@ -7,6 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+PATIENCE = 300_000  # milliseconds for one step; a busy machine takes ten times as long as an idle one
 GRAVE = {"serious", "critical"}
 INSTEAD_OF_HOSTS = ("data:", "blob:", "about:")
 
@@ -94,6 +95,20 @@ def overflow(page: Page, width: int) -> list[str]:
     return [f"at {width} px it scrolls sideways by {found['by']} px: {' '.join(found['why'])}"] if found else []
 
 
+UNREACHABLE = """() => [...document.querySelectorAll("body *")].filter(one => {
+  const style = getComputedStyle(one);
+  const scrolls = one.scrollWidth > one.clientWidth + 1 && /auto|scroll/.test(style.overflowX)
+    || one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(style.overflowY);
+  return scrolls && one.checkVisibility({visibilityProperty: true})
+    && ![one, ...one.querySelectorAll("*")].some(part => part.tabIndex >= 0);
+}).map(one => one.outerHTML.replace(/\\s+/g, " ").slice(0, 120))"""
+
+
+def unreachable(page: Page) -> list[str]:
+    """Return a complaint for each part that scrolls on its own, and to which no key leads."""
+    return [f"it scrolls and the keyboard does not reach it: {found}" for found in page.evaluate(UNREACHABLE)]
+
+
 CONTRAST = """() => {
   const light = color => {
     const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map(Number).map(
@@ -152,6 +167,23 @@ CROWDED = """() => {
 def crowded(page: Page) -> list[str]:
     """Return a complaint for each picture, table or output that text follows without a gap."""
     return [f"something drawn ends {found}; expected at least 12 px" for found in page.evaluate(CROWDED)]
+
+
+CONSTRUCTS = """() => {
+  const sign = one => [one.tagName, ...[...one.classList].sort()].join(".")
+    + ["role", "tabindex", "type"].filter(name => one.hasAttribute(name)).map(
+        name => `[${name}=${one.getAttribute(name)}]`).join("");
+  return [...new Set([...document.body.querySelectorAll("*")].filter(
+    one => !one.parentElement.closest("svg, pre, math")).map(one => `${sign(one.parentElement)} > ${sign(one)}`))];
+}"""
+
+
+def constructs(page: Page) -> set[str]:
+    """Return what a page is built of: each kind of element, by its name, classes and role, in each kind of parent.
+
+    What is drawn, code and formulas count as one: their words and colours are looked at on every page.
+    """
+    return set(page.evaluate(CONSTRUCTS))
 
 
 STOPS = """() => {

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, sync_playwright
 sys.path.insert(0, str(Path(__file__).parent))  # the checks are `browser_checks` and `html_checks`
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 
+import browser_checks
+
 from chromium import start_chromium
 
 REPOSITORY = Path(__file__).parents[2]
@@ -108,7 +110,7 @@ def new_page(browser: Browser) -> Iterator:
             browser.new_context(color_scheme=theme, viewport={"width": width, "height": 900}, reduced_motion="reduce")
         )
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(browser_checks.PATIENCE)
         return page
 
     yield start

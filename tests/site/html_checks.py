@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +23,7 @@ PROVENANCE = re.compile(
 )
 CODE_LINK = re.compile(r"^https://docs\.pytorch\.org/(?:docs|vision)/stable/\S+\.html#\S+")
 RAW_MARKUP = re.compile(r":(?:doc|ref|func|class|meth|mod|attr|term|py:\w+):|^\.\. [\w-]+::|\{\w+\}`", re.MULTILINE)
+NO_PROSE = {"pre", "code", "script", "style", "annotation", "svg"}
 SAYS_MORE = re.compile(r"[a-z]{2}")  # an alternative text that has words
 
 
@@ -108,12 +112,33 @@ def leftovers(document: BeautifulSoup) -> tuple[int, list[str]]:
     """Return how many formulas a page has, and a complaint for LaTeX or reStructuredText that shows as such."""
     formulas = document.select("article .math")
     found = [f"a formula is not MathML: {one.get_text()[:80]}" for one in formulas if not one.find("math")]
-    text = BeautifulSoup(str(document.find("article") or ""), "html.parser")
-    for tag in text.find_all(["pre", "code", "script", "style", "annotation", "svg"]):
-        tag.decompose()
-    found += [f"LaTeX stands in the text: {part[:80]!r}" for part in text.stripped_strings if RAW_MATH.search(part)]
-    found += [f"markup stands in the text: {part[:80]!r}" for part in text.stripped_strings if RAW_MARKUP.search(part)]
+    text = [part.strip() for part in _prose(document.find("article"))]
+    found += [f"LaTeX stands in the text: {part[:80]!r}" for part in text if RAW_MATH.search(part)]
+    found += [f"markup stands in the text: {part[:80]!r}" for part in text if RAW_MARKUP.search(part)]
     return len(formulas), found
+
+
+def _prose(tag: Tag | None) -> Iterator[str]:
+    """Yield the texts in a tag, without code, formulas and pictures."""
+    for part in tag.children if tag else ():
+        if isinstance(part, Tag):
+            yield from _prose(part) if part.name not in NO_PROSE else ()
+        elif type(part) is NavigableString:  # no comment, no declaration
+            yield part
+
+
+def outline(document: BeautifulSoup) -> list[str]:
+    """Return a complaint for headings that are not one title and levels below it, and for an id of several parts."""
+    levels = [int(heading.name[1]) for heading in document.select("main :is(h1, h2, h3, h4, h5, h6)")]
+    found = [] if levels.count(1) == 1 else [f"it has {levels.count(1)} titles (h1); expected one"]
+    found += [
+        f"a heading of level {under} follows one of level {over}"
+        for over, under in pairwise(levels)
+        if under > over + 1
+    ]
+    ids = Counter(str(tag["id"]) for tag in document.find_all(id=True))
+    del ids["sg-tag-list"]  # sphinx-gallery's, empty, once a chapter; nothing leads to it
+    return found + [f"{count} parts have the id {name}" for name, count in ids.items() if count > 1]
 
 
 def provenance(document: BeautifulSoup, *, commit: bool) -> list[str]:
@@ -151,9 +176,10 @@ def code_links(document: BeautifulSoup) -> list[str]:
     # What each module has, such as torch.__file__, is described nowhere; sphinx-gallery links its type.
     torch = {href: name for href, name in linked.items() if re.match(r"torch\.(?!__)", name)}
     found += [f"{name} leads to {href}" for href, name in torch.items() if not CODE_LINK.match(href)]
-    code = "".join(str(text) for cell in cells for text in cell.find_all(string=True) if not _is_in_a_string(text))
-    if not torch and re.search(r"\btorch\.[a-z]\w+\(", code):
-        found.append("no name of torch in the code is a link")
+    if not torch:
+        code = "".join(str(text) for cell in cells for text in cell.find_all(string=True) if not _is_in_a_string(text))
+        if re.search(r"\btorch\.[a-z]\w+\(", code):
+            found.append("no name of torch in the code is a link")
     return found
 
 

@@ -97,6 +97,42 @@ def test_crowded(small, gap, complaints):
     assert len(browser_checks.crowded(page)) == complaints
 
 
+@pytest.mark.parametrize(
+    ("body", "complaints"),
+    [
+        ('<pre style="overflow: auto; width: 50px">a line that is too long</pre>', 1),
+        ('<div style="overflow-y: scroll; height: 9px"><p>Two</p><p>lines</p></div>', 1),
+        ('<pre style="overflow: auto; width: 50px" tabindex="0">a line that is too long</pre>', 0),
+        ('<div style="overflow: auto; width: 50px"><a href="#m">a_link_that_is_too_long</a></div>', 0),
+        ('<pre style="overflow: auto">short</pre>', 0),
+        ('<pre style="overflow: hidden; width: 50px">a line that is cut off</pre>', 0),
+    ],
+)
+def test_unreachable(small, body, complaints):
+    page, _ = small(body)
+    assert len(browser_checks.unreachable(page)) == complaints
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "<table></table>",
+        '<p class="note">text</p>',
+        '<p role="note">text</p>',
+        '<p><a href="#m" tabindex="-1">x</a></p>',
+        "<section><p>text</p></section>",
+        "<script>document.querySelector('p').className = 'made-by-a-script'</script>",
+    ],
+)
+def test_constructs(small, new):
+    first, _ = small("<p>text</p>")
+    same, _ = small(f"<p>other</p><p>text</p>{PICTURE.format(paper='#ffffff')}<pre>x</pre>")
+    other, _ = small(f"<p>text</p>{new}")
+    known = browser_checks.constructs(first)
+    assert {one.partition(" > ")[2] for one in browser_checks.constructs(same) - known} == {"svg[role=img]", "PRE"}
+    assert browser_checks.constructs(other) - known
+
+
 @pytest.mark.parametrize("outside", ["", ".bd-article { overflow-x: auto }"])
 def test_overflow(small, outside):
     page, _ = small('<div class="wide" style="width: 600px">wide</div>', outside)

@@ -24,6 +24,7 @@ def test_links_and_pictures(site, any_page, no_image):
     complaints = html_checks.links(site, any_page)
     complaints += html_checks.words_for_pictures(document)
     complaints += html_checks.thumbnails(site, any_page, no_image)
+    complaints += html_checks.outline(document)
     complaints += html_checks.leftovers(document)[1]
     assert not complaints, "\n".join(complaints)
 

@@ -91,6 +91,20 @@ def test_leftovers():
 
 
 @pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("<h1>a</h1><h2>b</h2><h3>c</h3><h2 id='x'>d</h2><p id='y'>e</p>", ""),
+        ("<h2>a</h2>", "it has 0 titles (h1); expected one"),
+        ("<h1>a</h1><h1>b</h1>", "it has 2 titles (h1); expected one"),
+        ("<h1>a</h1><h2>b</h2><h4>c</h4>", "a heading of level 4 follows one of level 2"),
+        ("<h1 id='x'>a</h1><p id='x'>b</p>", "2 parts have the id x"),
+    ],
+)
+def test_outline(body, complaint):
+    assert html_checks.outline(read(body)) == ([complaint] if complaint else [])
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {},

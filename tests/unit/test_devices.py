@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 import torch
@@ -158,32 +159,49 @@ def test_times_are_written_with_their_unit(seconds, written):
     assert devices._with_unit(seconds) == written
 
 
-def test_measured_time_is_that_of_one_call(monkeypatch):
+@pytest.fixture
+def work(monkeypatch):
+    """Return a function that takes so many seconds by the clock of `measure`, whatever else the machine does."""
+    now = [0.0]
+    monkeypatch.setattr(devices, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def take(seconds):
+        now[0] += seconds
+
+    return take
+
+
+def test_measured_time_is_that_of_one_call(work, monkeypatch):
     monkeypatch.setenv("PTGUIDE_DEVICE", "cpu")
-    timing = devices.measure(lambda: time.sleep(0.01), warmup=0, repeats=5, min_seconds=0.001)
-    assert 0.01 <= timing.median < 0.05
+    timing = devices.measure(lambda: work(0.01), warmup=0, repeats=5, min_seconds=0.001)
+    assert timing.median == pytest.approx(0.01)
     assert len(timing.seconds) == 5
     assert timing.calls == 5
     assert timing.where.startswith(f"CPU ({platform.machine()}), {torch.get_num_threads()} CPU thread")
 
 
-def test_quick_function_is_called_many_times_in_one_measurement():
-    timing = devices.measure(lambda: None, min_seconds=0.02)
+def test_quick_function_is_called_many_times_in_one_measurement(work):
+    timing = devices.measure(lambda: work(1e-6), min_seconds=0.02)
     assert timing.calls >= 100 * len(timing.seconds)
     assert sum(timing.seconds) * timing.calls / len(timing.seconds) >= 0.02
-    assert timing.median < 1e-5
+    assert timing.median == pytest.approx(1e-6)
 
 
-def test_first_calls_are_not_counted():
+def test_first_calls_are_not_counted(work):
     calls = []
 
     def slow_at_first():
         calls.append(1)
-        time.sleep(0.05 if len(calls) <= 3 else 0.001)
+        work(0.05 if len(calls) <= 3 else 0.001)
 
     timing = devices.measure(slow_at_first, warmup=3, repeats=5, min_seconds=0.005)
-    assert max(timing.seconds) < 0.05
+    assert max(timing.seconds) == pytest.approx(0.001)
     assert len(calls) >= timing.calls + 3
+
+
+def test_clock_is_that_of_the_machine():
+    timing = devices.measure(lambda: time.sleep(0.01), warmup=0, repeats=5, min_seconds=0.001)
+    assert min(timing.seconds) >= 0.0099
 
 
 @pytest.mark.parametrize("threads", [1, 2])
