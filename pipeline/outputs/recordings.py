@@ -75,7 +75,9 @@ class Recorded:
 
     def print_all(self, names: list[str]) -> bool:
         """Print what each device gave of some pages, and of pages that are gone; return whether there is only fresh."""
-        counts = collections.Counter({"fresh": 0, "refused": len(self.problems)})
+        counts = collections.Counter(
+            dict.fromkeys(["fresh", "stale", "missing", "gone"], 0), refused=len(self.problems)
+        )
         known = self.pages.names()
         for device in sorted({device for recordings in self.of.values() for device in recordings}):
             print(device)

@@ -51,6 +51,7 @@ def test_within_the_tolerance(expected, got):
         ("torch==2.14.1", "torch==2.14.0"),
         ("CUDA 13.0", "CUDA 13.1"),
         ("v2.11", "v2.12"),
+        ("build 2.14.1", "build 2.15.1"),
         ("127.0.0.1", "127.0.0.2"),
         ("4 rows", "5 rows"),
         ("tensor([1, 2])", "tensor([1, 3])"),

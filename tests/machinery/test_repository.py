@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,3 +89,21 @@ def test_every_public_name_stands_in_the_reference():
         text = page.read_text() if page.exists() else ""
         missing += [f"{module}.{name}" for name in ast.literal_eval(assigned[0].value) if f":: {name}\n" not in text]
     assert missing == []
+
+
+def test_the_script_needs_only_what_it_says():
+    command = ("-m", "pipeline", "record")
+    done = subprocess.run([sys.executable, "-S", "-E", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "record needs Sphinx and sphinx-gallery, torch, and what the pages import." in done.stderr
+    assert b" fresh" in subprocess.check_output([sys.executable, *command, "--list"], cwd=ROOT)
+
+
+def test_the_workflow_records_on_a_gpu_and_keeps_what_passed():
+    job = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["gpu"]
+    assert job["env"] == {"PTGUIDE_DEVICE": "cuda"}
+    record, upload, build = job["steps"][1:]
+    assert record["run"].endswith("nox -s record")
+    assert upload["with"]["path"].split() == ["docs/outputs", "!docs/outputs/cpu"]
+    assert build["run"] == "nox -s docs"
+    assert upload["if"] == build["if"] == "${{ !cancelled() }}"
