@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from pipeline.gallery.adapter import Block
+from pipeline.running import script
+from pipeline.running.claims import NAME, Claims
+
 SEES = """
     import inspect
     import os
@@ -70,7 +74,7 @@ def test_page_sees_what_its_script_sees(minisite):
     minisite.page("sees", SEES)
     minisite.build("-Dpages_update_outputs=1")
     cells = re.split(r"\[cell \d\]\n", kept(minisite, "sees"))[1:]
-    assert [cell.split("\n\n")[0].split("\n") for cell in cells] == [
+    assert [cell.strip("\n").split("\n") for cell in cells] == [
         ["    printed"],
         ["    from a process"],
         ["    (picture) It rises"],
@@ -81,6 +85,29 @@ def test_page_sees_what_its_script_sees(minisite):
     minisite.edit("gallery/one/sees.py", "Figures.", "Two figures.")
     assert minisite.ran(minisite.build()) == {"one/sees"}
     assert {name: record(minisite, "sees")[name] for name in ("runs", "script")} == {"runs": 1, "script": False}
+
+
+class Ends:
+    """Stands in for what notes the cells."""
+
+    def __init__(self):
+        self.shown = []
+
+    def show(self, value):
+        self.shown.append(value)
+
+    def end(self):
+        self.shown.append("end")
+
+
+def test_claim_that_ends_a_cell_counts_and_is_shown_as_a_value():
+    cells = ["def assert_close(*_):\n    return 7\n", "assert_close(1, 1)\n", "assert_close(1, 1); \n", "# none\n"]
+    starts = [1 + "".join(cells[:number]).count("\n") for number in range(len(cells))]
+    blocks = [Block("code", cell, start) for cell, start in zip(cells, starts, strict=True)]
+    claims, ends = Claims(), Ends()
+    exec(script.compiled("".join(cells), "page.py", blocks, watch=True), {script.NAME: ends, NAME: claims})
+    assert claims.held == 2
+    assert ends.shown == ["end", 7, "end", "end", "end"]
 
 
 IN_THE_WHEEL = "first:  'False'\n  second: 'True'"

@@ -131,7 +131,7 @@ def test_what_a_page_starts_ends_with_it(minisite):
     code = (
         "import subprocess\n\nchild = subprocess.Popen(['sleep', '600'])\nopen('/dev/null').close()\nassert child.pid\n"
     )
-    code += f"open({str(minisite.root / 'pid')!r}, 'w').write(str(child.pid))\n"
+    code += f"with open({str(minisite.root / 'pid')!r}, 'w') as file:\n    file.write(str(child.pid))\n"
     minisite.page("starts", code)
     minisite.build("-Dpages_update_outputs=1", ok=True)
     pid = int((minisite.root / "pid").read_text())
