@@ -77,7 +77,7 @@ def run_and_keep(recorded: Recorded, names: list[str], times: int) -> int:
         How often each page runs; with 2, it fails where the second run gives something else.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _make_importable(recorded.pages.package, Path(folder, "metadata"))
+        make_importable(recorded.pages.package, Path(folder, "metadata"))
         forks.start_server([*recorded.pages.settings["pages_preload"], "pipeline.recorder"])
         device = forks.ask(prove, None, 120) or {"failure": "the process that looked for it died"}
         if "failure" in device:
@@ -131,7 +131,7 @@ def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) ->
     return ("differs" if found else "equal"), "\n".join(f"{source}:{line}: {what}" for line, what in found)
 
 
-def _make_importable(package: Path, folder: Path) -> None:
+def make_importable(package: Path, folder: Path) -> None:
     """Let the pages import the helpers of this copy; where they were never installed, make their version known."""
     paths = [str(package.parent), str(Path(__file__).parents[1])]
     try:

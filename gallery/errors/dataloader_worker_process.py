@@ -17,7 +17,7 @@ an error of ``__getitem__``                           ``num_workers=0``, and fin
 ``found <class 'NoneType'>``                          return a tensor for every item
 ``exited unexpectedly``                               less memory, fewer workers; see below
 ``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
-``Can't pickle``                                      a function with a name, no ``lambda``
+``Can't pickle``, ``Can't get local object``          a function with a name, no ``lambda``
 ====================================================  ===============================================
 """
 
@@ -28,6 +28,7 @@ an error of ``__getitem__``                           ``num_workers=0``, and fin
 
 import functools
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -240,7 +241,16 @@ if __name__ == "__main__":
 # -----------------------------------------
 #
 # A worker that is spawned gets the data set and the ``collate_fn`` as bytes, and a function travels as its name only. A
-# lambda has none. Define it at the top level of a module; for settings use ``functools.partial``, as above.
+# lambda has none. Define it at the top level of a module; for settings use ``functools.partial``, as above. Each Python
+# words the error in its own way, and each names the function, which is printed here:
+#
+# ============  =============================================
+# Python        The last line begins with
+# ============  =============================================
+# 3.11 or 3.12  ``AttributeError: Can't pickle local object``
+# 3.13          ``AttributeError: Can't get local object``
+# 3.14          ``PicklingError: Can't pickle local object``
+# ============  =============================================
 
 
 def loader_with_lambda():
@@ -250,11 +260,15 @@ def loader_with_lambda():
 
 
 if __name__ == "__main__":
-    with (
-        expect_warning(UserWarning, match="Got pickle error"),
-        expect_error(AttributeError, match="Can't pickle"),
-    ):
-        list(loader_with_lambda())
+    with expect_warning(UserWarning, match="Got pickle error"):
+        try:
+            list(loader_with_lambda())
+        except (AttributeError, pickle.PicklingError) as error:
+            said = f"{type(error).__name__}: {error}"
+    begins = {13: "AttributeError: Can't get", 14: "PicklingError: Can't pickle"}
+    first_words = begins.get(sys.version_info.minor, "AttributeError: Can't pickle")
+    assert said.startswith(f"{first_words} local object")
+    print(re.search(r"loader_with_lambda\S+<lambda>", said).group())
 
 # %%
 # Check yourself

@@ -25,6 +25,7 @@ the package is not called so                  ``pip install torch``; not ``pytor
 # packages, and no torch in it.
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,10 @@ with expect_error(ModuleNotFoundError, match="No module named 'torch.legacy'"):
 #
 # Python looks in the folder of the script first. So a file of yours named ``torch.py`` is what ``import torch`` finds,
 # here itself; and ``random.py`` hides the module of the standard library, from your code and from all that you import.
+# Since Python 3.13 the message names the file and says "consider renaming". Before, it began with "partially
+# initialized module" and suspected a circular import. Printed here is what both say.
 
+advice = "consider renaming" if sys.version_info >= (3, 13) else "partially initialized module"
 scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
 for name, text in scripts.items():
     with tempfile.TemporaryDirectory() as folder:
@@ -104,8 +108,9 @@ for name, text in scripts.items():
         message = run(
             sys.executable, "-S", f"{name}.py", folder=folder
         )  # -S: nothing loaded before
-    print(message.partition(" (")[0])  # in brackets Python guesses at the cause
+    print(re.search(r"module '\w+' has no attribute '\w+'", message).group())
     assert f"'{name}' has no attribute" in message
+    assert advice in message
 
 # %%
 # A *folder* named ``torch`` beside the script does the same only if torch is not installed: then it counts as an empty

@@ -93,7 +93,7 @@ if taken:
 print(sources("pinned memory", found))
 
 # %%
-# Each bar is a time that was measured above, or recorded on such a GPU.
+# The same times as bars, where there are any:
 
 # Measured where there is such a GPU.
 for one in found:

@@ -89,8 +89,7 @@ def seconds_of(function):
 assert seconds_of(lambda: time.sleep(0.02)) >= 0.015
 
 # %%
-# The mistake on a real GPU, with a product of two matrices. This needs an accelerator; without one, the page shows what
-# was recorded elsewhere.
+# The mistake on a real GPU, with a product of two matrices. This needs an accelerator; without one, nothing is run.
 
 # Measured where there is an accelerator.
 from ptguide.measurements import record, recorded, sources

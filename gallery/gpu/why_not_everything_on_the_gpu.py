@@ -13,7 +13,7 @@ and :ref:`timing-on-a-gpu`.
 # %%
 # How long does ``x + 1`` take for each number, if ``x`` has one number, and if it has 16 million?
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 # sphinx_gallery_parallel = False
 import torch
 
@@ -32,7 +32,7 @@ for count in counts:
 # take as long to begin. Later little else matters. The line is ``fixed + numbers / rate``: the first point gives the
 # fixed price, the last one the rate. Between them a CPU may be below its line, as its cache is faster than its memory.
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 import matplotlib.pyplot as plt
 
 
@@ -56,7 +56,7 @@ print(sources("one call", found))
 
 # %%
 # So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
-# a loop over small ones. With recordings of a GPU, the figure shows whose fixed price is higher.
+# a loop over small ones.
 
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
@@ -71,7 +71,7 @@ assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and 
 # Either way small pieces pay for their call: move one large tensor, not many small ones. The line is the model again,
 # with the rate of the largest piece; what fits into its cache a CPU copies faster.
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 
 
 def least_seconds(function, where=device):
@@ -94,7 +94,7 @@ print(sources("copy to the device", found))
 # %%
 # The dots are what was measured, the lines the model:
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for one in found:
     moved, seconds = one.values["bytes"], one.values["seconds"]
@@ -168,9 +168,9 @@ for name, work, machines in (("product", product_work, products), ("sum", add_wo
 # The measured crossing
 # ---------------------
 #
-# Products on the CPU; on the device, with the matrices there; and with the way there and back counted.
+# Products on the CPU; and where there is a GPU, also on it: with the matrices there, and with the way there and back.
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 
 
 def product_seconds(n, where, travels=False):
@@ -191,10 +191,9 @@ found = [record("product of matrices", values), *recorded("product of matrices")
 print(sources("product of matrices", found))
 
 # %%
-# For each device two upright lines mark where the model says that it overtakes the CPU beside it, from the fits to
-# these curves and to the way above: dotted with the matrices there, broken with the way.
+# The same as a picture:
 
-# Measured where this page runs, and on the devices of the recordings.
+# Measured where this page runs.
 ways = {one.device: one for one in [way, *recorded("copy to the device")]}
 figure, axis = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for one in found:
@@ -203,12 +202,16 @@ for one in found:
     for curve in curves:
         axis.loglog(one.values[n], one.values[curve], "o-", label=f"{one.label}: {curve}")
         fits[curve] = fit([2 * size**3 for size in one.values[n]], one.values[curve])
+    # Where the model says that it overtakes the CPU beside it.
     if len(fits) > 1 and one.device in ways:
         journey = fit(ways[one.device].values["bytes"], ways[one.device].values["seconds"])
         for on_way in (None, journey):
             predicted = crossing(product_work, fits[ON_CPU], fits[THERE], on_way)
             if predicted:
-                axis.axvline(predicted, color="gray", linestyle="--" if on_way else ":")
+                style = {"linestyle": "--", "label": "the model's crossing, with the way"}
+                if not on_way:
+                    style = {"linestyle": ":", "label": "the model's crossing, without the way"}
+                axis.axvline(predicted, color="gray", **style)
 axis.set(xlabel="n, for a product of n by n matrices", ylabel="seconds")
 axis.set_title("Products: small ones cost their call, large ones their work")
 axis.legend()

@@ -232,7 +232,8 @@ def pass_over(title_if_failed: Callable[[Path], str]) -> None:
             return split(source, return_node=return_node)
         return ({}, [], None) if return_node else ({}, [])
 
-    generate_for_all.for_others, split_for_all.for_others = generate, split
+    generate_for_all.for_others = generate
+    split_for_all.for_others = split_for_all.usual = split  # a later build of this process wraps it no second time
     gen_rst.generate_file_rst, py_source_parser.split_code_and_text_blocks = generate_for_all, split_for_all
 
 

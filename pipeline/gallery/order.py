@@ -85,6 +85,6 @@ def _set_order(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Check the order before sphinx-gallery reads its settings."""
-    app.add_config_value("gallery_order", {}, "env", types=[dict])
+    app.add_config_value("gallery_order", {}, "", types=[dict])  # the chapters' lists of pages change, and are read
     app.connect("config-inited", _set_order, priority=5)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

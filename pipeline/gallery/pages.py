@@ -24,6 +24,7 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_update_outputs": (False, [bool]),
     "pages_variant": (False, [bool]),
     "pages_to_update": ([], [list]),
+    "pages_live": (False, [bool]),
     "outputs_dir": ("outputs", [str]),
 }
 
@@ -63,9 +64,9 @@ class Pages:
         return self.target / f"{page}.record.json"
 
     def record(self, page: str) -> dict[str, Any]:
-        """Return the record of a page's last run, empty where there is none or it is broken."""
+        """Return the record of a page's last run, empty where there is none or it is broken; not to be changed."""
         try:
-            return json.loads(self.record_file(page).read_text(encoding="utf-8"))
+            return _load(self.record_file(page))
         except (OSError, ValueError):
             return {}
 
@@ -80,7 +81,7 @@ class Pages:
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
-        return json.loads(self.summary_file.read_text(encoding="utf-8"))
+        return _load(self.summary_file)
 
     def write_summary(self) -> None:
         """Write the summary anew where a record has changed it."""
@@ -116,7 +117,22 @@ class Pages:
     def page_of(self, docname: str) -> str:
         """Return the page of a document, for example ``shapes/stack``; empty if it is no page."""
         page = docname.removeprefix(f"{self.settings['sphinx_gallery_conf']['gallery_dirs']}/")
-        return page if page in self.names() else ""
+        return page if page in self._known else ""
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names())
+
+
+def _load(file: Path) -> Any:
+    """Return what a JSON file holds, read once as long as it is the same; not to be changed."""
+    status = file.stat()
+    return _parsed(file, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+@functools.cache  # a build asks for the record of each page a dozen times, and serve builds again and again
+def _parsed(file: Path, changed: int, size: int, number: int) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def write_if_new(file: Path, text: str) -> None:
@@ -132,6 +148,11 @@ def of(app: Sphinx) -> Pages:
         names = ("sphinx_gallery_conf", "gallery_order", "html_baseurl", *SETTINGS)
         app._ptguide_pages = Pages(Path(app.srcdir), {name: app.config[name] for name in names})
     return app._ptguide_pages
+
+
+def is_live(app: Sphinx) -> bool:
+    """Return whether somebody looks at the site while writing, so that what only a finished one needs is left out."""
+    return bool(getattr(app.config, "pages_live", False))
 
 
 def add_settings(app: Sphinx) -> None:

@@ -36,22 +36,15 @@ def keep(recorded: Recorded, record: dict[str, Any], *, variant: bool = False) -
     page, device = record["page"], record["device"]
     file = kept.file_of(recorded.pages.outputs, page, device)
     if file.parts[-3] == "cpu":
-        before = file.read_text(encoding="utf-8") if file.is_file() else ""
-        cells = kept.renewed(kept.parse(before), record, variant=variant)
-        text = kept.render({"page": page, "device": "cpu", "cells": cells})
-        if text == before:
-            return False
+        before = kept.parse(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        new = {"page": page, "device": "cpu", "cells": kept.renewed(before, record, variant=variant)}
     else:
         new = recordings.from_run(record, recorded.digests(page)[1])
-        text = kept.render(new)
-        measured = new["measurements"] or any(cell["measured"] for cell in record["cells"])
-        old = next((one for one in recorded.of.get(page, ()) if one["device"] == device), None)
-        if old and not measured:
-            cells = kept.renewed(old["cells"], record)
-            if {**new, "date": old["date"], "commit": old["commit"], "cells": cells} == old:
-                return False
-    kept.write(file, text)
-    return True
+        old = recorded.of.get(page, {}).get(device)
+        if old and not new["measurements"] and not any(cell["measured"] for cell in record["cells"]):
+            same = new | {"date": old["date"], "commit": old["commit"], "cells": kept.renewed(old["cells"], record)}
+            new = old if same == old else new
+    return kept.write(file, kept.render(new))
 
 
 def problems(recorded: Recorded, record: dict[str, Any]) -> list[tuple[int, str]]:
@@ -60,21 +53,19 @@ def problems(recorded: Recorded, record: dict[str, Any]) -> list[tuple[int, str]
     Of an accelerator only a recording of the same code is held against the run; where there is none, it is said.
     """
     page, device = record["page"], record["device"]
-    file = kept.file_of(recorded.pages.outputs, page, device)
-    on_cpu = file.parts[-3] == "cpu"
-    try:
-        old = kept.read(file)
-    except FileNotFoundError:
-        if on_cpu:
+    if kept.folder_of(device) == "cpu":
+        try:
+            return kept.differences(kept.read(kept.file_of(recorded.pages.outputs, page, device)), record)
+        except FileNotFoundError:
             return [(1, f"no output of this page is kept for {device}")]
-        logger.info("outputs: nothing is kept of %s on %s; nox -s record keeps it", page, device)
-        return []
-    except ValueError as error:
-        return [(1, str(error))] if on_cpu else []  # of a recording it is said of the file
-    if not on_cpu and recorded.is_stale(old):
-        logger.info("outputs: the recording of %s on %s is stale; nox -s record renews it", page, device)
-        return []
-    return kept.differences(old, record)
+        except ValueError as error:
+            return [(1, str(error))]
+    old = recorded.of.get(page, {}).get(device)
+    if old and not recorded.changed(old)[0]:
+        return kept.differences(old, record)
+    what = "the recording is stale; nox -s record renews it" if old else "nothing is kept; nox -s record keeps it"
+    logger.info("outputs: %s on %s: %s", page, device, what)
+    return []
 
 
 def _check(app: Sphinx) -> None:
@@ -96,9 +87,11 @@ def _check(app: Sphinx) -> None:
 
 
 def is_kept(recorded: Recorded, record: dict[str, Any]) -> bool:
-    """Return whether what is kept of a page is there, and is what it gives."""
-    there = kept.file_of(recorded.pages.outputs, record["page"], record["device"]).is_file()
-    return there and not problems(recorded, record)
+    """Return whether what is kept of a page is there, is what it gives, and is of the page as it is now."""
+    page, device = record["page"], record["device"]
+    there = kept.file_of(recorded.pages.outputs, page, device).is_file()
+    old = recorded.of.get(page, {}).get(device)
+    return there and not (old and recorded.changed(old)[0]) and not problems(recorded, record)
 
 
 def _orphans(pages: Pages) -> list[str]:

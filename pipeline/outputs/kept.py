@@ -118,12 +118,15 @@ def read(file: Path) -> dict[str, Any]:
     return {"page": page, "device": device, "cells": parse(text), **facts}
 
 
-def write(file: Path, text: str) -> None:
-    """Write a file as a whole, or not at all."""
+def write(file: Path, text: str) -> bool:
+    """Write a file, as a whole or not at all, unless it holds the text; return whether it was written."""
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        return False
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
     os.replace(new, file)
+    return True
 
 
 def in_force(cells: Cells, number: int, python: tuple[int, ...] = PYTHON) -> tuple[int, tuple[int, ...]]:

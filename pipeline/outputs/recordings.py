@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import json
 from typing import Any
@@ -15,37 +16,19 @@ from pipeline.outputs import kept
 
 
 def from_run(record: dict[str, Any], helpers: str) -> dict[str, Any]:
-    """Return what is kept of a run on an accelerator; its digest of the code is of what ran, whatever stands there now.
-
-    Parameters
-    ----------
-    record : dict
-        Of the run.
-    helpers : str
-        The digest of the helpers that the page imports.
-    """
+    """Return what is kept of a run on an accelerator; the digest of the code is of what ran, not of the file."""
     facts = {name: record[name] for name in kept.FACTS}
     facts |= {"code": kept.digest([cell["code"] for cell in record["cells"]]), "helpers": helpers}
     return {"page": record["page"], "device": record["device"], "cells": kept.renewed({}, record), **facts}
 
 
-def where(one: dict[str, Any]) -> str:
-    """Return device, day and versions of a recording in one line."""
-    listed = ", ".join(f"{name} {number}" for name, number in one["versions"].items())
-    return f"{one['device']}, {one['date'][:10]}, {listed}"
-
-
 class Recorded:
     """What is kept of runs on accelerators.
 
-    Parameters
-    ----------
-    pages : Pages
-
     Attributes
     ----------
-    of : dict of str to list of dict
-        The recordings of each page, by the name of the device, as `kept.read` returns them.
+    of : dict of str to dict
+        The recordings of each page by the name of the device, as `kept.read` returns them.
     problems : list of str
         What is wrong with files that cannot be used.
     """
@@ -57,16 +40,15 @@ class Recorded:
 
     def read(self) -> None:
         """Read what is kept, anew where some of it was just written."""
-        self.of: dict[str, list[dict[str, Any]]] = {}
+        self.of: dict[str, dict[str, dict[str, Any]]] = {}
         self.problems: list[str] = []
         for file in sorted(self.pages.outputs.glob("*/*/*.txt")):
-            if file.parts[-3] == "cpu":
-                continue
-            try:
-                one = kept.read(file)
-                self.of.setdefault(one["page"], []).append(one)
-            except ValueError as error:
-                self.problems.append(str(error))
+            if file.parts[-3] != "cpu":
+                try:
+                    one = kept.read(file)
+                    self.of.setdefault(one["page"], {})[one["device"]] = one
+                except ValueError as error:
+                    self.problems.append(str(error))
 
     def _digests(self, page: str) -> tuple[str, str]:
         """Return what changes when a cell of code of a page does, and what changes when a helper of it does."""
@@ -74,64 +56,49 @@ class Recorded:
         code = kept.digest([block.content.strip() for block in adapter.blocks(source) if block.type == "code"])
         return code, sources.digest(sources.imported_modules(source, self.pages.package))[:16]
 
-    def is_stale(self, one: dict[str, Any]) -> bool:
-        """Return whether the code of the page has changed since a recording was made."""
-        return one["code"] != self.digests(one["page"])[0]
-
-    def has_other_helpers(self, one: dict[str, Any]) -> bool:
-        """Return whether a helper that the page imports has changed since."""
-        return one["helpers"] != self.digests(one["page"])[1]
+    def changed(self, one: dict[str, Any]) -> tuple[bool, bool]:
+        """Return whether the code of its page has changed since a recording was made, and whether a helper has."""
+        code, helpers = self.digests(one["page"])
+        return one["code"] != code, one["helpers"] != helpers
 
     @functools.cached_property
     def measurements(self) -> str:
         """The numbers that other devices measured, as `ptguide.measurements.recorded` reads them (JSON)."""
         found = [
-            {name: one[name] for name in ("page", "device", "date", "versions")}
-            | {"name": name, "values": values, "stale": self.is_stale(one)}
+            {part: one[part] for part in ("page", "device", "date", "versions")}
+            | {"name": name, "values": values, "stale": self.changed(one)[0]}
             for page in self.pages.names()
-            for one in self.of.get(page, ())
+            for one in self.of.get(page, {}).values()
             for name, values in sorted(one["measurements"].items())
         ]
         return json.dumps(found, indent=1, ensure_ascii=False)
 
     def print_all(self, names: list[str]) -> bool:
-        """Print what pages have of each device: fresh, stale or missing; return whether all are fresh and there is one.
-
-        Parameters
-        ----------
-        names : list of str
-            The pages. A recording of a page that is gone is listed with them.
-        """
-        counts = dict.fromkeys(["fresh", "stale", "missing", "gone", "refused"], 0)
-        devices = sorted({one["device"] for recordings in self.of.values() for one in recordings})
-        gone = sorted(self.of.keys() - set(self.pages.names()))
-        for device in devices:
+        """Print what each device gave of some pages, and of pages that are gone; return whether there is only fresh."""
+        counts = collections.Counter({"fresh": 0, "refused": len(self.problems)})
+        known = self.pages.names()
+        for device in sorted({device for recordings in self.of.values() for device in recordings}):
             print(device)
-            for name in [*names, *gone]:
-                one = next((one for one in self.of.get(name, ()) if one["device"] == device), None)
-                if one is None and name in gone:
-                    continue
-                status, remark = self._status(one)
+            for name in [*names, *(page for page in self.of if page not in known and device in self.of[page])]:
+                status, remark = self._status(self.of.get(name, {}).get(device), name in known)
                 counts[status] += 1
                 print(f"  {status:<8} {name:<40} {remark}".rstrip())
         for problem in self.problems:
-            counts["refused"] += 1
             print(f"  refused  {problem}")
-        if not devices:
+        if not self.of:
             print("No accelerator is recorded. On a machine with one: nox -s record")
         print(", ".join(f"{count} {status}" for status, count in counts.items() if count or status == "fresh"))
-        return 0 < counts["fresh"] == sum(counts.values())
+        return 0 < counts["fresh"] == counts.total()
 
-    def _status(self, one: dict[str, Any] | None) -> tuple[str, str]:
-        """Return what a recording is worth now, and what else is to be said of it."""
+    def _status(self, one: dict[str, Any] | None, has_page: bool) -> tuple[str, str]:
         if one is None:
             return "missing", ""
-        if one["page"] not in self.pages.names():
+        if not has_page:
             return "gone", "its page is gone: delete the file"
-        if self.is_stale(one):
+        stale, others = self.changed(one)
+        if stale:
             return "stale", f"{one['date'][:10]}; the page's code has changed since"
-        others = "; a helper that it imports has changed since" if self.has_other_helpers(one) else ""
-        return "fresh", f"{one['date'][:10]}{others}"
+        return "fresh", one["date"][:10] + ("; a helper that it imports has changed since" if others else "")
 
 
 def of(app: Sphinx) -> Recorded:

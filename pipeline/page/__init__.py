@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
-    for name in ["places", "static_code", "solutions", "provenance", "picture_of", "device_tabs", "pages_that_use"]:
+    directives = ["provenance", "picture_of", "device_tabs", "pages_that_use"]
+    for name in ["places", "static_code", "solutions", *directives, "thumbnails", "contents"]:
         app.setup_extension(f"{__name__}.{name}")
-    app.setup_extension(f"{__name__}.thumbnails")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

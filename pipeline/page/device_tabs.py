@@ -28,38 +28,23 @@ from pipeline.outputs.compare import same
 
 def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
     """Return the recordings of a page on other devices than the one that this site is built on, and their worth."""
-    pages, recorded = gallery_pages.of(app), recordings.of(app)
+    pages, recorded, found = gallery_pages.of(app), recordings.of(app), []
     if page not in recorded.of or pages.has_failed(page):
         return []
     here = pages.record(page).get("device")
-    about_devices = page.partition("/")[0] in app.config.device_chapters
-    return [
-        one
-        | {
-            "where": recordings.where(one),
-            "stale": recorded.is_stale(one),
-            "other_helpers": recorded.has_other_helpers(one),
+    always = page.partition("/")[0] in app.config.device_chapters
+    for device, one in recorded.of[page].items():
+        if device != here:
+            stale, others = recorded.changed(one)
             # What a page computed on the CPU elsewhere says nothing of the device.
-            "shown": one["used"] or about_devices,
-            "always": about_devices,
-        }
-        for one in recorded.of[page]
-        if one["device"] != here
-    ]
+            worth = {"stale": stale, "other_helpers": others, "shown": one["used"] or always, "always": always}
+            versions = (f"{name} {number}" for name, number in one["versions"].items())
+            found.append(one | worth | {"where": ", ".join([device, one["date"][:10], *versions])})
+    return found
 
 
 def differs(cell: dict[str, Any], other: str, *, always: bool) -> bool:
-    """Return whether what another device gave for a cell is worth showing.
-
-    Parameters
-    ----------
-    cell : dict
-        Of the record of the run on this device.
-    other : str
-        What the other device gave.
-    always : bool
-        Whether equal text is shown too.
-    """
+    """Return whether what another device gave for a cell is worth showing; ``always`` means equal text, too."""
     printed = any(not line.startswith(kept.PICTURE) for line in other.splitlines())
     return (printed and (always or cell["measured"])) or not same(kept.output_of(cell), other)
 
@@ -79,46 +64,40 @@ def _cells(doctree: nodes.document, record: dict[str, Any]) -> Iterator[tuple[in
 
 
 def _put_tabs(app: Sphinx, doctree: nodes.document) -> None:
-    page = gallery_pages.of(app).page_of(app.env.docname)
-    found = beside(app, page)
-    current = [one for one in found if one["shown"] and not one["stale"]]
-    if found:
-        app.env.metadata[app.env.docname]["recorded"] = _seen(app, app.env.docname)
-    if not current:
+    pages = gallery_pages.of(app)
+    if not (found := beside(app, page := pages.page_of(app.env.docname))):
         return
-    record = gallery_pages.of(app).record(page)
-    for number, cell, code in _cells(doctree, record):
-        given = {one["device"]: one["cells"].get((number, ()), "") for one in current}
-        others = [one for one in current if differs(cell, given[one["device"]], always=one["always"])]
-        if not others:
-            continue
-        after = code.parent.children[code.parent.index(code) + 1 :]
-        ours = list(takewhile(lambda node: not isinstance(node, nodes.comment | nodes.section | nodes.target), after))
-        for node in ours:
-            code.parent.remove(node)
-        tabs = [(record["device"], ours or [_raw("<p>This cell gives nothing here.</p>")])]
-        tabs += [(one["device"], _recorded(one, given[one["device"]])) for one in others]
-        place = code.parent.index(code) + 1
-        code.parent.insert(place, tab_set(tabs))
+    app.env.metadata[app.env.docname]["recorded"] = _seen(app, app.env.docname)
+    current = [one for one in found if one["shown"] and not one["stale"]]
+    record = pages.record(page)
+    for number, cell, code in _cells(doctree, record) if current else ():
+        outputs = [(one, one["cells"].get((number, ()), "")) for one in current]
+        others = [(one, output) for one, output in outputs if differs(cell, output, always=one["always"])]
+        if others:
+            after = code.parent.children[code.parent.index(code) + 1 :]
+            end = (nodes.comment, nodes.section, nodes.target)
+            ours = list(takewhile(lambda node, end=end: not isinstance(node, end), after))
+            for node in ours:
+                code.parent.remove(node)
+            tabs = [(record["device"], ours or [_raw("<p>This cell gives nothing here.</p>")])]
+            tabs += [(one["device"], _recorded(one, output)) for one, output in others]
+            code.parent.insert(code.parent.index(code) + 1, tab_set(tabs))
 
 
 def _recorded(one: dict[str, Any], output: str) -> list[nodes.Node]:
     """Return the nodes of what another device gave, and below it where, when and with what."""
     lines = output.splitlines()
+    pictures = [line.removeprefix(kept.PICTURE) for line in lines if line.startswith(kept.PICTURE)]
     printed = "\n".join(line for line in lines if not line.startswith(kept.PICTURE))
-    made: list[nodes.Node] = []
-    if printed:
-        made.append(nodes.literal_block(printed, printed, language="none", classes=[adapter.OUTPUT]))
-    for line in lines:
-        if line.startswith(kept.PICTURE):
-            words = line.removeprefix(kept.PICTURE)
-            made.append(nodes.paragraph(text=f"A picture, of which the words are kept: {words}"))
-    if not lines:
-        made.append(_raw("<p>This cell gives nothing there.</p>"))
     note = f"Recorded on {one['where']}."
     if one["other_helpers"]:
         note += " A helper that this page imports has changed since."
-    return [*made, _raw(f'<p class="ptg-recorded">{escape(note)}</p>')]
+    return [
+        *([nodes.literal_block(printed, printed, language="none", classes=[adapter.OUTPUT])] if printed else []),
+        *(nodes.paragraph(text=f"A picture, of which the words are kept: {words}") for words in pictures),
+        *([] if output else [_raw("<p>This cell gives nothing there.</p>")]),
+        _raw(f'<p class="ptg-recorded">{escape(note)}</p>'),
+    ]
 
 
 def tab_set(tabs: list[tuple[str, list[nodes.Node]]]) -> list[nodes.Node]:
@@ -139,14 +118,14 @@ def _raw(html: str) -> nodes.raw:
 
 
 class WhereRecorded(SphinxDirective):
-    """Show the content only where an accelerator is recorded."""
+    """Show the content only where an accelerator is recorded; on a page, only where the page is."""
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
         """Return the nodes of the content, or none."""
-        self.env.metadata[self.env.docname]["recorded"] = _seen(self.env.app, self.env.docname)
-        return self.parse_content_to_nodes() if recordings.of(self.env.app).of else []
+        seen = self.env.metadata[self.env.docname]["recorded"] = _seen(self.env.app, self.env.docname)
+        return self.parse_content_to_nodes() if seen not in ("", "none") else []
 
 
 def _seen(app: Sphinx, docname: str) -> str:

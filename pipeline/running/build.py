@@ -59,7 +59,8 @@ def _run_stale(app: Sphinx) -> None:
     else:
         logger.info("pages: all %d are fresh, none runs", len(pages.names()))
     folder = Path(app.doctreedir).parent / "staging"
-    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, functools.partial(_keep, pages))
+    put = functools.partial(_put_in_place, pages)
+    running = runner.Runner(keys.of(app), app.config.sphinx_gallery_conf, folder, put)
     first = sorted(stale, key=lambda name: -pages.record(name).get("seconds", 0.0))  # the longest
     for name, answer in running.run({name: stale[name] for name in first}):
         if "failure" in answer:
@@ -73,7 +74,7 @@ def _run_stale(app: Sphinx) -> None:
     pages.write_summary()
 
 
-def _keep(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
+def _put_in_place(pages: Pages, name: str, record: dict[str, Any], made: Path) -> None:
     """Put what was made of a page in its place, with its record."""
     Path(made, f"{name}.record.json").write_text(child.as_json(record), encoding="utf-8")
     _move_into_place(made, pages, name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -37,18 +38,19 @@ class Windows:
     def __init__(self) -> None:
         self._words: list[str] = []
         self._seen: list[Any] = []
-        self._replace_show()
+        if plt := sys.modules.get("matplotlib.pyplot"):
+            plt.show = self._as_on_a_screen(plt.show)
 
-    def _replace_show(self) -> None:
-        """Let `plt.show` do what it does with a screen, where it waits until the windows are closed."""
-        plt = sys.modules.get("matplotlib.pyplot")
-        if plt and plt.show != self._show:
-            self._usual_show, plt.show = plt.show, self._show
+    def _as_on_a_screen(self, show: Callable[..., None]) -> Callable[..., None]:
+        """Return what `plt.show` does where there is a screen: it waits until the windows are closed."""
 
-    def _show(self, *arguments: Any, **options: Any) -> None:
-        self._usual_show(*arguments, **options)
-        self._look()
-        sys.modules["matplotlib.pyplot"].close("all")
+        @functools.wraps(show)
+        def shown(*arguments: Any, **options: Any) -> None:
+            show(*arguments, **options)
+            self._look()
+            sys.modules["matplotlib.pyplot"].close("all")
+
+        return shown
 
     def _look(self) -> None:
         for figure, titles in open_figures():
@@ -58,7 +60,6 @@ class Windows:
 
     def take(self) -> list[str]:
         """Return the titles of the figures that are new since the last call."""
-        self._replace_show()
         self._look()
         words, self._words = self._words, []
         return words

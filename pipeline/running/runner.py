@@ -63,8 +63,8 @@ class Runner:
         if not times:
             return
         self.folder.mkdir(parents=True)
-        self.commit = _commit_of(self.pages.gallery)  # as it is when the first page runs
-        if self.times == 2:
+        self.commit = commit_of(self.pages.gallery)  # as it is when the first page runs
+        if 2 in times.values():
             wheel = published.build_wheel(self.pages.root, self.folder.parent / "wheels")
             self.wheel = published.unpacked(wheel)
             self.wheel_address = published.address_of(wheel, self.pages.settings.get("html_baseurl", ""))
@@ -183,7 +183,7 @@ def _cause_of_death(job: Job) -> dict[str, Any]:
     return {"failure": why, "line": job.line(int(lines[0])) if lines else None}
 
 
-def _commit_of(folder: Path) -> str:
+def commit_of(folder: Path) -> str:
     """Return the commit that the sources are at, marked where they differ from it; empty outside a repository."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--match=", "--dirty=+"]
     try:

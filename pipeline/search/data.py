@@ -20,6 +20,7 @@ from sphinx.errors import ExtensionError
 from sphinx.search.en import SearchEnglish
 
 from pipeline.gallery import adapter
+from pipeline.gallery.pages import is_live
 from pipeline.page.solutions import words_of_fold
 
 CODE = {"literal_block", "doctest_block", adapter.CODE_NODE}
@@ -61,8 +62,8 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Element]:
 
 
 def _said(node: nodes.Element) -> str:
-    """Return the text of a node in one line, without formulas."""
-    parts = (text for text in node.findall(nodes.Text) if not isinstance(text.parent, nodes.math))
+    """Return the text of a node in one line, without formulas and HTML."""
+    parts = (text for text in node.findall(nodes.Text) if not isinstance(text.parent, nodes.math | nodes.raw))
     return " ".join("".join(parts).split())
 
 
@@ -77,12 +78,12 @@ class SearchData:
 
     def collect(self, app: Sphinx, name: str, _template: str, _context: dict[str, Any], doctree: Any) -> None:
         """Note what a page says as it is written."""
-        if doctree is not None and app.builder.name == "html":
+        if doctree is not None and app.builder.name == "html" and not is_live(app):
             self.found[name] = sections_of(app.env.get_doctree(name))
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:
         """Write what the search looks through, and the stemmer of Sphinx."""
-        if exception is not None or app.builder.name != "html":
+        if exception is not None or app.builder.name != "html" or is_live(app):
             return
         self.found = {name: self.found[name] for name in sorted(app.env.all_docs) if self.found.get(name)}
         self.file.write_text(json.dumps(self.found), encoding="utf-8")

@@ -1,6 +1,7 @@
-"""A page whose title is new is named by its new title everywhere: Sphinx writes only the page itself anew.
+"""A page whose title or place is new is named so everywhere: Sphinx writes only the page itself anew.
 
-The contents at the side and the links to the page before and after carry the titles of other pages.
+The contents at the side and the links to the page before and after carry the titles of other pages. Nothing is read
+again for it. While somebody writes, the other pages are left as they are.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from pipeline.gallery.pages import is_live
 
-def _titles(env: BuildEnvironment) -> dict[str, str]:
-    """Return the title of every document."""
-    return {name: title.astext() for name, title in sorted(env.titles.items())}
+
+def _shown(env: BuildEnvironment) -> list[Any]:
+    """Return what pages show of each other: the title of every document, and which follow which."""
+    return [{name: title.astext() for name, title in sorted(env.titles.items())}, sorted(env.toctree_includes.items())]
 
 
 def _file(app: Sphinx) -> Path:
@@ -23,15 +26,15 @@ def _file(app: Sphinx) -> Path:
 
 
 def _write_all_if_changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    file = _file(app)
-    if not file.is_file() or json.loads(file.read_text(encoding="utf-8")) == _titles(env):
+    file, now = _file(app), json.dumps(_shown(env), ensure_ascii=False)
+    if is_live(app) or not file.is_file() or file.read_text(encoding="utf-8") == now:
         return []
     return sorted(env.all_docs)
 
 
 def _keep(app: Sphinx, exception: Exception | None) -> None:
-    if exception is None:
-        _file(app).write_text(json.dumps(_titles(app.env), ensure_ascii=False), encoding="utf-8")
+    if exception is None and not is_live(app):
+        _file(app).write_text(json.dumps(_shown(app.env), ensure_ascii=False), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from pipeline.gallery.pages import is_live
+
 logger = logging.getLogger(__name__)
 
 MADE_BY_SPHINX = {"genindex.html", "py-modindex.html"}
 
 
 def _delete(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or is_live(app):
         return
     out = Path(app.outdir)
     known = {app.builder.get_target_uri(name) for name in app.env.found_docs}

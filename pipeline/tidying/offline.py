@@ -11,6 +11,8 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from pipeline.gallery.pages import is_live
+
 logger = logging.getLogger(__name__)
 
 # Whatever a browser fetches by itself; an <a href> is only followed when it is clicked.
@@ -39,7 +41,7 @@ def foreign(text: str, *, style: bool) -> list[str]:
 
 
 def _check(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or is_live(app):
         return
     stamp = Path(app.doctreedir, "offline.checked")
     last = stamp.stat().st_mtime if stamp.is_file() else 0.0
@@ -47,7 +49,7 @@ def _check(app: Sphinx, exception: Exception | None) -> None:
     files = sorted([*Path(app.outdir).rglob("*.html"), *Path(app.outdir).rglob("*.css")])
     for path in files:
         if path.stat().st_mtime < last:
-            continue  # as it was when it was checked; a build that warned is made anew (see unfinished.py)
+            continue  # as it was when it was checked; a build that warned is made anew (see stale/interrupted.py)
         for address in foreign(path.read_text(encoding="utf-8"), style=path.suffix == ".css"):
             logger.warning("%s loads %s from another host", path.relative_to(app.outdir), address, type="offline")
     stamp.touch()

@@ -141,7 +141,7 @@ def recorded(name: str) -> list[Measurement]:
 
 
 def sources(name: str, measurements: Iterable[Measurement]) -> str:
-    """Return in words where numbers come from, a line for each device; without any of a GPU, how to get some.
+    """Return in words where numbers come from, a line for each device.
 
     Parameters
     ----------
@@ -159,15 +159,10 @@ def sources(name: str, measurements: Iterable[Measurement]) -> str:
     >>> print(sources("transfer", [Measurement("transfer", "Some GPU", "2026-11-21", {"torch": "2.14.1"}, {})]))
     transfer on Some GPU: measured on 2026-11-21 with torch 2.14.1
     """
-    lines, on_a_gpu = [], False
+    lines = []
     for one in measurements:
-        on_a_gpu |= not one.device.startswith("CPU")
         versions = ", ".join(f"{package} {number}" for package, number in one.versions.items())
         lines.append(f"{name} on {one.label}: measured on {one.date[:10]} with {versions}")
-    if not on_a_gpu and RECORDED in os.environ:
-        lines.append(f"No recording of {name} on a GPU is kept. To make one, on a machine with a GPU: nox -s record")
-    elif not on_a_gpu:
-        lines.append(f"Not measured on a GPU here: {name}. Recordings, where there are any, stand on the guide's site.")
     return "\n".join(lines)
 
 

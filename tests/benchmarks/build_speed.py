@@ -1,171 +1,104 @@
-"""How fast is the build? Ratios in one run, on a copy of the site with as many pages as you like: `nox -s bench`."""
+"""How fast is the build, and does it stay linear? `nox -s bench -- build_speed`; on copies of the site.
+
+Two measurements. Copies of the guide's own pages, edited, and served warm, in seconds, against what Sphinx alone takes
+for them (--copies 105; 0 leaves it out). And small pages that take no time to run, so that what is left is the pipeline
+and Sphinx: cold, with nothing changed, and with one page edited, added, renamed (--pages 100 300 1000; none leaves it
+out). Of these, seconds of CPU count: other work on the machine changes them little.
+"""
 
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
+import itertools
 import os
-import re
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-# Plain sphinx-gallery, nothing executed: what Sphinx itself takes for these pages.
-OFF = """
-extensions = extensions[:-1] + ["pipeline.gallery", "pipeline.formulas"]
-html_theme_options["article_footer_items"] = html_theme_options["footer_end"] = []
-sphinx_gallery_conf |= {"plot_gallery": "False"}
-plot_gallery = False
-"""
+import copied_site
+import made_site
+from usage import Usage, measure
+
+UNCHANGED_MOST = 15.0  # seconds, at the largest number of pages
+GROWTH_MOST = 1.5  # a page more may cost so much more at the largest sizes than at the smallest; 3 if quadratic
+NOISE = 0.003  # seconds of CPU a page: less than this is no growth that could be measured
+
+BUILD = ["-m", "sphinx", "-q", "-T", "-d", "docs/_build/doctrees", "docs", "docs/_build/html"]
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    "cold": lambda root, pages: None,
+    "nothing changed": lambda root, pages: None,
+    "one edited": lambda root, pages: made_site.edit(root),
+    "one added": lambda root, pages: made_site.add(root, pages),
+    "one renamed": lambda root, pages: made_site.rename(root),
+}
 
 
-def make_site(root: Path, pages: int) -> None:
-    """Copy the site with its pages repeated under other names."""
-    for name in (
-        "docs",
-        "pipeline",
-        "src",
-        "requirements.lock",
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "CHANGELOG.md",
-    ):
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("_build", "guide", "outputs", "__pycache__")
-        shutil.copytree(source, root / name, ignore=ignore) if source.is_dir() else shutil.copy(source, root / name)
-    originals = sorted((ROOT / "gallery").glob("*/*.py"))
-    chapter = root / "gallery" / "many"
-    chapter.mkdir(parents=True)
-    (root / "gallery" / "GALLERY_HEADER.rst").write_text("Guide\n=====\n")
-    (chapter / "GALLERY_HEADER.rst").write_text("Many\n====\n")
-    names = []
-    for number in range(pages):
-        original = originals[number % len(originals)]
-        names.append(f"{original.stem}_{number}")
-        # The first copy of each keeps its label, so that references lead somewhere.
-        label = rf"\1-{number}:" if number >= len(originals) else r"\1:"
-        text = re.sub(r"^(\.\. _[\w-]+):", label, original.read_text(), count=1, flags=re.MULTILINE)
-        (chapter / f"{names[-1]}.py").write_text(text)
-    conf = root / "docs" / "conf.py"
-    order = f'gallery_order = {{"many": {names!r}}}'
-    # The copies have no kept outputs.
-    conf.write_text(
-        "outputs_check = False\n"
-        + re.sub(r"^gallery_order = \{.*?^\}", order, conf.read_text(), flags=re.MULTILINE | re.DOTALL)
-    )
-    off = root / "off"
-    off.mkdir()
-    shutil.copytree(root / "docs", off / "docs")
-    shutil.copytree(root / "gallery", off / "gallery")
-    (off / "docs" / "conf.py").write_text(conf.read_text() + OFF)
-    for page in (off / "docs").glob("*.md"):  # these use directives of the extensions that are off
-        page.write_text("# Page\n\n```{toctree}\nguide/index\n```\n" if page.stem == "index" else "# Page\n")
+def measure_sizes(sizes: list[int], parts: list[str]) -> dict[str, dict[int, Usage]]:
+    """Build sites of made pages; return by part what each size took."""
+    found: dict[str, dict[int, Usage]] = {part: {} for part in parts}
+    print(f"{'pages':>6}  {'part':<16}{'seconds':>9}{'of CPU':>9}{'ms CPU a page':>15}{'MB, main':>10}{'MB, all':>9}")
+    for pages in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            made_site.make(root, pages)
+            os.environ["PYTHONPATH"] = str(root / "src")
+            for part in parts:
+                PARTS[part](root, pages)
+                used = found[part][pages] = measure([sys.executable, *BUILD], root)
+                print(
+                    f"{pages:>6}  {part:<16}{used.seconds:>9.1f}{used.cpu:>9.1f}{1000 * used.cpu / pages:>15.1f}"
+                    f"{used.peak:>10.0f}{used.peak_of_all:>9.0f}",
+                    flush=True,
+                )
+    return found
 
 
-def build(root: Path, *options: str) -> float:
-    """Build a site; return the seconds of the whole command."""
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-T",
-        "-d",
-        "docs/_build/doctrees",
-        *options,
-        "docs",
-        "docs/_build/html",
-    ]
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the build failed:\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - started
+def growth(used: dict[int, float]) -> tuple[list[float], float]:
+    """Return what a page more costs from each size to the next, and how much more at last than at first.
+
+    What a build takes at any number of pages is in neither. The second is 1 if the whole is linear.
+
+    Examples
+    --------
+    >>> growth({1: 10.0, 3: 12.0, 10: 19.0})
+    ([1.0, 1.0], 1.0)
+    """
+    costs = [(used[after] - used[before]) / (after - before) for before, after in itertools.pairwise(sorted(used))]
+    return costs, max(costs[-1], NOISE) / max(costs[0], NOISE)
 
 
-def records(root: Path) -> dict[str, dict]:
-    """Return the record of each page."""
-    found = (root / "docs" / "guide").glob("*/*.record.json")
-    return {path.name.removesuffix(".record.json"): json.loads(path.read_text()) for path in found}
-
-
-def edit(root: Path, text: str) -> str:
-    """Change the words of one page; return its name."""
-    page = sorted((root / "gallery" / "many").glob("stack_*.py"))[0]
-    page.write_text(page.read_text().replace("# Check yourself", f"# {text}.\n#\n# Check yourself", 1))
-    return page.stem
-
-
-def served(root: Path, port: int) -> float:
-    """Return the seconds from saving a page to its new text being served, by the warm server."""
-    command = [sys.executable, "-m", "pipeline", "serve", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        for line in server.stdout:
-            if line.startswith("Open"):
-                break
-        seconds = []
-        for number in range(3):
-            marker = f"Edited for the {number + 1}th time"
-            time.sleep(3)  # the watcher settles
-            started = time.perf_counter()
-            name = edit(root, marker)
-            while marker not in _get(f"http://127.0.0.1:{port}/guide/many/{name}.html"):
-                if time.perf_counter() - started > 60:
-                    raise SystemExit("the edited page was not served within 60 s")
-                time.sleep(0.05)
-            seconds.append(time.perf_counter() - started)
-        return sorted(seconds)[1]
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def _get(address: str) -> str:
-    try:
-        return urllib.request.urlopen(address, timeout=5).read().decode()
-    except (OSError, http.client.HTTPException):  # not there yet, or being written
-        return ""
+def report_growth(found: dict[str, dict[int, Usage]]) -> bool:
+    """Print how each part grows; return whether one grows faster than the pages."""
+    print(f"\n{'one page more takes':<20}{'ms CPU':>16}{'kB':>16}{'last : first':>14}  limit {GROWTH_MOST:g}")
+    failed = False
+    for part, used in found.items():
+        costs, ratio = growth({pages: one.cpu for pages, one in used.items()})
+        memory, _ = growth({pages: one.peak for pages, one in used.items()})
+        listed = [" ".join(f"{1000 * cost:.0f}" for cost in numbers) for numbers in (costs, memory)]
+        print(f"{part:<20}{listed[0]:>16}{listed[1]:>16}{ratio:>14.2f}")
+        failed |= ratio > GROWTH_MOST
+    return failed
 
 
 def main() -> int:
-    """Print the table; return 1 if a limit is exceeded."""
+    """Print the tables; return 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(prog="nox -s bench -- build_speed")
-    parser.add_argument("--pages", type=int, default=105)
-    pages = parser.parse_args().pages
-    workers = os.cpu_count() or 1
+    parser.add_argument("--copies", type=int, default=105, help="how many copies of the guide's pages; 0 for none")
+    parser.add_argument("--pages", type=int, nargs="*", default=[100, 300, 1000], help="how many made pages")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of the made pages")
+    options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        make_site(root, pages)
-        off = build(root / "off")
-        cold = build(root)
-        own = sum(record["seconds"] for record in records(root).values())
-        unchanged = build(root)
-        name = edit(root, "Edited once")
-        edited = build(root)
-        run = records(root)[name]["seconds"]
-        live = served(root, 8765)
-        run_warm = records(root)[name]["seconds"]
-    limit = 1.3 * (own / workers + off)
-    rows = [
-        (f"cold build of {pages} pages", cold, f"1.3 x ({own:.1f} s / {workers} + {off:.1f} s)", limit),
-        ("nothing changed", unchanged, "4 s", 4.0),
-        ("one page edited", edited, f"its run of {run:.1f} s + 5 s", run + 5),
-        ("one page edited, served warm", live, f"its run of {run_warm:.1f} s + 2 s", run_warm + 2),
-    ]
-    print(f"{'what':<32}{'seconds':>8}{'limit':>8}{'ratio':>7}  made of")
-    for what, seconds, made_of, most in rows:
-        print(f"{what:<32}{seconds:>8.1f}{most:>8.1f}{seconds / most:>7.2f}  {made_of}")
-    return int(any(seconds > most for _, seconds, _, most in rows))
+    failed = bool(options.copies) and copied_site.report(options.copies)
+    if options.pages:
+        found = measure_sizes(sorted(options.pages), ["cold", *(part for part in options.parts if part != "cold")])
+        if len(options.pages) > 1:
+            failed |= report_growth(found)
+        most = max(options.pages)
+        if "nothing changed" in found and (seconds := found["nothing changed"][most].seconds) > UNCHANGED_MOST:
+            print(f"nothing changed at {most} pages: {seconds:.1f} s, limit {UNCHANGED_MOST:g} s")
+            failed = True
+    return int(failed)
 
 
 if __name__ == "__main__":

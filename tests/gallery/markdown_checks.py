@@ -47,9 +47,8 @@ def cells(markdown: str, record: dict[str, Any]) -> list[str]:
         if cell["text"] and not any(_same(cell["text"], text) for text in printed):
             found.append(f"below the cell of line {cell['line']} is not what it printed:\n{cell['text']}")
         words = re.sub(r"\\([\\`*\[\]~$<&_])", r"\1", below)
-        found += [
-            f"below the cell of line {cell['line']}: no {one}" for one in cell["pictures"] if f"![{one}](" not in words
-        ]
+        lacking = [picture for picture in cell["pictures"] if f"![{picture}](" not in words]
+        found += [f"below the cell of line {cell['line']} is no picture: {picture}" for picture in lacking]
         if cell["html"] and not below.strip():
             found.append(f"below the cell of line {cell['line']} is nothing of its value")
     return found

@@ -96,7 +96,7 @@ class MiniSite:
     def build(self, *options: str, ok: bool = True, **env: str) -> str:
         """Build, require that it goes well (or not), and return what it printed."""
         process = self.start(*options, **env)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=560)
         assert (process.returncode == 0) == ok, printed
         return printed
 
@@ -108,19 +108,35 @@ class MiniSite:
 
     def record(self, *arguments: str, status: int = 0, **env: str) -> str:
         """Run the recorder over the site, require an exit status, and return what it printed."""
+        return self.run("record", *arguments, status=status, **env)
+
+    def run(self, *arguments: str, status: int = 0, **env: str) -> str:
+        """Run a command of the pipeline over the site, require an exit status, and return what it printed."""
         paths = os.pathsep.join([str(ROOT), env.pop("PYTHONPATH", os.environ.get("PYTHONPATH", ""))])
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "record", *arguments],
+            [sys.executable, "-m", "pipeline", *arguments],
             cwd=self.root,
             env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": paths, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=560,
             check=False,
         )
         assert done.returncode == status, done.stdout
         return done.stdout
+
+    def command_line(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the pipeline in the folder of the site."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PTGUIDE_ROOT": str(ROOT), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
 
     def ran(self, printed: str) -> set[str]:
         """Return the pages that a build ran, from what it printed."""

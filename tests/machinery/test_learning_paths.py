@@ -31,12 +31,14 @@ def shown(labels):
 
 @pytest.mark.parametrize(("message", "label"), ROWS)
 def test_message_of_the_table_stands_on_its_page(message, label):
-    assert message in shown([label])
+    where = "gallery/errors/GALLERY_HEADER.rst"
+    assert message in shown([label]), f"{where}: {label} does not print {message!r} (rule: errors)"
 
 
 def test_every_page_of_the_errors_has_a_row():
     pages = {file.stem.replace("_", "-") for file in ROOT.glob("gallery/errors/*.py")}
-    assert pages - {label for _, label in ROWS} == set()
+    missing = pages - {label for _, label in ROWS}
+    assert not missing, f"gallery/errors/GALLERY_HEADER.rst: add a row for {', '.join(missing)} (rule: errors)"
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.split("`")[1])

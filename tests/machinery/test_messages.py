@@ -18,27 +18,12 @@ TEXTS = {
     ),
     "directive": ("# %%\n# Text.\n#\n# .. nonsense::\n", 16, 'ERROR: Unknown directive type "nonsense"'),
 }
-PACKAGE = """
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
-
-[project]
-name = "minihelp"
-version = "1"
-
-[tool.hatch.build.targets.wheel]
-packages = ["src/minihelp"]
-"""
 
 
 @pytest.fixture(scope="module")
 def texts(copy_of_accepted, tmp_path_factory):
     """Return a site of which a page has each mistake, with downloads, and what two builds of it printed."""
     site = copy_of_accepted(tmp_path_factory.mktemp("texts"))
-    site.write("pyproject.toml", PACKAGE)
-    for name in ("README.md", "LICENSE"):
-        site.write(name, "")
     site.edit("docs/conf.py", '"tidying")', '"tidying", "formulas", "downloads")')
     for name, (text, _, _) in TEXTS.items():
         site.page(name, f"assert 1 + 1 == 2\n\n{text}")

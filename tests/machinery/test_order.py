@@ -1,5 +1,7 @@
 """A page without a place, or with a name that hides another, stops the build with what to edit."""
 
+import re
+
 import pytest
 
 from pipeline.gallery import order
@@ -64,3 +66,17 @@ def test_pages_stand_in_the_given_order(minisite):
     minisite.build()
     html = minisite.html("guide/one/index.html")
     assert html.index("Beta?") < html.index("Alpha?")
+
+
+def test_new_page_reaches_its_neighbours_and_makes_no_page_be_read_again(minisite):
+    minisite.build()
+    minisite.page("gamma", "assert 1 + 1 == 2")
+    printed = minisite.build("-Dpages_update_outputs=1")
+    read = set(re.findall(r"reading sources\.\.\. \[ *\d+%\] (\S+)", printed))
+    assert "guide/one/gamma" in read
+    assert not read & {"guide/one/alpha", "guide/one/beta"}
+    assert '<link rel="next" title="gamma?" href="gamma.html" />' in minisite.html("guide/one/beta.html")
+    minisite.edit("docs/conf.py", '"beta", "gamma"', '"gamma", "beta"')
+    printed = minisite.build()
+    assert not re.search(r"reading sources.*guide/one/(alpha|beta|gamma)", printed)
+    assert '<link rel="next" title="gamma?" href="gamma.html" />' in minisite.html("guide/one/alpha.html")

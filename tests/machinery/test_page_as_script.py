@@ -115,14 +115,14 @@ def report(copy_of_accepted, tmp_path_factory):
     for name, (code, _, _) in ONLY_IN_THE_BUILD.items():
         site.page(name, code)
     site.write("src/minihelp/__main__.py", "")  # so that the wheel is another
-    return site.build("-Dpages_run_twice=1", ok=False)
+    return site.build("-Dpages_run_twice=1", ok=False, PYTHONPATH=str(site.root / "src"))
 
 
 @pytest.mark.parametrize("name", ONLY_IN_THE_BUILD)
 def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, name):
     _, line, message = ONLY_IN_THE_BUILD[name]
     place = rf"gallery/one/{name}\.py:{line}: "
-    found = re.search(place + r"((?:.|\n)*?)(?=gallery/one/|\Z)", report)
+    found = re.search(place + r"((?:.|\n)*?)(?=gallery/one/\w+\.py:\d|\Z)", report)
     assert found, report
     said = re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
     assert message in said
@@ -132,7 +132,7 @@ def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, name)
 def test_helper_that_the_server_has_loaded_is_refused(minisite):
     minisite.edit("docs/conf.py", "pages_time_limit", 'pages_preload = ["minihelp"]\npages_time_limit')
     minisite.edit("gallery/one/alpha.py", "Twice two.", "Two times two.")
-    printed = minisite.build("-Dpages_run_twice=1", ok=False)
+    printed = minisite.build("-Dpages_run_twice=1", ok=False, PYTHONPATH=str(minisite.root / "src"))
     assert "minihelp was imported before the page; take what imports it out of pages_preload" in printed
 
 

@@ -1,129 +1,88 @@
-"""What pages give on an accelerator is kept by a run on it, and by nothing else. The accelerator here is pretended."""
+"""What pages give on an accelerator is kept by a run on it alone, and stands beside their own. Here it is pretended."""
 
-import json
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from sphinx.addnodes import only
+from sphinx_design.tabs import TabSetHtmlTransform
 
-from pipeline.outputs import recordings
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.markdown import Writer
+from pipeline.downloads.notebook import cells_of
+from pipeline.gallery import adapter
+from pipeline.outputs import kept, recordings
+from pipeline.page import device_tabs
+from pipeline.search.data import sections_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "docs/outputs/nvidia-test-gpu"
-RECORD = {
-    "page": "one/x",
-    "device": "NVIDIA Test GPU",
-    "date": "2026-11-21T10:00:00+00:00",
-    "versions": {"Python": "3.12.1", "torch": "2.14.1", "CUDA": "13.0"},
-    "commit": "",
-    "used": True,
-    "checks": 2,
-    "measurements": {"speed": {"seconds": [0.5, 0.25]}},
-    "cells": [
-        {"code": "a = 1", "measured": False, "text": "a\n\n  b", "pictures": ["a point"]},
-        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": []},
-    ],
-}
+CPU = {"PTGUIDE_DEVICE": "cpu"}
+SHOWS, SEARCHED = "guide/one/shows.html", "docs/_build/html/search-data.js"
+
+
+def files_of(site):
+    return {path.relative_to(site.root).as_posix(): path.read_text() for path in site.root.glob("docs/outputs/*/*/*")}
+
+
+def edit_cell(site):
+    site.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
 
 
 @pytest.fixture
-def recording():
-    return recordings.from_run(RECORD, "helpers")
+def file(tmp_path):
+    """Return the file of a recording, in which each kind of fact stands."""
+    cells = [
+        {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "line": 1},
+        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "line": 2},
+    ]
+    facts = {"date": "2026-11-21T10:00:00+00:00", "versions": {"torch": "2.14.1", "CUDA": "13.0"}, "commit": ""}
+    facts |= {"used": True, "checks": 2, "measurements": {"speed": {"seconds": [0.5, 0.25]}}}
+    record = {"page": "one/x", "device": "NVIDIA Test GPU", "cells": cells, **facts}
+    one = recordings.from_run(record, "helpers")
+    file = kept.file_of(tmp_path, "one/x", "NVIDIA Test GPU")
+    kept.write(file, kept.render(one))
+    assert kept.read(file) == one
+    assert one.items() >= {**facts, "cells": {(1, ()): "a\n(picture) a point", (2, ()): "3 s"}}.items()
+    return file
 
 
-def test_a_recording_is_read_back(recording, tmp_path):
-    file = recordings.write(tmp_path, recording)
-    assert file == tmp_path / "nvidia-test-gpu/one/x.json"
-    assert recordings.read(file) == recording
-    assert [cell["output"] for cell in recording.cells] == ["a\n\n  b\n(picture) a point", "3 s"]
-    assert recording.where == "NVIDIA Test GPU, 2026-11-21, Python 3.12.1, torch 2.14.1, CUDA 13.0"
+EDITS = {"3 s": "2 s", "0.25": "0.2", "-11-21T": "-11-22T", "checks: 2": "checks: 3", "seal: .*": "", "\n\n": "\n"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("3 s", "2 s"), ("0.25", "0.2"), ("2026-11-21", "2026-11-22"), ('"checks": 2', '"checks": 3')]
-)
-def test_an_edited_recording_is_refused(recording, tmp_path, old, new):
-    file = recordings.write(tmp_path, recording)
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
-    with pytest.raises(ValueError, match=r"x\.json was edited after it was made: .* nox -s record on NVIDIA Test GPU"):
-        recordings.read(file)
-    kept = recordings.Kept(tmp_path)
-    assert (list(kept), len(kept.problems)) == ([], 1)
+@pytest.mark.parametrize("old", EDITS)
+def test_an_edited_recording_is_refused(file, old):
+    text, count = re.subn(old, EDITS[old], file.read_text(), count=1)
+    assert count
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"x\.txt was edited after it was made: .* nox -s record on NVIDIA Test GPU"):
+        kept.read(file)
 
 
-def test_a_recording_cannot_be_given_to_another_device_or_page(recording, tmp_path):
-    file = recordings.write(tmp_path, recording)
-    for place in ("nvidia-h100/one/x.json", "nvidia-test-gpu/one/y.json", "cpu/one/x.json"):
-        other = tmp_path / place
-        other.parent.mkdir(parents=True, exist_ok=True)
-        other.write_text(file.read_text())
-        with pytest.raises(ValueError, match=r"was moved: it is of one/x on NVIDIA Test GPU"):
-            recordings.read(other)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"how": "", "seal": ""}'])
-def test_what_is_no_recording_is_refused(tmp_path, text):
-    (tmp_path / "x.json").write_text(text)
-    with pytest.raises(ValueError, match=r"x\.json is no recording"):
-        recordings.read(tmp_path / "x.json")
-
-
-def test_a_run_on_a_cpu_makes_no_recording():
-    with pytest.raises(ValueError, match=r"one/x ran on CPU \(arm64\); .* on an accelerator"):
-        recordings.from_run({**RECORD, "device": "CPU (arm64)"}, "helpers")
-
-
-PAGE = '"""\nTitle\n=====\n\nIntro.\n"""\n\n# %%\n# Text.\n\nx = 1\nassert x\n'
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "same"),
-    [
-        ("Intro.", "Other.", True),
-        ("# Text.", "# Other.", True),
-        ("x = 1", "x = 2", False),
-        ("x = 1", "x = 1  # one", False),
-    ],
-)
-def test_a_page_has_changed_when_its_code_has(tmp_path, old, new, same):
-    one, two = tmp_path / "one.py", tmp_path / "two.py"
-    one.write_text(PAGE)
-    two.write_text(PAGE.replace(old, new))
-    assert (recordings.digest_of_code(one) == recordings.digest_of_code(two)) == same
-
-
-def test_what_ran_and_what_stands_in_the_file_have_one_digest(minisite):
-    record = json.loads((minisite.root / "docs/guide/one/beta.record.json").read_text())
-    made = recordings.from_run({**record, "device": "NVIDIA Test GPU"}, "")
-    assert len(made.cells) == 2
-    assert made.code == recordings.digest_of_code(minisite.root / "gallery/one/beta.py")
-
-
-# --- The repository --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("place", ["nvidia-h100/one/x.txt", "nvidia-test-gpu/one/y.txt", "cpu/one/x.txt"])
+def test_a_recording_cannot_be_given_to_another_device_or_page(file, tmp_path, place):
+    kept.write(tmp_path / place, file.read_text())
+    with pytest.raises(ValueError, match=r"was moved: it is of one/x on NVIDIA Test GPU"):
+        kept.read(tmp_path / place)
 
 
 def test_the_repository_holds_only_what_devices_gave():
-    kept = recordings.Kept(ROOT / "docs/outputs")
-    assert kept.problems == []
-    assert [one for one in kept if one.device == "NVIDIA Test GPU" or {"torch", "ptguide"} - one.versions.keys()] == []
-    texts = {path.relative_to(ROOT / "docs/outputs").parts[0] for path in ROOT.glob("docs/outputs/*/*/*.txt")}
-    assert texts == {"cpu"}
+    found = [kept.read(path) for path in (ROOT / "docs/outputs").glob("*/*/*.txt")]
+    assert len(found) > 50
+    of_devices = [one for one in found if one["device"] != "cpu"]
+    assert [one for one in of_devices if "Test" in one["device"] or {"torch", "ptguide"} - one["versions"].keys()] == []
 
 
 def test_the_script_needs_only_what_it_says():
-    done = subprocess.run(
-        [sys.executable, "-S", "-E", "-m", "pipeline", "record"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = ("-m", "pipeline", "record")
+    done = subprocess.run([sys.executable, "-S", "-E", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "record needs Sphinx and sphinx-gallery, torch, and what the pages import." in done.stderr
-    listed = subprocess.run(
-        [sys.executable, "-m", "pipeline", "record", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert " fresh" in listed.stdout
+    assert b" fresh" in subprocess.check_output([sys.executable, *command, "--list"], cwd=ROOT)
 
 
 def test_the_workflow_records_on_a_gpu_and_keeps_what_passed():
@@ -136,153 +95,116 @@ def test_the_workflow_records_on_a_gpu_and_keeps_what_passed():
     assert upload["if"] == build["if"] == "${{ !cancelled() }}"
 
 
-# --- The recorder ----------------------------------------------------------------------------------------------------
-
-
 def test_recorder_keeps_what_the_pages_give(recorded):
     pages = ["dev/measures", "one/alpha", "one/beta", "one/shows"]
-    kept = {page: recordings.read(recorded.root / FOLDER / f"{page}.json") for page in pages}
-    assert "4 of 5 pages passed on NVIDIA Test GPU, 1 failed" in recorded.printed
-    assert [one.used for one in kept.values()] == [True, False, False, True]
-    shows = kept["one/shows"]
-    assert shows.versions["CUDA"] == "99.0"
-    assert shows.versions.keys() >= {"Python", "torch", "ptguide"}
-    assert shows.cells[:2] == [
-        {"measured": False, "output": "NVIDIA Test GPU"},
-        {"measured": False, "output": "one third is 0.3333"},
-    ]
-    assert shows.cells[2]["measured"]
-    assert "seconds on NVIDIA Test GPU" in shows.cells[2]["output"]
-    assert kept["dev/measures"].measurements == {"speed": {"bytes": [4, 8], "seconds": [0.5, 0.25]}}
-
-
-def test_recorder_leaves_the_outputs_of_the_cpu(recorded):
+    assert set(files_of(recorded)) == {
+        *(f"{FOLDER}/{page}.txt" for page in pages),
+        *(f"docs/outputs/cpu/{page}.txt" for page in [*pages, "one/fails"]),
+    }
+    made = {page: kept.read(recorded.root / FOLDER / f"{page}.txt") for page in pages}
+    assert [one["used"] for one in made.values()] == [True, False, False, True]
+    assert made["one/shows"]["versions"].items() >= {"CUDA": "99.0"}.items()
+    assert made["one/shows"]["versions"].keys() >= {"Python", "torch", "ptguide"}
+    named, same, measured, only_there = made["one/shows"]["cells"].values()
+    assert (named, same, only_there) == ("NVIDIA Test GPU", "one third is 0.3333", "only there: wildebeest")
+    assert "seconds on NVIDIA Test GPU" in measured
+    assert made["dev/measures"]["measurements"] == {"speed": {"bytes": [4, 8], "seconds": [0.5, 0.25]}}
     assert "CPU" in (recorded.root / "docs/outputs/cpu/one/shows.txt").read_text()
-    assert not list(recorded.root.glob("docs/outputs/cpu/*/*.json"))
-
-
-def test_a_failing_page_is_reported_and_the_others_are_kept(recorded):
+    # One fails, and the others are kept.
+    assert "4 of 5 pages passed on NVIDIA Test GPU, 1 failed" in recorded.printed
     assert "FAILED    one/fails" in recorded.printed
-    assert "gallery/one/fails.py:13: " in recorded.printed
-    assert "this page fails on a GPU" in recorded.printed
-    assert not (recorded.root / FOLDER / "one/fails.json").exists()
-
-
-def files_of(site):
-    return {path: path.read_bytes() for path in site.root.glob("docs/outputs/*/*/*")}
+    assert re.search(r"gallery/one/fails\.py:13: .*this page fails on a GPU", recorded.printed, re.DOTALL)
 
 
 def test_only_what_has_changed_is_written_again(recorded):
     before = files_of(recorded)
-    recorded.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
+    edit_cell(recorded)
     assert "2 of 2 pages passed" in recorded.record("one/alpha", "one/beta", **recorded.on_gpu)
     after = files_of(recorded)
-    assert [path.name for path in after if after[path] != before[path]] == ["beta.json"]
+    assert [name for name in after if after[name] != before[name]] == [f"{FOLDER}/one/beta.txt"]
 
 
-def test_a_device_that_computes_nothing_records_nothing(recorded):
+def test_where_no_device_computes_nothing_is_recorded(recorded):
     before = files_of(recorded)
-    printed = recorded.record("one/beta", status=1, **{**recorded.on_gpu, "PRETEND_GPU": "only a name"})
-    assert "There is no device to record on: " in printed
-    assert "passed" not in printed
-    assert files_of(recorded) == before
-
-
-def test_an_absent_device_records_nothing(recorded):
-    before = files_of(recorded)
-    printed = recorded.record("one/beta", status=1, PTGUIDE_DEVICE="cuda:9")
-    assert "There is no device to record on: ValueError: PTGUIDE_DEVICE is 'cuda:9'; this machine has" in printed
-    assert files_of(recorded) == before
-
-
-def test_on_a_cpu_the_recorder_compares_and_writes_nothing(recorded):
-    before = files_of(recorded)
-    assert "equal     one/beta" in recorded.record("one/beta", PTGUIDE_DEVICE="cpu")
-    recorded.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
-    printed = recorded.record("one/beta", status=1, PTGUIDE_DEVICE="cpu")
+    only_a_name = {**recorded.on_gpu, "PRETEND_GPU": "only a name"}
+    for env, why in ((only_a_name, ""), ({"PTGUIDE_DEVICE": "cuda:9"}, "ValueError: PTGUIDE_DEVICE is 'cuda:9'")):
+        printed = recorded.record("one/beta", status=1, **env)
+        assert f"There is no device to record on: {why}" in printed
+        assert "passed" not in printed
+    # On a CPU it compares.
+    assert "equal     one/beta" in recorded.record("one/beta", **CPU)
+    edit_cell(recorded)
+    printed = recorded.record("one/beta", status=1, **CPU)
     assert "differs   one/beta" in printed
     assert "beta.py:11: the output changed.\n--- kept\nthree\n--- now\nTHREE" in printed
     assert files_of(recorded) == before
 
 
-def test_a_page_that_prints_another_thing_each_time_is_not_recorded(recorded):
+def test_what_cannot_be_recorded_is_said(recorded):
+    before = files_of(recorded)
+    measures = (recorded.root / "gallery/dev/measures.py").read_text()
+    recorded.write("gallery/dev/again.py", measures)
+    recorded.edit("docs/conf.py", '"measures"', '"measures", "again", "beside"')
+    recorded.write("gallery/dev/beside.py", measures.replace("# sphinx_gallery_parallel = False\n", ""))
     recorded.edit("gallery/one/beta.py", 'print("three")', "import os\n\nprint(os.getpid())")
-    assert "gave two outputs" in recorded.record("one/beta", status=1, **recorded.on_gpu)
-    assert "three" in (recorded.root / FOLDER / "one/beta.json").read_text()
-
-
-def test_a_page_that_measures_beside_others_is_not_recorded(recorded):
-    recorded.edit("gallery/dev/measures.py", "# sphinx_gallery_parallel = False\n", "")
-    printed = recorded.record("dev", status=1, **recorded.on_gpu)
-    assert "it must run alone: give it the line '# sphinx_gallery_parallel = False'" in printed
-
-
-def test_two_pages_cannot_share_a_measurement(recorded):
-    recorded.write("gallery/dev/again.py", (recorded.root / "gallery/dev/measures.py").read_text())
-    recorded.edit("docs/conf.py", '"measures"', '"measures", "again"')
-    printed = recorded.record("dev", "--once", status=1, **recorded.on_gpu)
+    printed = recorded.record("dev", "one/beta", status=1, **recorded.on_gpu)
     assert "dev/measures and dev/again both keep a measurement called 'speed': rename one." in printed
-
-
-def test_an_unknown_page_is_an_error(recorded):
+    assert re.search(r"beside\.py: .*it must run alone: give it the line '# sphinx_gallery_parallel = False'", printed)
+    assert "gave two outputs" in printed
+    assert set(files_of(recorded)) - set(before) == {f"{FOLDER}/dev/again.txt"}
+    assert files_of(recorded)[f"{FOLDER}/one/beta.txt"] == before[f"{FOLDER}/one/beta.txt"]
     assert "there is no page or chapter one/gone; see gallery_order" in recorded.record("one", "one/gone", status=2)
 
 
-# --- The list --------------------------------------------------------------------------------------------------------
-
-
 def test_recordings_are_listed(recorded):
-    recorded.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
+    recorded.record("one/beta", "one/shows", "--check")
+    recorded.record("--check", status=1)
+    edit_cell(recorded)
+    recorded.edit("gallery/one/shows.py", "The same everywhere.", "Everywhere the same.")  # a sentence is no code
     recorded.edit("src/minihelp/deeper.py", "Return the product.", "Return x times y.")
+    (recorded.root / "gallery/dev/measures.py").rename(recorded.root / "gallery/dev/other.py")
+    recorded.edit("docs/conf.py", '"measures"', '"other"')
     printed = recorded.record("--list")
-    lines = dict(line.split()[1::-1] for line in printed.splitlines() if line.startswith("  "))
-    assert lines == {
-        "dev/measures": "fresh",
+    assert dict(line.split()[1::-1] for line in printed.splitlines() if line.startswith("  ")) == {
+        "dev/measures": "gone",
+        "dev/other": "missing",
         "one/alpha": "fresh",
         "one/beta": "stale",
         "one/shows": "fresh",
         "one/fails": "missing",
     }
     assert "a helper that it imports has changed since" in printed.partition("one/alpha")[2].partition("\n")[0]
-    assert "3 fresh, 1 stale, 1 missing" in printed
+    assert "2 fresh, 1 stale, 2 missing, 1 gone" in printed
+    recorded.record("one/beta", "--check", status=1)
 
 
-def test_check_passes_only_if_all_are_fresh(recorded):
-    recorded.record("--check", status=1)
-    recorded.record("one/beta", "one/shows", "--check")
-    recorded.edit("gallery/one/beta.py", 'print("three")', 'print("THREE")')
-    recorded.record("one/beta", "one/shows", "--check", status=1)
-
-
-def test_check_without_any_recording_fails(minisite):
-    assert "No accelerator is recorded. On a machine with one: nox -s record" in minisite.record("--check", status=1)
-    minisite.record("--list")
-
-
-def test_a_recording_that_cannot_be_used_is_listed(recorded):
-    recorded.edit(f"{FOLDER}/one/beta.json", '"three"', '"seven"')
-    (recorded.root / FOLDER / "one/alpha.json").rename(recorded.root / FOLDER / "one/gone.json")
-    printed = recorded.record("--list")
-    assert "beta.json was edited after it was made" in printed
-    assert "gone.json was moved: it is of one/alpha" in printed
+def test_what_is_refused_is_said_by_the_list_and_by_the_build(recorded):
+    recorded.edit(f"{FOLDER}/one/beta.txt", "three", "seven")
+    (recorded.root / FOLDER / "one/alpha.txt").rename(recorded.root / FOLDER / "one/gone.txt")
+    printed = recorded.record("one/shows", "--check", status=1)
     assert "2 refused" in printed
+    for said in (printed, recorded.build(ok=False, **CPU)):
+        assert "beta.txt was edited after it was made" in said
+        assert "gone.txt was moved: it is of one/alpha" in said
+    assert "gone.txt: the page of this output is gone: delete the file" in said
 
 
-# --- A build on the device -------------------------------------------------------------------------------------------
-
-
-def test_a_build_compares_with_what_its_own_device_gave(recorded):
-    (recorded.root / FOLDER / "one/beta.json").unlink()
+def test_a_build_holds_its_pages_against_what_its_own_device_gave(recorded):
+    (recorded.root / FOLDER / "one/beta.txt").unlink()
     recorded.edit("gallery/one/fails.py", "CPU", "")
     recorded.edit("gallery/one/alpha.py", "four / 3", "four / 4")
     printed = recorded.build(**recorded.on_gpu)  # the outputs of the CPU are others, and are not compared
-    assert "nothing is kept of one/beta on NVIDIA Test GPU; nox -s record keeps it" in printed
-    assert "the recording of one/alpha on NVIDIA Test GPU is stale; nox -s record renews it" in printed
+    assert "one/beta on NVIDIA Test GPU: nothing is kept; nox -s record keeps it" in printed
+    assert "one/alpha on NVIDIA Test GPU: the recording is stale; nox -s record renews it" in printed
+    html = recorded.html(SHOWS)  # its own recording has no tab
+    assert "wildebeest" in html
+    assert "also ran on" not in html
+    assert tabs_of(html) == []
     recorded.edit("src/minihelp/deeper.py", "x * y", "x * y + 0.0")
     recorded.edit("src/minihelp/used.py", "    6\n", "    6.0\n")
     recorded.edit("gallery/one/alpha.py", "four / 4", "four / 3")  # as it was recorded
     printed = recorded.build(ok=False, **recorded.on_gpu)
-    assert "alpha.py:11: the output changed." in printed
+    assert "alpha.py:11: " in printed
     assert "--- kept\n    four = 4, 1.3333\n    --- now\n    four = 4.0, 1.3333" in printed
 
 
@@ -290,14 +212,152 @@ def test_a_build_on_the_device_records_when_it_is_told_to(recorded):
     recorded.edit("gallery/one/fails.py", "CPU", "")
     before = files_of(recorded)
     recorded.build("-Dpages_update_outputs=1", **recorded.on_gpu)
-    new = {path for path, content in files_of(recorded).items() if before.get(path) != content}
-    assert {path.relative_to(recorded.root).parent.parent.name for path in new} == {"nvidia-test-gpu"}
-    assert {path.stem for path in new} == {"fails", "measures", "shows"}  # new, and what measures
+    new = {name for name, content in files_of(recorded).items() if before.get(name) != content}
+    assert new == {f"{FOLDER}/{page}.txt" for page in ("one/fails", "dev/measures", "one/shows")}  # and what measures
 
 
-def test_a_build_refuses_what_was_edited_or_lost_its_page(recorded):
-    recorded.edit(f"{FOLDER}/one/beta.json", '"three"', '"seven"')
-    (recorded.root / FOLDER / "one/shows.json").rename(recorded.root / FOLDER / "one/gone.json")
-    printed = recorded.build(ok=False, PTGUIDE_DEVICE="cpu")
-    assert "beta.json was edited after it was made" in printed
-    assert "gone.json: the page of this output is gone: delete the file" in printed
+@pytest.fixture(scope="module")
+def built(copy_of_recorded, tmp_path_factory):
+    """Return the site built on the CPU with the recordings of the pretended GPU, and what the build printed."""
+    site = copy_of_recorded(tmp_path_factory.mktemp("built"))
+    return site, site.build(**CPU)
+
+
+def tabs_of(html):
+    """Return the texts of the tabs by their labels, for each cell that has any; the one that is open comes first."""
+    found = []
+    for part in re.split(r'<div class="sd-tab-set ptg-devices[^"]*">', html)[1:]:
+        inputs, labels = re.findall(r"<input ([^>]*)>", part), re.findall(r"<label [^>]*>\s*([^<]*)</label>", part)
+        assert [("checked" in one) for one in inputs[: len(labels)]] == [True, *[False] * (len(labels) - 1)]
+        bodies = re.split(r'<div class="sd-tab-content[^>]*>', part)[1:]
+        texts = [" ".join(re.sub(r"<[^>]+>", "", body.partition("<input")[0]).split()) for body in bodies]
+        found.append(dict(zip(labels, texts, strict=True)))
+    return found
+
+
+def footer(html):
+    return " ".join(html.partition('<section class="provenance"')[2].partition("</section>")[0].split())
+
+
+def test_a_cell_has_tabs_where_it_differs(built):
+    site, printed = built
+    # One page draws what was measured elsewhere, and has to run. No other does.
+    assert site.ran(printed) == {"dev/measures"}
+    named, measured, only_there = tabs_of(site.html(SHOWS))  # the cell that prints the same has none
+    cpu, gpu = named
+    assert (cpu[:5], gpu, named[cpu][:5]) == ("CPU (", "NVIDIA Test GPU", "CPU (")
+    versions = r"Python [\d.]+, torch \S+, torchvision \S+, CUDA 99.0, ptguide \S+\."
+    assert re.match(rf"NVIDIA Test GPU Recorded on NVIDIA Test GPU, \d{{4}}-\d\d-\d\d, {versions}", named[gpu])
+    assert "seconds on CPU" in measured[cpu]
+    assert "seconds on NVIDIA Test GPU" in measured[gpu]
+    assert only_there[cpu] == "This cell gives nothing here."
+    assert only_there[gpu].startswith("only there: wildebeest")
+    assert "wildebeest" in (site.root / SEARCHED).read_text()
+    assert not re.search("Recorded on|Test GPU Recorded", (site.root / SEARCHED).read_text())
+
+
+def test_in_a_chapter_about_devices_equal_outputs_have_tabs_too(built):
+    same, measured = tabs_of(built[0].html("guide/dev/measures.html"))
+    cpu, gpu = same
+    assert same[cpu] == "the sum is 3.0"
+    assert same[gpu].startswith("the sum is 3.0 Recorded on NVIDIA Test GPU, ")
+    assert "NVIDIA Test GPU [0.5, 0.25]" in measured[cpu]  # drawn from the recording
+    assert re.search(r"speed on NVIDIA Test GPU: measured on \d{4}-\d\d-\d\d with .*, CUDA 99.0", measured[cpu])
+
+
+def test_without_a_difference_or_a_recording_there_are_no_tabs(built):
+    site, _ = built
+    on_the_cpu, fails = site.html("guide/one/alpha.html"), site.html("guide/one/fails.html")
+    assert tabs_of(on_the_cpu) == tabs_of(fails) == []
+    assert re.search(r"also ran on NVIDIA Test GPU, .*: 1 checks passed\. Its tensors are on", footer(on_the_cpu))
+    assert "helper" not in footer(on_the_cpu)
+    assert "Test GPU" not in fails
+    assert "checks passed" in footer(fails)
+
+
+def test_neither_notebook_nor_search_has_tabs_and_markdown_has_what_they_hold(built):
+    site, _ = built
+    tree = pickle.loads((site.root / "docs/_build/doctrees/guide/one/shows.doctree").read_bytes())
+    for note in list(tree.findall(only)):  # the download note, which the real site cuts out
+        note.parent.remove(note)
+    TabSetHtmlTransform(tree).run()
+    script = adapter.blocks(site.root / "gallery/one/shows.py")
+    blocks = blocks_of(tree, script)
+    cells = cells_of(blocks, "https://example.org/")
+    assert [kind for kind, _ in cells] == [("code" if kind == "code" else "markdown") for kind, _, _ in script]
+    assert not [text for _, text in cells if "wildebeest" in text or "Test GPU" in text]
+    markdown = Writer("https://example.org/").blocks(blocks[-1].nodes)
+    assert re.search(r"gives nothing here.*\*\*NVIDIA Test GPU\*\*.*only there: wildebeest", markdown, re.DOTALL)
+    assert not [one["text"] for one in sections_of(tree) if "Test GPU" in one["text"]]
+
+
+def test_a_stale_recording_is_folded_and_marked(recorded):
+    recorded.edit("gallery/one/shows.py", "# Measured, in seconds.", "# Measured here, in seconds.")
+    recorded.edit("gallery/dev/measures.py", "the sum is", "the whole sum is")
+    recorded.edit("src/minihelp/deeper.py", "Return the product.", "Return x times y.")
+    recorded.build("-Dpages_update_outputs=1", **CPU)
+    html = recorded.html(SHOWS)
+    assert tabs_of(html) == []
+    assert "wildebeest" not in html.partition('<section class="provenance"')[0].replace('"only there: wildebeest"', "")
+    assert "wildebeest" not in (recorded.root / SEARCHED).read_text()
+    said, _, folded = footer(html).partition('<details class="ptg-stale">')
+    assert "<strong>Stale:</strong> the code of this page has changed since it was recorded on NVIDIA Test GPU" in said
+    assert "<summary>Stale outputs of NVIDIA Test GPU, of an earlier version of this page</summary>" in folded
+    assert "only there: wildebeest" in folded
+    measured = recorded.html("guide/dev/measures.html")
+    assert "NVIDIA Test GPU (stale: the page has changed since) [0.5, 0.25]" in measured
+    assert "A helper that it imports has changed since." in footer(recorded.html("guide/one/alpha.html"))
+    assert "helper" not in footer(recorded.html("guide/one/beta.html"))
+
+
+def test_a_recording_that_comes_or_goes_reaches_its_page_and_what_speaks_of_recordings(recorded):
+    def read(printed):
+        assert recorded.ran(printed) == set()
+        return set(re.findall(r"(guide/\w+/\w+|checks|index)", " ".join(re.findall(r"reading sources.*", printed))))
+
+    about = "\n```{where-recorded}\nAlso on a zebra.\n```\n"
+    recorded.write("docs/checks.md", (recorded.root / "docs/checks.md").read_text() + about)
+    recorded.edit("gallery/one/shows.py", "The same everywhere.", "Everywhere the same.")  # makes nothing stale
+    recorded.build(**CPU)
+    assert len(tabs_of(recorded.html(SHOWS))) == 3
+    files = {path: path.read_text() for path in (recorded.root / FOLDER).glob("one/*.txt")}
+    (recorded.root / FOLDER / "dev/measures.txt").unlink()
+    recorded.build(**CPU)  # the page that shows its numbers runs
+    assert "Also on a zebra" in recorded.html("checks.html")
+    shows = recorded.root / FOLDER / "one/shows.txt"
+    shows.unlink()
+    assert read(recorded.build(**CPU)) == {"guide/one/shows"}
+    assert tabs_of(recorded.html(SHOWS)) == []
+    for path in files:
+        path.unlink(missing_ok=True)
+    assert read(recorded.build(**CPU)) == {"guide/one/alpha", "guide/one/beta", "checks"}
+    assert "zebra" not in recorded.html("checks.html")
+    shows.write_text(files[shows])
+    assert read(recorded.build(**CPU)) == {"guide/one/shows", "checks"}
+    assert len(tabs_of(recorded.html(SHOWS))) == 3
+    assert "Also on a zebra" in recorded.html("checks.html")
+    assert read(recorded.build(**CPU)) == set()
+
+
+DIFFERENT = """
+loss 0.1234 | loss 0.1240 |
+3 s | 3 s | measured
+same | same | always
+text | |
+(picture) a line | (picture) two lines |
+"""
+NOT_DIFFERENT = """
+loss 0.1234 | loss 0.1235 |
+same | same |
+| | always
+| | measured
+(picture) a line | (picture) a line | measured always
+"""
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(DIFFERENT, True), (NOT_DIFFERENT, False)])
+def test_when_a_cell_has_tabs(rows, expected):
+    for row in rows.strip().splitlines():
+        here, there, how = (part.strip() for part in row.split("|"))
+        cell = {"text": here, "pictures": [], "measured": "measured" in how}
+        assert device_tabs.differs(cell, there, always="always" in how) == expected, row

@@ -2,9 +2,11 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -31,6 +33,22 @@ def test_every_session_that_is_named_exists(file):
     named = set(re.findall(r"nox -s (\w+)", (ROOT / file).read_text()))
     assert named
     assert named <= sessions
+
+
+def pythons_of_a_sentence(file):
+    ((first, last),) = re.findall(r"Python (3\.\d+) to (3\.\d+)", (ROOT / file).read_text())
+    return [f"3.{minor}" for minor in range(int(first[2:]), int(last[2:]) + 1)]
+
+
+def test_every_place_names_the_pythons_that_are_tested():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", one) for one in project["classifiers"]]
+    pythons = [one[1] for one in named if one]
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert workflow["jobs"]["pythons"]["strategy"]["matrix"] == {"python": pythons}
+    assert pythons_of_a_sentence("README.md") == pythons
+    assert pythons_of_a_sentence("docs/install.md") == pythons
+    assert project["requires-python"] == f">={pythons[0]}"
 
 
 def test_every_session_has_one_line_of_documentation():

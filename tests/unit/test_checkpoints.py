@@ -323,16 +323,13 @@ class OtherFloat(float):
         ({"model": nn.Linear(2, 3)}, "['model']", "torch.nn.modules.linear.Linear"),
         ({"schedule": {"lr_lambdas": [None, len]}}, "['schedule']['lr_lambdas'][1]", "builtin_function_or_method"),
         ({"a": (1, {"b": OtherFloat(1)})}, "['a'][1]['b']", f"{__name__}.OtherFloat"),
-        ({"a": {Path("k"): 1}}, f"['a'][{Path('k')!r}]", r"pathlib\w*\.\w*Path"),
+        ({"a": {Path("k"): 1}}, f"['a'][{Path('k')!r}]", f"{type(Path()).__module__}.{type(Path()).__qualname__}"),
         ({"a": range(3)}, "['a']", "range"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(checkpoints, value, where, kind):
-    kind = kind if "\\" in kind else re.escape(kind)
-    said = (
-        rf"^state{re.escape(where)} is a {kind}, which cannot be loaded without running code\. Convert it to tensors, "
-    )
-    with pytest.raises(TypeError, match=said):
+    said = f"state{where} is a {kind}, which cannot be loaded without running code. Convert it to tensors, "
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}"):
         checkpoints.save(value, 1)
     assert checkpoints.paths() == []
 

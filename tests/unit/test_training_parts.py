@@ -1,6 +1,7 @@
 """The parts of `fit` that only some batches, devices or loaders reach."""
 
 import collections
+import inspect
 import math
 import random
 import re
@@ -283,7 +284,7 @@ def test_a_sampler_is_told_the_epoch_at_its_start_and_when_it_goes_on():
 
 
 def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
-    listed = set(re.findall(r"^ +``(\w+)`` +\S", Checkpoints.__doc__, flags=re.MULTILINE))
+    listed = set(re.findall(r"^ *``(\w+)`` +\S", inspect.getdoc(Checkpoints), flags=re.MULTILINE))
     model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     store = Checkpoints(tmp_path)
@@ -327,6 +328,11 @@ class Drawn(Dataset):
         return torch.rand(3), index % 2
 
 
+# Python 3.12 and later warn of the threads that the runner of the tests has, or the last worker's queue.
+OF_THREADS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+FORKED = pytest.mark.skipif(sys.platform != "linux", reason="the worker of a test's own class is forked")
+
+
 def train_with_a_worker(folder, epochs, **settings):
     torch.manual_seed(0)
     model = nn.Linear(3, 2)
@@ -337,7 +343,8 @@ def train_with_a_worker(folder, epochs, **settings):
     return model.weight
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the worker of a test's own class is forked")
+@FORKED
+@OF_THREADS
 def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_a_word(tmp_path):
     whole = train_with_a_worker(tmp_path / "whole", 2)
     train_with_a_worker(tmp_path / "parts", 1)
@@ -349,7 +356,8 @@ def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_
     assert not torch.equal(continued, whole)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the worker of a test's own class is forked")
+@FORKED
+@OF_THREADS
 def test_the_warning_about_persistent_workers_points_to_where_fit_is_called(tmp_path):
     train_with_a_worker(tmp_path, 1, persistent_workers=True)
     with pytest.warns(UserWarning, match="persistent_workers=True") as warned:
