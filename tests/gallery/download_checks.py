@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -87,6 +87,19 @@ def missing(requirements: list[str]) -> frozenset[str]:
     there = needed(requirements)
     modules = packages_distributions().items()
     return frozenset(name for name, owners in modules if not there & {canonicalize_name(owner) for owner in owners})
+
+
+def unknown(requirements: list[str]) -> list[str]:
+    """Return a complaint for each requirement that is not installed here, though its page ran here."""
+    names = [Requirement(requirement).name for requirement in requirements]
+    return [f"{name} is asked for, and is no package that the page ran with" for name in names if not _is_here(name)]
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def converts_to_numpy(script: str) -> bool:

@@ -60,6 +60,12 @@ def test_needed():
     assert download_checks.needed(["is-nowhere"]) == {"is-nowhere"}
 
 
+def test_unknown():
+    assert download_checks.unknown(["torch>=2.11", "scikit-learn", "ptguide[data] @ https://x.org/p.whl"]) == []
+    (complaint,) = download_checks.unknown(["torch", "is-nowhere>=1"])
+    assert complaint.startswith("is-nowhere is asked for")
+
+
 def test_missing():
     missing = download_checks.missing(["torch>=2.11", "scikit-learn"])
     assert missing >= {"matplotlib", "tensorboard", "pytest", "IPython"}

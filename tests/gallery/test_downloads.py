@@ -154,6 +154,7 @@ def test_script_says_what_it_needs(site, page):
     assert (site / address).is_file()
     assert not download_checks.undeclared(script)
     dependencies = download_checks.metadata(script)["dependencies"]
+    assert not download_checks.unknown(dependencies)
     assert "numpy" in download_checks.needed(dependencies) or not download_checks.converts_to_numpy(script)
 
 
