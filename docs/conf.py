@@ -160,7 +160,7 @@ gallery_order = {
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
-pages_time_limit = 120
+pages_time_limit = 900  # what hangs; a busy machine takes ten times as long as an idle one
 # treescope looks at every name of NumPy, also at this one.
 pages_ignored_warnings = ["ignore:The chararray class is deprecated:DeprecationWarning"]
 sphinx_gallery_conf = {

@@ -20,7 +20,7 @@ import pytest
 from pipeline.running import forks
 
 AT_ONCE = 2  # torch takes most of a core while it is imported
-SECONDS = 900  # for one page; a busy machine takes ten times as long as an idle one
+SECONDS = 1500  # for one page; a busy machine takes ten times as long as an idle one
 REPOSITORY = Path(__file__).parents[2]
 WHERE = """import importlib.metadata, sys, ptguide
 print(ptguide.__file__, importlib.metadata.version("ptguide"), sys.executable, sep="|")"""

@@ -55,11 +55,15 @@ def test_bad_page_is_named_with_its_line(report, name):
 
 
 def test_hanging_page_says_where(minisite):
-    minisite.page("hangs", "x = 1\nwhile x:\n    x += 1")
-    printed = minisite.build("-Dpages_time_limit=10", ok=False)
-    line = re.search(r"gallery/one/hangs\.py:(\d+): WARNING: still running after 10 s, the limit for a page", printed)
-    assert line, printed
-    assert line[1] in {"12", "13"}
+    minisite.page("hangs", "import time\n\nwhile True:\n    time.sleep(0.01)")
+    for limit in (5, 50, 500):  # a busy machine may not reach the page's first line within the first
+        printed = minisite.build(f"-Dpages_time_limit={limit}", ok=False)
+        said = rf"gallery/one/hangs\.py:(\d+): WARNING: still running after {limit} s, the limit for a page"
+        line = re.search(said, printed)
+        assert line, printed
+        if line[1] in {"13", "14"}:
+            return
+    pytest.fail(printed)
 
 
 def test_good_pages_beside_bad_ones_are_not_blamed(report):
@@ -135,7 +139,7 @@ def test_what_a_page_starts_ends_with_it(minisite):
     minisite.page("starts", code)
     minisite.build("-Dpages_update_outputs=1", ok=True)
     pid = int((minisite.root / "pid").read_text())
-    deadline = time.time() + 10
+    deadline = time.time() + 300
     while time.time() < deadline and _alive(pid):
         time.sleep(0.1)
     assert not _alive(pid)
