@@ -18,5 +18,6 @@ def start_chromium(playwright: Playwright) -> Browser:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     return playwright.chromium.launch(
         executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+        timeout=300_000,  # milliseconds: of a busy machine
         args=[*QUIET, *(["--no-sandbox"] if root else [])],  # root may not use Chromium's sandbox
     )

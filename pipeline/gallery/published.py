@@ -66,7 +66,8 @@ def helper_of(script: str, wheel_address: str) -> str:
 def packages_of(script: str) -> list[str]:
     r"""Return the requirements of a page besides the helper package, as its imports say.
 
-    A script that the page writes, and starts, has its imports in a text: of these, the known ones count.
+    A script that the page writes, and starts, has its imports in a text: of these, the known ones count. A module that
+    the page writes is no package. torch asks for NumPy only where a tensor becomes an array, or an array a tensor.
 
     Examples
     --------
@@ -80,7 +81,10 @@ def packages_of(script: str) -> list[str]:
         elif node.module:
             imported.add(node.module.partition(".")[0])
     imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
+    attributes = {node.attr for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Attribute)}
+    imported |= {"numpy"} if attributes & {"numpy", "from_numpy"} else set()
     imported -= sys.stdlib_module_names | {"ptguide"}
+    imported -= {name for name in imported - KNOWN.keys() if f"{name}.py" in script}
     return sorted(KNOWN.get(name, name) for name in imported)
 
 

@@ -31,7 +31,7 @@ def run_console(example: Example) -> str | None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=900,
         )
     if done.returncode:
         return f"exit status {done.returncode}\n{done.stdout}{done.stderr}"

@@ -23,10 +23,16 @@ def downloads_of(site: Path) -> list[str]:
     return sorted(path.as_posix() for path in found)
 
 
+def chapters_of(site: Path) -> list[str]:
+    """Return the chapters of a site, for example ``shapes``."""
+    return sorted({page.partition("/")[0] for page in downloads_of(site)})
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test one run for each page; without a site, one run, which fails and says so."""
-    if "page" in metafunc.fixturenames:
-        metafunc.parametrize("page", downloads_of(SITE) or ["the-site-is-not-built"])
+    """Give a test one run for each page or chapter; without a site, one run, which fails and says so."""
+    for fixture, choose in (("page", downloads_of), ("chapter", chapters_of)):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, choose(SITE) or ["the-site-is-not-built"])
 
 
 @pytest.fixture(scope="session")

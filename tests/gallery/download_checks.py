@@ -6,7 +6,11 @@ import ast
 import re
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pipeline.outputs.kept import same
 
@@ -57,6 +61,81 @@ def undeclared(script: str) -> list[str]:
         if f"ptguide.{name}" in modules and name not in extras:
             found.append(f"ptguide.{name} is imported, and ptguide asked for with {extras or 'no extra'}")
     return found
+
+
+def needed(requirements: list[str]) -> set[str]:
+    """Return the names of the distributions that requirements bring along, as the installed ones say."""
+    found: dict[str, set[str]] = {}  # each name with the extras that are asked for
+    waiting = [Requirement(requirement) for requirement in requirements]
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        if name in found and one.extras <= found[name]:
+            continue
+        found[name] = found.get(name, set()) | one.extras
+        try:
+            further = [Requirement(text) for text in requires(name) or []]
+        except PackageNotFoundError:  # for another machine, such as one with a GPU
+            further = []
+        settings = [{"extra": extra} for extra in ("", *found[name])]
+        waiting += [part for part in further if not part.marker or any(map(part.marker.evaluate, settings))]
+    return set(found)
+
+
+def missing(requirements: list[str]) -> frozenset[str]:
+    """Return the modules that are installed here, and are not where only the requirements are."""
+    there = needed(requirements)
+    modules = packages_distributions().items()
+    return frozenset(name for name, owners in modules if not there & {canonicalize_name(owner) for owner in owners})
+
+
+def unknown(requirements: list[str]) -> list[str]:
+    """Return a complaint for each requirement that is not installed here, though its page ran here."""
+    names = [Requirement(requirement).name for requirement in requirements]
+    return [f"{name} is asked for, and is no package that the page ran with" for name in names if not _is_here(name)]
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def converts_to_numpy(script: str) -> bool:
+    """Return whether a script makes arrays of tensors, or tensors of arrays: torch can do neither without NumPy."""
+    names = {node.attr for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Attribute)}
+    return bool(names & {"numpy", "from_numpy", "__array__"})
+
+
+def held_otherwise(script: str, cells: list[dict[str, Any]], notebook_cells: list[str]) -> list[str]:
+    """Return a complaint for each cell of code that a notebook and its page do not share, and one for the script.
+
+    Parameters
+    ----------
+    script : str
+        The downloaded script.
+    cells : list of dict
+        Of the page's record.
+    notebook_cells : list of str
+        The code cells of the notebook, without those that are not of the page.
+    """
+    if len(cells) != len(notebook_cells):
+        return [f"the notebook has {len(notebook_cells)} cells of code; the page has {len(cells)}"]
+    found = [
+        f"cell {number}: the page runs\n{cell['code']}\nthe notebook has\n{source}"
+        for number, (cell, source) in enumerate(zip(cells, notebook_cells, strict=True), 1)
+        if _without_settings(cell["code"]) != _without_settings(source)
+    ]
+    whole = ast.parse(script).body[1:]  # without the docstring
+    in_cells = [statement for source in notebook_cells for statement in ast.parse(source).body]
+    if list(map(ast.dump, whole)) != list(map(ast.dump, in_cells)):
+        found.append("the cells of the notebook, one after the other, are not the script")
+    return found
+
+
+def _without_settings(code: str) -> str:
+    return "\n".join(line for line in code.splitlines() if not line.startswith("# sphinx_gallery_")).strip()
 
 
 def lines_of(text: str) -> list[str]:

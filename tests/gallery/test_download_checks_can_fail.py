@@ -50,6 +50,56 @@ def test_undeclared():
     assert download_checks.undeclared(extra + "from ptguide.data import digits") == []
 
 
+def test_needed():
+    assert download_checks.needed(["torch>=2.11"]) >= {"torch", "sympy", "mpmath"}
+    assert not download_checks.needed(["torch"]) & {"numpy", "ptguide", "tqdm", "matplotlib"}
+    helper = "@ https://x.org/site/download/wheels/ptguide-0.1.0%2Bc1-py3-none-any.whl"
+    assert "tqdm" in download_checks.needed([f"ptguide {helper}"])
+    assert not download_checks.needed([f"ptguide {helper}"]) & {"numpy", "scikit-learn"}
+    assert download_checks.needed([f"ptguide[data,training] {helper}"]) >= {"numpy", "scikit-learn", "tensorboard"}
+    assert download_checks.needed(["is-nowhere"]) == {"is-nowhere"}
+
+
+def test_unknown():
+    assert download_checks.unknown(["torch>=2.11", "scikit-learn", "ptguide[data] @ https://x.org/p.whl"]) == []
+    (complaint,) = download_checks.unknown(["torch", "is-nowhere>=1"])
+    assert complaint.startswith("is-nowhere is asked for")
+
+
+def test_missing():
+    missing = download_checks.missing(["torch>=2.11", "scikit-learn"])
+    assert missing >= {"matplotlib", "tensorboard", "pytest", "IPython"}
+    assert not missing & {"torch", "sympy", "sklearn", "numpy", "scipy"}
+
+
+@pytest.mark.parametrize("code", ["x.numpy()", "torch.from_numpy(a)", "f(y.T.cpu().numpy().sum())"])
+def test_converts_to_numpy(code):
+    assert download_checks.converts_to_numpy(f"import torch\n{code}")
+    assert not download_checks.converts_to_numpy(f"import torch\nnumpy = 1  # {code}\nprint('{code}', numpy)")
+
+
+def test_held_as_on_the_page():
+    cells = [cell("", "import a  # why\n\n# sphinx_gallery_thumbnail_number = 2\nx = 1"), cell("", "x")]
+    script = HEADER + '"""Title."""\n\n# %%\nimport a  # why\n\n# sphinx_gallery_thumbnail_number = 2\nx = 1\n# %%\nx\n'
+    assert download_checks.held_otherwise(script, cells, ["import a  # why\n\nx = 1", "x"]) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "notebook", "complaint"),
+    [
+        ("x = 1\nx", ["x = 1"], "the notebook has 1 cells of code; the page has 2"),
+        ("x = 1\nx", ["x = 2", "x"], "cell 1: the page runs\nx = 1\nthe notebook has\nx = 2"),
+        ("x = 1\nx", ["x = 1  # one", "x"], "cell 1: the page runs"),
+        ("x = 1\nx", ["x", "x = 1"], "cell 1: the page runs"),
+        ("x = 1\ny = 2\nx", ["x = 1", "x"], "the cells of the notebook, one after the other, are not the script"),
+    ],
+)
+def test_held_otherwise(script, notebook, complaint):
+    cells = [cell("", "x = 1"), cell("", "x")]
+    found = download_checks.held_otherwise(f'"""Title."""\n{script}', cells, notebook)
+    assert found[0].startswith(complaint)
+
+
 @pytest.mark.parametrize(
     ("cells", "output"),
     [

@@ -12,11 +12,16 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import download_checks
+import import_checks
 import nbformat
+import notebook_runs
 import pytest
 
+from pipeline.running import forks
+
 AT_ONCE = 2  # torch takes most of a core while it is imported
-SECONDS = 120
+SECONDS = 1500  # for one page; a busy machine takes ten times as long as an idle one
+REPOSITORY = Path(__file__).parents[2]
 WHERE = """import importlib.metadata, sys, ptguide
 print(ptguide.__file__, importlib.metadata.version("ptguide"), sys.executable, sep="|")"""
 
@@ -37,7 +42,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> subpro
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=2 * SECONDS,
+        timeout=SECONDS,
         check=False,
     )
 
@@ -48,9 +53,42 @@ def run_script(site: Path, page: str, folder: Path, environment: dict[str, str])
     return run(["-W", "error", script.name], folder, {**environment, "MPLBACKEND": "agg"})
 
 
-def run_notebook(site: Path, page: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    """Run a downloaded notebook, with a last cell that says what it ran with; return it with its outputs as text."""
-    notebook = nbformat.read(site / "download" / f"{page}.ipynb", as_version=4)
+def read_notebook(site: Path, page: str) -> nbformat.NotebookNode:
+    """Return a downloaded notebook."""
+    return nbformat.read(site / "download" / f"{page}.ipynb", as_version=4)
+
+
+def code_of(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the cells of code of a notebook; the first gets the helper package."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def run_cells(site: Path, page: str, folder: Path, environment: dict[str, str]) -> dict:
+    """Run the cells of a downloaded notebook, where only that is installed which its page asks for."""
+    script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
+    missing = download_checks.missing([*download_checks.metadata(script)["dependencies"], "ipykernel"])
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as in a kernel
+    job = notebook_runs.Job(
+        cells=(*code_of(read_notebook(site, page)), WHERE),
+        folder=str(folder),
+        environment={**environment, **backend},
+        helper=environment["PYTHONPATH"],
+        checkout=str(REPOSITORY),
+        missing=missing,
+    )
+    return forks.ask(notebook_runs.run, job, SECONDS) or {"failure": "its process died without a word"}
+
+
+def cheapest(site: Path, chapter: str) -> str:
+    """Return the page of a chapter that ran in the shortest time."""
+    pages = (f"{chapter}/{path.stem}" for path in (site / "download" / chapter).glob("*.py"))
+    return min(pages, key=lambda page: record_of(site, page)["seconds"])
+
+
+def run_in_kernel(site: Path, chapter: str, folder: Path, environment: dict[str, str]) -> tuple[str, list]:
+    """Run the cheapest notebook of a chapter in a kernel of its own; return its page and its executed cells."""
+    page = cheapest(site, chapter)
+    notebook = read_notebook(site, page)
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
     file = folder / Path(page).with_suffix(".ipynb").name
     nbformat.write(notebook, file)
@@ -59,22 +97,20 @@ def run_notebook(site: Path, page: str, folder: Path, environment: dict[str, str
     kernel.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
-    start = [
-        "-c",
-        "from nbclient.cli import main; main()",
-        f"--timeout={SECONDS}",
-        "--kernel_name=python3",
-        "--inplace",
-    ]
-    done = run([*start, file.name], folder, {**environment, "JUPYTER_PATH": str(settings)})
-    if done.returncode == 0:
-        done.stdout = file.read_text(encoding="utf-8")
-    return done
+    start = "from nbclient.cli import main; main()"
+    options = [f"--timeout={SECONDS}", f"--startup_timeout={SECONDS}", "--kernel_name=python3", "--inplace"]
+    done = run(["-c", start, *options, file.name], folder, {**environment, "JUPYTER_PATH": str(settings)})
+    assert done.returncode == 0, done.stdout
+    return page, [cell for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
 
 
 @pytest.fixture(scope="session")
 def side_by_side(site, reader, tmp_path_factory):
-    """Return a function that does a job for each page that a test is chosen for, ahead of it, and gives one result."""
+    """Return a function that does a job for each page that a test is chosen for, ahead of it, and gives one result.
+
+    What is said of pages holds for chapters, too.
+    """
+    notebook_runs.start_server()
     jobs: dict = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
 
@@ -85,9 +121,8 @@ def side_by_side(site, reader, tmp_path_factory):
         def result(job, test: pytest.Function):
             if job not in jobs:
                 chosen = [one for one in test.session.items if getattr(one, "originalname", "") == test.originalname]
-                pages = [one.callspec.params["page"] for one in chosen]
-                jobs[job] = {page: start(job, page) for page in pages}
-            return jobs[job][test.callspec.params["page"]].result()
+                jobs[job] = {one.callspec.id: start(job, one.callspec.id) for one in chosen}
+            return jobs[job][test.callspec.id].result()
 
         yield result
         pool.shutdown(cancel_futures=True)
@@ -118,6 +153,22 @@ def test_script_says_what_it_needs(site, page):
     assert address.startswith("download/wheels/ptguide-")
     assert (site / address).is_file()
     assert not download_checks.undeclared(script)
+    dependencies = download_checks.metadata(script)["dependencies"]
+    assert not download_checks.unknown(dependencies)
+    assert "numpy" in download_checks.needed(dependencies) or not download_checks.converts_to_numpy(script)
+
+
+@pytest.fixture(scope="module")
+def to_import(site):
+    """Return the modules that the names used by the pages ask for."""
+    scripts = (path.read_text(encoding="utf-8") for path in (site / "download").glob("*/*.py"))
+    return import_checks.to_import(set().union(*map(import_checks.dotted_names, scripts)))
+
+
+def test_script_imports_what_it_uses(site, page, to_import):
+    script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
+    complaints = import_checks.not_imported(script, to_import)
+    assert not complaints, "\n".join(complaints)
 
 
 def test_notebook_is_one_and_holds_markdown_only(site, page):
@@ -138,19 +189,36 @@ def test_script_runs(site, page, side_by_side, request):
     assert not complaints, "\n".join(complaints)
 
 
+def test_notebook_holds_the_cells_of_the_page(site, page):
+    script = (site / "download" / f"{page}.py").read_text(encoding="utf-8")
+    first, *cells = code_of(read_notebook(site, page))
+    assert "%pip install" in first
+    complaints = download_checks.held_otherwise(script, record_of(site, page)["cells"], cells)
+    assert not complaints, "\n".join(complaints)
+
+
 def test_notebook_runs(site, page, side_by_side, installed, request):
-    done = side_by_side(run_notebook, request.node)
-    assert done.returncode == 0, done.stdout
-    notebook = nbformat.reads(done.stdout, as_version=4)
-    first, *cells, last = (cell for cell in notebook.cells if cell.cell_type == "code")
-    assert "%pip install" in first.source
-    assert first.outputs == [], "the version fits, so nothing needs to be installed"
+    answer = side_by_side(run_cells, request.node)
+    assert "failure" not in answer, answer["failure"]
+    complaints = complaints_of(site, page, answer["cells"], installed)
+    assert not complaints, "\n".join(complaints)
+
+
+def test_notebook_runs_in_a_kernel_of_its_own(site, chapter, side_by_side, installed, request):
+    page, cells = side_by_side(run_in_kernel, request.node)
+    complaints = complaints_of(site, page, cells, installed)
+    assert not complaints, "\n".join([page, *complaints])
+
+
+def complaints_of(site: Path, page: str, made: list, installed: Path) -> list[str]:
+    """Return what an executed notebook shows otherwise than its page; a cell in the end says what it ran with."""
+    first, *cells, last = made
+    assert first["outputs"] == [], "the version fits, so nothing needs to be installed"
     # A busy machine may send one print as two messages.
-    file, _, python = "".join(output["text"] for output in last.outputs).strip().split("|")
+    file, _, python = "".join(output["text"] for output in last["outputs"]).strip().split("|")
     assert Path(file).is_relative_to(installed)
     assert python == sys.executable
-    complaints = download_checks.shown_otherwise(record_of(site, page)["cells"], cells)
-    assert not complaints, "\n".join(complaints)
+    return download_checks.shown_otherwise(record_of(site, page)["cells"], cells)
 
 
 def test_a_chapter_holds_its_pages_and_nothing_else(site):

@@ -37,7 +37,7 @@ def run_there(script: Path, folder: Path) -> subprocess.CompletedProcess:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=500,
+        timeout=1500,
         check=False,
     )
 

@@ -215,7 +215,7 @@ STOPS = """() => {
     const unseen = [];
     for (const one of pale) {  // some glide into view, some were hidden before: look once more, without haste
       let seen = false;  // a busy machine begins a movement late
-      for (const patience of [0, 200, 1000]) {
+      for (const patience of [0, 200, 1000, 5000]) {
         document.activeElement.blur();
         await new Promise(done => setTimeout(done, patience));
         await rest();

@@ -324,7 +324,7 @@ def torchrun(script, *args, restarts=0):
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
         *(f"--max-restarts={restarts}", script, *args),
     ]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=550)
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=1500)
 
 
 @pytest.fixture(scope="module")

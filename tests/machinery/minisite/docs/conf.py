@@ -18,7 +18,7 @@ numpydoc_show_class_members = False
 
 gallery_order = {"one": ["alpha", "beta"]}
 pages_package = "../src/minihelp"
-pages_time_limit = 60
+pages_time_limit = 900
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "guide",
