@@ -168,7 +168,7 @@ def recordings(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def new(session: nox.Session) -> None:
-    """Begin a page: -- computing/diff "How does torch.diff work?" [--after matmul]."""
+    """Begin a page: -- computing/diff 'How does torch.diff work?' [--after matmul]."""
     run(session, "-m", "pipeline", "new", *session.posargs)
 
 

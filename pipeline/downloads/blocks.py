@@ -75,9 +75,8 @@ def blocks_of(doctree: nodes.document, script: Sequence[tuple[str, str, int]]) -
 def _cell(doctree: nodes.document, source: str, group: list[nodes.Element]) -> Block:
     """Return a cell with what stands below its code."""
     if not source:
-        return Block(
-            source, [node for node in group if node.tagname not in solutions.CODE or adapter.OUTPUT in node["classes"]]
-        )
+        given = [node for node in group if node.tagname not in solutions.CODE or adapter.OUTPUT in node["classes"]]
+        return Block(source, given)
     from_code = list(dropwhile(lambda node: not _shows(node, source), group))
     if not from_code:
         raise ExtensionError(f"{doctree['source']} does not show this code of its script; build anew:\n{source}")

@@ -52,12 +52,18 @@ def _make(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     source, file = gallery_pages.of(app).source(page), _notebook_file(app, page)
     file.unlink(missing_ok=True)
-    if gallery_pages.of(app).has_failed(page) or gallery_pages.is_live(app):
+    if gallery_pages.is_live(app):
+        return
+    markdown = Path(app.outdir, page_markdown.address_of(app, docname))
+    if gallery_pages.of(app).has_failed(page):
+        markdown.unlink(missing_ok=True)
         return
     try:
         blocks = blocks_of(doctree, adapter.blocks(source))
         cells = cells_of(blocks, app.config.html_baseurl + app.builder.get_target_uri(docname))
-    except ExtensionError as error:  # one page has no notebook; all others are written
+        page_markdown.write(app, docname, blocks)
+    except ExtensionError as error:  # one page has no notebook and no Markdown; all others are written
+        markdown.unlink(missing_ok=True)
         place, why = re.fullmatch(r"(?s)(?:(\S+:\d+): )?(.*)", str(error)).groups()
         logger.warning(
             "no notebook can be made of this page: %s", why, location=place or f"{source}:1", type="notebook"
@@ -65,7 +71,6 @@ def _make(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(cells), encoding="utf-8")
-    page_markdown.write(app, docname, blocks)
 
 
 def _notebook_file(app: Sphinx, page: str) -> Path:

@@ -20,10 +20,12 @@ def write(app: Sphinx) -> None:
     folder = app.config.sphinx_gallery_conf["gallery_dirs"]
     chapters: dict[str, list[dict[str, str]]] = {}
     for page in gallery_pages.of(app).names():
-        file = address_of(app, f"{folder}/{page}")
-        title, sentence = title_and_sentence(Path(app.outdir, file).read_text(encoding="utf-8"))
+        file = Path(app.outdir, address := address_of(app, f"{folder}/{page}"))
+        if not file.is_file():  # the page failed
+            continue
+        title, sentence = title_and_sentence(file.read_text(encoding="utf-8"))
         chapter = app.env.titles[f"{folder}/{page.partition('/')[0]}/index"].astext()
-        entry = {"title": title, "address": app.config.html_baseurl + file, "sentence": sentence}
+        entry = {"title": title, "address": app.config.html_baseurl + address, "sentence": sentence}
         chapters.setdefault(chapter, []).append(entry)
     context = {"project": app.config.project, "base": app.config.html_baseurl, "chapters": chapters}
     gallery_pages.write_if_new(Path(app.outdir, NAME), app.builder.templates.render(NAME, context) + "\n")

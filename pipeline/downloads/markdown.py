@@ -24,7 +24,7 @@ from pipeline.downloads.blocks import code_of
 from pipeline.formulas.mathml import displayed_latex
 
 WRAPPED = dict.fromkeys(["emphasis", "literal_emphasis", "title_reference"], "*{}*")
-WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered"], "**{}**")
+WRAPPED |= dict.fromkeys(["strong", "literal_strong", "rubric", "centered", "sd_tab_label"], "**{}**")
 WRAPPED |= {"subscript": "<sub>{}</sub>", "superscript": "<sup>{}</sup>"}
 TRANSPARENT = set(
     "document section container compound glossary figure legend inline abbreviation generated pending_xref "
@@ -33,7 +33,7 @@ TRANSPARENT = set(
 LANGUAGES = {"default": "", "none": "", "text": "", "python3": "python", "py": "python"}  # Sphinx's to Markdown's
 TITLED = {"admonition", "topic", "sidebar", "versionmodified", *admonitionlabels}
 IN_CELL = {"paragraph", "line_block", "image", "comment"}
-NOT_SHOWN = {"comment", "index", "meta", "substitution_definition", "tabular_col_spec"}
+NOT_SHOWN = {"comment", "index", "meta", "substitution_definition", "tabular_col_spec", "sd_tab_input"}
 # `_` inside a word, `<` before a space and `&` in no entity are no markup, and are easier to read bare.
 MARKUP = re.compile(r"[\\`*\[\]~$]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
 MARKUP_AT_START = re.compile(r"^(?:\d{1,9}(?=[.)](?: |$))|(?=[-+#>]))")  # what stands before it
@@ -243,7 +243,7 @@ class Writer:
     def _transition(self, node: nodes.Element) -> str:
         return "---"
 
-    def _blockquote(self, node: nodes.Element) -> str:
+    def _block_quote(self, node: nodes.Element) -> str:
         return quote(self.blocks(node))
 
     def _titled(self, node: nodes.Element) -> str:

@@ -60,8 +60,6 @@ class _Values:
     def _br(self, _tag: Tag) -> str:
         return ""
 
-    _input = _br
-
     def _div(self, tag: Tag) -> str:
         return self._question(tag) if "ptg-ask" in tag.get("class", []) else self.blocks(tag)
 
@@ -74,8 +72,6 @@ class _Values:
 
     def _strong(self, tag: Tag) -> str:
         return f"**{plain(tag.get_text())}**"
-
-    _label = _strong
 
     def _pre(self, tag: Tag) -> str:
         return printed(tag.get_text())

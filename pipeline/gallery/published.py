@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 from sphinx.errors import ExtensionError
 
+from pipeline.gallery import sources
+
 FOLDER = "download"
 KNOWN = {"torch": "torch>=2.11", "torchvision": "torchvision", "numpy": "numpy", "matplotlib": "matplotlib"}
 KNOWN |= {"sklearn": "scikit-learn", "PIL": "pillow", "lovely_tensors": "lovely-tensors"}
@@ -72,10 +74,10 @@ def packages_of(script: str) -> list[str]:
     ['scikit-learn', 'torch>=2.11']
     """
     imported = set()
-    for node in ast.walk(ast.parse(script)):
+    for node in sources.import_statements(script):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             imported.add(node.module.partition(".")[0])
     imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
     imported -= sys.stdlib_module_names | {"ptguide"}

@@ -27,7 +27,7 @@ def imported_modules(source: Path, package: Path) -> set[Path]:
     waiting = [source]
     while waiting:
         path = waiting.pop()
-        for found in _direct_imports(path, package):
+        for found in direct_imports(path, package):
             if found not in seen:
                 seen.add(found)
                 waiting.append(found)
@@ -52,7 +52,8 @@ def imports(source: Path, module: str, package: Path) -> bool:
     return any(name == module or name.startswith(f"{module}.") for name in names)
 
 
-def _direct_imports(path: Path, package: Path) -> set[Path]:
+def direct_imports(path: Path, package: Path) -> set[Path]:
+    """Return the files of a package that a file imports itself."""
     return _imports_of(_read(path).decode("utf-8"), path, package)
 
 
@@ -65,10 +66,10 @@ def _imports_of(text: str, path: Path, package: Path) -> set[Path]:
 def _names_of(text: str, path: Path, package: Path) -> set[str]:
     """Return every name that may be a module: of ``from a import b`` both ``a`` and ``a.b``."""
     names: set[str] = set()
-    for node in _statements(ast.parse(text)):
+    for node in import_statements(text):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:  # from . import x, inside the package
                 parents = path.relative_to(package.parent).parts[: -node.level]
@@ -76,6 +77,12 @@ def _names_of(text: str, path: Path, package: Path) -> set[str]:
             # An imported name may be a module itself: from ptguide import pictures.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return names
+
+
+@functools.cache  # a page is asked for its helpers and for what its download needs
+def import_statements(text: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Return the imports of a script, at any depth."""
+    return tuple(node for node in _statements(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -115,7 +122,7 @@ def digest(files: Iterable[Path], *more: Any) -> str:
 
 def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of what a file holds."""
-    return hashlib.sha256(_read(path)).hexdigest()
+    return _digest_once(path, *_stamp(path))
 
 
 def digest_of_opened(path: Path) -> str:
@@ -128,10 +135,19 @@ def digest_of_opened(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     """Return what a file holds; a helper is asked for by almost every page, and is read once."""
+    return _read_once(path, *_stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return _read_once(path, status.st_mtime_ns, status.st_size)
+    return status.st_mtime_ns, status.st_size
 
 
 @functools.cache
 def _read_once(path: Path, changed: int, size: int) -> bytes:
     return path.read_bytes()
+
+
+@functools.cache
+def _digest_once(path: Path, changed: int, size: int) -> str:
+    return hashlib.sha256(_read_once(path, changed, size)).hexdigest()

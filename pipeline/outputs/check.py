@@ -87,9 +87,11 @@ def _check(app: Sphinx) -> None:
 
 
 def is_kept(recorded: Recorded, record: dict[str, Any]) -> bool:
-    """Return whether what is kept of a page is there, and is what it gives."""
-    there = kept.file_of(recorded.pages.outputs, record["page"], record["device"]).is_file()
-    return there and not problems(recorded, record)
+    """Return whether what is kept of a page is there, is what it gives, and is of the page as it is now."""
+    page, device = record["page"], record["device"]
+    there = kept.file_of(recorded.pages.outputs, page, device).is_file()
+    old = recorded.of.get(page, {}).get(device)
+    return there and not (old and recorded.changed(old)[0]) and not problems(recorded, record)
 
 
 def _orphans(pages: Pages) -> list[str]:

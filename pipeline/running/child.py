@@ -118,7 +118,6 @@ def _execute(
     ast.parse(text, str(job.file))  # a syntax error is raised here, with its line
     blocks = [block for block in adapter.blocks(job.file) if block.type == "code"]
     code = script.compiled(text, str(job.file), blocks, watch=claims is not None)
-    os.chdir(job.work)
     sys.path.insert(0, str(job.work))
     observer = script.Observer(blocks, Printed(job.printed_file), see, give)
     main = script.main_module(job.file, {script.NAME: observer, NAME: claims})
@@ -169,6 +168,7 @@ def _isolate(job: Job) -> None:
     for rule in job.ignored_warnings:
         warnings._setoption(rule)  # what python -W calls
     job.work.mkdir()
+    os.chdir(job.work)
 
 
 def _use_the_defaults_of_matplotlib() -> None:

@@ -62,8 +62,8 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Element]:
 
 
 def _said(node: nodes.Element) -> str:
-    """Return the text of a node in one line, without formulas."""
-    parts = (text for text in node.findall(nodes.Text) if not isinstance(text.parent, nodes.math))
+    """Return the text of a node in one line, without formulas and HTML."""
+    parts = (text for text in node.findall(nodes.Text) if not isinstance(text.parent, nodes.math | nodes.raw))
     return " ".join("".join(parts).split())
 
 

@@ -36,24 +36,37 @@ class Keys:
     def __init__(self, pages: Pages, recorded: Recorded) -> None:
         self.pages = pages
         self.recorded = recorded
+        self._known_helpers: dict[frozenset[Path], set[Path]] = {}
 
     @functools.cached_property
     def surroundings(self) -> dict[str, str]:
         """What every page depends on besides its sources."""
         return surroundings(self.pages.lock)
 
+    @functools.cached_property
+    def machinery(self) -> str:
+        """What runs the pages, as this process has loaded it."""
+        return sources.digest(MACHINERY)
+
     def key(self, page: str) -> str:
         """Return what the record of a fresh page has as its key."""
         source, package = self.pages.source(page), self.pages.package
         around = self.surroundings
         try:
-            helpers = sources.imported_modules(source, package)
+            helpers = self._helpers(source)
             asks = sources.imports(source, "ptguide.measurements", package)
             if asks or package / "measurements.py" in helpers:
                 around = {**around, "measurements": self.recorded.measurements}
         except SyntaxError:  # running the page says so, with its line
             helpers = set()
-        return sources.digest([source, *helpers, *MACHINERY], around)
+        return sources.digest([source, *helpers], around, self.machinery)
+
+    def _helpers(self, source: Path) -> set[Path]:
+        """Return what a page imports. Where a helper comes to import another during a build, the next one sees it."""
+        direct = frozenset(sources.direct_imports(source, self.pages.package))
+        if direct not in self._known_helpers:
+            self._known_helpers[direct] = sources.imported_modules(source, self.pages.package)
+        return self._known_helpers[direct]
 
     def is_fresh(self, page: str, runs: int) -> bool:
         """Return whether the page ran so often, from its present sources and files, in the present surroundings."""

@@ -16,7 +16,7 @@ from pipeline.gallery.pages import is_live
 
 FONTS = "_static/vendor/fontawesome/webfonts"
 STYLES = "_static/styles/pydata-sphinx-theme.css"
-USED = re.compile(r"\bfa-[a-z0-9-]+")
+USED = re.compile(r"fa-[a-z0-9-]+")  # with \b before it, it would be looked for at every word of every page
 NAMED = re.compile(r'([^{}]*)\{--fa:"\\([0-9a-f]+)"')  # .fa-bars,.fa-navicon{--fa:"\f0c9"
 DIRECT = re.compile(r'--pst-icon-[a-z-]+:\s*"([^"\\])"')  # characters that the theme's own rules write
 
@@ -51,7 +51,7 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
     if exception is not None or app.builder.name != "html" or not (out / STYLES).is_file() or is_live(app):
         return
-    pages = "".join(path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html")))
+    pages = " ".join({name for path in out.rglob("*.html") for name in USED.findall(path.read_text(encoding="utf-8"))})
     scripts = "".join(path.read_text(encoding="utf-8") for path in sorted((out / "_static/scripts").glob("pydata*.js")))
     wanted = characters((out / STYLES).read_text(encoding="utf-8"), pages + scripts)
     kept = Path(app.doctreedir, "icons")

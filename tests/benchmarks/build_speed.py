@@ -22,7 +22,7 @@ from usage import Usage, measure
 
 UNCHANGED_MOST = 15.0  # seconds, at the largest number of pages
 GROWTH_MOST = 1.5  # a page more may cost so much more at the largest sizes than at the smallest; 3 if quadratic
-NOISE = 0.02  # seconds of CPU a page that are no growth
+NOISE = 0.003  # seconds of CPU a page: less than this is no growth that could be measured
 
 BUILD = ["-m", "sphinx", "-q", "-T", "-d", "docs/_build/doctrees", "docs", "docs/_build/html"]
 PARTS: dict[str, Callable[[Path, int], None]] = {

@@ -114,7 +114,7 @@ RULES = {
     "figures": "has no title; give it one that states its point",
     "shown": "(rule: shown)",
     "static": "block is static",
-    "same": "gave two outputs; seed it",
+    "same": "this cell gave two outputs",
     "alone": "so it must run alone",
     "time": "the limit for a page (pages_time_limit",
     "notebook": "no notebook can be made of this page",

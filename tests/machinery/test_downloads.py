@@ -244,6 +244,13 @@ def test_table_without_a_head(markdown):
     assert markdown("= =\na b\nc d\n= =") == "|  |  |\n| --- | --- |\n| a | b |\n| c | d |"
 
 
+def test_of_tabs_all_are_shown_each_below_its_label(tmp_path, build_tiny):
+    text = "Title\n=====\n\n.. tab-set::\n\n   .. tab-item:: One\n\n      a\n\n   .. tab-item:: Two\n\n      b\n"
+    app, _ = build_tiny(tmp_path, {"index.rst": text}, {"extensions": ["sphinx_design"]})
+    doctree = app.env.get_and_resolve_doctree("index", app.builder, tags=app.tags)
+    assert Writer(URL).write(doctree) == "# Title\n\n**One**\n\na\n\n**Two**\n\nb"
+
+
 def test_a_local_image_is_embedded(markdown):
     drawing = '<svg xmlns="http://www.w3.org/2000/svg"/>'
     found = markdown(".. figure:: a.svg\n   :alt: What [it] shows\n\n   The caption.", **{"a.svg": drawing})

@@ -1,8 +1,11 @@
 """A page runs again when something that it depends on has changed, and only then."""
 
+import json
+
 import pytest
 
 from pipeline.gallery import sources
+from pipeline.gallery.pages import SETTINGS, Pages
 from pipeline.stale import keys
 
 
@@ -118,3 +121,16 @@ def test_new_title_reaches_every_page_that_shows_it(minisite):
         shown = minisite.html(page)
         assert "Gamma?" in shown
         assert "Beta?" not in shown
+
+
+def test_record_is_read_once_and_anew_when_it_was_written_anew(tmp_path):
+    settings = {"sphinx_gallery_conf": {"examples_dirs": "../gallery", "gallery_dirs": "guide"}, "gallery_order": {}}
+    pages = Pages(tmp_path, {name: default for name, (default, _) in SETTINGS.items()} | settings)
+    assert pages.record("one/alpha") == {}
+    for number in (1, 2):
+        new = tmp_path / "new"
+        new.write_text(json.dumps({"number": number}))
+        pages.record_file("one/alpha").parent.mkdir(parents=True, exist_ok=True)
+        new.replace(pages.record_file("one/alpha"))
+        assert pages.record("one/alpha") == {"number": number}
+        assert pages.record("one/alpha") is pages.record("one/alpha")

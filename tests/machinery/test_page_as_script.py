@@ -132,7 +132,7 @@ def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, name)
 def test_helper_that_the_server_has_loaded_is_refused(minisite):
     minisite.edit("docs/conf.py", "pages_time_limit", 'pages_preload = ["minihelp"]\npages_time_limit')
     minisite.edit("gallery/one/alpha.py", "Twice two.", "Two times two.")
-    printed = minisite.build("-Dpages_run_twice=1", ok=False)
+    printed = minisite.build("-Dpages_run_twice=1", ok=False, PYTHONPATH=str(minisite.root / "src"))
     assert "minihelp was imported before the page; take what imports it out of pages_preload" in printed
 
 

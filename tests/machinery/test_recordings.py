@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docutils import nodes
 from sphinx.addnodes import only
-from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+from sphinx_design.tabs import TabSetHtmlTransform
 
-from pipeline.downloads import notebooks
+from pipeline.downloads.blocks import blocks_of
+from pipeline.downloads.markdown import Writer
+from pipeline.downloads.notebook import cells_of
+from pipeline.gallery import adapter
 from pipeline.outputs import kept, recordings
 from pipeline.page import device_tabs
+from pipeline.search.data import sections_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = "docs/outputs/nvidia-test-gpu"
@@ -224,7 +227,7 @@ def tabs_of(html):
     """Return the texts of the tabs by their labels, for each cell that has any; the one that is open comes first."""
     found = []
     for part in re.split(r'<div class="sd-tab-set ptg-devices[^"]*">', html)[1:]:
-        inputs, labels = re.findall(r"<input ([^>]*)>", part), re.findall(r"<label [^>]*>([^<]*)</label>", part)
+        inputs, labels = re.findall(r"<input ([^>]*)>", part), re.findall(r"<label [^>]*>\s*([^<]*)</label>", part)
         assert [("checked" in one) for one in inputs[: len(labels)]] == [True, *[False] * (len(labels) - 1)]
         bodies = re.split(r'<div class="sd-tab-content[^>]*>', part)[1:]
         texts = [" ".join(re.sub(r"<[^>]+>", "", body.partition("<input")[0]).split()) for body in bodies]
@@ -272,16 +275,20 @@ def test_without_a_difference_or_a_recording_there_are_no_tabs(built):
     assert "checks passed" in footer(fails)
 
 
-def test_a_notebook_has_no_tabs(built):
+def test_neither_notebook_nor_search_has_tabs_and_markdown_has_what_they_hold(built):
     site, _ = built
     tree = pickle.loads((site.root / "docs/_build/doctrees/guide/one/shows.doctree").read_bytes())
     for note in list(tree.findall(only)):  # the download note, which the real site cuts out
         note.parent.remove(note)
-    _, blocks = split_code_and_text_blocks(str(site.root / "gallery/one/shows.py"))
-    assert any("ptg-devices" in node["classes"] for node in tree.findall(nodes.container))
-    cells = notebooks.split_page(tree, blocks, "https://example.org/")
-    assert [kind for kind, _ in cells] == [("code" if kind == "code" else "markdown") for kind, _, _ in blocks]
+    TabSetHtmlTransform(tree).run()
+    script = adapter.blocks(site.root / "gallery/one/shows.py")
+    blocks = blocks_of(tree, script)
+    cells = cells_of(blocks, "https://example.org/")
+    assert [kind for kind, _ in cells] == [("code" if kind == "code" else "markdown") for kind, _, _ in script]
     assert not [text for _, text in cells if "wildebeest" in text or "Test GPU" in text]
+    markdown = Writer("https://example.org/").blocks(blocks[-1].nodes)
+    assert re.search(r"gives nothing here.*\*\*NVIDIA Test GPU\*\*.*only there: wildebeest", markdown, re.DOTALL)
+    assert not [one["text"] for one in sections_of(tree) if "Test GPU" in one["text"]]
 
 
 def test_a_stale_recording_is_folded_and_marked(recorded):
