@@ -129,7 +129,7 @@ def tests_lowest(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"])
 def site(session: nox.Session) -> None:
     """Check the built site: in a browser, and every download in an empty directory."""
-    build(session)
+    build(session, "-Dpages_run_twice=1")  # the second run of a page is that of its script
     run(session, "-m", "pytest", *(session.posargs or [*SIDE_BY_SIDE, "tests/site", "tests/gallery"]))
 
 
