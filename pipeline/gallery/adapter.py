@@ -33,6 +33,8 @@ SETTINGS: dict[str, Any] = {
     "min_reported_time": 1e9,
     "show_signature": False,
 }
+# Its warning of spaces in the whole path of a page, which begins with the folder that somebody cloned into.
+SPACE_IN_PATH = "sphinx_gallery.space_in_filename"
 PRELOAD = gen_gallery.__name__  # its settings name functions of this module: imported once, not in each page's process
 ALONE = "# sphinx_gallery_parallel = False"  # the line of a page that runs beside no other
 BLOCK = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")  # its comment before each block but the first

@@ -44,6 +44,11 @@ def problems(order: dict[str, list[str]], gallery: Path) -> list[str]:
                     f"gallery/{chapter}/{page}.py has the name of a module of Python's standard library, which it "
                     f"would hide when it is run: rename it, there and in gallery_order[{chapter!r}] in docs/conf.py."
                 )
+            if not page.isidentifier():
+                found.append(
+                    f"gallery/{chapter}/{page}.py has a name that is no name of a module: rename it to letters, digits "
+                    f"and underscores, there and in gallery_order[{chapter!r}] in docs/conf.py."
+                )
             if pages.count(page) > 1:
                 found.append(f"gallery_order[{chapter!r}] in docs/conf.py names {page!r} twice: take one out.")
     return list(dict.fromkeys(found))
@@ -79,6 +84,7 @@ def _set_order(app: Sphinx, config: Config) -> None:
         raise ConfigError("\n".join(found))
     PagePlace.order = config.gallery_order
     config.sphinx_gallery_conf |= adapter.SETTINGS
+    config.suppress_warnings = [*config.suppress_warnings, adapter.SPACE_IN_PATH]
     config.sphinx_gallery_conf["subsection_order"] = "pipeline.gallery.order.chapter_place"
     config.sphinx_gallery_conf["within_subsection_order"] = "pipeline.gallery.order.PagePlace"
 

@@ -55,6 +55,18 @@ def test_name_of_the_standard_library_is_refused(gallery):
     assert problem.startswith("gallery/models/copy.py has the name of a module of Python's standard library")
 
 
+def test_name_that_is_no_name_of_a_module_is_refused(gallery):
+    (gallery / "models" / "my gpt.py").touch()
+    (problem,) = order.problems({**GOOD, "models": ["gpt", "my gpt"]}, gallery)
+    assert problem.startswith("gallery/models/my gpt.py has a name that is no name of a module: rename it to letters")
+
+
+def test_site_is_built_in_a_folder_with_a_space_in_its_name(copy_of_accepted, tmp_path):
+    site = copy_of_accepted(tmp_path / "two words")
+    site.write("requirements.lock", "second")
+    assert site.ran(site.build()) == {"one/alpha", "one/beta"}
+
+
 def test_unplaced_page_stops_the_build(minisite):
     minisite.write("gallery/one/gamma.py", '"""\nGamma?\n======\n"""\nassert True')
     printed = minisite.build(ok=False)
