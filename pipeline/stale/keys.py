@@ -18,9 +18,9 @@ from pipeline.outputs import recordings
 from pipeline.outputs.recordings import Recorded
 
 VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
-# What runs a page: its outputs depend on it, too.
 HOME = Path(__file__).parents[1]
-MACHINERY = [*(HOME / "running").glob("*.py"), HOME / "gallery" / "adapter.py", HOME / "gallery" / "cards.py"]
+CHILD = HOME / "running" / "child.py"  # what runs a page: its outputs depend on it and on what it imports, too
+MACHINERY = [CHILD, *(file for file in sources.imported_modules(CHILD, HOME) if file.suffix == ".py")]
 
 
 class Keys:
