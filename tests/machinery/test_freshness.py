@@ -134,3 +134,9 @@ def test_record_is_read_once_and_anew_when_it_was_written_anew(tmp_path):
         new.replace(pages.record_file("one/alpha"))
         assert pages.record("one/alpha") == {"number": number}
         assert pages.record("one/alpha") is pages.record("one/alpha")
+
+
+def test_what_runs_a_page_is_its_process_and_what_that_imports():
+    names = {file.relative_to(keys.HOME).as_posix() for file in keys.MACHINERY}
+    assert {"running/child.py", "running/script.py", "running/claims.py", "gallery/adapter.py"} <= names
+    assert not names & {"running/build.py", "running/snippets.py", "page/static_code.py", "skeleton.txt"}

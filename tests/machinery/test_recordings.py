@@ -187,7 +187,7 @@ def test_a_build_holds_its_pages_against_what_its_own_device_gave(recorded):
     recorded.edit("gallery/one/alpha.py", "four / 4", "four / 3")  # as it was recorded
     printed = recorded.build(ok=False, **recorded.on_gpu)
     assert "alpha.py:11: " in printed
-    assert "--- kept\n    four = 4, 1.3333\n    --- now\n    four = 4.0, 1.3333" in printed
+    assert "--- kept\nfour = 4, 1.3333\n--- now\nfour = 4.0, 1.3333" in printed
 
 
 def test_a_build_on_the_device_records_when_it_is_told_to(recorded):

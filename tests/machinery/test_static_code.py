@@ -14,7 +14,7 @@ STATIC = {
     "page_text": (
         "gallery/one/beta.py",
         "\n# %%\n# Static:\n#\n# .. code-block:: python\n#\n#    three = 4\n",
-        r"gallery/one/beta\.py:25",
+        r"gallery/one/beta\.py:23",
         "python",
     ),
     "page_literal": (
