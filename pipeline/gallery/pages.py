@@ -18,7 +18,7 @@ SETTINGS: dict[str, tuple[Any, list[type]]] = {
     "pages_lock": ("../requirements.lock", [str]),
     "pages_preload": ([], [list]),
     "pages_workers": (0, [int]),
-    "pages_time_limit": (120.0, [float, int]),
+    "pages_time_limit": (120, [float, int]),
     "pages_ignored_warnings": ([], [list]),
     "pages_run_twice": (False, [bool]),
     "pages_update_outputs": (False, [bool]),
