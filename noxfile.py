@@ -186,7 +186,7 @@ def links(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def bench(session: nox.Session) -> None:
-    """Measure everything that has a limit, or one part of it (-- build_speed --pages 30)."""
+    """Measure everything that has a limit, or one part of it (-- build_speed --pages 30, -- ci site)."""
     folder = ROOT / "tests" / "benchmarks"
     name, *options = session.posargs or [""]
     if name in ("", "training"):
