@@ -83,6 +83,7 @@ def packages_of(script: str) -> list[str]:
     imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
     attributes = {node.attr for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Attribute)}
     imported |= {"numpy"} if attributes & {"numpy", "from_numpy"} else set()
+    imported |= {"PIL"} if "load_sample_image" in script else set()  # scikit-learn reads its pictures with Pillow
     imported -= sys.stdlib_module_names | {"ptguide"}
     imported -= {name for name in imported - KNOWN.keys() if f"{name}.py" in script}
     return sorted(KNOWN.get(name, name) for name in imported)

@@ -54,6 +54,7 @@ def undeclared(script: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module)
     imported = {module.partition(".")[0] for module in modules}
+    imported -= {name for name in imported if f"{name}.py" in script}  # a module that the page writes
     names = {DISTRIBUTIONS.get(name, name) for name in imported - sys.stdlib_module_names}
     found = [f"{name} is imported and not among the dependencies {sorted(asked)}" for name in sorted(names - asked)]
     extras = re.match(r"ptguide(\[.*\])?", helper_requirement(script))[1] or ""
