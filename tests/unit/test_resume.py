@@ -16,17 +16,13 @@ from ptguide.training import Checkpoints, fit
 # What a first step imports on its way: seconds, and all moments of all runs would fall into them.
 import filelock, torch._dynamo
 
-SAMPLES, FEATURES, CLASSES, EPOCHS = 150, 6, 3, 4
+SAMPLES, FEATURES, CLASSES = 150, 6, 3
 STEPS = 40
-READ = EPOCHS * 2 * SAMPLES  # samples that a whole run reads, to train and to validate
 folder = pathlib.Path(sys.argv[1])
 
 
 class Noisy(Dataset):
     """Every sample draws from each kind of random number that augmentations draw from."""
-
-    read = 0  # by all data sets of the process
-    last, rest = 0, 0.0  # the process is killed so many seconds after it has read this sample; 0: it ends by itself
 
     def __init__(self):
         generator = torch.Generator().manual_seed(0)
@@ -37,9 +33,6 @@ class Noisy(Dataset):
         return SAMPLES
 
     def __getitem__(self, index):
-        Noisy.read += 1
-        if Noisy.read == Noisy.last:
-            signal.setitimer(signal.ITIMER_REAL, Noisy.rest)  # whose signal nothing catches
         noise = torch.rand(()) + random.random() + numpy.random.rand()
         return self.inputs[index] + 0.1 * noise, self.targets[index]
 
@@ -61,7 +54,7 @@ def train(run, shuffler, every):
         data,
         nn.functional.cross_entropy,
         optimizer,
-        epochs=EPOCHS,
+        epochs=4,
         validation=validation,
         schedule=schedule,
         schedule_every="step",
@@ -83,11 +76,10 @@ def digest(parts):
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def start(*run, last=0, rest=0.0):
+def start(*run):
     pid = os.fork()
     if pid == 0:
         try:
-            Noisy.last, Noisy.rest = last, rest
             train(*run)
             os._exit(0)
         except BaseException:
@@ -117,10 +109,14 @@ for shuffler, every in (("global", 3), ("own", 1)):
     whole, seconds = finish(f"whole-{every}", shuffler, every)
     for number in range(10):
         run = f"killed-{every}-{number}", shuffler, every
-        # On a busy machine seconds say nothing: the moment is one of the run's own progress, and up to a step later.
-        last, rest = moments.randint(1, READ * 19 // 20), moments.uniform(1e-6, seconds / STEPS)
-        pid = start(*run, last=last, rest=rest)
-        killed = os.waitpid(pid, 0)[1] == signal.SIGALRM
+        # A busy machine may take many times as long as it took for the whole run: the moment is one of its progress.
+        after, rest = divmod(STEPS * moments.random(), 1)
+        pid = start(*run)
+        while newest(run[0]) < after and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            time.sleep(0.001)
+        time.sleep(rest * seconds / STEPS)
+        os.kill(pid, signal.SIGKILL)
+        killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
         step = newest(run[0])
         resumed, _ = finish(*run)
         different = [name for name, value in whole.items() if resumed[name] != value]
@@ -133,6 +129,6 @@ def test_training_that_is_killed_at_20_random_moments_ends_in_the_same_weights(t
     command = [sys.executable, "-W", "error", "-c", SCRIPT, tmp_path]
     outcomes = json.loads(subprocess.check_output(command, text=True))
     assert [outcome["different"] for outcome in outcomes] == [[]] * 20
-    # The moments are spread over the run: all of the 20 are killed while they train, after different steps.
-    assert all(outcome["killed"] for outcome in outcomes)
-    assert len({outcome["step"] for outcome in outcomes}) >= 6
+    # The moments are spread over the run: nearly all of the 20 are killed while they train, after different steps.
+    assert sum(outcome["killed"] for outcome in outcomes) >= 18
+    assert len({outcome["step"] for outcome in outcomes if outcome["killed"]}) >= 6
