@@ -1,5 +1,6 @@
 """The live server begins with what was built, builds again in its own warm process, and shows what fails."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -37,7 +38,8 @@ class Served:
             start_new_session=True,
         )
         self.printed = []
-        threading.Thread(target=lambda: self.printed.extend(self.process.stdout), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.printed.extend(self.process.stdout), daemon=True)
+        self.reader.start()
         self.wait(lambda: any(line.startswith("Open") for line in self.printed), "Open")
 
     def wait(self, happened, what):
@@ -76,9 +78,12 @@ class Served:
         return [(int(read), int(written)) for read, written in counts]
 
     def stop(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
 
 
 @pytest.fixture
