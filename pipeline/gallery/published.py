@@ -67,7 +67,8 @@ def packages_of(script: str) -> list[str]:
     r"""Return the requirements of a page besides the helper package, as its imports say.
 
     A script that the page writes, and starts, has its imports in a text: of these, the known ones count. A module that
-    the page writes is no package. torch asks for NumPy only where a tensor becomes an array, or an array a tensor.
+    the page writes is no package. torch asks for NumPy only where a tensor becomes an array, or an array a tensor, and
+    for TensorBoard only where its part for it is imported.
 
     Examples
     --------
@@ -83,6 +84,7 @@ def packages_of(script: str) -> list[str]:
     imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
     attributes = {node.attr for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Attribute)}
     imported |= {"numpy"} if attributes & {"numpy", "from_numpy"} else set()
+    imported |= {"tensorboard"} if "torch.utils.tensorboard" in script else set()
     imported |= {"PIL"} if "load_sample_image" in script else set()  # scikit-learn reads its pictures with Pillow
     imported -= sys.stdlib_module_names | {"ptguide"}
     imported -= {name for name in imported - KNOWN.keys() if f"{name}.py" in script}

@@ -18,6 +18,7 @@ from pipeline.gallery import published
         ("open('torch.py', 'w').write(text)\nimport torch", ["torch>=2.11"]),
         ("text = 'import matplotlib'\nscript = '''\nimport numpy\n'''", ["numpy"]),
         ("import treescope", ["treescope"]),
+        ("from torch.utils.tensorboard import SummaryWriter", ["tensorboard", "torch>=2.11"]),
     ],
 )
 def test_packages_of(script, packages):
