@@ -207,8 +207,10 @@ def peers(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def mutants(session: nox.Session) -> None:
-    """Change the package in random places, and see whether the tests notice (--sample 50, --seed 1, --all)."""
-    run(session, ROOT / "tests" / "mutants.py", *session.posargs)
+    """Change the package in random places, or the pages (--pages), and see whether anything notices (--sample 50)."""
+    pages = "--pages" in session.posargs
+    script = ROOT / "tests" / ("page_mutants.py" if pages else "mutants.py")
+    run(session, script, *(option for option in session.posargs if option != "--pages"))
 
 
 @nox.session(default=False)
