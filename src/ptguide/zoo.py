@@ -10,10 +10,15 @@ from torch import Tensor
 
 __all__ = ["zoo"]
 
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-DTYPES += (torch.int64, torch.int32, torch.uint8, torch.bool, torch.complex64)
-SHAPES = {0: [()], 1: [(0,), (1,), (5,)], 2: [(0, 3), (3, 0), (1, 1), (4, 1), (1, 3), (4, 3)]}
-SHAPES |= {3: [(0, 4, 3), (1, 4, 1), (2, 4, 3)], 4: [(2, 0, 4, 3), (5, 2, 4, 3)]}
+FLOATING = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+DTYPES = (*FLOATING, torch.int64, torch.int32, torch.uint8, torch.bool, torch.complex64)
+SHAPES: dict[int, list[tuple[int, ...]]] = {
+    0: [()],
+    1: [(0,), (1,), (5,)],
+    2: [(0, 3), (3, 0), (1, 1), (4, 1), (1, 3), (4, 3)],
+    3: [(0, 4, 3), (1, 4, 1), (2, 4, 3)],
+    4: [(2, 0, 4, 3), (5, 2, 4, 3)],
+}
 
 
 def zoo(axes: int | Iterable[int] = (0, 1, 2, 3), dtypes: Iterable[torch.dtype] = DTYPES) -> dict[str, Tensor]:
