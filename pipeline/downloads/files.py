@@ -19,6 +19,7 @@ from pipeline.downloads.blocks import blocks_of
 from pipeline.downloads.notebook import cells_of, notebook
 from pipeline.gallery import adapter, published
 from pipeline.gallery import pages as gallery_pages
+from pipeline.running import values
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +96,10 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         source, cells = pages.source(page), _notebook_file(app, page)
         script, target = root / f"{page}.py", root / f"{page}.ipynb"
         chapters.setdefault(page.partition("/")[0], []).extend([script, target])
-        if _is_newer(target, [source, cells, wheel, Path(__file__), Path(published.__file__)]):
+        if _is_newer(target, [source, pages.record_file(page), cells, wheel, Path(__file__), Path(published.__file__)]):
             continue
         script.parent.mkdir(parents=True, exist_ok=True)
-        text = source.read_text(encoding="utf-8")
+        text = values.filled(source.read_text(encoding="utf-8"), values.of_record(pages.record(page)))
         helper = published.helper_of(text, address)
         script.write_text(published.header_of(text, address) + text, encoding="utf-8")
         made = notebook(json.loads(cells.read_text(encoding="utf-8")), first_cell=first_cell(helper, version))

@@ -26,6 +26,7 @@ COMMANDS = {True: "docs -- --update-outputs", False: "record, on that device; a 
 FACTS = ("date", "versions", "commit", "used", "checks", "measurements")
 MEASURED = "(measured: differs from run to run)"
 PICTURE = "(picture) "
+VALUE = "(in the text) "
 PYTHON = sys.version_info[:2]
 
 # The output of each cell, by its number and the version of Python from which on it holds; () for all.
@@ -49,8 +50,10 @@ def file_of(root: Path, page: str, device: str) -> Path:
 
 
 def output_of(cell: dict[str, Any]) -> str:
-    """Return what a cell of a record gave: what it printed, and its pictures in words."""
-    return "\n".join([*([cell["text"]] if cell["text"] else []), *(PICTURE + words for words in cell["pictures"])])
+    """Return what a cell of a record gave: what it printed, its pictures in words, and the values in its text."""
+    values = (f"{VALUE}{value['source']} = {value['text']}" for value in cell.get("values", ()))
+    pictures = (PICTURE + words for words in cell["pictures"])
+    return "\n".join([*([cell["text"]] if cell["text"] else []), *pictures, *values])
 
 
 def outputs_of(record: dict[str, Any]) -> dict[int, str]:

@@ -15,6 +15,6 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
     directives = ["provenance", "picture_of", "device_tabs", "pages_that_use"]
-    for name in ["places", "static_code", "solutions", *directives, "thumbnails", "contents"]:
+    for name in ["places", "values", "static_code", "solutions", *directives, "thumbnails", "contents"]:
         app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -45,7 +45,7 @@ def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
 
 def differs(cell: dict[str, Any], other: str, *, always: bool) -> bool:
     """Return whether what another device gave for a cell is worth showing; ``always`` means equal text, too."""
-    printed = any(not line.startswith(kept.PICTURE) for line in other.splitlines())
+    printed = any(not line.startswith((kept.PICTURE, kept.VALUE)) for line in other.splitlines())
     return (printed and (always or cell["measured"])) or not same(kept.output_of(cell), other)
 
 
@@ -88,13 +88,15 @@ def _recorded(one: dict[str, Any], output: str) -> list[nodes.Node]:
     """Return the nodes of what another device gave, and below it where, when and with what."""
     lines = output.splitlines()
     pictures = [line.removeprefix(kept.PICTURE) for line in lines if line.startswith(kept.PICTURE)]
-    printed = "\n".join(line for line in lines if not line.startswith(kept.PICTURE))
+    values = [line.removeprefix(kept.VALUE) for line in lines if line.startswith(kept.VALUE)]
+    printed = "\n".join(line for line in lines if not line.startswith((kept.PICTURE, kept.VALUE)))
     note = f"Recorded on {one['where']}."
     if one["other_helpers"]:
         note += " A helper that this page imports has changed since."
     return [
         *([nodes.literal_block(printed, printed, language="none", classes=[adapter.OUTPUT])] if printed else []),
         *(nodes.paragraph(text=f"A picture, of which the words are kept: {words}") for words in pictures),
+        *(nodes.paragraph(text=f"A value in the text: {value}") for value in values),
         *([] if output else [_raw("<p>This cell gives nothing there.</p>")]),
         _raw(f'<p class="ptg-recorded">{escape(note)}</p>'),
     ]

@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from pipeline.gallery import pages as gallery_pages
+from pipeline.page.values import CLASS
 from pipeline.running import snippets
 
 
@@ -38,7 +39,8 @@ class CheckedTable(SphinxDirective):
             link = pending_xref(refdomain="std", reftype="doc", reftarget=f"/{folder}/{name}", refexplicit=False)
             link["refwarn"], link["refdoc"] = True, self.env.docname
             link += nodes.inline(text=name)
-            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{page['checks']:,}")])
+            checks = nodes.inline("", f"{page['checks']:,}", classes=[CLASS])
+            rows.append([nodes.paragraph("", "", link), nodes.paragraph("", "", checks)])
         return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Checks passed")], rows)]
 
 
@@ -70,7 +72,7 @@ class Counted(SphinxRole):
                 f"counted knows {', '.join(counts)}; got {self.text!r}", line=self.lineno
             )
             return [], [message]
-        return [nodes.Text(f"{counts[self.text]:,}")], []
+        return [nodes.inline("", f"{counts[self.text]:,}", classes=[CLASS])], []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from typing import Any
 
 from pipeline.gallery import adapter
 from pipeline.gallery.cards import replace_thumbnail
-from pipeline.running import pictures, script
+from pipeline.running import pictures, script, values
 from pipeline.running.claims import NAME, Claims
 from pipeline.running.job import Job
 from pipeline.running.opened import Opened
@@ -74,6 +74,7 @@ def _run_page(job: Job) -> dict[str, Any]:
     opened = Opened(Path(job.root), [Path(job.measurements).parent, Path(job.source)])
     cells, names = _execute(job, save, give, claims)
     opened.stop()
+    values.refuse_wrong(cells)
     adapter.write_page(source, folder, conf, given, names)
     if not claims.held:
         raise AssertionError("the page makes no claim: back what it says by an assert")
@@ -86,7 +87,7 @@ def _run_download(job: Job) -> dict[str, Any]:
     """Run the script that readers download as they do, with the wheel of the site; return what its cells give."""
     _isolate(job)
     _leave_the_project(job)
-    text = Path(job.source).read_text(encoding="utf-8")
+    text = job.text
     job.file.write_text(job.header + text, encoding="utf-8")
     if "matplotlib.pyplot" in text:
         importlib.import_module("matplotlib.pyplot")  # loaded before the page calls its `show`
@@ -113,10 +114,15 @@ def _execute(
     """Execute the script of a job in an empty folder; return what its cells gave, and its names."""
     text = job.file.read_text(encoding="utf-8")
     ast.parse(text, str(job.file))  # a syntax error is raised here, with its line
-    blocks = [block for block in adapter.blocks(job.file) if block.type == "code"]
+    parts = adapter.blocks(job.file)
+    blocks, named = [part for part in parts if part.type == "code"], values.of_page(text, parts)
     code = script.compiled(text, str(job.file), blocks, watch=claims is not None)
     sys.path.insert(0, str(job.work))
-    observer = script.Observer(blocks, Printed(job.printed_file), see, give)
+
+    def compute(cell: int) -> list[dict[str, Any]]:
+        return [value.found(main.__dict__) for value in named.get(cell, ())]
+
+    observer = script.Observer(blocks, Printed(job.printed_file), see, give, compute)
     main = script.main_module(job.file, {script.NAME: observer, NAME: claims})
     with open(job.report_file, "a", encoding="utf-8") as report:
         # From here on: on a busy machine, to come so far may take as long as a page.

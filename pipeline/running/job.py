@@ -39,6 +39,8 @@ class Job:
         The file of what other devices measured.
     header : str
         What stands above the source in the script that readers download, which is run if this is given.
+    text : str
+        The source as readers download it, with the values in its text.
     wheel : str
         The folder of the helper package that the download is run with.
     """
@@ -56,6 +58,7 @@ class Job:
     alone: bool
     measurements: str
     header: str = ""
+    text: str = ""
     wheel: str = ""
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.gallery import adapter, published
-from pipeline.running import child, forks
+from pipeline.running import child, forks, values
 from pipeline.running.job import Job
 from pipeline.stale.keys import Keys
 
@@ -103,8 +103,9 @@ class Runner:
     def _run_again(self, job: Job, first: dict[str, Any]) -> dict[str, Any]:
         """Return the answer of the first run, unless the script that readers download gives another."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            header = published.header_of(Path(job.source).read_text(encoding="utf-8"), self.wheel_address)
-            again = in_child(replace(job, staging=folder, header=header, wheel=str(self.wheel)))
+            text = values.filled(Path(job.source).read_text(encoding="utf-8"), values.of_record(first["record"]))
+            header = published.header_of(text, self.wheel_address)
+            again = in_child(replace(job, staging=folder, header=header, text=text, wheel=str(self.wheel)))
         if "failure" in again:
             return {**again, "failure": f"passed once and failed when run again, as its download\n{again['failure']}"}
         return first_difference(first["record"], again["record"]) or first

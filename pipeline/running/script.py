@@ -40,6 +40,8 @@ class Observer:
         Takes the value that a cell ends with; returns its pictures in words.
     give : callable, optional
         Takes what a cell printed, its last value included, and that value as HTML.
+    values : callable, optional
+        Takes the number of a cell, from 0; returns the values in the text that belong to it, as they are now.
 
     Attributes
     ----------
@@ -53,9 +55,10 @@ class Observer:
         printed: Printed,
         see: Callable[[Any], list[str]],
         give: Callable[[str, str], None] = lambda *_: None,
+        values: Callable[[int], list[dict[str, Any]]] = lambda _: [],
     ) -> None:
         self.cells: list[dict[str, Any]] = []
-        self._blocks, self._printed, self._see, self._give = blocks, printed, see, give
+        self._blocks, self._printed, self._see, self._give, self._values = blocks, printed, see, give, values
         self._begin()
 
     def _begin(self) -> None:
@@ -88,8 +91,10 @@ class Observer:
                 "pictures": pictures,
                 "html": bool(self._html),
                 "seconds": time.perf_counter() - self._started,
+                "values": self._values(len(self.cells)),
             }
         )
+        self._printed.take()  # of what computing a value prints, a page shows nothing
         self._begin()
 
 

@@ -1,19 +1,28 @@
-"""Which blocks of a Markdown file are run, and how; for the build and for the tests (this module needs sybil alone)."""
+"""What of a Markdown file is run, and how; for the build and for the tests (it needs sybil, and no other package)."""
 
 from __future__ import annotations
 
+import ast
 import doctest
+import importlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sybil import Example
+from sybil import Document, Example, Region
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 
+from pipeline.running.values import MARKDOWN_ROLE, Value
+
+VALUES = "@values"  # not an identifier: no snippet can touch it
+# What shows its text as it is; a directive, as of a table, holds text.
+FENCED = re.compile(r"^ *(`{3,}|~{3,})(?P<what>[^\n`]*)\n.*?^ *\1", re.MULTILINE | re.DOTALL)
+IMPORTED = ("torch", "ptguide")  # what a value may name without a snippet that imports it
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -40,6 +49,32 @@ def run_console(example: Example) -> str | None:
     return None
 
 
+def find_values(document: Document) -> Iterator[Region]:
+    """Yield the values in the text of a file."""
+    fences = FENCED.finditer(document.text)
+    fenced = [found.span() for found in fences if not found["what"].strip().startswith("{")]
+    for found in MARKDOWN_ROLE.finditer(document.text):
+        if not any(start <= found.start() < end for start, end in fenced):
+            yield Region(*found.span(), found["words"], compute)
+
+
+def compute(example: Example) -> str | None:
+    """Compute a value among the names of the snippets so far, and note it; return what is wrong with it, if any."""
+    names, value = example.namespace, Value(example.line, example.parsed)
+    used = {name.id for name in ast.walk(_parsed(value.source)) if isinstance(name, ast.Name)}
+    extra = {name: importlib.import_module(name) for name in IMPORTED if name in used and name not in names}
+    found = value.found({**names, **extra})
+    names.setdefault(VALUES, []).append(found)
+    return found.get("wrong")
+
+
+def _parsed(source: str) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # computing it says so
+        return ast.Module([], [])
+
+
 def markdown_parsers() -> list[Callable]:
     """Return sybil's parsers for all that a Markdown page of ours may hold; the tests use the same."""
-    return [PythonCodeBlockParser(doctest_optionflags=FLAGS), CodeBlockParser("console", run_console)]
+    return [PythonCodeBlockParser(doctest_optionflags=FLAGS), CodeBlockParser("console", run_console), find_values]

@@ -17,17 +17,20 @@ from sphinx.util import logging
 from sybil import Sybil
 from sybil.example import SybilFailure
 
+from pipeline import spelling
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery import sources
-from pipeline.running import child, forks
-from pipeline.running.snippet_parsers import FLAGS, markdown_parsers
+from pipeline.running import child, forks, snippet_parsers, values
+from pipeline.running.snippet_parsers import FLAGS, VALUES, compute, markdown_parsers
 from pipeline.stale import keys
 
 logger = logging.getLogger(__name__)
 
+MACHINERY = [Path(str(module.__file__)) for module in (snippet_parsers, values, spelling)] + [Path(__file__)]
 
-def run_markdown(path: str) -> list[str]:
-    """Run every snippet of a Markdown file in one namespace; return their sources."""
+
+def run_markdown(path: str) -> dict[str, list[Any]]:
+    """Run every snippet of a Markdown file in one namespace; return their sources, and the values in its text."""
     document = Sybil(parsers=markdown_parsers()).parse(Path(path))
     ran = []
     for example in document.examples():
@@ -39,11 +42,13 @@ def run_markdown(path: str) -> list[str]:
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
             why = "".join(traceback.format_exception_only(error)).strip()
             raise AssertionError(f"{path}:{(lines or [example.line])[-1]}: {why}") from error
+        if example.region.evaluator is compute:
+            continue
         ran.append(str(getattr(example.parsed, "source", None) or example.parsed).strip())
-    return ran
+    return {"ran": ran, "values": document.namespace.get(VALUES, [])}
 
 
-def run_docstrings(module_name: str) -> list[str]:
+def run_docstrings(module_name: str) -> dict[str, list[Any]]:
     """Run the examples of a module's docstrings; return their sources."""
     module = importlib.import_module(module_name)
     runner = doctest.DocTestRunner(optionflags=FLAGS)
@@ -54,7 +59,7 @@ def run_docstrings(module_name: str) -> list[str]:
         ran += [example.source.strip() for example in test.examples]
     if runner.failures:
         raise AssertionError("".join(report))
-    return ran
+    return {"ran": ran, "values": []}
 
 
 def run(task: tuple[str, str], answer: Connection) -> None:
@@ -62,7 +67,7 @@ def run(task: tuple[str, str], answer: Connection) -> None:
     os.setsid()
     kind, name = task
     try:
-        answer.send({"ran": run_markdown(name) if kind == "markdown" else run_docstrings(name)})
+        answer.send(run_markdown(name) if kind == "markdown" else run_docstrings(name))
     except BrokenPipeError:
         pass  # the build is gone
     except BaseException as error:
@@ -86,7 +91,7 @@ def _tasks(app: Sphinx) -> dict[str, tuple[tuple[str, str], Path]]:
 
 def _run_stale(app: Sphinx) -> None:
     pages = gallery_pages.of(app)
-    file = Path(app.doctreedir).with_name("snippets.json")
+    file = kept_in(app)
     kept = _load(file)
     now: dict[str, Any] = {}
     failures: set[str] = set()
@@ -94,7 +99,7 @@ def _run_stale(app: Sphinx) -> None:
         helpers = (
             sources.imported_modules(path, pages.package) if path.suffix == ".py" else set(pages.package.rglob("*.py"))
         )
-        key = sources.digest([path, *helpers, Path(__file__)], keys.of(app).surroundings)
+        key = sources.digest([path, *helpers, *MACHINERY], keys.of(app).surroundings)
         if kept.get(name, {}).get("key") == key:
             now[name] = kept[name]
             continue
@@ -106,12 +111,21 @@ def _run_stale(app: Sphinx) -> None:
             line = re.search(rf'{re.escape(str(path))}(?:", line |, line |:)(\d+)', answer["failure"])
             logger.warning("%s", answer["failure"], location=f"{path}:{line[1] if line else 1}", type="snippet")
         else:
-            now[name] = {"key": key, "ran": answer["ran"]}
+            now[name] = {"key": key, **answer}
             if answer["ran"]:
                 logger.info("snippets: %d of %s ran", len(answer["ran"]), name)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(child.as_json(now), encoding="utf-8")
+    gallery_pages.write_if_new(file, child.as_json(now))
     app._ptguide_snippets, app._ptguide_failed_snippets = now, failures
+
+
+def kept_in(app: Sphinx) -> Path:
+    """Return the file of what the snippets gave."""
+    return Path(app.doctreedir).with_name("snippets.json")
+
+
+def values_of(app: Sphinx, docname: str) -> list[dict[str, Any]]:
+    """Return the values in the text of a Markdown file."""
+    return app._ptguide_snippets.get(docname, {}).get("values", [])
 
 
 def ran(app: Sphinx) -> dict[str, set[str]]:
