@@ -118,15 +118,17 @@ def _decimal(value: float) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value of Python for one of torch or NumPy."""
-    torch = sys.modules.get("torch")
-    if torch and isinstance(value, torch.Tensor | torch.nn.Parameter):
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    if torch and isinstance(value, torch.Tensor):
         if value.numel() > LONGEST:
             raise TypeError(f"it is a tensor of {value.numel()} elements, and a text shows {LONGEST} at most")
         return value.tolist()
     if torch and isinstance(value, torch.dtype | torch.device):
         return str(value)
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+    if numpy and isinstance(value, numpy.generic):
         return value.item()
+    if numpy and isinstance(value, numpy.dtype):
+        return str(value)
     if isinstance(value, tuple):  # torch.Size is one
         return tuple(value)
     if value is None or isinstance(value, bool | int | float | complex | str | list | type | BaseException):

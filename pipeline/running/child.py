@@ -261,6 +261,8 @@ def _line(error: BaseException, job: Job) -> int | None:
 
 def _describe(error: BaseException, job: Job) -> str:
     """Return the error with the frames from the page on, and the page's line where it began."""
+    if isinstance(error, values.WrongValueError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     first = next((place for place, frame in enumerate(frames) if frame.filename == str(job.file)), len(frames))
     shown = [frame for frame in frames[first:] if not Path(frame.filename).is_relative_to(Path(__file__).parents[1])]
