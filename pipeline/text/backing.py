@@ -1,0 +1,145 @@
+"""What stands behind a text: the code around it, with its claims, what it printed and drew, and the values in it.
+
+Numbers are compared as numbers, to the digits that are typed: 1,024 is 1024, and 25 % is 25 or 0.25.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from pipeline.spelling import Number, numbers
+from pipeline.text.typed import SCALES, Typed
+
+OPERATIONS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+LARGEST_POWER = 200  # of what is calculated here
+OTHER_NAMES = {"float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int"}
+# A whole number that is typed stands for a decimal from here on: 139 for 138.97, and not 3 for 3.2.
+ROUNDED_FROM = 10
+
+
+class Backing:
+    """What some code and its outputs say.
+
+    Parameters
+    ----------
+    code : iterable of str
+        Without the strings that are text themselves.
+    outputs : iterable of str
+    """
+
+    def __init__(self, code: Iterable[str], outputs: Iterable[str] = ()) -> None:
+        self._code = list(code)
+        self._all = "\n".join([*self._code, *outputs])
+        shapes = (str(shape) for part in self._code for shape in _shapes(part))
+        self._flat = " ".join(re.sub(r"\s*,\s*", ", ", "\n".join([self._all, *shapes])).split())
+
+    def has(self, typed: Typed) -> bool:
+        """Return whether it says what is typed in a text."""
+        if typed.kind == "number":
+            return all(map(self._has_number, numbers(typed.text))) or self._has_other(typed.text)
+        has = {"sequence": self._has_sequence, "dtype": self._has_dtype, "message": self._has_message}
+        return has[typed.kind](typed.text)
+
+    @functools.cached_property
+    def _values(self) -> set[float]:
+        """The numbers that stand there, and those that code writes as a calculation."""
+        found = list(numbers(self._all))
+        values = {one.value for one in found} | {one.value / 100 for one in found if one.percent}
+        return values.union(*map(_calculated, self._code))
+
+    def _has_number(self, number: Number) -> bool:
+        if number.value in self._values or (-number.value in self._values and number.value > 0):
+            return True
+        plain = replace(number, percent=False)
+        return any(
+            number.is_value(value) or plain.is_value(value)
+            for value in self._values
+            if number.step or number.percent or abs(value) >= ROUNDED_FROM
+        )
+
+    def _has_other(self, text: str) -> bool:
+        """Return whether a fraction, or a number with a word such as million, stands there as one number."""
+        above, slash, below = text.partition("/")
+        if slash:
+            return float(below) != 0 and float(above) / float(below) in self._values
+        scale = SCALES.get(text.split()[-1])
+        scaled = (replace(one, value=one.value * scale, step=(one.step or 1) * scale) for one in numbers(text) if scale)
+        return any(map(self._has_number, scaled))
+
+    def _has_sequence(self, text: str) -> bool:
+        """Return whether it stands there as a whole: (3, 4) is not backed by (2, 3, 4)."""
+        if re.fullmatch(r"\([^,]*,\s*\)", text):  # of one element
+            return all(map(self._has_number, numbers(text)))
+        inside = re.sub(r"\s*,\s*", ", ", text.strip("()[]").strip()).rstrip(", ")
+        return bool(re.search(rf"(?<!\d, )(?<![\w.]){re.escape(inside)}(?![\w.])(?!, [-\d])", self._flat))
+
+    def _has_dtype(self, text: str) -> bool:
+        name = text.removeprefix("torch.")
+        names = [re.escape(one) for one in (name, OTHER_NAMES.get(name)) if one]
+        return bool(re.search(rf"\b(?:{'|'.join(names)})\b", self._all))
+
+    def _has_message(self, text: str) -> bool:
+        """Return whether the words of a message stand there in this order, in one spelling of the quotes."""
+        parts = [re.escape(_plain(part)) for part in re.split(r"\.\.\.|…", text) if part.strip()]
+        return bool(re.search(".*".join(parts), _plain(self._flat)))
+
+
+def _plain(words: str) -> str:
+    """Return words without what a regular expression escapes, and without what quotes become in a text."""
+    plain = words.replace("\\", "").replace("’", "'").replace("‘", "'").strip(" .,")
+    return " ".join(plain.split()).lower()
+
+
+def _shapes(code: str) -> Iterator[tuple[int, ...]]:
+    """Yield the shapes of the nested lists that stand in code."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        sizes: tuple[int, ...] = ()
+        while isinstance(node, ast.List) and node.elts:
+            sizes, node = (*sizes, len(node.elts)), node.elts[0]
+        if len(sizes) > 1:
+            yield sizes
+
+
+def _calculated(code: str) -> Iterator[float]:
+    """Yield the values of the calculations with numbers alone that stand in code."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp | ast.UnaryOp) and (value := _value(node)) is not None:
+            yield value
+
+
+def _value(node: ast.AST) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and (value := _value(node.operand)) is not None:
+        return -value
+    if isinstance(node, ast.BinOp) and (operation := OPERATIONS.get(type(node.op))):
+        left, right = _value(node.left), _value(node.right)
+        if left is None or right is None or (isinstance(node.op, ast.Pow) and abs(right) > LARGEST_POWER):
+            return None
+        try:
+            return operation(left, right)
+        except ArithmeticError:
+            return None
+    return None

@@ -1,0 +1,45 @@
+"""What is not looked up, with the reason, written beside the text in a comment that no reader sees.
+
+In a page of the gallery ``# .. not looked up: 3.8 — from the paper of He et al. (2015)``, in Markdown the same behind
+``%``; several are parted by semicolons. It holds for the texts before one cell, and for that cell's own strings.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+COMMENT = re.compile(r"\Anot looked up:\s*(?P<what>.*?)\s*(?:—\s*(?P<reason>.*))?\Z", re.DOTALL)
+
+
+@dataclass
+class Exceptional:
+    """An exception: what is typed, on which line it is excepted, and whether that was needed."""
+
+    text: str
+    line: int
+    used: bool = False
+
+
+def in_comment(comment: str, line: int) -> list[Exceptional]:
+    """Return the exceptions of a comment; none if it is about something else.
+
+    Raises
+    ------
+    ValueError
+        If it gives no reason.
+
+    Examples
+    --------
+    >>> [one.text for one in in_comment("not looked up: 3.8; (3, 4) — from a paper", 7)]
+    ['3.8', '(3, 4)']
+    """
+    found = COMMENT.match(comment.strip())
+    if not found:
+        return []
+    parts = [" ".join(part.split()) for part in found["what"].split(";") if part.strip()]
+    if not parts or not found["reason"]:
+        raise ValueError(
+            "an exception names what is not looked up, a dash, and the reason: 'not looked up: 3.8 — from the paper'"
+        )
+    return [Exceptional(part, line) for part in parts]

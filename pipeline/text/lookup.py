@@ -1,0 +1,134 @@
+"""Look up what is typed in the texts of a page, in the cells around each; of a Markdown file, in its snippets."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Any
+
+from docutils import nodes
+from docutils.utils import get_source_line
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from pipeline.gallery import cards
+from pipeline.gallery import pages as gallery_pages
+from pipeline.outputs import kept
+from pipeline.running import snippets
+from pipeline.text import strings
+from pipeline.text.backing import Backing
+from pipeline.text.exceptions import Exceptional, in_comment
+from pipeline.text.typed import Typed, in_document, in_words
+
+logger = logging.getLogger(__name__)
+
+NOWHERE = (
+    "the text says {text}, and {where} says so: a number, shape, data type or message that is typed is looked up. "
+    "Put it there with :val:`...`, print or assert it in a cell beside the text, or write why it is not looked up "
+    "(CONTRIBUTING.md)."
+)
+IN_CELLS = "neither the cell that follows nor one of its neighbours"
+IN_SNIPPETS = "no snippet of this file"
+UNUSED = "nothing here needs the exception {text}: it is looked up and found, or is not in the text. Delete it."
+
+
+class Lookup:
+    """The lookup of one document.
+
+    Parameters
+    ----------
+    cells : sequence of dict
+        Of the record of a page; of a Markdown file one, with all its snippets.
+    file : str
+        The script of the page, or the Markdown file.
+    """
+
+    def __init__(self, cells: Sequence[dict[str, Any]], file: str) -> None:
+        self.cells, self.file = cells, file
+        self._backings: dict[int, Backing] = {}
+        self._exceptions: dict[int, list[Exceptional]] = {}
+
+    def cell_of(self, line: int) -> int:
+        """Return the cell that follows a line, or the last."""
+        return next((place for place, cell in enumerate(self.cells) if cell["line"] > line), len(self.cells) - 1)
+
+    def add_exceptions(self, document: nodes.document) -> Iterator[tuple[int, str]]:
+        """Read the exceptions of a document; yield line and description of what is wrong with them."""
+        for comment in document.findall(nodes.comment):
+            line = get_source_line(comment)[1] or 1
+            try:
+                self._exceptions.setdefault(self.cell_of(line), []).extend(in_comment(comment.astext(), line))
+            except ValueError as error:
+                yield line, str(error)
+
+    def problems(self, document: nodes.document, where: str) -> Iterator[tuple[int, str]]:
+        """Yield line and description of what stands nowhere, and of exceptions that nothing needs."""
+        yield from self.add_exceptions(document)
+        typed = self._typed(document)
+        nowhere = [(cell, one) for cell, one, said in typed if not self._is_backed(cell, one, said)]
+        for cell, one in dict.fromkeys(nowhere):
+            if not self._is_excepted(cell, one):
+                yield one.line, NOWHERE.format(text=one.text, where=where)
+        for excepted in (one for group in self._exceptions.values() for one in group if not one.used):
+            yield excepted.line, UNUSED.format(text=excepted.text)
+
+    def _typed(self, document: nodes.document) -> Iterator[tuple[int, Typed, Container[tuple[str, str]]]]:
+        """Yield what is typed, with its cell and what else it may repeat: a reason, its question."""
+        for typed in in_document(document, self.file):
+            yield self.cell_of(typed.line), typed, ()
+        for number, cell in enumerate(self.cells):
+            for line, words, question in strings.shown(cell["code"]):
+                said = {(one.kind, one.text) for one in in_words(question)}
+                for typed in in_words(words, cell["line"] + line):
+                    yield number, typed, said
+
+    def _is_backed(self, cell: int, typed: Typed, said: Container[tuple[str, str]]) -> bool:
+        if (typed.kind, typed.text) in said:
+            return True
+        if cell not in self._backings:
+            around = range(max(0, cell - 1), min(len(self.cells), cell + 2))
+            code = [strings.without(self.cells[place]["code"]) for place in around]
+            outputs = [_output(self.cells[place], whole=place == cell) for place in around]
+            self._backings[cell] = Backing(code, outputs)
+        return self._backings[cell].has(typed)
+
+    def _is_excepted(self, cell: int, typed: Typed) -> bool:
+        words = " ".join(typed.text.split())
+        found = [one for one in self._exceptions.get(cell, ()) if one.text == words]
+        for one in found:
+            one.used = True
+        return bool(found)
+
+
+def _output(cell: dict[str, Any], *, whole: bool) -> str:
+    """Return what a cell gave; of another cell than the text's own, without the elements that its pictures show."""
+    if cell.get("measured"):  # the next run gives something else
+        return ""
+    return kept.output_of(cell if whole else {**cell, "pictures": map(cards.without_values, cell["pictures"])})
+
+
+def _cells_of_snippets(app: Sphinx, docname: str) -> list[dict[str, Any]]:
+    """Return the snippets of a Markdown file as one cell, which backs all its texts."""
+    ran = "\n".join(sorted(snippets.ran(app).get(docname, ())))
+    return [{"line": 0, "code": ran, "text": "", "pictures": [], "values": snippets.values_of(app, docname)}]
+
+
+def _check(app: Sphinx, document: nodes.document) -> None:
+    pages, docname = gallery_pages.of(app), app.env.docname
+    page = pages.page_of(docname)
+    if docname in snippets.failed(app) or pages.has_failed(page):
+        return
+    source = str(pages.source(page) if page else app.env.doc2path(docname))
+    if page:
+        problems = Lookup(pages.record(page)["cells"], source).problems(document, IN_CELLS)
+    elif source.endswith(".md"):
+        problems = Lookup(_cells_of_snippets(app, docname), source).problems(document, IN_SNIPPETS)
+    else:
+        return
+    for line, why in problems:
+        logger.warning("%s", why, location=f"{source}:{line}", type="text")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Look at each document as it is read, before tabs of other devices are put into it (700)."""
+    app.connect("doctree-read", _check, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
