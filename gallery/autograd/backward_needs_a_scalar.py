@@ -146,7 +146,7 @@ torch.testing.assert_close(rows, J)
 #
 # For results of any shape, ``v`` has the shape of the result. The Jacobian has the axes of the output and then those of
 # the input, and the product sums over those of the output. Four items of 3 features become 4 of 2: each item depends on
-# itself alone, so all but 4 of the 16 blocks are 0.
+# itself alone, so all but 4 of the :val:`table.shape[0] * table.shape[2]` blocks are 0.
 
 batch = torch.arange(12.0).reshape(4, 3)
 table = jacrev(lambda items: items @ A.T)(batch)

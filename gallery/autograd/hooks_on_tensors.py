@@ -44,7 +44,8 @@ assert seen[0].tolist() == [12, 14, 16]
 # -------------------
 #
 # What the hook returns takes the place of the gradient, for everything that is further up; ``None``, as above, leaves
-# it as it is. The picture shows ``z`` with three times its 0.1, and what became of ``x`` and ``y``. The values below
+# it as it is. The picture shows ``z`` with three times its
+# :val:`0.1 <torch.autograd.grad(v, z, retain_graph=True)[0] / 3>`, and what became of ``x`` and ``y``. The values below
 # are untouched: a hook on a tensor changes the way back only.
 
 handle.remove()

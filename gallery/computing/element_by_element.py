@@ -190,7 +190,7 @@ assert not (p > 0).requires_grad
 # Division with integers:
 
 ask(
-    "a holds the integers 1 to 6. What are the dtypes of a / a and of a // a?",
+    f"a holds the integers 1 to {a.max()}. What are the dtypes of a / a and of a // a?",
     answer=tuple(str(t.dtype) for t in (a / a, a // a)),
     choices={
         ("torch.int64", "torch.int64"): "/ never stays with integers, although 4 / 4 would.",

@@ -235,7 +235,8 @@ def line(t, y):
 check(line, line_by_loops, lines, without=forbidden)
 
 # %%
-# ``A`` is (n, 2), so ``A.T @ A`` is (2, 2) and ``A.T @ y`` is (2,): a system for ``solve``.
+# ``A`` is (n, 2), so ``A.T @ A`` is :val:`(2, 2) <(torch.ones(2, 9) @ torch.ones(9, 2)).shape>` and ``A.T @ y`` is
+# (2,): a system for ``solve``.
 
 # Solution
 

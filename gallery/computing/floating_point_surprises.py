@@ -54,8 +54,10 @@ print(x[0].item())
 # -----------------------
 #
 # Between a power of two and the next, floats are equally far apart; then the step doubles. float32 has 24 binary
-# digits, about 7 decimal ones; float64 has 53, about 16. :func:`torch.nextafter` gives the neighbour: from 16,777,216
-# = :math:`2^{24}` on, float32 lacks odd numbers, and counting by ones stops.
+# digits, about :val:`7 <-math.log10(2**-24)>` decimal ones; float64 has
+# :val:`53 <1 - math.log2(torch.finfo(torch.float64).eps)>`, about :val:`16 <-math.log10(2**-53)>`.
+# :func:`torch.nextafter` gives the neighbour: from 16,777,216 = :math:`2^{24}` on, float32 lacks odd numbers, and
+# counting by ones stops.
 
 
 def step(x):
@@ -170,9 +172,9 @@ ask(
     "x = 0.0, and x += 0.1 is repeated while x < 1. How often is it done?",
     answer=rounds,
     choices={
-        9: "After nine, x is about 0.9.",
+        9: f"After nine, x is about {9 * 0.1:.1f}.",
         10: "So it would be with exact tenths; ten roundings leave x a little below 1.",
-        11: "After ten, x is 0.9999999999999999. Count with integers.",
+        11: f"After ten, x is {sum([0.1] * 10)}. Count with integers.",
     },
 )
 
@@ -184,8 +186,8 @@ ask(
     "Is torch.tensor(1 / 3) equal to torch.tensor(1 / 3, dtype=torch.float64)?",
     answer=bool(third == torch.tensor(1 / 3, dtype=torch.float64)),
     choices={
-        True: "1/3 is rounded twice: to 24 binary digits, and to 53.",
-        False: "float32 has another third than float64; compare with a tolerance.",
+        True: "1/3 is rounded twice, to two numbers of binary digits.",
+        False: "The shorter type has another third than the longer; compare with a tolerance.",
     },
 )
 

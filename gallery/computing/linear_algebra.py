@@ -129,7 +129,7 @@ draw(lambda A, b: torch.linalg.lstsq(A, b).solution, (points, heights), names=["
 # ---------------
 #
 # A matrix whose rows depend on each other is :term:`singular`: no solution, or too many. A change of 1e-6 hides it from
-# the check, and the result is huge. Integers and 16-bit floats are refused, and the matrix must be square.
+# the check, and the result is huge. Integers and half precision are refused, and the matrix must be square.
 
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
 with expect_error(RuntimeError, match="singular"):
@@ -158,7 +158,7 @@ torch.testing.assert_close(gradient, torch.linalg.solve(A.T, torch.ones(3)))
 
 W = torch.randn(3, 6)
 ask(
-    "The paper says inverse(A) @ W, with A of shape (3, 3) and W of shape (3, 6). What do you write?",
+    "The paper says inverse(A) @ W, with a square A and W of shape (3, 6). What do you write?",
     answer="solve(A, W)"
     if torch.linalg.solve(A, W).allclose(A.inverse() @ W, atol=1e-5)
     else "solve(W, A)",

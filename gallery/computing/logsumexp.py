@@ -32,8 +32,8 @@ draw(torch.logsumexp, logs, dim=1, names=["logs"])
 # Why not in three steps
 # ----------------------
 #
-# In float32 ``exp`` is infinite from 88.8 on, and 0 below -104. Then the logarithm gives infinity, or minus infinity,
-# although the result is an ordinary number.
+# In :val:`float32 <logs.dtype>` ``exp`` is infinite from 88.8 on, and 0 below -104. Then the logarithm gives infinity,
+# or minus infinity, although the result is an ordinary number.
 
 
 def naive(x, dim):
@@ -103,9 +103,9 @@ torch.testing.assert_close((soft - math.log(4)).exp(), x.exp().mean(dim=1))
 # Adding tiny probabilities
 # -------------------------
 #
-# A text of 30 words, each with probability 0.01, has probability 1e-60. float32 has no such number; the sum of the
-# logarithms is a plain -138. To ask for "this text *or* that one", the probabilities must be added: logsumexp adds what
-# cannot be written down.
+# A text of 30 words, each with probability 0.01, has probability :val:`1e-60 <0.01**30>`. :val:`float32 <words.dtype>`
+# has no such number; the sum of the logarithms is a plain :val:`-138 <texts[0]>`. To ask for "this text *or* that one",
+# the probabilities must be added: logsumexp adds what cannot be written down.
 
 words = torch.full((2, 30), 0.01)
 assert words.prod(dim=1).tolist() == [0, 0]
@@ -157,8 +157,8 @@ assert total == -math.inf
 assert torch.autograd.grad(total, nothing)[0].isnan().all()
 
 # %%
-# Integers become float32, other than in ``softmax``, which refuses them. float16 is taken, and keeps its coarse steps:
-# of 1000 + log 2 remains 1000.5. The result is a new tensor.
+# Integers become :val:`float32 <torch.tensor([0]).logsumexp(dim=0).dtype>`, other than in ``softmax``, which refuses
+# them. float16 is taken, and keeps its coarse steps: of 1000 + log 2 remains 1000.5. The result is a new tensor.
 
 assert torch.tensor([0, 0, 0]).logsumexp(dim=0) == torch.tensor(3.0).log()
 assert torch.tensor([1000.0, 1000.0]).half().logsumexp(dim=0) == 1000.5
@@ -189,7 +189,7 @@ ask(
     choices={
         float("inf"): "So says log(exp(500) + exp(-500)); logsumexp takes the 500 out first.",
         0.0: "That is the logarithm of the product; the sum is ruled by its largest part.",
-        500.0: "500 + log(1 + exp(-1000)), and the second term is 0 in float32.",
+        500.0: "500 is taken out; what is left of the other is 0 after rounding.",
     },
 )
 

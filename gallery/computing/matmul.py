@@ -48,9 +48,9 @@ assert (a @ b).shape == explain_matmul(a, b).shape == (2, 4)
 explain_matmul(a, b)
 
 # %%
-# Without loops: give ``a`` a last axis and ``b`` a first one, so that shapes (2, 3, 1) and (1, 3, 4) are broadcast to
-# (2, 3, 4), all products; then sum over axis 1, which is K. In the picture, each slice of the products is one row of
-# ``a``, and its column sums are one row of the result.
+# Without loops: give ``a`` a last axis and ``b`` a first one, so that shapes :val:`(2, 3, 1) <a.unsqueeze(2).shape>`
+# and :val:`(1, 3, 4) <b.unsqueeze(0).shape>` are broadcast to (2, 3, 4), all products; then sum over axis 1, which is
+# K. In the picture, each slice of the products is one row of ``a``, and its column sums are one row of the result.
 
 products = a.unsqueeze(2) * b.unsqueeze(0)
 assert products.shape == (2, 3, 4)
@@ -119,7 +119,8 @@ def matmul_of_any_rank(a, b):
 
 # %%
 # All pairs of ranks from 1 to 4: the shape from ``explain_matmul``, and the numbers from scratch and from torch. The
-# two batches (6, 1) and (5,) become (6, 5), as everywhere in broadcasting.
+# two batches :val:`(6, 1) <lefts[3][:2]>` and :val:`(5,) <rights[2][:1]>` become
+# :val:`(6, 5) <torch.broadcast_shapes((6, 1), (5,))>`, as everywhere in broadcasting.
 
 torch.manual_seed(0)
 lefts, rights = [(3,), (2, 3), (5, 2, 3), (6, 1, 2, 3)], [(3,), (3, 4), (5, 3, 4), (6, 1, 3, 4)]
@@ -203,7 +204,7 @@ ask(
     answer=(torch.ones(8, 5, 6, 7) @ torch.ones(8, 5, 6, 7).mT).shape,
     choices={
         (8, 5, 7, 7): "That is q.mT @ k: the axis of size 6 is summed over.",
-        (8, 5, 6, 6): "(6, 7) times (7, 6), 8 x 5 times: every row of q with every row of k.",
+        (8, 5, 6, 6): "Every row of q with every row of k, 8 x 5 times.",
         (8, 5, 8, 5, 6, 6): "Batch axes are paired, not crossed.",
     },
 )
@@ -212,12 +213,12 @@ ask(
 # And vectors:
 
 ask(
-    "u and v are vectors of length 3. What does u.unsqueeze(1) @ v do?",
+    f"u and v are vectors of length {len(right)}. What does u.unsqueeze(1) @ v do?",
     answer=lambda: right.unsqueeze(1) @ right,
     choices={
         "the outer product": "For that, v must be a row: v.unsqueeze(0). Or use torch.outer(u, v).",
         "the dot product": "That is u @ v, or u.unsqueeze(0) @ v with one axis more.",
-        RuntimeError: "v is read as a column, and (3, 1) times (3, 1) does not fit.",
+        RuntimeError: "v is read as a column, and a column times a column does not fit.",
     },
 )
 

@@ -186,7 +186,7 @@ ask(
 
 points = torch.tensor([[6.0, 8.0], [8.0, 6.0], [0.0, 0.0]])
 ask(
-    "points has the rows (6, 8), (8, 6) and (0, 0). What is torch.linalg.vector_norm(points, dim=1)?",
+    f"points is {points.tolist()}. What is torch.linalg.vector_norm(points, dim=1)?",
     answer=torch.linalg.vector_norm(points, dim=1),
     choices={
         (10.0, 10.0, 0.0): "One length for each row: the axis of the two elements disappears.",

@@ -108,8 +108,9 @@ assert x.cumsum(dim=1)[0].tolist() == [3, 3 + 1, 3 + 1 + 4, x[0].sum()]
 draw(torch.cumsum, x, dim=1)
 
 # %%
-# Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to 255)
-# do not :term:`overflow`, and the sum of a :term:`mask`, a tensor of True and False, counts. A maximum keeps the dtype.
+# Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to
+# :val:`255 <torch.iinfo(torch.uint8).max>`) do not :term:`overflow`, and the sum of a :term:`mask`, a tensor of True
+# and False, counts. A maximum keeps the dtype.
 
 small = torch.tensor([200, 100], dtype=torch.uint8)
 for summed in (small.sum(), small.prod(), small.cumsum(0), (x > 4).sum()):
@@ -203,8 +204,8 @@ ask(
     "A batch of images has shape (8, 3, 11, 10). Which dim gives one mean for each of the 3 channels?",
     answer=right,
     choices={
-        1: "That is the axis that disappears: the three colors are averaged, and (8, 11, 10) is left.",
-        (2, 3): "This leaves (8, 3): one mean for each channel of each image.",
+        1: "That is the axis that disappears: the three colors are averaged, and gone.",
+        (2, 3): "This leaves two axes: one mean for each channel of each image.",
         (0, 2, 3): "All axes but that of the channels disappear.",
     },
 )
@@ -230,9 +231,10 @@ ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
     answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
     choices={
-        320 - 256: "In uint8 the sum would overflow to this, but sums of integers are int64.",
+        320
+        - 256: "In uint8 the sum would overflow to this, but sums of integers have a larger type.",
         255: "Nothing stops at the largest uint8: the sum is not a uint8.",
-        320: "The sum is an int64, whatever the type of the elements.",
+        320: "The sum has the largest integer type, whatever the type of the elements.",
     },
 )
 

@@ -64,7 +64,7 @@ assert torch.tensor(1.0).log() == 0
 # ----------
 #
 # The axis along which the result must sum to 1: that of the classes. For logits of shape (batch, classes) it is 1, or
-# -1. ``dim=0`` raises no error and makes the items of the :term:`batch` compete with each other.
+# the last. ``dim=0`` raises no error and makes the items of the :term:`batch` compete with each other.
 
 wrong = torch.softmax(logits, dim=0)
 torch.testing.assert_close(wrong.sum(dim=0), torch.ones(3))
@@ -96,15 +96,17 @@ assert torch.equal(guessed, places.softmax(dim=0))
 # Overflow, and the stable form
 # -----------------------------
 #
-# float32 ends near 3.4e38, and ``exp`` is there at 88.7: beyond it gives infinity, and infinity over infinity is
-# :term:`NaN`. But a number added to all logits changes nothing, as :math:`e^{x+c} = e^x e^c` and :math:`e^c` cancels.
-# So subtract the largest logit first: then no exponent is above 0. ``torch.softmax`` does that.
+# float32 ends near :val:`3.4e38 <torch.finfo(torch.float32).max>`, and ``exp`` is there at 88.7: beyond it gives
+# infinity, and infinity over infinity is :term:`NaN`. But a number added to all logits changes nothing, as
+# :math:`e^{x+c} = e^x e^c` and :math:`e^c` cancels. So subtract the largest logit first: then no exponent is above 0.
+# ``torch.softmax`` does that.
 
 
 def stable_softmax(x, dim):
     return naive_softmax(x - x.amax(dim, keepdim=True), dim)
 
 
+assert logits.dtype == torch.float32
 assert torch.tensor([88.7, 88.8]).exp().isinf().tolist() == [False, True]
 large = logits + torch.tensor([[998.0], [-1000.0]])
 assert naive_softmax(large, 1).isnan().all()  # row 0 is inf / inf, row 1 is 0 / 0
@@ -115,9 +117,10 @@ torch.testing.assert_close(torch.softmax(large, dim=1), shares)
 # log_softmax
 # -----------
 #
-# Losses need the logarithm of a probability. A share smaller than float32 can hold becomes 0 (and another exactly 1),
-# its logarithm minus infinity, and the :term:`gradient` :term:`NaN`, which ruins every weight that it reaches.
-# :math:`\log p_i = x_i - \log \sum_j e^{x_j}` needs no share; the second term is :ref:`logsumexp <logsumexp>`.
+# Losses need the logarithm of a probability. A share smaller than :val:`float32 <sure.dtype>` can hold becomes 0 (and
+# another exactly 1), its logarithm minus infinity, and the :term:`gradient` :term:`NaN`, which ruins every weight that
+# it reaches. :math:`\log p_i = x_i - \log \sum_j e^{x_j}` needs no share; the second term is :ref:`logsumexp
+# <logsumexp>`.
 
 sure = torch.tensor([[0.0, 5.0, 200.0]])
 assert sure.softmax(dim=1)[0, [0, 2]].tolist() == [0, 1]
@@ -217,7 +220,7 @@ ask(
     "x is a row of logits. What is torch.softmax(x + 100, dim=0)?",
     answer="the same as torch.softmax(x, dim=0)" if same else "NaN",
     choices={
-        "NaN": "exp(100) is infinite in float32, but the largest logit is subtracted first.",
+        "NaN": "exp(100) is infinite, but the largest logit is subtracted first.",
         "the same as torch.softmax(x, dim=0)": "Only differences of logits count.",
         "closer to equal shares": "That is what x / 100 gives, a high temperature.",
     },

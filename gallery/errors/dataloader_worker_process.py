@@ -224,7 +224,7 @@ if __name__ == "__main__":
 # The worker did not fail, it disappeared, so there is no error to hand on. It had no guard (then the line above stands
 # somewhere before); the system ended it because memory was short (fewer workers, smaller batches, and arrays in place
 # of lists of Python's objects need less); a library crashed in it; or it did not find a class that was defined in a
-# cell of a notebook (write it into a file and import it). ``num_workers=0`` shows how far your own process gets. Here
+# cell of a notebook (write it into a file and import it). No workers show how far your own process gets. Here
 # the worker ends itself.
 
 if __name__ == "__main__":
@@ -265,9 +265,14 @@ if __name__ == "__main__":
             list(loader_with_lambda())
         except (AttributeError, pickle.PicklingError) as error:
             said = f"{type(error).__name__}: {error}"
-    begins = {13: "AttributeError: Can't get", 14: "PicklingError: Can't pickle"}
-    first_words = begins.get(sys.version_info.minor, "AttributeError: Can't pickle")
-    assert said.startswith(f"{first_words} local object")
+    begins = {
+        "3.11 or 3.12": "AttributeError: Can't pickle local object",
+        "3.13": "AttributeError: Can't get local object",
+        "3.14": "PicklingError: Can't pickle local object",
+    }
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (first_words,) = (words for versions, words in begins.items() if version in versions)
+    assert said.startswith(first_words)
     print(re.search(r"loader_with_lambda\S+<lambda>", said).group())
 
 # %%

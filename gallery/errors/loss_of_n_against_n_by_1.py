@@ -230,7 +230,7 @@ def mse(prediction, target):
 check(mse, mse_by_loops, cases)
 
 # %%
-# Both become vectors; ``view(-1)`` or ``flatten`` does it for either shape.
+# Both become vectors; ``flatten`` does it for either shape.
 
 # Solution
 

@@ -18,6 +18,8 @@ the features are not the last axis     ``x.movedim(1, -1)``
 two matrices in the wrong order        ``b @ a``
 a weight stored as (out, in)           ``x @ weight.mT``
 =====================================  ====================================================
+
+.. not looked up: (1, -1) — cause 4 runs it
 """
 
 # %%
@@ -224,9 +226,10 @@ explain_matmul((6, 2, 3), (7, 3, 5))
 #
 # Read the message first.
 
+named = "64x100 and 200x10"
 (fitting,) = (size for size in (64, 100, 200, 10) if matmul_shape((64, size), (200, 10)))
 ask(
-    'The message says "64x100 and 200x10". The layer is right. Which size must the last axis of the data have?',
+    f'The message says "{named}". The layer is right. Which size must the last axis of the data have?',
     answer=fitting,
     choices={
         10: "That is out_features: what the layer gives, not what it takes.",
@@ -254,7 +257,7 @@ ask(
     answer=named,
     choices={
         "7x25 and 20x30": "The input counts as one long matrix, not as four: its rows are 4 * 7.",
-        "28x25 and 30x20": "The weight is stored as (30, 20), but it is multiplied, and named, transposed.",
+        "28x25 and 30x20": "The weight is stored that way, but it is multiplied, and named, transposed.",
         "28x25 and 20x30": "All axes of the input but the last are multiplied together, and the weight is transposed.",
     },
 )

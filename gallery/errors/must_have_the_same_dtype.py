@@ -19,6 +19,8 @@ labels: ``expected target dtype``         ``labels.long()`` for cross-entropy
 targets: ``Found dtype Long``             ``targets.float()`` for BCE and other distances
 positions: ``must be long, int``          ``index.long()``
 ========================================  =====================================================
+
+.. not looked up: 255 — cause 2 runs it
 """
 
 # %%
@@ -79,7 +81,7 @@ assert measured.nbytes == 2 * measured.float().nbytes
 # %%
 # "``x.float()`` changes ``x``" is a common belief. It returns a new tensor; on a line of its own the result is thrown
 # away. A module is different: ``layer.double()`` changes the layer. It is the other way out, at twice the cost, for
-# calculations that need 16 digits.
+# calculations that need :val:`16 <-torch.log10(torch.tensor(2.0**-53))>` digits.
 
 measured.float()
 assert measured.dtype == torch.float64
@@ -105,7 +107,8 @@ assert head(layer(x) * mask.float()).dtype == torch.float32
 # ----------------------
 #
 # Pixels are read as uint8. Convert and scale them in one line; the scale is part of the meaning. Numbers of words or
-# classes are int64: they name things, and are looked up by an embedding before they can be multiplied.
+# classes are :val:`int64 <words.dtype>`: they name things, and are looked up by an embedding before they can be
+# multiplied.
 
 pixels = torch.randint(256, (2, 3), dtype=torch.uint8)
 with expect_error(RuntimeError, match="but got Byte and Float"):
@@ -121,8 +124,9 @@ assert nn.Embedding(num_embeddings=10, embedding_dim=6)(words).shape == (2, 2, 6
 # Cause 3: half precision on one side only
 # ----------------------------------------
 #
-# A model loaded as bfloat16 or float16 wants its input so, too. What comes out of a region of :class:`torch.autocast`
-# is of the smaller type, and a layer outside refuses it. Ask the weight instead of writing the type down.
+# A model loaded as bfloat16, or in half precision, wants its input so, too. What comes out of a region of
+# :class:`torch.autocast` is of the smaller type, and a layer outside refuses it. Ask the weight instead of writing the
+# type down.
 
 small = nn.Linear(3, 4).to(torch.bfloat16)
 with expect_error(RuntimeError, match="but got Float and BFloat16"):

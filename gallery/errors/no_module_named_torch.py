@@ -82,8 +82,8 @@ assert child == torch.__version__
 # Cause 3: another name
 # ---------------------
 #
-# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext was given up in
-# 2024: it is not missing by accident, and its last release does not fit today's torch. And a submodule that an old or a
+# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext was given up:
+# it is not missing by accident, and its last release does not fit today's torch. And a submodule that an old or a
 # new release has is named in full:
 
 from ptguide.errors import expect_error

@@ -200,7 +200,7 @@ ask(
     "mask = torch.tensor([1., 2., 3.]) > 1.5. What does 1 - mask give?",
     answer=lambda: 1 - (torch.tensor([1.0, 2.0, 3.0]) > 1.5),
     choices={
-        (1, 0, 0): "So it was when comparisons gave uint8.",
+        (1, 0, 0): "So it was when comparisons gave numbers.",
         "the same as ~mask": "Today the two are kept apart: minus is for numbers.",
         NotImplementedError: "Minus is not defined for truth values; the message names ~.",
     },

@@ -170,8 +170,9 @@ for length in (12, 5):
 # ---------------------------------
 #
 # Scores of attention have the axes (batch, head, query, key). A mask that says for each batch which keys are padding
-# has the shape (2, 5); its 2 lines up with the queries. Axes of size 1 in the middle put it where it belongs. In
-# :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is the function's choice.
+# has the shape :val:`(2, 5) <padding.shape>`; its 2 lines up with the queries. Axes of size 1 in the middle put it
+# where it belongs. In :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is the
+# function's choice.
 
 scores, padding = torch.rand(2, 3, 5, 5), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
 with expect_error(

@@ -207,7 +207,7 @@ for process in both:
 from ptguide.questions import ask
 
 ask(
-    "A DataLoader without DistributedSampler has 13 examples. How many different ones do 2 processes "
+    "A DataLoader without DistributedSampler has 13 examples. How many different ones do two processes "
     "train on in an epoch?",
     answer=len(set(seen() + seen())),
     choices={
@@ -221,12 +221,12 @@ ask(
 # And the sampler:
 
 ask(
-    "With DistributedSampler, how many examples do 2 processes go through together in an epoch of 13?",
+    "With DistributedSampler, how many examples do two processes go through together in an epoch of 13?",
     answer=len(parts[0] + parts[1]),
     choices={
         12: "That is with drop_last=True.",
         13: "13 cannot be halved, and both parts must be equally long.",
-        14: "One comes twice, so that both have 7.",
+        14: f"One comes twice, so that both have {len(parts[0])}.",
     },
 )
 

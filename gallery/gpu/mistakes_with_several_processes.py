@@ -11,7 +11,7 @@ A script that does not start, a hang, an error that speaks of reductions, a log 
 
 # %%
 # A script for several processes was started by ``python train.py``. It looks for its number in a variable that
-# ``torchrun`` sets: the mend is ``torchrun --nproc-per-node=2 train.py``.
+# ``torchrun`` sets: the mend is ``torchrun --nproc-per-node=gpu train.py``.
 
 import torch.distributed as dist
 
@@ -204,8 +204,8 @@ assert re.search(r"rank +: 1 \(local_rank: 1\)", done.stderr)
 from ptguide.questions import ask
 
 ask(
-    "A message ends in 'Parameter indices which did not receive grad for rank 0: 2 3'. The model has the layers used "
-    "and unused, each with weight and bias. What are 2 and 3?",
+    f"A message ends in 'did not receive grad for rank 0: {' '.join(indices)}'. The model has the layers used "
+    "and unused, each with weight and bias. Which parameters are these?",
     answer=" and ".join(missing),
     choices={
         "unused.weight and unused.bias": "Counted from 0, in the order of parameters().",
@@ -217,12 +217,12 @@ ask(
 # And a batch that is missing:
 
 ask(
-    "Process 1 has a batch less than process 0. What does process 0 do in its last all-reduce?",
+    "One process has a batch less than the other. What does the other do in its last all-reduce?",
     answer="it waits" if "Timed out waiting" in first["error"] else "it goes on alone",
     choices={
         "it waits": "Until time runs out: an all-reduce returns once everybody has called it.",
-        "it goes on alone": "Then its weights would differ from those of process 1.",
-        "it raises at once": "It can't know that process 1 will never come.",
+        "it goes on alone": "Then its weights would differ from those of the first.",
+        "it raises at once": "It can't know that the first will never come.",
     },
 )
 

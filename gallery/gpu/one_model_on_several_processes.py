@@ -11,7 +11,8 @@ them for real, with two processes on the CPU: they do what GPUs do, without the 
 """
 
 # %%
-# All of it in one process first: a layer with 18 weights, a batch of 12 examples, and its two halves.
+# All of it in one process first: a layer with :val:`18 <sum(part.numel() for part in model.parameters())>` weights, a
+# batch of 12 examples, and its two halves.
 
 import torch
 from torch import nn
@@ -105,7 +106,7 @@ found = {"share": list(range(len(inputs)))[share], "mine": mine, "mean": total /
 # ---------------
 #
 # ``DistributedDataParallel``, DDP for short, does that within ``backward``. Here each process begins with weights of
-# its own, by a seed of its own; DDP gives all of them those of process 0.
+# its own, by a seed of its own; DDP gives all of them those of the first.
 
 by_ddp = """
 from torch.nn.parallel import DistributedDataParallel

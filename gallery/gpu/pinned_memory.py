@@ -52,8 +52,8 @@ if can_pin:
 # What does it save?
 # ------------------
 #
-# Three ways for 64 MiB. To pin is a copy itself: for a tensor that travels once, it moves the work and does not save
-# it. Where there is no such GPU, these cells measure nothing.
+# Three ways for :val:`64 <2**24 * 4 / 2**20>` MiB. To pin is a copy itself: for a tensor that travels once, it moves
+# the work and does not save it. Where there is no such GPU, these cells measure nothing.
 
 # Measured where there is such a GPU.
 # sphinx_gallery_parallel = False

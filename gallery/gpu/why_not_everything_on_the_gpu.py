@@ -66,10 +66,11 @@ assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and 
 # What the way costs
 # ------------------
 #
-# A copy to the device, from 64 bytes to 64 MB: what ``.to`` does, once the memory there is taken. On a CPU it is a copy
-# within its memory: nothing has to travel, and this page can't measure a journey there. On a GPU it is the journey.
-# Either way small pieces pay for their call: move one large tensor, not many small ones. The line is the model again,
-# with the rate of the largest piece; what fits into its cache a CPU copies faster.
+# A copy to the device, from :val:`64 <bytes_moved[0]>` bytes to :val:`64 <bytes_moved[-1] / 2**20>` MiB: what ``.to``
+# does, once the memory there is taken. On a CPU it is a copy within its memory: nothing has to travel, and this page
+# can't measure a journey there. On a GPU it is the journey. Either way small pieces pay for their call: move one large
+# tensor, not many small ones. The line is the model again, with the rate of the largest piece; what fits into its cache
+# a CPU copies faster.
 
 # Measured where this page runs.
 
@@ -111,9 +112,10 @@ plt.show()
 # Work for each byte
 # ------------------
 #
-# A sum of two vectors of n numbers does n additions, and moves 12n bytes: two in, one out, 4 bytes each. A product of
-# two n by n matrices does 2n³ operations and moves 12n² bytes. So the work for each byte moved grows with n, and the
-# work on a sum never does. This, not the size, decides whether a journey can pay.
+# A sum of two vectors of n numbers does n additions, and moves 12n bytes: two in, one out,
+# :val:`4 <torch.ones(1).itemsize>` bytes each. A product of two n by n matrices does 2n³ operations and moves 12n²
+# bytes. So the work for each byte moved grows with n, and the work on a sum never does. This, not the size, decides
+# whether a journey can pay.
 
 
 def add_work(n):
@@ -249,7 +251,7 @@ ask(
     ),
     choices={
         1: "So it is for a sum of vectors, whose work and bytes grow in step.",
-        2: "8 times the operations on 4 times the bytes.",
+        2: "8 times the operations, on bytes that double twice.",
         8: "Those are the operations; the bytes grow, too.",
     },
 )

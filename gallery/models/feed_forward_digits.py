@@ -52,6 +52,8 @@ plt.show()
 # %%
 # The loss of an image is :math:`-\log p` for the share :math:`p` that the network gave to the right class: where it is
 # sure and wrong, the loss is large. It is more often right when it is sure, but "99 %" is not a promise.
+#
+# .. not looked up: 99 % — what a network may say of any image
 
 share = logits.softmax(dim=1).gather(1, test_set.targets[:, None]).squeeze(1)
 torch.testing.assert_close(losses, -share.log(), rtol=1e-3, atol=1e-4)
@@ -177,10 +179,10 @@ assert min(counts["one hidden"]) < max(counts["two hidden"])
 assert min(means.values()) > 1.3 * by_neighbour
 
 # %%
-# On the left: :term:`overfitting`. The training loss goes to nothing, since these 1085 images are known by heart. On
-# the validation data it falls, then stays, or rises again: the network only becomes surer of its mistakes. From
-# there on more epochs do not help. ``patience=5`` stops after five epochs without progress, and puts the weights of
-# the best one back.
+# On the left: :term:`overfitting`. The training loss goes to nothing, since these :val:`1085 <len(train_set)>` images
+# are known by heart. On the validation data it falls, then stays, or rises again: the network only becomes surer of its
+# mistakes. From there on more epochs do not help. ``patience=5`` stops after five epochs without progress, and puts the
+# weights of the best one back.
 
 training, validation = history["loss"], history["validation_loss"]
 assert training[-1] < 0.02
@@ -274,11 +276,12 @@ report
 from ptguide.questions import ask
 
 table = torch.tensor([[50, 0], [5, 5]])
+right = (table.diag().sum() / table.sum()).item()
 ask(
     "The confusion matrix is [[50, 0], [5, 5]], row: what it is. Class 1 is ill. Which share of the ill is found?",
     answer=(table[1, 1] / table[1].sum()).item(),
     choices={
-        0.5: "Row 1: of 10 that are ill, 5 are found. The accuracy of 92 % hides it.",
+        0.5: f"Row 1: of {table[1].sum()} that are ill, 5 are found. The accuracy of {right:.0%} hides it.",
         1.0: "Column 1: whoever is called ill is ill. That is the precision.",
         0.75: "So large is the mean of the two recalls.",
     },

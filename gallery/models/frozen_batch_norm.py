@@ -40,8 +40,8 @@ assert buffers["num_batches_tracked"] == 2
 # A frozen body
 # -------------
 #
-# A small CNN learns the digits 0 to 4. Its **body** is then to be kept, frozen, for a second task: the digits 5 to 9,
-# of which the scans have gray paper.
+# A small CNN learns the digits 0 to :val:`4 <labels[low].max()>`. Its **body** is then to be kept, frozen, for a second
+# task: the digits 5 to :val:`9 <labels.max()>`, of which the scans have gray paper.
 
 from torch.nn import functional as F
 

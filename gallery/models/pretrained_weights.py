@@ -150,13 +150,14 @@ ask(
 # And the inputs:
 
 black = weights.transforms()(torch.zeros_like(photo))
+mean, deviation = weights.transforms().mean[0], weights.transforms().std[0]
 ask(
     "A photo that is black, all 0, goes through the transforms of ResNet-18. What is in its red channel?",
     answer=round(black[0, 0, 0].item(), 2),
     choices={
         0.0: "So it is before the mean of the red channel is taken away.",
-        -1.0: "So it were with a mean and a deviation of 0.5.",
-        -2.12: "(0 - 0.485) / 0.229: what the network learned to read as black.",
+        -1.0: "So it were with a mean and a deviation of one half.",
+        -2.12: f"(0 - {mean}) / {deviation}: what the network learned to read as black.",
     },
 )
 

@@ -247,7 +247,7 @@ ask(
 
 last = {name: values.mean(dim=0)[-1].item() for name, values in found.items()}
 ask(
-    "With 80 labels for each class, in the second figure: which way is clearly the worst?",
+    f"With {max(counts)} labels for each class, in the second figure: which way is clearly the worst?",
     answer=min(last, key=last.get),
     choices={
         "head only": "The frozen body can't learn what the new classes need.",

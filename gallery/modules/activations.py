@@ -77,9 +77,9 @@ with expect_error(RuntimeError, match="does not require grad"):
 # Sigmoid and tanh: a smooth step
 # -------------------------------
 #
-# Sigmoid lies between 0 and 1, tanh between -1 and 1; :math:`\tanh(x) = 2 \sigma(2x) - 1`. Both are flat at the ends,
-# and the slope of sigmoid is at most 1/4: it shrinks every gradient to a quarter or less. Use sigmoid for the
-# probability of a yes, and both inside recurrent cells.
+# Sigmoid lies between 0 and 1, tanh between :val:`-1 <curves['tanh'][0].min()>` and 1; :math:`\tanh(x) = 2 \sigma(2x) -
+# 1`. Both are flat at the ends, and the slope of sigmoid is at most 1/4: it shrinks every gradient to a quarter or
+# less. Use sigmoid for the probability of a yes, and both inside recurrent cells.
 
 values, slopes = curves["sigmoid"]
 assert ((values > 0) & (values < 1)).all()
@@ -210,8 +210,9 @@ assert F.mse_loss(F.relu(torch.tensor(-3.0)), torch.tensor(-1.0)) == 1
 # Exercise: softplus
 # ------------------
 #
-# :math:`\log(1 + e^x)` is a smooth ReLU, and its slope is the sigmoid. Written like that it overflows from x = 89 on.
-# Write it so that it does not, without the functions that are forbidden below.
+# :math:`\log(1 + e^x)` is a smooth ReLU, and its slope is the sigmoid. Written like that it overflows from x =
+# :val:`89 <torch.arange(200.0)[torch.arange(200.0).exp().log1p().isinf()][0]>` on. Write it so that it does not,
+# without the functions that are forbidden below.
 
 from ptguide.exercises import check
 
@@ -254,7 +255,7 @@ ask(
     choices={
         0.75: "Slopes are multiplied, not added.",
         0.25: "That is what one sigmoid leaves.",
-        0.015625: "1/4 each time: 1/64. Away from the steepest point it is less.",
+        0.015625: "1/4 each time. Away from the steepest point it is less.",
     },
 )
 

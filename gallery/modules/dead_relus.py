@@ -141,12 +141,13 @@ with torch.no_grad():
     edge.weight.copy_(torch.tensor([[2.0, 1.0]]))
     edge.bias.fill_(-2.5)
 alive = (edge(items) > 0).sum().item() > 0
+highest = edge(torch.ones(2)).item()
 ask(
-    "A unit has the weights 2 and 1 and the bias -2.5, then comes ReLU. Its inputs lie in [0, 1]. Is it dead?",
+    "A unit has the weights 2 and 1 and the bias -2.5, then comes ReLU. Its inputs are between 0 and 1. Is it dead?",
     answer="no" if alive else "yes",
     choices={
-        "yes": "With a bias of -4 it would be: 2 + 1 - 4 is below 0.",
-        "no": "Near (1, 1) it makes up to 2 + 1 - 2.5 = 0.5, so some items give it a gradient.",
+        "yes": f"With a bias that is lower by {highest} it would be.",
+        "no": f"Where both inputs are near 1 it makes up to {highest}: some items give it a gradient.",
     },
 )
 
@@ -163,8 +164,8 @@ ask(
     answer=min(slopes, key=lambda name: abs(slopes[name])),
     choices={
         "GELU": "Its slope at -2 is small and negative, but not 0.",
-        "leaky ReLU": "Its slope below 0 is 0.01.",
-        "ReLU": "Its slope below 0 is 0, at -2 as at -0.001.",
+        "leaky ReLU": f"Its slope below 0 is {slopes['leaky ReLU']:.2f}.",
+        "ReLU": "Its slope below 0 is 0, however close.",
     },
 )
 

@@ -53,7 +53,7 @@ assert sum(parameter.numel() for parameter in layer.parameters()) == 4 * 3 + 3
 # ----------------------------
 #
 # In mathematics a linear map is written :math:`W x`, with the item as a column: then W has a row for each output, and
-# its shape is (out, in). In data, items are rows, since the :term:`batch` is axis 0. The same sums are then
+# its shape is (out, in). In data, items are rows, since the :term:`batch` is the first axis. The same sums are then
 # :math:`x W^T`.
 
 item = x[1]

@@ -64,7 +64,7 @@ plot(norms, "In all four, the first layers get less than the last")
 
 # %%
 # How much of the last layer's gradient reaches the first? For sigmoid not a millionth of a millionth. A step of
-# training changes these weights by less than float32 can tell from nothing.
+# training changes these weights by less than :val:`float32 <first.dtype>` can tell from nothing.
 
 share = {name: (values[0] / values[-1]).item() for name, values in norms.items()}
 assert share["sigmoid"] < 1e-12
@@ -103,6 +103,7 @@ assert back.norm() < (g * s * (1 - s)).norm() < 0.25 * g.norm()
 # :func:`torch.nn.init.xavier_normal_`. For sigmoid no such rule exists: with slopes below 1/4 it still vanishes.
 
 kaiming, xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
+assert abs(kaiming(torch.empty(400, 500)).var() * 500 - 2) < 0.05
 starts = {"sigmoid, Xavier": (nn.Sigmoid, xavier), "tanh, Xavier": (nn.Tanh, xavier)}
 starts |= {"ReLU, Kaiming": (nn.ReLU, kaiming), "leaky ReLU, Kaiming": (nn.LeakyReLU, kaiming)}
 started = {name: gradient_norms(deep(*how)) for name, how in starts.items()}
@@ -116,8 +117,8 @@ plot(started, "With weights of the right size, only sigmoid still vanishes")
 # ---------------------------------------
 #
 # It does not: look at both figures. Where ReLU vanishes, leaky ReLU vanishes at the same rate, and where it holds, ReLU
-# holds as well. A slope of 0.01 in place of 0 is no help against a product of small factors. What it does help
-# against is a unit that is off for all data: :ref:`dead-relus`.
+# holds as well. A slope of :val:`0.01 <nn.LeakyReLU().negative_slope>` in place of 0 is no help against a product of
+# small factors. What it does help against is a unit that is off for all data: :ref:`dead-relus`.
 
 for start, plain, leaky in [
     ("default", norms["ReLU"], norms["leaky ReLU"]),
@@ -165,7 +166,7 @@ candidates = {
     ).item(),
 }
 ask(
-    "Which of these keeps the gradient of 20 layers alive?",
+    f"Which of these keeps the gradient of {len(norms['ReLU'])} layers alive?",
     answer=max(candidates, key=candidates.get),
     choices={
         "leaky ReLU": "With the default weights it vanishes as ReLU does.",

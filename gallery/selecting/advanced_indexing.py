@@ -59,7 +59,7 @@ draw(pick_pairs, (x, rows, columns), names=["x", "rows", "columns"])
 
 # %%
 # The lists are :ref:`broadcast <broadcasting>` first. So for a block, stand one of them up: a column of rows, shape
-# (2, 1), against a row of columns, shape (3,), gives every pair, shape (2, 3).
+# :val:`(2, 1) <rows[:, None].shape>`, against a row of columns, shape (3,), gives every pair, shape (2, 3).
 
 three = torch.tensor([3, 0, 1])
 block = x[rows[:, None], three]

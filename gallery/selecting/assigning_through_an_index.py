@@ -94,8 +94,8 @@ draw(write_rows, (zeros, places, values), names=["x", "places", "v"])
 # Writing twice to one place
 # --------------------------
 #
-# "``counts[[0, 0, 2]] += 1`` counts to 2 at place 0." It does not. The line reads ``[0, 0, 0]``, adds 1 to each, and
-# writes ``[1, 1, 1]``: place 0 gets the same 1 twice.
+# "``counts[[0, 0, 2]] += 1`` counts to 2 at place 0." It does not. The line reads :val:`[0, 0, 0] <[0] * 3>`, adds 1 to
+# each, and writes :val:`[1, 1, 1] <[0 + 1] * 3>`: place 0 gets the same 1 twice.
 
 counts = torch.zeros(4, dtype=torch.int64)
 counts[[0, 0, 2]] += 1
@@ -187,7 +187,7 @@ x[0] = torch.tensor([1, 2, 3, 4, 5])
 assert x[0].sum() == 15
 
 # %%
-# Two pairs of brackets, ``x[[0, 2]][:, 1] = -1``, write into a copy: see :ref:`advanced-indexing`. To write where a
+# Two pairs of brackets write into a copy: see :ref:`advanced-indexing`. To write where a
 # condition holds, see :ref:`boolean-masks`; to write another place in each row, :ref:`scatter`.
 #
 # Check yourself
@@ -215,7 +215,7 @@ ask(
     answer=whole,
     choices={
         (1.0, 9.99, 9.99): "x never changes its dtype when it is written into.",
-        (1, 9, 9): "The tensor stays int64, and the decimals are cut off.",
+        (1, 9, 9): "The tensor keeps its integers, and the decimals are cut off.",
         (1, 10, 10): "Cut off, not rounded.",
         TypeError: "Nothing is raised, which is why this is worth knowing.",
     },

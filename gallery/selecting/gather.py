@@ -114,9 +114,9 @@ draw(torch.take_along_dim, (x, pair), dim=1, names=["x", "pair"])
 # A copy, with gradients
 # ----------------------
 #
-# The result is a :term:`copy`, of the :term:`dtype` of ``x``, which may be any. The index is int64 (``gather`` takes
-# int32, too) and has no gradient. The :term:`gradient` of an element of ``x`` is the sum over its copies: the backward
-# step of ``gather`` is ``scatter_add``, see :ref:`scatter`.
+# The result is a :term:`copy`, of the :term:`dtype` of ``x``, which may be any. The index is :val:`int64 <index.dtype>`
+# (``gather`` takes int32, too) and has no gradient. The :term:`gradient` of an element of ``x`` is the sum over its
+# copies: the backward step of ``gather`` is ``scatter_add``, see :ref:`scatter`.
 
 assert not shares_memory(x, torch.gather(x, 1, torch.arange(4).expand(3, 4)))
 w = torch.ones(3, 4, requires_grad=True)
@@ -124,6 +124,7 @@ upstream = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 (torch.gather(w, 1, index) * upstream).sum().backward()
 assert torch.equal(w.grad, torch.zeros(3, 4).scatter_add(1, index, upstream))
 assert w.grad[2].tolist() == [0, 5 + 6, 0, 0]
+assert torch.equal(torch.gather(x, 1, index.to(torch.int32)), torch.gather(x, 1, index))
 
 # %%
 # What goes wrong

@@ -170,7 +170,7 @@ ask(
     choices={
         ((3, 1), (6, 4)): "Column 2, then column 0, in every row.",
         ((3, 4),): "For another position in each row there is gather.",
-        ((4, 5, 6), (1, 2, 3)): "Those are rows: dim=0 with the list [1, 0].",
+        ((4, 5, 6), (1, 2, 3)): "Those are rows, the last first: that is dim=0.",
     },
 )
 

@@ -159,6 +159,7 @@ assert torch.equal(weights.grad, expected)
 
 with expect_error(IndexError, match="index 4 is out of bounds for dimension 0 with size 3"):
     x[:][4]
+assert x[1][4] == x[1, 4]
 
 # %%
 # An integer must be a place of its axis. A slice need not be: it is cut off without a word, down to nothing, as in

@@ -194,12 +194,12 @@ ask(
 # On the boundary:
 
 ask(
-    "limits is (10, 20, 30). What is torch.searchsorted(limits, 20, right=True)?",
+    f"limits is {limits.tolist()}. What is torch.searchsorted(limits, 20, right=True)?",
     answer=torch.searchsorted(limits, 20, right=True).item(),
     choices={
         1: "That is the left side of the 20, which is the default.",
         2: "It goes behind the 20: two elements are less or equal.",
-        3: "30 is greater than 20, so the place is before it.",
+        3: "The last is greater than 20, so the place is before it.",
     },
 )
 

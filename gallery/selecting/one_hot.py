@@ -78,7 +78,8 @@ assert sums.tolist() == [[3, 4], [7, 8], [1 + 5, 2 + 6]]
 assert torch.equal(torch.zeros(3, 2).index_add(0, of_class, rows), sums)
 
 # %%
-# With 1797 written digits as rows of 64 pixels, it gives the mean image of each class: what all its images share.
+# With :val:`1797 <len(pixels)>` written digits as rows of :val:`64 <pixels.shape[1]>` pixels, it gives the mean image
+# of each class: what all its images share.
 
 data = load_digits()
 pixels, classes = torch.from_numpy(data.data).float(), torch.from_numpy(data.target)
@@ -157,12 +158,12 @@ assert not hasattr(labels, "one_hot")
 
 masks = torch.zeros(6, 16, 12, dtype=torch.int64)
 ask(
-    "masks has shape (6, 16, 12) and holds class numbers 0 to 20. What is the shape of F.one_hot(masks, 21)?",
+    "masks has shape (6, 16, 12) and holds class numbers up to 20. What is the shape of F.one_hot(masks, 21)?",
     answer=F.one_hot(masks, 21).shape,
     choices={
         (6, 21, 16, 12): "The classes become the last axis; movedim(-1, 1) brings them here.",
         (6, 16, 12, 21): "One axis more, behind the others.",
-        (6, 16, 12, 20): "0 to 20 are 21 classes.",
+        (6, 16, 12, 20): "Up to 20 there are 21 classes.",
     },
 )
 
@@ -173,7 +174,7 @@ ask(
     "What is the shape of F.one_hot(torch.tensor([7]))?",
     answer=F.one_hot(torch.tensor([7])).shape,
     choices={
-        (1, 8): "The largest label plus 1: places 0 to 7.",
+        (1, 8): "The largest label plus 1: the places begin with zero.",
         (1, 7): "Place 7 needs 8 places.",
         (1, 1): "It counts the classes up to the largest label, not those that occur.",
     },

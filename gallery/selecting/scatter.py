@@ -202,7 +202,7 @@ ask(
     choices={
         (0.0, 0.0, 7.0, 0.0): "It would, with torch.tensor([7.0]) or with the number 7.",
         (0.0, 0.0, 0.0, 2.0): "That exchanges index and src.",
-        RuntimeError: "src is int64 and x float32; scatter converts no tensors.",
+        RuntimeError: "src holds integers and x floats; scatter converts no tensors.",
     },
 )
 

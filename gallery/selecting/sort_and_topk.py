@@ -76,7 +76,7 @@ assert among.tolist() == [True, False, True]
 # ---------------------------
 #
 # :func:`torch.kthvalue` gives one value and its position for each row. It counts from 1, and from the *small* end:
-# ``topk`` from the large one. The middle one of 5 is the median.
+# ``topk`` from the large one. The middle one of :val:`5 <x.shape[1]>` is the median.
 
 assert torch.equal(torch.kthvalue(x, 1, dim=1).values, x.amin(dim=1))
 assert torch.equal(torch.kthvalue(x, 2, dim=1).values, values[:, 1])
@@ -128,8 +128,9 @@ for v in (x[0], exams, volume.flatten()):
 # Copy, gradient, dtype
 # ---------------------
 #
-# The values are a :term:`copy`, and their :term:`gradient` goes back to where they stood. The indices are int64 and
-# have none. Complex numbers have no order; ``sort`` takes truth values, ``topk`` does not.
+# The values are a :term:`copy`, and their :term:`gradient` goes back to where they stood. The indices are
+# :val:`int64 <torch.topk(w, 2).indices.dtype>` and have none. Complex numbers have no order; ``sort`` takes truth
+# values, ``topk`` does not.
 
 w = torch.tensor([4.0, 9, 1, 6], requires_grad=True)
 assert not shares_memory(w, torch.sort(w).values)

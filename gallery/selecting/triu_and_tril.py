@@ -39,7 +39,7 @@ draw(number, "j - i", colors=number % 4)
 
 # %%
 # With this table the rule is one comparison: ``triu(x, d)`` keeps :math:`j - i \ge d`, and ``tril(x, d)`` keeps
-# :math:`j - i \le d`. If the belief were true, ``triu(x, 1)`` would keep 11; it does not.
+# :math:`j - i \le d`. If the belief were true, ``triu(x, 1)`` would keep :val:`11 <x[0, 0]>`; it does not.
 
 
 def triu(x, d=0):
@@ -130,9 +130,9 @@ broken = torch.softmax(scores.masked_fill(forbidden, float("-inf")), dim=1)
 assert broken.isnan().any(dim=1).tolist() == [True, False, False, False]
 
 # %%
-# *A table that is not square.* If the last 2 of 5 positions look at all 5, row 0 is position 3, and the diagonal
-# begins 3 places further right. Without the number, row 0 sees one position instead of four. The argument
-# ``is_causal`` of :func:`torch.nn.functional.scaled_dot_product_attention` means the mask *without* it.
+# *A table that is not square.* If the last 2 of 5 positions look at all 5, the first row is position 3, and the
+# diagonal begins 3 places further right. Without the number, the first row sees one position instead of four. The
+# argument ``is_causal`` of :func:`torch.nn.functional.scaled_dot_product_attention` means the mask *without* it.
 
 last_two = torch.ones(2, 5, dtype=torch.bool).tril(5 - 2)
 assert torch.equal(last_two, torch.ones(5, 5, dtype=torch.bool).tril()[3:])

@@ -130,8 +130,9 @@ assert x[first.sort().values].tolist() == [5, 2, 9]
 # Copy, dtype, gradient
 # ---------------------
 #
-# The result is a :term:`copy` of the :term:`dtype` of ``x``; inverse and counts are int64. Complex numbers have no
-# order, and are refused. A :term:`gradient` is not defined: the backward step raises.
+# The result is a :term:`copy` of the :term:`dtype` of ``x``; inverse and counts are
+# :val:`int64 <torch.unique(w, return_counts=True)[1].dtype>`. Complex numbers have no order, and are refused. A
+# :term:`gradient` is not defined: the backward step raises.
 
 assert not shares_memory(values, torch.unique(values))
 assert torch.unique(x > 4).tolist() == [False, True]

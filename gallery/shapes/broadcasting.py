@@ -109,8 +109,8 @@ assert stretched.untyped_storage().nbytes() == 3 * column.itemsize
 draw_storage([stretched, column], ["stretched", "column"])
 
 # %%
-# A step along an axis of stride 0 moves nowhere, so the size of that axis costs nothing. Here one float32 is read again
-# and again.
+# A step along an axis of stride 0 moves nowhere, so the size of that axis costs nothing. Here one
+# :val:`float32 <huge.dtype>` is read again and again.
 
 huge = torch.zeros(1).expand(10**6, 10**6)
 print(f"{huge.stride() = }; {huge.numel():,} elements in {huge.untyped_storage().nbytes()} bytes")

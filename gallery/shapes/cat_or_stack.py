@@ -162,7 +162,7 @@ assert torch.equal(torch.vstack([vector, vector]), torch.stack([vector, vector])
 # --------------
 
 ask(
-    "Predictions of shapes (32, 10), (32, 10) and (7, 10) are joined. What is the shape?",
+    "Predictions for 32, 32 and 7 examples, each of 10 classes, are joined. What is the shape?",
     answer=torch.cat([torch.zeros(size, 10) for size in (32, 32, 7)]).shape,
     choices={
         (71, 10): "By cat: one row for each example.",
@@ -181,12 +181,12 @@ ways = {
     "stack(dim=1), then flatten(0, 1)": torch.stack([one, two], dim=1).flatten(0, 1),
 }
 ask(
-    "Which call makes a tensor of shape (6, 5) from two of shape (3, 5), rows of both in turn?",
+    "Which call makes one matrix from two of shape (3, 5), rows of both in turn?",
     answer=next(way for way, result in ways.items() if torch.equal(result[1], two[0])),
     choices={
         "cat(dim=0)": "It has all rows of the first before those of the second.",
         "stack(dim=0), then flatten(0, 1)": "That is cat(dim=0).",
-        "stack(dim=1), then flatten(0, 1)": "Stacked: (3, 2, 5), a row of each; then 3 · 2 rows.",
+        "stack(dim=1), then flatten(0, 1)": "Stacked, a row of each stands beside the other; then come all rows.",
     },
 )
 

@@ -110,7 +110,7 @@ def repeat_rows(x, times):
 check(repeat_rows, repeat_rows_by_loops, matrices, without=forbidden)
 
 # %%
-# A new first axis, stretched with stride 0, counts the repetitions; ``reshape`` merges it with the rows, and copies
+# A new first axis, stretched without memory, counts the repetitions; ``reshape`` merges it with the rows, and copies
 # since no strides can describe the result.
 
 # Solution

@@ -181,12 +181,12 @@ ask(
 # By the index rule:
 
 ask(
-    "x has shape (3, 4, 2). At which index of x.flatten(1) is x[1, 3, 1]?",
+    f"x has shape {tuple(x.shape)}. At which index of x.flatten(1) is x[1, 3, 1]?",
     answer=(flat == x[1, 3, 1]).nonzero()[0],
     choices={
-        (1, 13): "That is 3 * 4 + 1: a step down skips a row, and rows have 2 elements.",
+        (1, 13): f"That is {3 * 4 + 1}: a step down skips a row, and rows have 2 elements.",
         (1, 7): "3 rows of 2 elements, and 1 more.",
-        (1, 15): "15 is its index in x.flatten(): the 8 elements of slice 0 come before.",
+        (1, 15): "15 is its index in x.flatten(): the elements of the first slice come before.",
     },
 )
 

@@ -197,7 +197,7 @@ ask(
     choices={
         (4, 5, 1, 2, 3): "That is roll(2): a positive shift moves to higher indices.",
         (3, 4, 5, 1, 2): "Each goes two places to the front; the first two come in at the end.",
-        (3, 4, 5, 0, 0): "Nothing is lost: F.pad with (-2, 2) gives this.",
+        (3, 4, 5, 0, 0): "Nothing is lost, as it is by F.pad.",
     },
 )
 

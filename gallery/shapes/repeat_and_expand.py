@@ -196,7 +196,11 @@ ask(
     answer=torch.ones(5, 2).repeat(3, 1, 4).shape,
     choices={
         (15, 2, 4): "The axes are lined up from the right: the new one is on the left.",
-        (3, 5, 8): "The tensor counts as (1, 5, 2), and the sizes are multiplied: 3, 5 and 8.",
+        (
+            3,
+            5,
+            8,
+        ): "The tensor gets an axis of size 1 in front, and the sizes are multiplied: 3, 5 and 8.",
         (3, 1, 4): "These are the counts. expand would take sizes, and could not make this one.",
     },
 )
@@ -209,7 +213,7 @@ ask(
     "How many elements are there in the storage of torch.zeros(1, 50).expand(400, 50)?",
     answer=big.untyped_storage().nbytes() // big.itemsize,
     choices={
-        50: "The axis of size 400 has stride 0: every row is the same 50 places.",
+        50: "The axis of size 400 takes no step: every row is the same 50 places.",
         20000: "This many elements can be read, and it is what repeat(400, 1) stores.",
         450: "Nothing is stored for the new rows.",
     },

@@ -88,6 +88,8 @@ print(merged, refused, sep="\n\n")
 # join.
 
 assert a.flatten().diff().tolist() == [1] * 11
+with expect_error(RuntimeError, match="across two contiguous subspaces"):
+    t.view(12)
 assert t.flatten().diff().tolist() == [4, 4, -7] * 3 + [4, 4]
 
 # %%

@@ -172,7 +172,7 @@ ask(
     "What does torch.stack([torch.tensor(4), torch.tensor(5)]) give?",
     answer=lambda: torch.stack([torch.tensor(4), torch.tensor(5)]),
     choices={
-        (4, 5): "Tensors without axes are stacked along a first one: shape (2,).",
+        (4, 5): "Tensors without axes are stacked along a first one.",
         ((4,), (5,)): "For this the tensors would need an axis of size 1 each.",
         RuntimeError: "cat raises here, since there is no axis to make longer; stack makes one.",
     },

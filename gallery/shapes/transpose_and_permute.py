@@ -238,7 +238,7 @@ ask(
 # By the index formula:
 
 ask(
-    "t has shape (4, 3, 2). At which index of t is t.transpose(1, 2)[3, 1, 2]?",
+    f"t has shape {tuple(t.shape)}. At which index of t is t.transpose(1, 2)[3, 1, 2]?",
     answer=(t == t.transpose(1, 2)[3, 1, 2]).nonzero()[0],
     choices={
         (2, 1, 3): "That swaps first and last, as transpose(0, 2) does; t has no index 3 there.",

@@ -182,7 +182,7 @@ ask(
     answer=(t.dim(), len(t), t.numel()),
     choices={
         (3, 6, 42): "Three axes, 6 entries along the first, 6 * 1 * 7 elements.",
-        (3, 3, 42): "len counts along axis 0, as for a nested list.",
+        (3, 3, 42): "len counts along the first axis, as for a nested list.",
         (2, 6, 42): "An axis of size 1 is an axis.",
     },
 )

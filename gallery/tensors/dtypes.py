@@ -157,8 +157,9 @@ with expect_error(RuntimeError, match="floating point and complex dtype can requ
 # Overflow
 # --------
 #
-# Integers go round in a circle, without a word: after 255, uint8 goes on with 0. Floats become infinite. That hits
-# images first, whose sums leave uint8 at once; ``sum`` itself is careful, and counts in int64.
+# Integers go round in a circle, without a word: after :val:`255 <torch.iinfo(torch.uint8).max>`, uint8 goes on with 0.
+# Floats become infinite. That hits images first, whose sums leave uint8 at once; ``sum`` itself is careful, and counts
+# in int64.
 
 pixels = torch.tensor([200, 100, 50], dtype=torch.uint8)
 assert (pixels + pixels).tolist() == [400 - 256, 200, 100]
@@ -174,7 +175,8 @@ with expect_error(RuntimeError, match="without overflow"):
 #
 # Here is π, 8 bits a line. A float is a sign (the first bit), an :term:`exponent` and a fraction, each in its color,
 # and stands for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`. bfloat16 is the upper half of
-# float32, rounded: with 8 bits of exponent it has the same range. float16 spends 5 bits on the exponent and 10 on the
+# float32, rounded: with 8 bits of exponent it has the same range. float16 spends 5 bits on the exponent and
+# :val:`10 <16 - 1 - 5>` on the
 # fraction.
 
 
@@ -197,13 +199,16 @@ colors = [f.reshape(-1, 8) for f in fields]
 draw([b.reshape(-1, 8) for b in shown], ["float32", "bfloat16", "float16"], colors=colors)
 
 # %%
-# So float16 is finer and ends at 65504; bfloat16 is coarse, in steps of 2 from 256 to 512, and goes as far as float32.
-# Gradients are often tiny, and one that float16 rounds to 0 changes no weight; bfloat16 keeps it.
+# So float16 is finer and ends at :val:`65504 <torch.finfo(torch.float16).max>`; bfloat16 is coarse, in steps of 2 from
+# 256 to 512, and goes as far as float32. Gradients are often tiny, and one that float16 rounds to 0 changes no weight;
+# bfloat16 keeps it.
 
 counts = torch.tensor([256.0, 257.0, 65536.0, 1e-9])
 assert counts.half().tolist() == [256, 257, float("inf"), 0]
 assert counts.bfloat16()[:3].tolist() == [256, 256, 65536]
 assert counts.bfloat16()[3] > 0
+steps = torch.arange(256.0, 512.0).bfloat16().unique()
+assert steps.tolist() == [*range(256, 512, 2), 512]
 
 # %%
 # Why labels are int64
@@ -246,7 +251,10 @@ ask(
     "photo holds 250 and 100, as uint8. What is photo + 10?",
     answer=photo + 10,
     choices={
-        (4, 110): "260 - 256 is 4: a bright pixel turns black. Convert, add, clamp, convert back.",
+        (
+            4,
+            110,
+        ): f"{250 + 10} - {2**8} is 4: a bright pixel turns black. Convert, add, clamp, convert back.",
         (255, 110): "That is what torch.clamp would do; integers go round in a circle.",
         (260, 110): "The 10 counts with its kind only: the result is uint8, too small for 260.",
     },

@@ -46,7 +46,7 @@ draw(block, "block")
 #
 # An element that *is* an element of the input has its color. With several inputs, each has one color, and the letter
 # in the corner is the first of its name: color is never the only sign. Gray elements are made of no single input;
-# here :func:`torch.cat` copies all 14.
+# here :func:`torch.cat` copies all :val:`14 <wide.numel()>`.
 
 top, bottom = torch.arange(8).reshape(2, 4), torch.arange(30, 36).reshape(2, 3)
 wide = torch.cat([top, bottom], dim=1)
@@ -228,7 +228,7 @@ ask(
 
 running = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
 ask(
-    "x has shape (5,). Which elements of x does element 3 of torch.cumsum(x, dim=0) depend on?",
+    "x has 5 elements. Which elements of x does element 3 of torch.cumsum(x, dim=0) depend on?",
     answer=[link.index[0] for link in running],
     choices={
         (0, 1, 2): "The element in its own place is added, too.",

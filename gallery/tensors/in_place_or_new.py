@@ -223,8 +223,8 @@ ask(
     answer=lambda: torch.tensor([4, 6]).div_(2),
     choices={
         "x is [2, 3]": "x //= 2 does this: // keeps whole numbers whole.",
-        "x is [2.0, 3.0]": "x = x / 2 does this: a new tensor, of dtype float32.",
-        RuntimeError: "/ gives floating-point numbers, which can't be cast to the int64 of x.",
+        "x is [2.0, 3.0]": "x = x / 2 does this: a new tensor, of another dtype.",
+        RuntimeError: "/ gives floating-point numbers, which can't be cast to the integers of x.",
     },
 )
 

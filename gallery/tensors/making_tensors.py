@@ -124,8 +124,10 @@ assert len(torch.linspace(1, 1.2, 3)) == 3
 # ----------------------------------------------
 #
 # ``rand`` draws evenly from 0 (included) to 1 (not included); ``randn`` from the normal distribution of mean 0 and
-# standard deviation 1, so that 95 % are between -2 and 2; ``randint`` draws whole numbers; ``randperm`` gives each
-# number below n once, shuffled. :ref:`randomness-and-seeds` explains the :term:`seed`.
+# standard deviation 1, so that :val:`95 % <torch.erf(torch.tensor(2 / 2**0.5))>` are less than 2 from 0; ``randint``
+# draws whole numbers; ``randperm`` gives each number below n once, shuffled. :ref:`randomness-and-seeds` explains the
+# :term:`seed`.
+
 
 torch.manual_seed(0)
 drawn = {
@@ -220,7 +222,7 @@ ask(
     answer=str(torch.full_like(torch.tensor([1, 2]), 0.5).dtype),
     choices={
         "torch.float32": "That is full((2,), 0.5). The name ends in _like: the template decides.",
-        "torch.int64": "As the template, and 0.5 is cut down to 0.",
+        "torch.int64": "As the template, and 0.5 loses what is behind the point.",
         "torch.float64": "Python's floats have 64 bits, but PyTorch makes float32 of them.",
     },
 )

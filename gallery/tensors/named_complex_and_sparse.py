@@ -29,8 +29,9 @@ draw_storage([torch.view_as_real(z), z.real, z.imag], ["view_as_real(z)", "z.rea
 # Complex tensors
 # ---------------
 #
-# complex64 is two float32 in 8 bytes, complex128 two float64. For shape :math:`(s_0, \ldots)`, ``view_as_real`` has
-# shape :math:`(s_0, \ldots, 2)`. All three are views: a write into one changes ``z``.
+# complex64 is two float32 in 8 bytes, complex128 two
+# :val:`float64 <torch.zeros(1, dtype=torch.complex128).real.dtype>`. For shape :math:`(s_0, \ldots)`, ``view_as_real``
+# has shape :math:`(s_0, \ldots, 2)`. All three are views: a write into one changes ``z``.
 
 assert (z.dtype, z.itemsize) == (torch.complex64, 8)
 assert (z.imag.dtype, z.imag.stride()) == (torch.float32, (2,))
@@ -99,8 +100,9 @@ draw(dense, (rows, columns, values), names=["rows", "columns", "values"])
 
 # %%
 # :meth:`torch.Tensor.to_sparse` makes one from a dense tensor, of any number of axes; from scratch it is the places and
-# the values of what is not 0. With :math:`d` axes an entry takes :math:`8d` bytes for its indices, so in float32 and
-# with two axes, sparse is smaller only if less than a fifth of the elements are stored.
+# the values of what is not 0. With :math:`d` axes an entry takes :math:`8d` bytes for its indices, so in
+# :val:`float32 <entries.dtype>` and with two axes, sparse is smaller only if less than a fifth of the elements are
+# stored.
 
 block = torch.zeros(2, 3, 4)
 block[1, 2, 0], block[0, 1, 3] = 5, 6
@@ -160,7 +162,7 @@ assert (torch.ones(3, 5) + sparse).layout == torch.strided
 # ----------
 #
 # ``torch.zeros(2, 3, names=("N", "C"))`` gave each axis a name. It never left the experimental state: torch 2.11 still
-# has it, with a warning, and 2.14 no longer. Code of today must not use it.
+# has it, with a warning, and torch 2.14 no longer. Code of today must not use it.
 
 release = tuple(int(part) for part in torch.__version__.split(".")[:2])
 has_names = hasattr(torch.Tensor, "names")
@@ -203,9 +205,9 @@ ask(
     "How many bytes do indices and values of torch.eye(1000).to_sparse() take?",
     answer=million.indices().nbytes + million.values().nbytes,
     choices={
-        4_000_000: "So many take the million elements of the dense matrix, in float32.",
+        4_000_000: "So many take the million elements of the dense matrix.",
         4_000: "These are the values alone; each also needs its row and its column.",
-        20_000: "1000 entries, each with a row and a column of 8 bytes and a value of 4.",
+        20_000: f"1000 entries, each with a row, a column and a value: {8 + 8 + 4} bytes.",
     },
 )
 

@@ -11,7 +11,8 @@ dtypes, devices, and the processes of a ``DataLoader``. You need to know :ref:`h
 
 # %%
 # Twelve throws of a die, six more, and again the seed. Orange throws are those of the second call: they go on where the
-# first stopped. After the same :term:`seed` everything repeats, and one call for all 18 gives both in order.
+# first stopped. After the same :term:`seed` everything repeats, and one call for all :val:`18 <again.numel()>` gives
+# both in order.
 
 import random
 
@@ -110,6 +111,8 @@ def drawn(function, *sizes, **options):
 
 assert torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 8, 12))
 assert torch.equal(drawn(torch.randn, 14), drawn(torch.randn, 8, 6))
+assert torch.equal(drawn(torch.randn, 15), drawn(torch.randn, 8, 7))
+assert not torch.equal(drawn(torch.randn, 16), drawn(torch.randn, 8, 8))
 assert not torch.equal(drawn(torch.randn, 20)[:8], drawn(torch.randn, 8, 12)[:8])
 assert not torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 20, dtype=torch.float64).float())
 
@@ -233,7 +236,7 @@ ask(
     answer=torch.equal(torch.rand(50)[:3], short),
     choices={
         True: "rand takes the generator's numbers one by one. For randn the answer is no.",
-        False: "That is so for randn, which has another algorithm from 16 numbers on.",
+        False: "That is so for randn, which has another algorithm for many numbers.",
     },
 )
 

@@ -49,9 +49,10 @@ assert loaded.untyped_storage().data_ptr() != part.untyped_storage().data_ptr()
 # What a slice saves with it
 # --------------------------
 #
-# ``io.BytesIO`` is a file in memory, in which the page can count. Five of a million numbers in float32 make a file
-# of 4 MB. :meth:`torch.Tensor.clone` first copies the five into a storage of their own; the bytes that remain are what
-# every file has. ``contiguous()`` does not help: the five lie side by side already, so it copies nothing.
+# ``io.BytesIO`` is a file in memory, in which the page can count. Five of a million numbers in
+# :val:`float32 <torch.ones(1).dtype>` make a file of 4 MB. :meth:`torch.Tensor.clone` first copies the five into a
+# storage of their own; the bytes that remain are what every file has. ``contiguous()`` does not help: the five lie side
+# by side already, so it copies nothing.
 
 
 def saved(value):
@@ -135,6 +136,7 @@ assert torch.load(saved(Trap()), weights_only=False) is None  # what print retur
 # a point.
 
 block = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
+assert all("dtype" not in str(torch.ones(1, dtype=kind)) for kind in (torch.float32, torch.int64))
 assert str(torch.zeros(2, 0)) == "tensor([], size=(2, 0))"
 print(block)
 
@@ -147,8 +149,9 @@ assert (almost == 1).tolist() == [False, True]
 print(almost, almost[0].item())
 
 # %%
-# All elements get one format. It is scientific (``1.0e-05`` means 0.00001) when the largest is more than 1000 times the
-# smallest, or above 100 million, or the smallest below 0.0001; signs and zeros do not count. This is from scratch:
+# All elements get one format. It is scientific (``1.0e-05`` means :val:`0.00001 <1.0e-05>`) when the largest is more
+# than 1000 times the smallest, or above 100 million, or the smallest below 0.0001; signs and zeros do not count. This
+# is from scratch:
 
 
 def is_scientific(tensor):

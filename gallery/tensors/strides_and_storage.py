@@ -56,6 +56,7 @@ storage_map(x)
 turned = x.T
 assert (turned.shape, turned.stride()) == ((5, 2), (1, 5))
 assert torch.equal(storage_map(turned), storage_map(x).T)
+assert storage_map(turned)[3, 1] == storage_map(x)[1, 3]
 
 # %%
 # A :term:`slice` begins at another place, takes longer steps, or has fewer axes. ``x[:, ::2]`` (every second column)
@@ -96,8 +97,8 @@ draw_storage(rows, "rows")
 #
 # :meth:`torch.Tensor.data_ptr` is the address in bytes of a tensor's first element; ``untyped_storage().data_ptr()`` is
 # that of its storage, the same for all its views. They differ by the offset times :attr:`torch.Tensor.itemsize`, which
-# is 8 bytes for int64. :meth:`torch.Tensor.as_strided` makes a view of any shape, strides and offset; with it,
-# ``memory`` reads the whole line.
+# is 8 bytes for :val:`int64 <x.dtype>`. :meth:`torch.Tensor.as_strided` makes a view of any shape, strides and offset;
+# with it, ``memory`` reads the whole line.
 
 
 def memory(tensor):
@@ -198,7 +199,11 @@ ask(
     "box is contiguous and has shape (4, 6, 8). What are the strides of box.permute(2, 0, 1)?",
     answer=torch.empty(4, 6, 8).permute(2, 0, 1).stride(),
     choices={
-        (24, 6, 1): "A contiguous (8, 4, 6) tensor has these; permute moves nothing in memory.",
+        (
+            24,
+            6,
+            1,
+        ): "A contiguous tensor of the new shape has these; permute moves nothing in memory.",
         (48, 8, 1): "Those are the strides of box; permute puts them into the order of the axes.",
         (1, 48, 8): "box has strides (48, 8, 1), and each stride goes where its axis goes.",
     },
@@ -226,7 +231,7 @@ ask(
     answer=part.stride(),
     choices={
         (1,): "Neighbours in a column are no neighbours in memory: a whole row lies between them.",
-        (11,): "Axis 0 is left with its step over a row; the index 3 took axis 1 away.",
+        (11,): "The first axis is left with its step over a row; the index 3 took axis 1 away.",
         (11, 1): "The index 3 took axis 1 away, and its stride with it.",
     },
 )

@@ -208,7 +208,7 @@ ages = np.array([31, 47, 25])
 seen = torch.as_tensor(ages, dtype=torch.float32)
 ages[0] = 32
 ask(
-    "ages holds 31, 47, 25 (int64). After seen = torch.as_tensor(ages, dtype=torch.float32) "
+    "ages holds the integers 31, 47, 25. After seen = torch.as_tensor(ages, dtype=torch.float32) "
     "and ages[0] = 32, what is seen[0]?",
     answer=seen[0],
     choices={
@@ -219,4 +219,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`dtypes`, about int64, float32 and the others.
+# Next: :ref:`dtypes`, about the types of the elements.

@@ -181,7 +181,7 @@ ask(
     answer=torch.tensor([[[4]]]).tolist(),
     choices={
         4: "item() gives this. tolist() keeps a pair of brackets for each axis.",
-        (4,): "Shape (1, 1, 1) has three axes, so three lists stand around the number.",
+        (4,): "The shape has three axes, so three lists stand around the number.",
         (((4,),),): "Three axes, three lists.",
     },
 )
@@ -190,7 +190,7 @@ ask(
 # A comparison of whole tensors:
 
 ask(
-    "x has shape (3,). What does `if x == x:` do?",
+    "x has several elements. What does `if x == x:` do?",
     answer=lambda: bool(six[0] == six[0]),
     choices={
         True: "torch.equal(x, x) is True; == gives three truth values.",

@@ -211,6 +211,7 @@ ask(
 # %%
 # And a part of the batch of two photos above, of shape (2, 3, 427, 640):
 
+assert batch.shape == (2, 3, 427, 640)
 assert torch.equal(batch[0, :, 30, 200], photo[30, 200])
 ask(
     "What is the shape of batch[0, :, 30, 200]?",

@@ -178,8 +178,8 @@ if "torchvision" not in sys.modules:
         torch.library.register_fake("torchvision::nms")(lambda *boxes: None)
 
 # %%
-# torch 2.m goes with torchvision 0.(m + 15): 2.11 with 0.26, 2.14 with 0.29. Install both in one command, from one
-# source. ``nms`` keeps the best of boxes that overlap; that it works shows that the pair fits.
+# torch 2.m goes with torchvision 0.(m + 15): here :val:`release` with :val:`torchvision.__version__`. Install both in
+# one command, from one source. ``nms`` keeps the best of boxes that overlap; that it works shows that the pair fits.
 
 import torchvision
 
@@ -205,7 +205,7 @@ ask(
         why_not(None, "560.35"): "CUDA says 13.0, so this torch was built for a GPU.",
         why_not(
             "13.0", "560.35"
-        ): "CUDA 13 came with driver 580. A torch for CUDA 12 would run as well.",
+        ): "CUDA 13 came with a later driver. A torch for CUDA 12 would run as well.",
         why_not("13.0", None): "The line driver has a number, so the machine has one and lends it.",
     },
 )
@@ -218,7 +218,7 @@ ask(
     answer=f"0.{12 + int(torchvision.__version__.split('.')[1]) - minor}",
     choices={
         "0.12": "The numbers are not equal: torchvision began to count later.",
-        "0.27": "0.(12 + 15). Its compiled operators are made for this torch.",
+        "0.27": f"0.({12} + {15}). Its compiled operators are made for this torch.",
         "2.12": "torchvision has not reached version 1 yet.",
     },
 )

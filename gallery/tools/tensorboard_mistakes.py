@@ -47,7 +47,7 @@ assert len(event_files("once")) == 1
 # -------------------------
 #
 # ``EventAccumulator`` reads the files of a run without a server: for a table, a test or a figure of your own. A scalar
-# comes back with its step, as float32. A tag that nobody wrote is a ``KeyError``.
+# comes back with its step, rounded to :val:`float32 <values.dtype>`. A tag that nobody wrote is a ``KeyError``.
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -83,9 +83,14 @@ assert [one.step for one in events.Histograms("params/first")] == [0, 1, 2, 3]
 # Nothing to see yet
 # ------------------
 #
-# The writer collects points and writes them out every 120 seconds, so a short run can seem to show nothing. That is
-# what the ``close`` in the loop is after, and ``flush`` does it: it writes what waits, into the same file.
+# The writer collects points and writes them out every
+# :val:`120 <inspect.signature(SummaryWriter).parameters['flush_secs'].default>` seconds, so a short run can seem to
+# show nothing. That is what the ``close`` in the loop is after, and ``flush`` does it: it writes what waits, into the
+# same file.
 
+import inspect
+
+assert inspect.signature(SummaryWriter).parameters["flush_secs"].default == 120
 with SummaryWriter(log / "flushing") as writer:
     for step in range(4):
         writer.add_scalar("loss/train", 1 / (step + 1), step)

@@ -87,7 +87,7 @@ model, fast = train("fast", lr=0.5)
 assert fast[-1] < slow[-1] < slow[0]
 
 # %%
-# Images, in the order (channel, row, column) and from 0 to 1, or as ``uint8`` from 0 to 255.
+# Images, in the order (channel, row, column) and from 0 to 1, or as bytes.
 
 with SummaryWriter(log / "data") as writer:
     for place in range(3):
@@ -112,7 +112,7 @@ assert all(says in message for message in messages)
 #
 # On your machine type ``tensorboard --logdir runs`` and open the address that it prints. The page does the same: port 0
 # asks for any free one, and ``with`` stops the server whatever happens. It loads the log once, as nothing more is
-# written; left to itself, TensorBoard looks again every 5 seconds.
+# written; left to itself, TensorBoard looks again every few seconds.
 
 
 @contextlib.contextmanager
@@ -179,7 +179,8 @@ assert sorted(answers["runs"]) == ["data", "fast", "model", "slow"]
 # What the charts are made of
 # ---------------------------
 #
-# *Scalars*: time, step and value of each point. TensorBoard keeps float32, so a value is right to about 7 digits.
+# *Scalars*: time, step and value of each point. TensorBoard keeps :val:`float32 <torch.tensor(losses).dtype>`, so a
+# value is right to about :val:`7 <-torch.log10(torch.tensor(2.0**-24))>` digits.
 
 for run, losses in {"slow": slow, "fast": fast}.items():
     _, steps, values = zip(*answers[run], strict=True)
@@ -199,7 +200,8 @@ assert abs(last[0, 0] - weight.min()) < 0.1 * abs(weight.min())
 print(f"The bins of the last step hold {int(last[:, 2].sum())} weights.")
 
 # %%
-# *Images* are PNG files: what came from 0 to 1 comes back as it was, up to the 256 steps of a byte.
+# *Images* are PNG files: what came from 0 to 1 comes back as it was, up to one of the :val:`256 <2**8>` steps of a
+# byte.
 
 for png, image in zip(pngs, images, strict=False):
     shown = torch.tensor(plt.imread(io.BytesIO(png), format="png"))[..., :1].permute(2, 0, 1)
@@ -242,7 +244,7 @@ ask(
 
 holder.cleanup()
 ask(
-    "add_histogram gets 1280 weights at each of 25 steps. What does the log keep of them at each step?",
+    f"add_histogram gets {weight.numel()} weights at each of many steps. What does the log keep of them at each step?",
     answer="counts in bins" if len(answers["weight"][-1][2]) < weight.numel() else "all weights",
     choices={
         "all weights": "They could not be drawn as a ridge, and the files would be large.",

@@ -230,6 +230,8 @@ if __name__ == "__main__":
 # inside a worker arrives as "Caught RuntimeError in DataLoader worker process 0":
 # :ref:`dataloader-worker-process` has its causes.
 #
+# .. not looked up: Caught RuntimeError in DataLoader worker process 0 — the page that is linked raises it
+#
 # Check yourself
 # --------------
 
@@ -252,12 +254,12 @@ question
 question = None
 if __name__ == "__main__":
     question = ask(
-        "__getitem__ counts its calls in self.calls; there are 7 examples and num_workers=2. "
+        "__getitem__ counts its calls in self.calls; there are 7 examples and two workers. "
         "What is calls in your process after an epoch?",
         answer=with_workers,
         choices={
             7: "So it would be without workers.",
-            4: "Workers count in their copies: one 4, the other 3.",
+            4: "Workers count in their copies: one has these, the other the rest.",
             0: "The copies are counted in, and they end with the epoch.",
         },
     )

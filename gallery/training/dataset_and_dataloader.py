@@ -108,8 +108,8 @@ assert sorted(one) == sorted(two) == list(range(23))
 
 # %%
 # Any other choice is a ``sampler``: something that gives indices. A list will do.
-# :class:`torch.utils.data.WeightedRandomSampler` draws rare examples more often, here so that a class with 10 of 200
-# examples makes about half of what is seen.
+# :class:`torch.utils.data.WeightedRandomSampler` draws rare examples more often, here so that a class with 10 of
+# :val:`200 <len(kinds)>` examples makes about half of what is seen.
 
 picked = DataLoader(data, sampler=[4, 0, 4], batch_size=3)
 assert next(iter(picked))[1].tolist() == [labels[4], labels[0], labels[4]]
@@ -206,8 +206,8 @@ ask(
     "1085 examples, batch_size=50, 10 epochs. How many times is optimizer.step() called?",
     answer=steps,
     choices={
-        210: "That leaves out the last 35 examples, as drop_last=True does.",
-        220: "22 iterations an epoch; the last has 35 examples.",
+        210: f"That leaves out the last {1085 % 50} examples, as drop_last=True does.",
+        220: f"{steps // 10} iterations an epoch; the last has {1085 % 50} examples.",
         10850: "That is the number of examples seen.",
     },
 )
@@ -217,7 +217,7 @@ ask(
 
 first_of = [batch[0].item() for batch in DataLoader(range(40, 49), batch_size=4)]
 ask(
-    "The data is 40, 41, ..., 48, batch_size=4, no shuffling. With which number does the last batch begin?",
+    "The data counts from 40 to 48, batch_size=4, no shuffling. With which number does the last batch begin?",
     answer=first_of[-1],
     choices={
         44: "That is the second batch; one example is left after it.",

@@ -217,9 +217,9 @@ ask(
     "The rows [40, 10] and [5, 45] are a confusion matrix, row: truth. What is the recall of the first class?",
     answer=table[0, 0].item() / table[0].sum().item(),
     choices={
-        0.8: "40 of the 50 that belong to it were found.",
+        0.8: f"40 of the {table[0].sum()} that belong to it were found.",
         round(40 / 45, 2): "That is the precision: 40 of the 45 that were called so.",
-        0.85: "That is the accuracy: 85 of 100.",
+        0.85: f"That is the accuracy: {table.diag().sum()} of {table.sum()}.",
     },
 )
 

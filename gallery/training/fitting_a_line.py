@@ -127,7 +127,7 @@ assert loss(descend(0.1, 10)[-1]) > 1e14 * start
 #
 # Until w and b are both within 0.001 of the best. As a step is only a multiplication by a small matrix, it can be
 # counted without the points. The flat direction decides now: it shrinks by :math:`1 - \text{lr} \cdot 0.489` a step,
-# and a rate 33 times as small needs 33 times as many.
+# and a rate :val:`33 <0.01 / 0.0003>` times as small needs :val:`33 <needed[0.0003] / needed[0.01]>` times as many.
 
 
 def count_steps(lr, matrix=H, tolerance=1e-3):
@@ -278,8 +278,8 @@ ask(
     "With lr = 0.029 the loss falls, but w jumps above and below its goal. What does a slightly larger rate do?",
     answer="diverges" if after[1] < 1 < after[2] else "converges",
     choices={
-        "converges faster": "The steep part is multiplied by about -0.98 already; it would shrink less.",
-        "diverges": "At 0.03 the factor is below -1: each jump is longer than the one before.",
+        "converges faster": f"The steep part is multiplied by about {-after[1]:.2f} already; it would shrink less.",
+        "diverges": f"At 0.03 the factor is {-after[2]:.2f}: each jump is longer than the one before.",
         "crawls": "Crawling is what small rates do.",
     },
 )

@@ -11,7 +11,7 @@ fits a line four times, each time leaving more of the work to PyTorch, and gets 
 
 # %%
 # Four points lie on the line y = 2x + 1. The fit starts with w = 0 and b = 0, and each step moves both a little. All
-# numbers on this page are float64, so that rounding can't hide a difference.
+# numbers on this page are :val:`float64 <x.dtype>`, so that rounding can't hide a difference.
 
 import numpy as np
 
@@ -132,7 +132,8 @@ torch.testing.assert_close(with_autograd(), path, rtol=1e-12, atol=0)
 #
 # :class:`torch.nn.Linear` holds w and b, :class:`torch.nn.MSELoss` is the mean of the squared errors, and
 # :class:`torch.optim.SGD` is the update. A layer takes a :term:`batch`, so the four numbers become 4 items of 1
-# feature; ``y`` gets the same shape (4, 1), or :ref:`broadcasting <broadcasting>` would compare each with each.
+# feature; ``y`` gets the same shape :val:`(4, 1) <yt.unsqueeze(1).shape>`, or :ref:`broadcasting <broadcasting>` would
+# compare each with each.
 
 
 def with_nn_and_optim():
@@ -184,8 +185,8 @@ assert by_sums < 0.8 * by_means
 
 # %%
 # It is no other gradient, and no more exact one: it is a learning rate of 0.04. Autograd with that rate would take the
-# same steps. With 0.03 the sums are at 0.12, and run away, while the means still converge: :ref:`fitting-a-line` shows
-# where the border is.
+# same steps. With 0.03 the sums are at :val:`0.12 <4 * 0.03>`, and run away, while the means still converge:
+# :ref:`fitting-a-line` shows where the border is.
 
 torch.testing.assert_close(sums.numpy(), numpy_by_hand(lr=4 * lr), rtol=1e-12, atol=0)
 assert mean_squared_error(*learners_version(lr=0.03)[-1].tolist()) > mean_squared_error(0, 0)
@@ -197,7 +198,7 @@ assert mean_squared_error(*numpy_by_hand(lr=0.03)[-1].tolist()) < 0.1
 w = torch.zeros((), dtype=torch.float64, requires_grad=True)
 (gradient,) = torch.autograd.grad(((w * xt - yt) ** 2).mean(), w)
 formula = (2 * (0 * x - y) * x).mean()
-assert abs(gradient.item() - formula) <= 1e-14 * abs(formula)
+assert abs(gradient.item() - formula) <= 10**-14 * abs(formula)
 
 # %%
 # "The optimizer calculates the gradients"
@@ -251,7 +252,7 @@ ask(
     answer=0.4 / factor,
     choices={
         0.4: "The gradient of the sum is 8 times as large, so are the steps.",
-        3.2: "That makes the steps larger still: 64 times as large.",
+        3.2: f"That makes the steps larger still: {factor * factor:.0f} times as large.",
         0.05: "The gradient grows 8 times, so the rate must be 8 times smaller.",
     },
 )

@@ -140,8 +140,8 @@ assert torch.equal(resumed, straight)
 # --------------------------------------------
 #
 # It is not. Whatever is left out, training goes on without an error, and to other weights: Adam begins again with empty
-# averages, the schedule counts from 0, the data comes in the order of the first epoch, dropout draws other units. How
-# far off each ends, beside the way that the 6 epochs went in all:
+# averages, the schedule counts from the start, the data comes in the order of the first epoch, dropout draws other
+# units. How far off each ends, beside the way that the 6 epochs went in all:
 
 start = vector(new_run())
 way = (straight - start).norm()
@@ -238,7 +238,7 @@ lrs = []
 for without in ((), ["schedule", "optimizer"]):
     lrs.append(resume(saved, without)["optimizer"].param_groups[0]["lr"])
 ask(
-    "The learning rate began at 0.01 and is halved every 2 epochs. After 3 epochs the run is resumed, but optimizer "
+    "The learning rate began at 0.01 and is halved every 2 epochs. Then the run is resumed, but optimizer "
     "and schedule are left out. With which rate does it go on?",
     answer=lrs[1],
     choices={
