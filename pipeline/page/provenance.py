@@ -1,4 +1,4 @@
-"""Under each page: when, where and with what it ran, and how many checks passed; written by the build alone."""
+"""Under each page: when, where and with what it ran, and how many claims held; written by the build alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, A
 
 
 class CheckedTable(SphinxDirective):
-    """A table of all pages with the number of checks that passed; from the records."""
+    """A table of all pages with the number of claims that held; from the records."""
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
@@ -38,8 +38,8 @@ class CheckedTable(SphinxDirective):
             link = pending_xref(refdomain="std", reftype="doc", reftarget=f"/{folder}/{name}", refexplicit=False)
             link["refwarn"], link["refdoc"] = True, self.env.docname
             link += nodes.inline(text=name)
-            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{page['checks']:,}")])
-        return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Checks passed")], rows)]
+            rows.append([nodes.paragraph("", "", link), nodes.paragraph(text=f"{page['claims']:,}")])
+        return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Claims that held")], rows)]
 
 
 def _table(head: list[nodes.Node], rows: list[list[nodes.Node]]) -> nodes.table:
@@ -54,7 +54,7 @@ def _row(cells: list[nodes.Node]) -> nodes.row:
 
 
 class Counted(SphinxRole):
-    """A number that the build counted: ``pages``, ``checks`` or ``snippets``."""
+    """A number that the build counted: ``pages``, ``claims`` or ``snippets``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the number as text."""
@@ -62,7 +62,7 @@ class Counted(SphinxRole):
         self.env.note_dependency(str(pages.summary_file))
         counts = {
             "pages": len(pages.names()),
-            "checks": sum(page["checks"] for page in pages.summary().values()),
+            "claims": sum(page["claims"] for page in pages.summary().values()),
             "snippets": sum(len(sources) for sources in snippets.ran(self.env.app).values()),
         }
         if self.text not in counts:
