@@ -113,16 +113,15 @@ def run(known: Keys, names: list[str], shard: str, folder: Path, runs: int) -> i
     if failures:
         print(f"Shard {shard}: {failures} of {len(names)} pages failed", file=sys.stderr)
         return 1
-    manifest = Manifest(shard, runner.commit_of(pages.gallery), known.surroundings, dict(_digests(folder)))
+    manifest = Manifest(shard, runner.commit_of(pages.gallery), known.surroundings, _digests(folder))
     Path(folder, MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     print(f"Shard {shard}: {len(names)} pages passed, see {folder}")
     return 0
 
 
-def _digests(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each file below a folder, but for the manifest, with the digest of what it holds."""
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST):
-        yield file.relative_to(folder).as_posix(), sources.digest_of_file(file)
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the files below a folder, but for the manifest, with the digest of what each holds."""
+    return {name: digest for name, digest in sources.digests_below(folder) if name != MANIFEST}
 
 
 def join(known: Keys, folder: Path, runs: int) -> int:
@@ -174,7 +173,7 @@ def _problems_of_one(known: Keys, place: Path, manifest: Manifest, runs: int) ->
     for name, here in known.surroundings.items():
         if (there := manifest.surroundings.get(name)) != here:
             yield f"Shard {manifest.shard} was made with {name} {there!r}, and here it is {here!r}. {again}"
-    if changed := manifest.files.items() ^ set(_digests(place)):
+    if changed := manifest.files.items() ^ _digests(place).items():
         yield f"Shard {manifest.shard} in {place} is not as it was made: {sorted(dict(changed))[0]} differs. {again}"
     there = Keys(copy.copy(known.pages), known.recorded)
     there.pages.target = place

@@ -144,7 +144,7 @@ one_case[torch.bmm] = ((5, 2, 3), (5, 3, 4))
 for function, (s, t) in one_case.items():
     x, y = torch.randint(9, s), torch.randint(9, t)
     assert torch.equal(function(x, y), x @ y)
-    with expect_error(RuntimeError):
+    with expect_error(RuntimeError, match="expected|must be"):
         function(torch.ones(6, *s), torch.ones(6, *t))
 assert torch.equal(torch.outer(left, right), left.unsqueeze(1) @ right.unsqueeze(0))
 draw(torch.outer, (left, right), names=["left", "right"])

@@ -61,7 +61,9 @@ assert issubclass(FakeTensorDeviceMismatchError, RuntimeError)
 
 device = pick_device()
 if device.type != "cpu":
-    with expect_error(RuntimeError, match="Expected all tensors to be on the same device"):
+    with expect_error(
+        RuntimeError, match="Expected all tensors to be on the same device"
+    ):  # only on a GPU
         torch.ones(4, device=device) + torch.ones(4)
 
 # %%

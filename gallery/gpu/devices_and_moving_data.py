@@ -75,9 +75,9 @@ assert (plain.type != "cpu") == torch.accelerator.is_available()
 z[0, 0] = -1
 assert x[0, 0] == -1
 if elsewhere.type != "meta":
-    assert y.flatten().tolist() == [1, 2, 3, 4, 5, 6]  # as x was before the write
+    assert y.flatten().tolist() == [1, 2, 3, 4, 5, 6]  # only on a GPU: as x was before the write
 else:
-    assert y.untyped_storage().data_ptr() == 0  # nothing is there to share
+    assert y.untyped_storage().data_ptr() == 0  # only on a CPU: nothing is there to share
 assert x.to("cpu", copy=True) is not x
 assert x.to("cpu", torch.float64) is not x  # another dtype needs a copy, too
 
@@ -158,7 +158,7 @@ assert (weight.device.type, weight.dtype) == (device.type, torch.float16)
 moments = optimizer.state[weight]
 assert (moments["exp_avg"].device.type, moments["exp_avg"].dtype) == ("cpu", torch.float32)
 if device.type != "cpu":
-    with expect_error(RuntimeError, match="device"):
+    with expect_error(RuntimeError, match="device"):  # only on a GPU
         optimizer.step()
 optimizer.load_state_dict(optimizer.state_dict())
 moments = optimizer.state[weight]

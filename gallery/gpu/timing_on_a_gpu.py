@@ -103,7 +103,7 @@ if device.type != "cpu":
     big @ big
     launch = time.perf_counter() - started
     torch.accelerator.synchronize()
-    assert launch < whole
+    assert launch < whole  # only on a GPU
     values = {"launch_seconds": launch, "work_seconds": whole}
     found = [record("launch and work", values), *found]
 for one in found:
@@ -137,7 +137,7 @@ assert loop(True) == loop(False) == 100_000
 found = recorded("item in a loop")
 if device.type != "cpu":
     each, once = measure(lambda: loop(True)).median, measure(lambda: loop(False)).median
-    assert once < each
+    assert once < each  # only on a GPU
     found = [record("item in a loop", {"each_seconds": each, "once_seconds": once}), *found]
 for one in found:
     times = one.values["each_seconds"] / one.values["once_seconds"]
@@ -225,7 +225,7 @@ if device.type == "cuda":
     begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     whole = seconds_of(lambda: (begin.record(), big @ big, end.record()))
     on_gpu = begin.elapsed_time(end) / 1000
-    assert launch < on_gpu < 1.1 * whole
+    assert launch < on_gpu < 1.1 * whole  # only on a GPU
     print(f"{1000 * on_gpu:.2f} ms between the events, {1000 * whole:.2f} ms with all waits")
 else:
     print("Not measured here: there is no CUDA.")

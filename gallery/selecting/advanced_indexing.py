@@ -33,12 +33,14 @@ draw(pick, (x, torch.tensor([3, 0, 0])), names=["x", "index"])
 
 # %%
 # The list makes the axis anew: it was 5 long and is now as long as the list. With ``:`` in front, the list is for
-# axis 1, as in :ref:`index-select`. Parentheses are no list: ``x[(3, 0)]`` is ``x[3, 0]``, one element.
+# axis 1, as in :ref:`index-select`. A tuple is no list: ``x[pair]`` with ``pair = (3, 0)`` is ``x[3, 0]``, one
+# element.
 
 assert torch.equal(x[[3, 0, 0]], torch.stack([x[3], x[0], x[0]]))
 assert torch.equal(x[numpy.array([3, 0, 0])], x[torch.tensor([3, 0, 0])])
 assert torch.equal(x[:, [3, 0]], torch.stack([x[:, 3], x[:, 0]], dim=1))
-assert torch.equal(x[(3, 0)], x[3, 0])
+pair = (3, 0)
+assert torch.equal(x[pair], x[3, 0])
 
 # %%
 # Two lists pick pairs

@@ -42,7 +42,6 @@ OUTPUT = "sphx-glr-script-out"  # the class of what a cell printed
 OUTPUT_OF_VALUE = "output_subarea"  # and of a value that is shown as HTML
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
 CODE_NODE = "code_links_block"  # stands for a block of code in which names are links
-MADE = (".rst", ".py", ".py.md5")  # of each page, beside its pictures; by the last it sees that a page is up to date
 MiniGallery = directives.MiniGallery
 ANSI = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 

@@ -80,7 +80,7 @@ class Pages:
         return self.target / "summary.json"
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """Return for each page how many ``checks`` it passed, and what its first ``picture`` shows."""
+        """Return for each page how many ``claims`` of it held, and what its first ``picture`` shows."""
         return _load(self.summary_file)
 
     def write_summary(self) -> None:
@@ -92,7 +92,7 @@ class Pages:
             shown = pictures[0] if pictures else cards.words(record["cells"])
             if self.has_failed(name):
                 shown = "The page failed"
-            summary[name] = {"checks": record["checks"], "picture": shown}
+            summary[name] = {"claims": record["claims"], "picture": shown}
         write_if_new(self.summary_file, json.dumps(summary, indent=1))
 
     def chosen(self, words: Iterable[str]) -> list[str]:

@@ -6,11 +6,17 @@ import ast
 import functools
 import hashlib
 import json
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 CODE = {".py", ".pyc", ".pyi", ".typed"}
+# A line of a script that another script holds as a text, to run it in a process of its own.
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE
+)
 
 
 def imported_modules(source: Path, package: Path) -> set[Path]:
@@ -76,6 +82,36 @@ def _names_of(text: str, path: Path, package: Path) -> set[str]:
                 base = ".".join([*parents, *([base] if base else [])])
             # An imported name may be a module itself: from ptguide import pictures.
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return names if path.is_relative_to(package) else names | _names_in_texts(text, package.name)
+
+
+def _names_in_texts(script: str, package: str) -> set[str]:
+    """Return what may be a module of a package in the scripts that a script holds as texts, also after ``-m``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(script)) if package in script else ():
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or package not in node.value:
+            continue
+        if re.fullmatch(rf"{package}(\.\w+)*", node.value):
+            names |= {node.value, f"{node.value}.__main__"}
+        for base, parts, modules in IMPORT.findall(node.value):
+            names |= {base, *(f"{base}.{part.split()[0]}" for part in parts.split(",") if part.strip())}
+            names |= {module.split()[0] for module in modules.split(",") if module.strip()}
+    return names - {""}
+
+
+def imported_packages(files: Iterable[Path]) -> set[str]:
+    """Return the packages that files import at any depth, without those of Python itself."""
+    return {name for file in files for name in _packages_of(_read(file).decode("utf-8"))} - sys.stdlib_module_names
+
+
+@functools.cache
+def _packages_of(text: str) -> set[str]:
+    names: set[str] = set()
+    for node in import_statements(text):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif node.module and not node.level:
+            names.add(node.module.partition(".")[0])
     return names
 
 
@@ -131,6 +167,12 @@ def digest_of_opened(path: Path) -> str:
         return digest_of_file(path)
     except OSError:
         return ""
+
+
+def digests_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield each file below a folder, by its path there, with the digest of what it holds."""
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        yield file.relative_to(folder).as_posix(), digest_of_file(file)
 
 
 def _read(path: Path) -> bytes:

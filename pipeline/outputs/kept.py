@@ -1,8 +1,9 @@
 """What each page gave on a device, as it is kept in the repository: ``docs/outputs/<device>/<chapter>/<page>.txt``.
 
-Below a header stands a block for each cell that gave something. A block ``[cell 3, Python 3.13]`` holds from that
-version of Python on, until one of a higher version; ``[cell 3]`` holds for the versions before. The header of what an
-accelerator gave also says when and with what it was made, and ends with a seal over the whole file.
+Below a header stands how often each claim of each cell held, then a block for each cell that gave something. A block
+``[cell 3, Python 3.13]`` holds from that version of Python on, until one of a higher version; ``[cell 3]`` holds for
+the versions before. The header of what an accelerator gave also says when and with what it was made, and ends with a
+seal over the whole file.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from pipeline.outputs.compare import same
 FIRST = "Outputs of {page} on {device}, cell by cell. Made by: nox -s {command}\n"
 HEADER = re.compile(r"Outputs of (\S+) on (.+), cell by cell\. Made by: .*\n((?:[a-z]+: .*\n)*)")
 SEAL = re.compile(r"^seal: .*\n", re.MULTILINE)
-CELL = re.compile(r"^\[cell (\d+)(?:, Python (\d+)\.(\d+))?\]$", re.MULTILINE)
+CELL = re.compile(r"^\[(?:cell (\d+)|claims)(?:, Python (\d+)\.(\d+))?\]$", re.MULTILINE)
 COMMANDS = {True: "docs -- --update-outputs", False: "record, on that device; a file that was edited is refused"}
 # Of a record; the header of what an accelerator gave has these, and the digests of the page's code and helpers.
-FACTS = ("date", "versions", "commit", "used", "checks", "measurements")
+FACTS = ("date", "versions", "commit", "used", "claims", "measurements")
+CLAIMS_CHANGED = (
+    "a claim held another number of times: a loop or a condition that it stands in came out otherwise.\n"
+    "--- kept\n{}\n--- now\n{}"
+)
 MEASURED = "(measured: differs from run to run)"
 PICTURE = "(picture) "
 VALUE = "(in the text) "
+CLAIMS = 0  # stands for the number of a cell, where a file says how often the claims held
 PYTHON = sys.version_info[:2]
 
-# The output of each cell, by its number and the version of Python from which on it holds; () for all.
+# The output of each cell, by its number and the version of Python from which on it holds; () for all. Under `CLAIMS`
+# stands how often the claims of each cell held.
 Cells = dict[tuple[int, tuple[int, ...]], str]
 
 
@@ -59,10 +66,25 @@ def output_of(cell: dict[str, Any]) -> str:
 def outputs_of(record: dict[str, Any]) -> dict[int, str]:
     """Return what each cell of a record gave, as it is kept: on a CPU without what it measured."""
     on_cpu = folder_of(record["device"]) == "cpu"
-    return {
+    return {CLAIMS: claims_of(record)} | {
         number: MEASURED if on_cpu and cell["measured"] else output_of(cell)
         for number, cell in enumerate(record["cells"], 1)
     }
+
+
+def claims_of(record: dict[str, Any]) -> str:
+    r"""Return how often each claim of each cell held.
+
+    Examples
+    --------
+    >>> claims_of({"cells": [{"claims": [1, 40]}, {"claims": []}, {"claims": ["unchecked"]}]})
+    'cell 1: 1 40\ncell 3: unchecked'
+    """
+    return "\n".join(filter(None, (_claims_line(number, cell) for number, cell in enumerate(record["cells"], 1))))
+
+
+def _claims_line(number: int, cell: dict[str, Any]) -> str:
+    return f"cell {number}: {' '.join(map(str, cell['claims']))}" if cell["claims"] else ""
 
 
 def render(kept: dict[str, Any]) -> str:
@@ -79,7 +101,8 @@ def render(kept: dict[str, Any]) -> str:
     for (number, since), output in sorted(kept["cells"].items()):
         version = f", Python {'.'.join(map(str, since))}" if since else ""
         indented = "".join(f"    {line}".rstrip() + "\n" for line in output.splitlines())
-        parts.append(f"[cell {number}{version}]\n{indented}")
+        name = "claims" if number == CLAIMS else f"cell {number}"
+        parts.append(f"[{name}{version}]\n{indented}")
     if facts:
         seal = digest("\n".join(parts))
         parts[0] += f'seal: "{seal}"\n'
@@ -90,7 +113,7 @@ def parse(text: str) -> Cells:
     """Return the cells of a kept text (the inverse of `render`)."""
     found = CELL.split(text)[1:]
     return {
-        (int(number), (int(major), int(minor)) if major else ()): "\n".join(
+        (int(number or CLAIMS), (int(major), int(minor)) if major else ()): "\n".join(
             line[4:] for line in body.strip("\n").splitlines()
         )
         for number, major, minor, body in zip(*(found[place::4] for place in range(4)), strict=True)
@@ -148,15 +171,25 @@ def differences(kept: dict[str, Any], record: dict[str, Any]) -> list[tuple[int,
         Of the present run, on the same device. What an accelerator measured is kept, and not compared.
     """
     cells, given, found = kept["cells"], outputs_of(record), []
+    before, held = cells.get(in_force(cells, CLAIMS), ""), given.pop(CLAIMS)
+    if not same(before, held):
+        found.append((_line_of_claims(record, before), CLAIMS_CHANGED.format(before, held)))
     for cell, (number, now) in zip(record["cells"], given.items(), strict=True):
         before = cells.get(in_force(cells, number), "")
         if now != MEASURED and cell["measured"]:
             continue
         if not same(before, now):
             found.append((cell["line"], f"the output changed.\n--- kept\n{before}\n--- now\n{now}"))
-    if gone := sorted({number for number, _ in cells} - given.keys()):
+    if gone := sorted({number for number, _ in cells} - {CLAIMS, *given}):
         found.append((record["cells"][-1]["line"], f"cells {gone} are kept and no longer there"))
     return found
+
+
+def _line_of_claims(record: dict[str, Any], before: str) -> int:
+    """Return the line of the first cell whose claims held another number of times."""
+    lines = before.splitlines()
+    changed = (cell for number, cell in enumerate(record["cells"], 1) if _claims_line(number, cell) not in (*lines, ""))
+    return next((cell["line"] for cell in changed), 1)
 
 
 def renewed(cells: Cells, record: dict[str, Any], *, variant: bool = False, python: tuple[int, ...] = PYTHON) -> Cells:

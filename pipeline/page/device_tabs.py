@@ -39,7 +39,10 @@ def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
             # What a page computed on the CPU elsewhere says nothing of the device.
             worth = {"stale": stale, "other_helpers": others, "shown": one["used"] or always, "always": always}
             versions = (f"{name} {number}" for name, number in one["versions"].items())
-            found.append(one | worth | {"where": ", ".join([device, one["date"][:10], *versions])})
+            outputs = [output for (number, _), output in one["cells"].items() if number != kept.CLAIMS]
+            found.append(
+                one | worth | {"outputs": outputs} | {"where": ", ".join([device, one["date"][:10], *versions])}
+            )
     return found
 
 

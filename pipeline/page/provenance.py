@@ -1,4 +1,4 @@
-"""Under each page: when, where and with what it ran, and how many checks passed; written by the build alone."""
+"""Under each page: when, where and with what it ran, and how many claims held; written by the build alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _add_context(app: Sphinx, docname: str, _template: str, context: dict[str, A
 
 
 class CheckedTable(SphinxDirective):
-    """A table of all pages with the number of checks that passed; from the records."""
+    """A table of all pages with the number of claims that held; from the records."""
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
@@ -39,9 +39,9 @@ class CheckedTable(SphinxDirective):
             link = pending_xref(refdomain="std", reftype="doc", reftarget=f"/{folder}/{name}", refexplicit=False)
             link["refwarn"], link["refdoc"] = True, self.env.docname
             link += nodes.inline(text=name)
-            checks = nodes.inline("", f"{page['checks']:,}", classes=[CLASS])
-            rows.append([nodes.paragraph("", "", link), nodes.paragraph("", "", checks)])
-        return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Checks passed")], rows)]
+            claims = nodes.inline("", f"{page['claims']:,}", classes=[CLASS])
+            rows.append([nodes.paragraph("", "", link), nodes.paragraph("", "", claims)])
+        return [_table([nodes.paragraph(text="Page"), nodes.paragraph(text="Claims that held")], rows)]
 
 
 def _table(head: list[nodes.Node], rows: list[list[nodes.Node]]) -> nodes.table:
@@ -56,7 +56,7 @@ def _row(cells: list[nodes.Node]) -> nodes.row:
 
 
 class Counted(SphinxRole):
-    """A number that the build counted: ``pages``, ``checks`` or ``snippets``."""
+    """A number that the build counted: ``pages``, ``claims`` or ``snippets``."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the number as text."""
@@ -64,7 +64,7 @@ class Counted(SphinxRole):
         self.env.note_dependency(str(pages.summary_file))
         counts = {
             "pages": len(pages.names()),
-            "checks": sum(page["checks"] for page in pages.summary().values()),
+            "claims": sum(page["claims"] for page in pages.summary().values()),
             "snippets": sum(len(sources) for sources in snippets.ran(self.env.app).values()),
         }
         if self.text not in counts:

@@ -67,7 +67,7 @@ def _run_stale(app: Sphinx) -> None:
             failures.report(pages, name, answer)
             continue
         record = answer["record"]
-        logger.info("pages: %s ran in %.1f s, %d checks passed", name, record["seconds"], record["checks"])
+        logger.info("pages: %s ran in %.1f s, %d claims held", name, record["seconds"], record["claims"])
     for name, why in runner.measured_twice(pages.record(name) for name in pages.names()):
         failures.warn(pages, name, None, why)
     failures.pass_over(pages)
@@ -114,9 +114,9 @@ def _forget_others(pages: Pages) -> None:
 def _say_what_passed(app: Sphinx, exception: Exception | None) -> None:
     if exception is None:
         pages = gallery_pages.of(app)
-        checks = [page["checks"] for name, page in pages.summary().items() if not pages.has_failed(name)]
-        logger.info("pages: %d passed, with %d checks", len(checks), sum(checks))
-        if failed := len(pages.names()) - len(checks):
+        claims = [page["claims"] for name, page in pages.summary().items() if not pages.has_failed(name)]
+        logger.info("pages: %d passed, with %d claims", len(claims), sum(claims))
+        if failed := len(pages.names()) - len(claims):
             logger.info("pages: %d failed", failed)
             app.statuscode = 1  # also of a build that tolerates warnings
 

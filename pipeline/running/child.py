@@ -11,15 +11,11 @@ import ast
 import contextlib
 import datetime
 import faulthandler
-import gc
-import importlib.util
+import importlib
 import json
-import multiprocessing
 import os
-import random
 import sys
 import traceback
-import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,11 +23,12 @@ from typing import Any
 
 from pipeline.gallery import adapter
 from pipeline.gallery.cards import replace_thumbnail
-from pipeline.running import pictures, script, values
-from pipeline.running.claims import NAME, Claims
+from pipeline.running import isolation, pictures, script, values
+from pipeline.running.claims import NAME, UNCHECKED, Claims
 from pipeline.running.job import Job
 from pipeline.running.opened import Opened
 from pipeline.running.printed import Printed
+from pipeline.running.written import Written
 
 
 def run(job: Job, answer: Connection) -> None:
@@ -49,8 +46,8 @@ def run(job: Job, answer: Connection) -> None:
 
 def _run_page(job: Job) -> dict[str, Any]:
     """Run a page with its claims watched, and write what is shown of it; return its record."""
-    _isolate(job)
-    claims = Claims()
+    isolation.isolate(job)
+    claims = Claims(job.claims_file)
     source = job.file
     folder = Path(job.staging, job.gallery_dir, source.parent.name)
     (folder / "images").mkdir(parents=True)
@@ -72,21 +69,24 @@ def _run_page(job: Job) -> dict[str, Any]:
         given.append(adapter.shown(saved[0], text, html))
 
     opened = Opened(Path(job.root), [Path(job.measurements).parent, Path(job.source)])
+    written = Written(job)
     cells, names = _execute(job, save, give, claims)
     opened.stop()
     values.refuse_wrong(cells)
+    written.refuse()
+    facts = _environment()
+    counts = claims.settle(on_cpu=facts["device"].startswith("CPU"))
+    cells = [{**cell, "claims": counts.get(number, [])} for number, cell in enumerate(cells, 1)]
     adapter.write_page(source, folder, conf, given, names)
-    if not claims.held:
-        raise AssertionError("the page makes no claim: back what it says by an assert")
     if not any(cell["pictures"] for cell in cells):
         replace_thumbnail(folder, source.stem, cells)
-    return _record(job, cells, claims.held) | {"opened": opened.digests}
+    return _record(job, cells) | facts | {"opened": opened.digests}
 
 
 def _run_download(job: Job) -> dict[str, Any]:
     """Run the script that readers download as they do, with the wheel of the site; return what its cells give."""
-    _isolate(job)
-    _leave_the_project(job)
+    isolation.isolate(job)
+    isolation.leave_the_project(job)
     text = job.text
     job.file.write_text(job.header + text, encoding="utf-8")
     if "matplotlib.pyplot" in text:
@@ -116,13 +116,17 @@ def _execute(
     ast.parse(text, str(job.file))  # a syntax error is raised here, with its line
     parts = adapter.blocks(job.file)
     blocks, named = [part for part in parts if part.type == "code"], values.of_page(text, parts)
-    code = script.compiled(text, str(job.file), blocks, watch=claims is not None)
+    code = script.compiled(text, str(job.file), blocks, claims)
     sys.path.insert(0, str(job.work))
+    place = os.open(job.place_file, os.O_CREAT | os.O_WRONLY)
+
+    def begin(line: int) -> None:
+        os.pwrite(place, b"%-9d" % line, 0)
 
     def compute(cell: int) -> list[dict[str, Any]]:
         return [value.found(main.__dict__) for value in named.get(cell, ())]
 
-    observer = script.Observer(blocks, Printed(job.printed_file), see, give, compute)
+    observer = script.Observer(blocks, Printed(job.printed_file), see, give, begin, compute)
     main = script.main_module(job.file, {script.NAME: observer, NAME: claims})
     with open(job.report_file, "a", encoding="utf-8") as report:
         # From here on: on a busy machine, to come so far may take as long as a page.
@@ -137,7 +141,7 @@ def _execute(
     return observer.cells, main.__dict__
 
 
-def _record(job: Job, cells: list[dict[str, Any]], checks: int) -> dict[str, Any]:
+def _record(job: Job, cells: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what a run gave."""
     measured = _measured(job)
     if measured and not job.alone:
@@ -145,68 +149,13 @@ def _record(job: Job, cells: list[dict[str, Any]], checks: int) -> dict[str, Any
     return {
         "page": job.page,
         "cells": cells,
-        "checks": checks,
+        "claims": sum(count != UNCHECKED for cell in cells for count in cell["claims"]),
+        "unchecked": sum(count == UNCHECKED for cell in cells for count in cell["claims"]),
         "measurements": measured,
         "used": _used_accelerator(),
         "seconds": sum(cell["seconds"] for cell in cells),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **_environment(),
     }
-
-
-def _isolate(job: Job) -> None:
-    """Give the page random numbers of its own, few threads, a folder of its own and no tolerance for warnings."""
-    gc.freeze()  # what the server imported stays; collecting it anew cost each page 0.2 s and copied its memory
-    # A page starts processes as its script does. The server's own way would import torch and the page in each of them.
-    multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-    random.seed()
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
-    if "torch" in sys.modules:
-        sys.modules["torch"].seed()
-        sys.modules["torch"].set_num_threads(job.threads)
-    os.environ.update(
-        {name: str(job.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    )
-    _use_the_defaults_of_matplotlib()
-    os.environ["PTGUIDE_RECORDED"] = job.measurements
-    os.environ["PTGUIDE_RECORD"] = str(job.measured_file)
-    warnings.resetwarnings()
-    warnings.simplefilter("error")
-    for rule in job.ignored_warnings:
-        warnings._setoption(rule)  # what python -W calls
-    job.work.mkdir()
-    os.chdir(job.work)
-
-
-def _use_the_defaults_of_matplotlib() -> None:
-    """Leave the settings of whoever builds the site: those of a file, and those that the server has read from it."""
-    os.environ["MPLBACKEND"] = "agg"
-    if found := importlib.util.find_spec("matplotlib"):
-        os.environ["MATPLOTLIBRC"] = str(Path(str(found.origin)).parent / "mpl-data" / "matplotlibrc")
-    if "matplotlib" in sys.modules:
-        sys.modules["matplotlib"].rcdefaults()
-
-
-def _leave_the_project(job: Job) -> None:
-    """Let the page, and what it starts, import nothing of the checkout: only what is installed, and the wheel.
-
-    Raises
-    ------
-    RuntimeError
-        If the helper package is imported already, so that the page would not get it from the wheel.
-    """
-    if job.package in sys.modules:
-        raise RuntimeError(f"{job.package} was imported before the page; take what imports it out of pages_preload")
-    home = Path(__file__).parents[2]
-    kept = (path for path in sys.path if path and Path(path) != home)
-    installed = (
-        path for path in kept if not Path(path).is_relative_to(job.root) or Path(path).is_relative_to(sys.prefix)
-    )
-    sys.path[:] = [job.wheel, *installed]
-    os.environ["PYTHONPATH"] = job.wheel
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pipeline"]:
-        del sys.modules[name]  # which a reader does not have
 
 
 def _measured(job: Job) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def put_in_place(pages: Pages, page: str, answer: dict[str, Any]) -> None:
     chapter, _, name = page.partition("/")
     folder = pages.target / chapter
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"page": page, "failure": answer["failure"], "key": "", "runs": 0, "checks": 0, "cells": []}
+    record = {"page": page, "failure": answer["failure"], "key": "", "runs": 0, "claims": 0, "cells": []}
     pages.record_file(page).write_text(child.as_json(record), encoding="utf-8")  # first: it is not fresh from here on
     text = pages.source(page).read_text(encoding="utf-8")
     title = title_of(text, name)

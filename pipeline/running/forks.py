@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import signal
+import threading
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from pipeline.gallery import adapter
+
+_second = forkserver.ForkServer()
+_starting = threading.Lock()  # which server a process comes of is a setting of the module
 
 
 def start_server(preload: list[str]) -> None:
@@ -21,11 +26,32 @@ def start_server(preload: list[str]) -> None:
     preload : list of str
         Modules to import before the first fork; paid once, not once a page.
     """
-    multiprocessing.set_forkserver_preload([*preload, adapter.PRELOAD, "pipeline.running.child"])
-    multiprocessing.forkserver.ensure_running()
+    modules = [*preload, adapter.PRELOAD, "pipeline.running.child"]
+    multiprocessing.set_forkserver_preload(modules)
+    _second.set_forkserver_preload(modules)  # it starts with the first page that runs twice
+    forkserver.ensure_running()
 
 
-def ask(function: Callable[[Any, Connection], None], argument: Any, limit: float) -> dict[str, Any] | None:
+class _Apart(ForkServerProcess):
+    """A process of the second server, in which sets and addresses have another order than in the first."""
+
+    @staticmethod
+    def _Popen(process: Any) -> Any:  # noqa: N802 (multiprocessing's own name)
+        usual, forkserver.connect_to_new_process = forkserver.connect_to_new_process, _second.connect_to_new_process
+        fixed = os.environ.get("PYTHONHASHSEED")  # without it, Python takes another one in each server
+        if fixed is not None:
+            os.environ["PYTHONHASHSEED"] = "random"
+        try:
+            return ForkServerProcess._Popen(process)
+        finally:
+            forkserver.connect_to_new_process = usual
+            if fixed is not None:
+                os.environ["PYTHONHASHSEED"] = fixed
+
+
+def ask(
+    function: Callable[[Any, Connection], None], argument: Any, limit: float, *, apart: bool = False
+) -> dict[str, Any] | None:
     """Call a function in a process of its own and return what it sends.
 
     Parameters
@@ -36,19 +62,23 @@ def ask(function: Callable[[Any, Connection], None], argument: Any, limit: float
         What can be pickled.
     limit : float
         Seconds to wait for the answer.
+    apart : bool
+        Whether the process comes of a second server, with another seed of ``hash``.
 
     Returns
     -------
     dict or None
-        None if the process ended, or the limit passed, before anything was sent.
+        None if the process ended before anything was sent; a ``failure`` if the limit passed.
     """
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=function, args=(argument, sender))
-    child.start()
+    child = (_Apart if apart else context.Process)(target=function, args=(argument, sender))
+    with _starting:
+        child.start()
     sender.close()
     try:
-        answer = receiver.recv() if receiver.poll(limit) else None
+        late = {"failure": f"still running after {limit:g} s, and nothing in it ended it before"}
+        answer = receiver.recv() if receiver.poll(limit) else late
     except EOFError:
         answer = None
     try:

@@ -67,6 +67,16 @@ class Job:
         return str(Path(self.staging, "position.txt"))
 
     @property
+    def place_file(self) -> Path:
+        """Where the line stands of the cell that was begun last."""
+        return Path(self.staging, "place.txt")
+
+    @property
+    def claims_file(self) -> Path:
+        """Where processes that the page forks report their claims."""
+        return Path(self.staging, "claims.txt")
+
+    @property
     def printed_file(self) -> Path:
         """Where all goes that the page prints."""
         return Path(self.staging, "printed.txt")

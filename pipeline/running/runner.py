@@ -13,11 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.gallery import adapter, published
+from pipeline.gallery import adapter, published, sources
 from pipeline.running import child, forks, values
 from pipeline.running.job import Job
 from pipeline.stale.keys import Keys
 
+TWO_OUTPUTS = (
+    "run twice, this cell gave two outputs, the second in the script that readers download, with another seed of hash; "
+    "seed it, sort what comes of a set, or begin it with '# Measured' if it measures.\n  first:  {!r}\n  second: {!r}"
+)
 MARGIN = 300  # seconds; on a busy machine a process needs some of them before its page begins
 
 
@@ -96,8 +100,10 @@ class Runner:
             if "record" in answer and times == 2:
                 answer = self._run_again(job, answer)
             if "record" in answer:
+                made = Path(folder, job.gallery_dir)
                 answer["record"] |= {"key": key, "runs": times, "script": times == 2, "commit": self.commit}
-                self.keep(name, answer["record"], Path(folder, job.gallery_dir))
+                answer["record"] |= {"made": dict(sources.digests_below(made))}
+                self.keep(name, answer["record"], made)
         return answer
 
     def _run_again(self, job: Job, first: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +111,8 @@ class Runner:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             text = values.filled(Path(job.source).read_text(encoding="utf-8"), values.of_record(first["record"]))
             header = published.header_of(text, self.wheel_address)
-            again = in_child(replace(job, staging=folder, header=header, text=text, wheel=str(self.wheel)))
+            download = replace(job, staging=folder, header=header, text=text, wheel=str(self.wheel))
+            again = in_child(download, apart=True)
         if "failure" in again:
             return {**again, "failure": f"passed once and failed when run again, as its download\n{again['failure']}"}
         return first_difference(first["record"], again["record"]) or first
@@ -159,19 +166,16 @@ def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]
             continue
         for what in ("text", "pictures", "html"):
             if first[what] != second[what]:
-                return {
-                    "line": first["line"],
-                    "failure": "run twice, this cell gave two outputs, the second in the script that readers download; "
-                    f"seed it, or begin it with '# Measured' if it measures.\n  first:  {first[what]!r}\n"
-                    f"  second: {second[what]!r}",
-                }
+                why = TWO_OUTPUTS.format(first[what], second[what])
+                return {"line": first["line"], "failure": why}
     return None
 
 
-def in_child(job: Job) -> dict[str, Any]:
-    """Run a page in a process of its own; return its answer, or why there is none."""
+def in_child(job: Job, *, apart: bool = False) -> dict[str, Any]:
+    """Run a page in a process of its own (``apart``: as `forks.ask` says); return its answer, or why there is none."""
     # The child ends itself at the limit and says where it was; the margin is for one that cannot, and for its start.
-    return forks.ask(child.run, job, job.time_limit + MARGIN) or _cause_of_death(job)
+    answer = forks.ask(child.run, job, job.time_limit + MARGIN, apart=apart) or _cause_of_death(job)
+    return answer if "record" in answer or answer.get("line") else answer | {"line": _last_cell(job)}
 
 
 def _cause_of_death(job: Job) -> dict[str, Any]:
@@ -182,7 +186,15 @@ def _cause_of_death(job: Job) -> dict[str, Any]:
         why = f"still running after {job.time_limit:g} s, the limit for a page (pages_time_limit in docs/conf.py)"
     else:
         why = f"its process died without a word\n{_read(job.printed_file)[-2000:]}\n{report[:2000]}".rstrip()
+    if not lines:
+        why = f"{why}\nIt ended in the cell that begins on this line, the last that was begun."
     return {"failure": why, "line": job.line(int(lines[0])) if lines else None}
+
+
+def _last_cell(job: Job) -> int | None:
+    """Return the line on which the cell begins that was begun last, if one was."""
+    place = _read(job.place_file).strip()
+    return job.line(int(place)) if place else None
 
 
 def _read(file: Path) -> str:

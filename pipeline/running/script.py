@@ -20,8 +20,10 @@ from types import CodeType
 from typing import Any
 
 from pipeline.gallery.adapter import ANSI, Block
-from pipeline.running import claims
+from pipeline.running import refused
+from pipeline.running.claims import Claims, at
 from pipeline.running.printed import Printed
+from pipeline.running.watching import Watcher
 
 NAME = "@page"  # not an identifier: no page can touch it
 # A cell that begins so prints what it measured, which differs from run to run.
@@ -40,6 +42,8 @@ class Observer:
         Takes the value that a cell ends with; returns its pictures in words.
     give : callable, optional
         Takes what a cell printed, its last value included, and that value as HTML.
+    begin : callable, optional
+        Takes the line on which a cell begins, before it does.
     values : callable, optional
         Takes the number of a cell, from 0; returns the values in the text that belong to it, as they are now.
 
@@ -55,14 +59,18 @@ class Observer:
         printed: Printed,
         see: Callable[[Any], list[str]],
         give: Callable[[str, str], None] = lambda *_: None,
+        begin: Callable[[int], object] = lambda _: None,
         values: Callable[[int], list[dict[str, Any]]] = lambda _: [],
     ) -> None:
         self.cells: list[dict[str, Any]] = []
         self._blocks, self._printed, self._see, self._give, self._values = blocks, printed, see, give, values
+        self._say_where = begin
         self._begin()
 
     def _begin(self) -> None:
         self._value, self._text, self._html = None, "", ""
+        if line := self.line:
+            self._say_where(line)
         self._started = time.perf_counter()
 
     @property
@@ -123,21 +131,34 @@ def first_line(block: Block) -> int:
     return block.lineno + len(block.content) - len(block.content.lstrip("\n"))
 
 
-def compiled(text: str, file: str, blocks: Sequence[Block], watch: bool) -> CodeType:
-    """Compile a script whose cells call the observer, and whose claims are watched if that is wanted."""
+def compiled(text: str, file: str, blocks: Sequence[Block], claims: Claims | None) -> CodeType:
+    """Compile a script whose cells call the observer, and whose claims report, if that is wanted, to ``claims``.
+
+    Raises
+    ------
+    AssertionError
+        If a claim cannot fail, or a mark of a claim stands where none is.
+    """
     tree = ast.parse(text, file)
+    watcher = Watcher(claims, text) if claims else None
+    if watcher:
+        refused.refuse(tree)
     starts = [block.lineno for block in blocks]
     cells: list[list[ast.stmt]] = [[] for _ in range(len(blocks) + 1)]
     for statement in tree.body:
         first = min([statement.lineno, *(part.lineno for part in getattr(statement, "decorator_list", ()))])
         cells[bisect_right(starts, first)].append(statement)
     body = cells[0]  # the docstring
-    for block, cell in zip(blocks, cells[1:], strict=True):
+    for number, (block, cell) in enumerate(zip(blocks, cells[1:], strict=True), 1):
         last = cell[-1] if cell else None
-        made = claims.watched(cell) if watch else cell
+        made = watcher.watched(cell, number) if watcher else cell
         if isinstance(last, ast.Expr) and not ends_with_semicolon(block.content):
             last.value = _placed(_call("show", last.value), last.lineno)
         body += [*made, _placed(ast.Expr(_call("end")), first_line(block))]
+    if watcher and (unused := watcher.unused()):
+        raise at(
+            unused[0], "the mark '# only on a ...' stands beside no claim: put it on the line of one, or delete it."
+        )
     return compile(ast.fix_missing_locations(ast.Module(body, [])), file, "exec", dont_inherit=True)
 
 

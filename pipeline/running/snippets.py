@@ -105,7 +105,7 @@ def _run_stale(app: Sphinx) -> None:
             continue
         limit = app.config.pages_time_limit
         forks.start_server(app.config.pages_preload)
-        answer = forks.ask(run, task, limit) or {"failure": f"died, or was still running after {limit:g} s"}
+        answer = forks.ask(run, task, limit) or {"failure": "its process died without a word"}
         if "failure" in answer:
             failures.add(name)
             line = re.search(rf'{re.escape(str(path))}(?:", line |, line |:)(\d+)', answer["failure"])

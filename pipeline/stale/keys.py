@@ -6,12 +6,14 @@ import functools
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
-from pipeline.gallery import adapter, sources
+from pipeline.gallery import adapter, published, sources
 from pipeline.gallery import pages as gallery_pages
 from pipeline.gallery.pages import Pages
 from pipeline.outputs import recordings
@@ -21,6 +23,13 @@ VERSIONS_THAT_MATTER = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-g
 HOME = Path(__file__).parents[1]
 CHILD = HOME / "running" / "child.py"  # what runs a page: its outputs depend on it and on what it imports, too
 MACHINERY = [CHILD, *(file for file in sources.imported_modules(CHILD, HOME) if file.suffix == ".py")]
+# What gives it its task, compares its two runs, and makes the download that is the second.
+MACHINERY += [HOME / name for name in ("running/runner.py", "running/forks.py", "gallery/published.py")]
+SETTINGS = (
+    "pages_ignored_warnings",
+    "pages_preload",
+    "html_baseurl",
+)  # of docs/conf.py, by which a page may run otherwise
 
 
 class Keys:
@@ -48,15 +57,28 @@ class Keys:
         """What runs the pages, as this process has loaded it."""
         return sources.digest(MACHINERY)
 
+    @functools.cached_property
+    def settings(self) -> dict[str, Any]:
+        """The settings in docs/conf.py that a run is given."""
+        conf = self.pages.settings["sphinx_gallery_conf"] | adapter.SETTINGS
+        given = {name: self.pages.settings.get(name, "") for name in SETTINGS} | {"sphinx_gallery_conf": conf}
+        return json.loads(json.dumps(given, default=lambda value: getattr(value, "__name__", type(value).__name__)))
+
+    def _versions(self, files: Iterable[Path]) -> dict[str, str]:
+        """Return the versions of the packages that files import; empty for what is no package, and for none of it."""
+        names = sources.imported_packages(files) - {self.pages.package.name}
+        return {name: installed_version(name) for name in sorted(names)}
+
     def key(self, page: str) -> str:
         """Return what the record of a fresh page has as its key."""
         source, package = self.pages.source(page), self.pages.package
-        around = self.surroundings
+        around: dict[str, Any] = {**self.surroundings, "settings": self.settings}
         try:
             helpers = self._helpers(source)
             asks = sources.imports(source, "ptguide.measurements", package)
             if asks or package / "measurements.py" in helpers:
-                around = {**around, "measurements": self.recorded.measurements}
+                around["measurements"] = self.recorded.measurements
+            around["packages"] = self._versions([source, *(file for file in helpers if file.suffix == ".py")])
         except SyntaxError:  # running the page says so, with its line
             helpers = set()
         return sources.digest([source, *helpers], around, self.machinery)
@@ -70,12 +92,12 @@ class Keys:
 
     def is_fresh(self, page: str, runs: int) -> bool:
         """Return whether the page ran so often, from its present sources and files, in the present surroundings."""
-        made = all((self.pages.target / f"{page}{end}").is_file() for end in adapter.MADE)
         record = self.pages.record(page)
-        if not made or record.get("key") != self.key(page) or record["runs"] < runs:
+        if record.get("key") != self.key(page) or record["runs"] < runs:
             return False
-        opened = record["opened"].items()
-        return all(sources.digest_of_opened(self.pages.root / name) == digest for name, digest in opened)
+        files = {self.pages.root / name: digest for name, digest in record["opened"].items()}
+        files |= {self.pages.target / name: digest for name, digest in record["made"].items()}  # nobody edits these
+        return all(sources.digest_of_opened(file) == digest for file, digest in files.items())
 
 
 def surroundings(lock: Path) -> dict[str, str]:
@@ -89,6 +111,16 @@ def surroundings(lock: Path) -> dict[str, str]:
     cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     found["device"] = json.dumps([os.environ.get("PTGUIDE_DEVICE", ""), *(card.read_text() for card in cards)])
     return found
+
+
+@functools.cache
+def installed_version(module: str) -> str:
+    """Return the version of the package that a module is imported from; empty where it is not installed."""
+    name = published.KNOWN.get(module, module).partition(">")[0]
+    try:
+        return version(name)
+    except PackageNotFoundError:  # asking which package has it takes longer than a build should
+        return ", ".join(f"{found} {version(found)}" for found in sorted(set(packages_distributions().get(module, ()))))
 
 
 def of(app: Sphinx) -> Keys:

@@ -66,7 +66,7 @@ def make(root: Path, pages: int) -> None:
         path.write_text(f"# {path.stem}\n")
     entries = "guide/index learning_paths reference/index install glossary checks changelog".replace(" ", "\n")
     (root / "docs" / "index.md").write_text(f"# Made\n\n```{{toctree}}\n{entries}\n```\n")
-    (root / "docs" / "checks.md").write_text("# Checks\n\n{counted}`checks` passed.\n\n```{checked-pages}\n```\n")
+    (root / "docs" / "checks.md").write_text("# Checks\n\n{counted}`claims` held.\n\n```{checked-pages}\n```\n")
     (root / "docs" / "other_names.toml").write_text("")
     _take_out_examples(root)
     set_order(root, chapters)

@@ -77,7 +77,7 @@ def test_page_that_failed_says_so_in_its_place(failed):
     text = " ".join(re.sub(r"<[^>]+>", "", page).split())
     assert "gallery/one/alpha.py failed at line 17, and is not shown until it runs." in text
     assert "four is 4" in text
-    assert "checks passed" not in text
+    assert " held when" not in text
     assert "<h1>bare" in site.html("guide/one/bare.html")
 
 
@@ -85,7 +85,7 @@ def test_other_pages_are_written_and_may_link_to_one_that_failed(failed):
     site, _ = failed
     assert re.search(r'Three, as in <a [^>]*href="alpha.html#alpha"', site.html("guide/one/beta.html"))
     assert "Alpha?" in site.html("guide/one/index.html")
-    assert "<p>1 checks.</p>" in site.html("checks.html")
+    assert "<p>1 claims.</p>" in site.html("checks.html")
 
 
 def test_page_that_failed_is_never_fresh_and_is_whole_when_mended(failed):
@@ -97,7 +97,7 @@ def test_page_that_failed_is_never_fresh_and_is_whole_when_mended(failed):
     site.edit("gallery/one/alpha.py", "four == 5", "four == 4")
     site.write("gallery/one/bare.py", '"""\nBare?\n=====\n\nNo more.\n"""\n\n# %%\n# Two.\n\nassert 1 + 1 == 2\n')
     site.build("-Dpages_update_outputs=1")
-    assert "1 checks passed" in " ".join(re.sub(r"<[^>]+>", "", site.html("guide/one/alpha.html")).split())
+    assert "1 claim held" in " ".join(re.sub(r"<[^>]+>", "", site.html("guide/one/alpha.html")).split())
     assert "not shown until" not in site.html("guide/one/alpha.html")
     assert not (site.root / "docs/_build/html.unfinished").exists()
     assert "WARNING" not in site.build()

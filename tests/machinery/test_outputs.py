@@ -68,7 +68,10 @@ def test_beyond_the_tolerance(expected, got):
 
 
 def record(*texts, device="CPU (any)"):
-    cells = [{"text": text, "pictures": [], "measured": False, "line": line} for line, text in enumerate(texts, 1)]
+    cells = [
+        {"text": text, "pictures": [], "measured": False, "claims": [], "line": line}
+        for line, text in enumerate(texts, 1)
+    ]
     return {"page": "one/x", "device": device, "cells": cells}
 
 
@@ -101,6 +104,22 @@ def test_the_block_of_the_highest_version_up_to_ones_own_holds(python, expected)
     cells = {V14: "newest", OLD: "old", V13: "new", (2, (3, 9)): "another cell"}
     assert cells[kept.in_force(cells, 1, python)] == expected
     assert kept.in_force({V13: "new"}, 1, (3, 11)) == OLD  # nothing
+
+
+def test_number_of_times_that_claims_held_is_kept_and_compared():
+    run = record("x", "y")
+    run["cells"][1]["claims"] = [3, "unchecked"]
+    cells = kept.renewed({}, run)
+    assert cells == {(0, ()): "cell 2: 3 unchecked", (1, ()): "x", (2, ()): "y"}
+    text = kept.render({"page": "one/x", "device": "cpu", "cells": cells})
+    assert text.partition("\n\n")[2].startswith("[claims]\n    cell 2: 3 unchecked\n\n[cell 1]\n")
+    assert kept.parse(text) == cells
+    assert kept.differences({"cells": cells}, run) == []
+    run["cells"][1]["claims"] = [0, "unchecked"]
+    [(line, what)] = kept.differences({"cells": cells}, run)
+    assert line == 2
+    assert what.endswith("--- kept\ncell 2: 3 unchecked\n--- now\ncell 2: 0 unchecked")
+    assert kept.renewed(cells, run, variant=True, python=(3, 13))[0, (3, 13)] == "cell 2: 0 unchecked"
 
 
 @pytest.mark.parametrize(

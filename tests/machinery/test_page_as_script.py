@@ -100,13 +100,13 @@ class Ends:
         self.shown.append("end")
 
 
-def test_claim_that_ends_a_cell_counts_and_is_shown_as_a_value():
-    cells = ["def assert_close(*_):\n    return 7\n", "assert_close(1, 1)\n", "assert_close(1, 1); \n", "# none\n"]
+def test_claim_that_ends_a_cell_counts_and_is_shown_as_a_value(tmp_path):
+    cells = ["def assert_close(*_):\n    return 7\n", "assert_close(1, 2)\n", "assert_close(1, 2); \n", "# none\n"]
     starts = [1 + "".join(cells[:number]).count("\n") for number in range(len(cells))]
     blocks = [Block("code", cell, start) for cell, start in zip(cells, starts, strict=True)]
-    claims, ends = Claims(), Ends()
-    exec(script.compiled("".join(cells), "page.py", blocks, watch=True), {script.NAME: ends, NAME: claims})
-    assert claims.held == 2
+    claims, ends = Claims(tmp_path / "claims"), Ends()
+    exec(script.compiled("".join(cells), "page.py", blocks, claims), {script.NAME: ends, NAME: claims})
+    assert claims.settle(on_cpu=True) == {2: [1], 3: [1]}
     assert ends.shown == ["end", 7, "end", "end", "end"]
 
 

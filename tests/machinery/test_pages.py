@@ -101,13 +101,28 @@ def test_measured_cell_may_differ(minisite):
     assert minisite.ran(minisite.build()) == {"one/measures"}
 
 
-def test_caught_claim_prints_what_a_download_of_the_page_prints(minisite):
-    code = "try:\n    assert 1 + 1 == 3, 'not three'\nexcept AssertionError as error:\n    print(repr(error))\n"
-    code += "try:\n    assert 1 + 1 == 3\nexcept AssertionError as error:\n    print(repr(error))\nassert 1 + 1 == 2"
-    minisite.page("catches", code)
+def test_claim_that_is_shown_failing_prints_what_a_download_of_the_page_prints(minisite):
+    code = """
+        from ptguide.errors import expect_error
+
+
+        def with_words(x):
+            assert x == 2, "not two"
+
+
+        def without(x):
+            assert x == 2
+
+
+        for check, words in ((with_words, "^not two$"), (without, "^$")):
+            check(2)
+            with expect_error(AssertionError, match=words):
+                check(3)
+        """
+    minisite.page("shows_failing", code)
     minisite.build("-Dpages_update_outputs=1")
-    printed = (minisite.root / "docs/outputs/cpu/one/catches.txt").read_text()
-    assert "\n    AssertionError('not three')\n    AssertionError()\n" in printed
+    printed = (minisite.root / "docs/outputs/cpu/one/shows_failing.txt").read_text()
+    assert "\n    AssertionError: not two\n    AssertionError:\n" in printed
 
 
 def test_card_of_a_page_shows_its_picture_or_else_what_it_prints(minisite):
@@ -131,10 +146,10 @@ def test_what_a_page_starts_ends_with_it(minisite):
     code = (
         "import subprocess\n\nchild = subprocess.Popen(['sleep', '600'])\nopen('/dev/null').close()\nassert child.pid\n"
     )
-    code += f"with open({str(minisite.root / 'pid')!r}, 'w') as file:\n    file.write(str(child.pid))\n"
+    code += f"with open({str(minisite.root.parent / 'pid')!r}, 'w') as file:\n    file.write(str(child.pid))\n"
     minisite.page("starts", code)
     minisite.build("-Dpages_update_outputs=1", ok=True)
-    pid = int((minisite.root / "pid").read_text())
+    pid = int((minisite.root.parent / "pid").read_text())
     deadline = time.time() + 300
     while time.time() < deadline and _alive(pid):
         time.sleep(0.1)
@@ -162,8 +177,8 @@ def test_page_that_wants_the_machine_alone_runs_after_the_others(minisite):
 def test_provenance_is_under_the_page(minisite):
     record = json.loads((minisite.root / "docs/guide/one/alpha.record.json").read_text())
     html = " ".join(minisite.html("guide/one/alpha.html").split())
-    assert record["checks"] == 1
-    for fact in ("1 checks passed", record["date"], f"in {record['seconds']:.1f} s", record["device"]):
+    assert record["claims"] == 1
+    for fact in ("1 claim held</strong>", record["date"], f"in {record['seconds']:.1f} s", record["device"]):
         assert fact in html
     for name, number in record["versions"].items():
         assert f"{name} {number}" in html
@@ -187,8 +202,8 @@ def test_provenance_names_the_commit(minisite):
 
 
 def test_counts_are_those_of_the_records(minisite):
-    assert "<p>2 checks.</p>" in minisite.html("checks.html")
+    assert "<p>2 claims.</p>" in minisite.html("checks.html")
     assert re.findall(r"<td>.*?>([^<>]+)<(?!td)", minisite.html("checks.html")) == ["Alpha?", "1", "Beta?", "1"]
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("three")\nassert three != 4')
     minisite.build()
-    assert "<p>3 checks.</p>" in minisite.html("checks.html")
+    assert "<p>3 claims.</p>" in minisite.html("checks.html")

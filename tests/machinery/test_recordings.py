@@ -35,21 +35,24 @@ def edit_cell(site):
 def file(tmp_path):
     """Return the file of a recording, in which each kind of fact stands."""
     cells = [
-        {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "line": 1},
-        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "line": 2},
+        {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "claims": [1, 2], "line": 1},
+        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "claims": [], "line": 2},
     ]
     facts = {"date": "2026-11-21T10:00:00+00:00", "versions": {"torch": "2.14.1", "CUDA": "13.0"}, "commit": ""}
-    facts |= {"used": True, "checks": 2, "measurements": {"speed": {"seconds": [0.5, 0.25]}}}
+    facts |= {"used": True, "claims": 2, "measurements": {"speed": {"seconds": [0.5, 0.25]}}}
     record = {"page": "one/x", "device": "NVIDIA Test GPU", "cells": cells, **facts}
     one = recordings.from_run(record, "helpers")
     file = kept.file_of(tmp_path, "one/x", "NVIDIA Test GPU")
     kept.write(file, kept.render(one))
     assert kept.read(file) == one
-    assert one.items() >= {**facts, "cells": {(1, ()): "a\n(picture) a point", (2, ()): "3 s"}}.items()
+    assert (
+        one.items()
+        >= {**facts, "cells": {(0, ()): "cell 1: 1 2", (1, ()): "a\n(picture) a point", (2, ()): "3 s"}}.items()
+    )
     return file
 
 
-EDITS = {"3 s": "2 s", "0.25": "0.2", "-11-21T": "-11-22T", "checks: 2": "checks: 3", "seal: .*": "", "\n\n": "\n"}
+EDITS = {"3 s": "2 s", "0.25": "0.2", "-11-21T": "-11-22T", "claims: 2": "claims: 3", "seal: .*": "", "\n\n": "\n"}
 
 
 @pytest.mark.parametrize("old", EDITS)
@@ -251,10 +254,10 @@ def test_without_a_difference_or_a_recording_there_are_no_tabs(built):
     site, _ = built
     on_the_cpu, fails = site.html("guide/one/alpha.html"), site.html("guide/one/fails.html")
     assert tabs_of(on_the_cpu) == tabs_of(fails) == []
-    assert re.search(r"also ran on NVIDIA Test GPU, .*: 1 checks passed\. Its tensors are on", footer(on_the_cpu))
+    assert re.search(r"also ran on NVIDIA Test GPU, .*: 1 claim held\. Its tensors are on", footer(on_the_cpu))
     assert "helper" not in footer(on_the_cpu)
     assert "Test GPU" not in fails
-    assert "checks passed" in footer(fails)
+    assert " held" in footer(fails)
 
 
 def test_neither_notebook_nor_search_has_tabs_and_markdown_has_what_they_hold(built):

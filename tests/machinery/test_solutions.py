@@ -35,7 +35,7 @@ def test_solution_is_folded_on_the_page(minisite):
 
 
 def test_solution_that_fails_stops_the_build(minisite):
-    minisite.page("gamma", "assert True\n\n# %%\n# More.\n\n# Solution\nassert 1 + 1 == 3\n")
+    minisite.page("gamma", "assert 1 + 1 == 2\n\n# %%\n# More.\n\n# Solution\nassert 1 + 1 == 3\n")
     assert "gamma.py" in minisite.build("-Dpages_update_outputs=1", ok=False)
 
 

@@ -17,7 +17,7 @@ FILE_NAME = re.compile(r"^\S+\.(?:png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 RAW_MATH = re.compile(r"\\[(\[]|\$[^\s$][^$]*\$|\$\$|:math:`|\\(?:frac|sum|ldots|mathbb|times)\b")
 VERSION = r"\d+(?:\.\d+)+\S*"
 PROVENANCE = re.compile(
-    rf"(?P<checks>\d+) checks? passed when this page ran on (?P<date>\d{{4}}-\d\d-\d\d), in \d+\.\d s, "
+    rf"(?P<claims>\d+) claims? held when this page ran on (?P<date>\d{{4}}-\d\d-\d\d), in \d+\.\d s, "
     rf"with Python {VERSION}, torch {VERSION}(?:, \w+ {VERSION})* on (?P<device>.+?)"
     r"(?:, from commit (?P<commit>\S+?))?\. "
 )
@@ -142,7 +142,7 @@ def outline(document: BeautifulSoup) -> list[str]:
 
 
 def provenance(document: BeautifulSoup, *, commit: bool) -> list[str]:
-    """Return a complaint if a page does not say when, where and with what it ran, and how many checks passed.
+    """Return a complaint if a page does not say when, where and with what it ran, and how many claims held.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def provenance(document: BeautifulSoup, *, commit: bool) -> list[str]:
     if not said:
         return [f"the provenance is not complete: {text!r}"]
     found = []
-    if int(said["checks"]) < 1:
-        found.append("no check passed")
+    if int(said["claims"]) < 1:
+        found.append("no claim held")
     if (
         not datetime.date(2026, 1, 1)
         <= datetime.date.fromisoformat(said["date"])

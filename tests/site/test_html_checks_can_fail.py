@@ -5,10 +5,10 @@ import pytest
 
 PAGE = '<!DOCTYPE html><title>Small</title><main id="m"><article>{body}</article></main>'
 PICTURE = '<svg role="img" aria-label="one cell"><text>7</text></svg>'
-SAID = '<section class="provenance">{checks} checks passed when this page ran on {date}, in 1.1 s, with Python 3.11.7, '
+SAID = '<section class="provenance">{claims} claims held when this page ran on {date}, in 1.1 s, with Python 3.11.7, '
 SAID += "{torch}torchvision 0.29.2 on CPU (x86_64){commit}. How the guide checks itself</section>"
 TRUE = {
-    "checks": "45",
+    "claims": "45",
     "date": "2026-11-21",
     "torch": "torch 2.14.1, ",
     "commit": ", from commit <code>0a1b2c3d4e5f</code>",
@@ -108,7 +108,7 @@ def test_outline(body, complaint):
     "wrong",
     [
         {},
-        {"checks": "0"},
+        {"claims": "0"},
         {"date": "2099-01-01"},
         {"date": "today"},
         {"torch": ""},
