@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.gallery import adapter, published
+from pipeline.outputs import varying
+from pipeline.outputs.kept import output_of
 from pipeline.running import child, forks
 from pipeline.running.job import Job
 from pipeline.stale.keys import Keys
@@ -97,6 +99,7 @@ class Runner:
                 answer = self._run_again(job, answer)
             if "record" in answer:
                 answer["record"] |= {"key": key, "runs": times, "script": times == 2, "commit": self.commit}
+                answer["record"]["processor"] = varying.processor()
                 self.keep(name, answer["record"], Path(folder, job.gallery_dir))
         return answer
 
@@ -156,14 +159,13 @@ def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]
     for first, second in zip(one["cells"], two["cells"], strict=True):
         if first["measured"]:
             continue
-        for what in ("text", "pictures", "html"):
-            if first[what] != second[what]:
-                return {
-                    "line": first["line"],
-                    "failure": "run twice, this cell gave two outputs, the second in the script that readers download; "
-                    f"seed it, or begin it with '# Measured' if it measures.\n  first:  {first[what]!r}\n"
-                    f"  second: {second[what]!r}",
-                }
+        given = output_of(first), output_of(second)
+        if given[0] != given[1]:
+            return {
+                "line": first["line"],
+                "failure": "run twice, this cell gave two outputs, the second in the script that readers download; "
+                "seed it, or begin it with '# Measured' if it measures.\n--- first\n{}\n--- second\n{}".format(*given),
+            }
     return None
 
 

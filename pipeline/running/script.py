@@ -22,6 +22,7 @@ from typing import Any
 from pipeline.gallery.adapter import ANSI, Block
 from pipeline.running import claims
 from pipeline.running.printed import Printed
+from pipeline.running.words.html import words
 
 NAME = "@page"  # not an identifier: no page can touch it
 # A cell that begins so prints what it measured, which differs from run to run.
@@ -37,7 +38,7 @@ class Observer:
         The cells of code.
     printed : Printed
     see : callable
-        Takes the value that a cell ends with; returns its pictures in words.
+        Takes the value that a cell ends with; returns its pictures in words, and in lines what its figures hold.
     give : callable, optional
         Takes what a cell printed, its last value included, and that value as HTML.
 
@@ -51,7 +52,7 @@ class Observer:
         self,
         blocks: Sequence[Block],
         printed: Printed,
-        see: Callable[[Any], list[str]],
+        see: Callable[[Any], tuple[list[str], list[str]]],
         give: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.cells: list[dict[str, Any]] = []
@@ -75,7 +76,7 @@ class Observer:
     def end(self) -> None:
         """End a cell."""
         text = self._printed.take().expandtabs()
-        pictures = self._see(self._value)
+        pictures, drawn = self._see(self._value)
         text = ANSI.sub("", f"{text}\n{self._text}" if self._text else text)
         self._give(text, self._html)
         block = self._blocks[len(self.cells)]
@@ -86,7 +87,8 @@ class Observer:
                 "measured": bool(MEASURED.match(block.content)),
                 "text": "\n".join(line.rstrip() for line in text.splitlines()).strip("\n"),
                 "pictures": pictures,
-                "html": bool(self._html),
+                "drawn": drawn,
+                "html": words(self._html, "; ".join(pictures)) if self._html else [],
                 "seconds": time.perf_counter() - self._started,
             }
         )

@@ -35,8 +35,8 @@ def edit_cell(site):
 def file(tmp_path):
     """Return the file of a recording, in which each kind of fact stands."""
     cells = [
-        {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "line": 1},
-        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "line": 2},
+        {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "drawn": [], "html": [], "line": 1},
+        {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "drawn": [], "html": [], "line": 2},
     ]
     facts = {"date": "2026-11-21T10:00:00+00:00", "versions": {"torch": "2.14.1", "CUDA": "13.0"}, "commit": ""}
     facts |= {"used": True, "checks": 2, "measurements": {"speed": {"seconds": [0.5, 0.25]}}}
@@ -341,5 +341,5 @@ same | same |
 def test_when_a_cell_has_tabs(rows, expected):
     for row in rows.strip().splitlines():
         here, there, how = (part.strip() for part in row.split("|"))
-        cell = {"text": here, "pictures": [], "measured": "measured" in how}
+        cell = {"text": here, "pictures": [], "drawn": [], "html": [], "measured": "measured" in how}
         assert device_tabs.differs(cell, there, always="always" in how) == expected, row
