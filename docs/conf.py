@@ -34,6 +34,9 @@ html_baseurl = "https://ptguide.github.io/ptguide/"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# Pictures that no cell makes: docs/tensorboard_picture.py takes them, and its test holds them against their page.
+pages_pictures = ["_static/tensorboard-light.webp", "_static/tensorboard-dark.webp"]
+
 # --- The pages -------------------------------------------------------------------------------------------------------
 gallery_order = {
     "tensors": [

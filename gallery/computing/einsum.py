@@ -195,11 +195,21 @@ ask(
 images = torch.rand(5, 3, 6, 4)
 weights = torch.rand(3)
 gray = (images * weights.reshape(3, 1, 1)).sum(dim=1)
-right = "nchw,c->nhw"
-torch.testing.assert_close(torch.einsum(right, images, weights), gray)
+
+
+def makes_gray(call):
+    try:
+        made = torch.einsum(call, images, weights)
+    except RuntimeError:  # the sizes do not fit
+        return False
+    return made.shape == gray.shape and torch.allclose(made, gray)
+
+
+calls = ["nchw,n->nhw", "nchw,c->nchw", "nchw,c->nhw"]
+assert [makes_gray(call) for call in calls] == [False, False, True]
 ask(
     "images has axes n, c, h, w and weights one number for each channel c. What makes one gray image of each?",
-    answer=right,
+    answer=next(filter(makes_gray, calls)),
     choices={
         "nchw,n->nhw": "n is the image, and there is a weight for each channel: the sizes do not fit.",
         "nchw,c->nchw": "The channels are weighted but not added up.",

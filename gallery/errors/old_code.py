@@ -51,7 +51,7 @@ wrapped = Variable(torch.tensor([2.0, 5.0]), requires_grad=True)
 assert type(wrapped) is torch.Tensor
 with expect_warning(UserWarning, match="volatile was removed and now has no effect"):
     volatile = Variable(torch.ones(2), volatile=True)
-today = torch.tensor([2.0, 5.0], requires_grad=True)
+today = torch.tensor([2.0, 5.0]).requires_grad_()
 for tensor in (wrapped, today):
     tensor.square().sum().backward()
     assert tensor.grad.tolist() == [4, 10]

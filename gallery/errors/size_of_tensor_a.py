@@ -92,6 +92,9 @@ with expect_error(
 channels_first = photo.movedim(-1, 0) * factors.reshape(3, 1, 1)
 assert channels_first.shape == (3, 5, 7)
 assert torch.equal(channels_first, (photo * factors).movedim(-1, 0))
+assert torch.equal(channels_first, photo.permute(2, 0, 1) * factors.reshape(3, 1, 1))
+pixels = photo.flatten(0, 1)  # a matrix: one row of 3 channels for each pixel
+assert torch.equal(pixels.mT * factors.reshape(3, 1), (pixels * factors).mT)
 
 # %%
 # Cause 3: logits are compared with labels

@@ -44,6 +44,7 @@ assert maps["c1"].shape == (1, 8, 12, 12)
 # %%
 # Above, the filters: red where ink counts for, blue where it counts against. Below, the map of each.
 
+# Varies with the processor: a training amplifies how it rounds.
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(2, 8, figsize=(6.5, 2.2), layout="constrained")

@@ -38,6 +38,7 @@ print(f"{wrong < 0.1 = }, {then > 4 * wrong = }")
 # %%
 # Some of those that it reads in their place, and no longer one pixel further right:
 
+# Varies with the processor: a training amplifies how it rounds.
 import matplotlib.pyplot as plt
 
 model.eval()
@@ -83,6 +84,7 @@ for right in (0, 1):  # one pixel: these are not the old maps in another place
 # One of the maps after each of the two layers. Follow a dark spot from left to right: above, it moves by a pixel each
 # time; below, it stays, changes, and arrives one place further.
 
+# Varies with the processor: a training amplifies how it rounds.
 strong = still["c1"].amax(dim=(0, 2, 3)).argmax().item()  # the map with the largest value
 figure, axes = plt.subplots(2, 3, figsize=(6.5, 4), layout="constrained")
 for row, stage in zip(axes, ("c1", "s2"), strict=True):
@@ -161,6 +163,7 @@ for name, new in kinds.items():
 # %%
 # Each line is one seed:
 
+# Varies with the processor: a training amplifies how it rounds.
 figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for (name, values), style in zip(shares.items(), ("C0o:", "C1s--", "C2^-"), strict=True):
     lines = axis.plot([0, 1, 2], 100 * values.T, style, alpha=0.7)

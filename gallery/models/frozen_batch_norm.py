@@ -99,6 +99,7 @@ path = torch.stack(path).cpu()  # (steps + 1, 6)
 # %%
 # Each line is a channel. The dashed lines are the means of the new images: the "frozen" body learns them.
 
+# Varies with the processor: a training amplifies how it rounds.
 import matplotlib.pyplot as plt
 
 with torch.no_grad():

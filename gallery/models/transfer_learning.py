@@ -177,6 +177,7 @@ def measure(spread, counts):
 # %%
 # With 2, 10 and 80 labels for each class: each point is one choice of labels, and the line is the mean.
 
+# Varies with the processor: a training amplifies how it rounds.
 counts = [2, 10, 80]
 found = measure(scatter, counts)
 figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")

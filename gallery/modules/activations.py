@@ -18,7 +18,7 @@ import torch
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
-x = torch.linspace(-5, 5, 1001)
+x = torch.linspace(-5, 5, 1000)  # none of them is 0, where a step has no slope
 functions = {"step": lambda x: torch.where(x > 0, 1.0, 0.0), "sigmoid": F.sigmoid, "tanh": F.tanh}
 functions |= {"ReLU": F.relu, "leaky ReLU": F.leaky_relu, "GELU": F.gelu, "SiLU": F.silu}
 functions["share of x in softmax(x, 0)"] = lambda x: F.softmax(torch.stack([x, 0 * x]), dim=0)[0]

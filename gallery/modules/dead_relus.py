@@ -95,6 +95,7 @@ assert reached == ["10.bias"]
 # The same broken weights, trained on with a proper rate: once with ReLU, once with leaky ReLU in its place, once with
 # GELU, whose slope below 0 is small but not 0. ReLU learns one number, the mean. The others come back.
 
+# Varies with the processor: a training amplifies how it rounds.
 curves = {}
 for name, activation in {"ReLU": nn.ReLU, "leaky ReLU": nn.LeakyReLU, "GELU": nn.GELU}.items():
     again = network_of(activation)

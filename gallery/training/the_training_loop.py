@@ -132,6 +132,7 @@ torch.testing.assert_close(weight.grad, 2 * once)
 # on the test data are counted, as :ref:`evaluation` explains it.
 
 
+# Varies with the processor: a training amplifies how it rounds.
 def train_in_order(*calls, criterion=F.cross_entropy):
     network, loader = new_network(), new_loader()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)

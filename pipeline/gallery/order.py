@@ -51,7 +51,20 @@ def problems(order: dict[str, list[str]], gallery: Path) -> list[str]:
                 )
             if pages.count(page) > 1:
                 found.append(f"gallery_order[{chapter!r}] in docs/conf.py names {page!r} twice: take one out.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_names_given_twice(order)]))
+
+
+def _names_given_twice(order: dict[str, list[str]]) -> list[str]:
+    """Return a sentence for each page whose name a page of another chapter has."""
+    chapters_of: dict[str, list[str]] = {}
+    for chapter, page in ((chapter, page) for chapter, pages in order.items() for page in dict.fromkeys(pages)):
+        chapters_of.setdefault(page, []).append(chapter)
+    return [
+        f"gallery/{other}/{page}.py has the name of a page in gallery/{first}, and a site keeps the pictures of all "
+        f"pages in one folder, by name: rename it, there and in gallery_order[{other!r}] in docs/conf.py."
+        for page, (first, *others) in chapters_of.items()
+        for other in others
+    ]
 
 
 class PagePlace:

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pipeline.outputs import varying
 from pipeline.outputs.compare import same
 
 FIRST = "Outputs of {page} on {device}, cell by cell. Made by: nox -s {command}\n"
@@ -30,8 +31,7 @@ CLAIMS_CHANGED = (
     "--- kept\n{}\n--- now\n{}"
 )
 MEASURED = "(measured: differs from run to run)"
-PICTURE = "(picture) "
-VALUE = "(in the text) "
+NOT_PRINTED = PICTURE, DRAWN, SHOWN, VALUE = "(picture) ", "(drawn) ", "(shown) ", "(in the text) "
 CLAIMS = 0  # stands for the number of a cell, where a file says how often the claims held
 PYTHON = sys.version_info[:2]
 
@@ -57,19 +57,41 @@ def file_of(root: Path, page: str, device: str) -> Path:
 
 
 def output_of(cell: dict[str, Any]) -> str:
-    """Return what a cell of a record gave: what it printed, its pictures in words, and the values in its text."""
-    values = (f"{VALUE}{value['source']} = {value['text']}" for value in cell.get("values", ()))
-    pictures = (PICTURE + words for words in cell["pictures"])
-    return "\n".join([*([cell["text"]] if cell["text"] else []), *pictures, *values])
+    """Return what a cell of a record gave: what it printed, its pictures in words, and what they and its value hold.
+
+    A line that was not printed begins with `PICTURE`, `DRAWN` (in a figure of Matplotlib), `SHOWN` (in a value that
+    is shown as HTML, a picture of our own among them) or `VALUE` (in the text of the cell).
+    """
+    parts = {PICTURE: cell["pictures"], DRAWN: cell["drawn"], SHOWN: cell["html"]}
+    parts[VALUE] = [f"{value['source']} = {value['text']}" for value in cell.get("values", ())]
+    told = [begin + line for begin, lines in parts.items() for line in lines]
+    return "\n".join([*([cell["text"]] if cell["text"] else []), *told])
+
+
+def printed_of(output: str) -> str:
+    """Return what was printed, and what a value says that is shown as HTML and is no picture."""
+    lines = output.splitlines()
+    shown = any(line.startswith(PICTURE) for line in lines)
+    lines = [line if shown else line.removeprefix(SHOWN) for line in lines]
+    return "\n".join(line for line in lines if not line.startswith(NOT_PRINTED))
 
 
 def outputs_of(record: dict[str, Any]) -> dict[int, str]:
     """Return what each cell of a record gave, as it is kept: on a CPU without what it measured."""
     on_cpu = folder_of(record["device"]) == "cpu"
-    return {CLAIMS: claims_of(record)} | {
-        number: MEASURED if on_cpu and cell["measured"] else output_of(cell)
-        for number, cell in enumerate(record["cells"], 1)
-    }
+    given = {CLAIMS: claims_of(record)}
+    for number, cell in enumerate(record["cells"], 1):
+        given[number] = output_of(cell)
+        if on_cpu and cell["measured"]:
+            given[number] = MEASURED
+        elif on_cpu and varying.VARIES.match(cell["code"]):
+            given[number] = varying.begun(given[number], record["processor"])
+    return given
+
+
+def agree(expected: str, got: str) -> bool:
+    """Return whether two outputs of a cell are the same, within the tolerance and as far as the processor lets them."""
+    return same(*varying.comparable(expected, got))
 
 
 def claims_of(record: dict[str, Any]) -> str:
@@ -178,7 +200,7 @@ def differences(kept: dict[str, Any], record: dict[str, Any]) -> list[tuple[int,
         before = cells.get(in_force(cells, number), "")
         if now != MEASURED and cell["measured"]:
             continue
-        if not same(before, now):
+        if not agree(before, now):
             found.append((cell["line"], f"the output changed.\n--- kept\n{before}\n--- now\n{now}"))
     if gone := sorted({number for number, _ in cells} - {CLAIMS, *given}):
         found.append((record["cells"][-1]["line"], f"cells {gone} are kept and no longer there"))
@@ -210,11 +232,11 @@ def renewed(cells: Cells, record: dict[str, Any], *, variant: bool = False, pyth
     made = {key: output for key, output in cells.items() if key[0] in given}
     for number, output in given.items():
         key = in_force(made, number, python)
-        if same(made.get(key, ""), output):
+        if agree(made.get(key, ""), output):
             continue
         key = (number, python) if variant else key
         made.pop(key, None)
-        if not same(made.get(in_force(made, number, python), ""), output):  # a variant of nothing is no variant
+        if not agree(made.get(in_force(made, number, python), ""), output):  # a variant of nothing is no variant
             made[key] = output
     return made
 

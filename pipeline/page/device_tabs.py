@@ -48,7 +48,7 @@ def beside(app: Sphinx, page: str) -> list[dict[str, Any]]:
 
 def differs(cell: dict[str, Any], other: str, *, always: bool) -> bool:
     """Return whether what another device gave for a cell is worth showing; ``always`` means equal text, too."""
-    printed = any(not line.startswith((kept.PICTURE, kept.VALUE)) for line in other.splitlines())
+    printed = any(not line.startswith(kept.NOT_PRINTED) for line in other.splitlines())
     return (printed and (always or cell["measured"])) or not same(kept.output_of(cell), other)
 
 
@@ -92,7 +92,7 @@ def _recorded(one: dict[str, Any], output: str) -> list[nodes.Node]:
     lines = output.splitlines()
     pictures = [line.removeprefix(kept.PICTURE) for line in lines if line.startswith(kept.PICTURE)]
     values = [line.removeprefix(kept.VALUE) for line in lines if line.startswith(kept.VALUE)]
-    printed = "\n".join(line for line in lines if not line.startswith((kept.PICTURE, kept.VALUE)))
+    printed = kept.printed_of(output)
     note = f"Recorded on {one['where']}."
     if one["other_helpers"]:
         note += " A helper that this page imports has changed since."

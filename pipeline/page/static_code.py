@@ -1,98 +1,62 @@
-"""No static code: a block of Python or of a console that nothing ran stops the build, with its file and line."""
+"""No static code and no typed output: a block that nothing ran, or printed, stops the build with its file and line.
+
+This holds for a literal block of every language. In the text of a page, a block that is not code must be what one of
+the page's cells printed, lines in one piece.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+import textwrap
+from collections.abc import Iterable
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
 
 from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
+from pipeline.page.not_run import CONSOLE
 from pipeline.running import snippets
 
 logger = logging.getLogger(__name__)
 
 PYTHON = {
-    "py",
-    "py3",
-    "python",
-    "python3",
-    "pycon",
-    "pycon3",
-    "python-console",
-    "ipython",
-    "ipython3",
-    "doctest",
-    "numba",
+    *("py", "py3", "python", "python3", "pycon", "pycon3", "python-console", "ipython", "ipython3", "doctest", "numba"),
 }
-CONSOLE = {
-    "console",
-    "shell-session",
-    "bash",
-    "sh",
-    "shell",
-    "zsh",
-    "ksh",
-    "fish",
-    "bat",
-    "doscon",
-    "powershell",
-    "pwsh",
-}
+NO_LANGUAGE = {"", "none", "default", "text", "guess"}
 # A block without a language may hold code all the same.
 LOOKS_LIKE_PYTHON = re.compile(
     r"^(>>> |import \w|from \w+(\.\w+)* import |\w+ = torch\.|def \w+\(|class \w+[(:])", re.MULTILINE
 )
 LOOKS_LIKE_CONSOLE = re.compile(r"^(\$ |pip install |python -m |uv )", re.MULTILINE)
-OUTPUT_CLASSES = {adapter.OUTPUT, adapter.OUTPUT_OF_VALUE}
-
-
-class NotRun(SphinxDirective):
-    """A console block that cannot run while the site is built, with the reason, which the page shows."""
-
-    has_content = True
-    required_arguments = 1
-    option_spec: ClassVar = {"reason": directives.unchanged_required}
-
-    def run(self) -> list[nodes.Node]:
-        """Return the block and the sentence below it."""
-        language, reason = self.arguments[0], self.options.get("reason", "")
-        if language not in CONSOLE:
-            raise self.error(f"not-run is for console blocks; {language!r} must run.")
-        if not reason:
-            raise self.error("not-run needs a :reason:, which the page shows.")
-        block = nodes.literal_block("\n".join(self.content), "\n".join(self.content), language=language)
-        block["not-run"] = reason
-        self.set_source_info(block)
-        note = nodes.paragraph(classes=["not-run"])
-        note += nodes.Text(f"Not run while this site is built: {reason}")
-        return [block, note]
+REMEDIES = {
+    "python": "Make it a cell or a snippet",
+    "console": "Make it a cell or a snippet, or use the not-run directive with a reason",
+    "text": "Let a cell print it, or say it in a sentence",
+}
 
 
 def kind(block: nodes.Element) -> str:
-    """Return ``python`` or ``console`` for a block of code that must have run, else an empty string."""
+    """Return what a block is: ``python`` or ``console``, which must have run, or ``text``."""
     language = str(block.get("language", "")).lower()
     text = block.astext()
     if isinstance(block, nodes.doctest_block) or language in PYTHON:
         return "python"
     if language in CONSOLE:
-        return "" if "not-run" in block else "console"
-    if language in {"", "none", "default", "text", "guess"}:
+        return "console"
+    if language in NO_LANGUAGE:
         if LOOKS_LIKE_PYTHON.search(text):
             return "python"
         if LOOKS_LIKE_CONSOLE.search(text):
             return "console"
-    return ""
+    return "text"
 
 
 def _is_output(block: nodes.Node) -> bool:
     while block is not None:
-        if isinstance(block, nodes.Element) and OUTPUT_CLASSES & set(block.get("classes", [])):
+        if isinstance(block, nodes.Element) and adapter.OUTPUT in block.get("classes", []):
             return True
         block = block.parent
     return False
@@ -103,24 +67,55 @@ def _normal(code: str) -> str:
     return "\n".join(line.rstrip() for line in adapter.without_setting_lines(code).splitlines()).strip()
 
 
-def _statements(block: nodes.Element) -> list[str]:
-    """Return what must have run for a block to be true: each example of a doctest, else the whole."""
-    text = block.astext()
-    if not text.lstrip().startswith(">>>"):
-        return [_normal(text)]
+def _examples(text: str) -> list[tuple[str, str]]:
+    """Return the examples of a doctest: the code of each, and what stands below it."""
     found = re.split(r"^>>> ", text, flags=re.MULTILINE)[1:]
-    sources = [re.match(r"(.*(?:\n\.\.\. ?.*)*)", part) for part in found]
-    return [_normal(re.sub(r"^\.\.\. ?", "", source[1], flags=re.MULTILINE)) for source in sources if source]
+    parts = [re.match(r"(.*(?:\n\.\.\. ?.*)*)((?:.|\n)*)", part) for part in found]
+    return [(_normal(re.sub(r"^\.\.\. ?", "", part[1], flags=re.MULTILINE)), part[2]) for part in parts if part]
+
+
+def _printed(text: str) -> str:
+    """Return printed lines as they are compared; lines in one piece are a part of this."""
+    lines = textwrap.dedent(text.expandtabs()).splitlines()
+    return "\n" + "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+def _is_true(block: nodes.Element, what: str, ran: set[str], printed: Iterable[str] | None) -> bool:
+    """Return whether a block is code that ran, or text that a cell printed.
+
+    Parameters
+    ----------
+    block : Element
+    what : str
+        Its kind.
+    ran : set of str
+        The code that ran.
+    printed : iterable of str or None
+        What the cells of the page printed; None on other documents, whose examples are compared when they run.
+    """
+    text = block.astext()
+    if _is_output(block) or what == "text":
+        return any(_printed(text) in one for one in printed or ())
+    if what == "console" and "not-run" in block:
+        return True
+    if not text.lstrip().startswith(">>>"):
+        return _normal(text) in ran
+    return all(
+        code in ran and (printed is None or not given.strip() or any(_printed(given) in one for one in printed))
+        for code, given in _examples(text)
+    )
 
 
 def _check(app: Sphinx, doctree: nodes.document) -> None:
     docname = app.env.docname
     pages = gallery_pages.of(app)
     page = pages.page_of(docname)
-    if docname in snippets.failed(app):
+    if docname in snippets.failed(app) or (page and pages.has_failed(page)):
         return  # which is said already
+    printed = None
     if page:
-        sources = {cell["code"] for cell in pages.record(page)["cells"]}
+        cells = pages.record(page)["cells"]
+        sources, printed = {cell["code"] for cell in cells}, [_printed(cell["text"]) for cell in cells]
     else:  # its own snippets, and the docstrings that it may show
         package = pages.package.name
         own = (found for name, found in snippets.ran(app).items() if name == docname or name.split(".")[0] == package)
@@ -128,20 +123,21 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
     ran = {_normal(code) for code in sources}
     for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)):
         what = kind(block)
-        if not what or _is_output(block) or all(statement in ran for statement in _statements(block)):
-            continue
-        logger.warning(
-            "this %s block is static: nothing ran it, so nothing keeps it true. Make it a cell or a snippet%s:\n%s",
-            what,
-            ", or use the not-run directive with a reason" if what == "console" else "",
-            block.astext(),
-            location=block,
-            type="static_code",
-        )
+        if not _is_true(block, what, ran, printed):
+            nothing = "nothing ran it" if what != "text" else "no cell of this page printed it"
+            logger.warning(
+                "this %s block is static: %s, so nothing keeps it true. %s:\n%s",
+                what,
+                nothing,
+                REMEDIES[what],
+                block.astext(),
+                location=block,
+                type="static_code",
+            )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Check each document as it is read."""
-    app.add_directive("not-run", NotRun)
+    app.setup_extension("pipeline.page.not_run")
     app.connect("doctree-read", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -56,14 +56,14 @@ def _run_page(job: Job) -> dict[str, Any]:
     given: list[str] = []
     saved = [""]
 
-    def save(value: Any) -> list[str]:
+    def save(value: Any) -> tuple[list[str], list[str]]:
         """Save the pictures of a cell; a figure is shown here, a picture of our own by the value's HTML."""
-        words = [titles for _, titles in pictures.open_figures()]
+        words, drawn = pictures.told(pictures.open_figures())
         saved[0] = adapter.save_figures(places, conf) if words else ""
         if picture := pictures.picture_of(value):
             picture.save(Path(next(places)).with_suffix(".svg"))
             words.append(picture.description)
-        return words
+        return words, drawn
 
     def give(text: str, html: str) -> None:
         given.append(adapter.shown(saved[0], text, html))
@@ -93,10 +93,10 @@ def _run_download(job: Job) -> dict[str, Any]:
         importlib.import_module("matplotlib.pyplot")  # loaded before the page calls its `show`
     windows = pictures.Windows()
 
-    def see(value: Any) -> list[str]:
-        """Return the pictures of a cell in words."""
-        picture = pictures.picture_of(value)
-        return [*windows.take(), *([picture.description] if picture else [])]
+    def see(value: Any) -> tuple[list[str], list[str]]:
+        """Return the pictures of a cell in words, and what its figures hold."""
+        (words, drawn), picture = windows.take(), pictures.picture_of(value)
+        return [*words, *([picture.description] if picture else [])], drawn
 
     cells, _ = _execute(job, see)
     helper = sys.modules.get(job.package)
@@ -107,7 +107,7 @@ def _run_download(job: Job) -> dict[str, Any]:
 
 def _execute(
     job: Job,
-    see: Callable[[Any], list[str]],
+    see: Callable[[Any], tuple[list[str], list[str]]],
     give: Callable[[str, str], None] = lambda *_: None,
     claims: Claims | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from pipeline.running.words.figure import words
 
 
 def picture_of(value: Any) -> Any:
@@ -32,11 +34,20 @@ def open_figures() -> Iterator[tuple[Any, str]]:
         yield figure, ", ".join(title for title in titles if title)
 
 
+def told(figures: Iterable[tuple[Any, str]]) -> tuple[list[str], list[str]]:
+    """Return the titles of figures, and in lines what they hold."""
+    titles, drawn = [], []
+    for figure, title in figures:
+        titles.append(title)
+        drawn += words(figure)
+    return titles, drawn
+
+
 class Windows:
     """The figures of a script in words: each once, when it is shown or its cell ends. Who is shown one closes it."""
 
     def __init__(self) -> None:
-        self._words: list[str] = []
+        self._new: tuple[list[str], list[str]] = [], []
         self._seen: list[Any] = []
         if plt := sys.modules.get("matplotlib.pyplot"):
             plt.show = self._as_on_a_screen(plt.show)
@@ -53,13 +64,13 @@ class Windows:
         return shown
 
     def _look(self) -> None:
-        for figure, titles in open_figures():
-            if figure not in self._seen:
-                self._seen.append(figure)
-                self._words.append(titles)
+        new = [(figure, title) for figure, title in open_figures() if figure not in self._seen]
+        self._seen += [figure for figure, _ in new]
+        for kept, found in zip(self._new, told(new), strict=True):
+            kept += found
 
-    def take(self) -> list[str]:
-        """Return the titles of the figures that are new since the last call."""
+    def take(self) -> tuple[list[str], list[str]]:
+        """Return the titles of the figures that are new since the last call, and in lines what they hold."""
         self._look()
-        words, self._words = self._words, []
-        return words
+        taken, self._new = self._new, ([], [])
+        return taken

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.gallery import adapter, published, sources
+from pipeline.outputs import varying
+from pipeline.outputs.kept import output_of
 from pipeline.running import child, forks, values
 from pipeline.running.job import Job
 from pipeline.stale.keys import Keys
 
 TWO_OUTPUTS = (
     "run twice, this cell gave two outputs, the second in the script that readers download, with another seed of hash; "
-    "seed it, sort what comes of a set, or begin it with '# Measured' if it measures.\n  first:  {!r}\n  second: {!r}"
+    "seed it, sort what comes of a set, or begin it with '# Measured' if it measures.\n--- first\n{}\n--- second\n{}"
 )
 MARGIN = 300  # seconds; on a busy machine a process needs some of them before its page begins
 
@@ -102,7 +104,7 @@ class Runner:
             if "record" in answer:
                 made = Path(folder, job.gallery_dir)
                 answer["record"] |= {"key": key, "runs": times, "script": times == 2, "commit": self.commit}
-                answer["record"] |= {"made": dict(sources.digests_below(made))}
+                answer["record"] |= {"made": dict(sources.digests_below(made)), "processor": varying.processor()}
                 self.keep(name, answer["record"], made)
         return answer
 
@@ -164,10 +166,10 @@ def first_difference(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]
     for first, second in zip(one["cells"], two["cells"], strict=True):
         if first["measured"]:
             continue
-        for what in ("text", "pictures", "html"):
-            if first[what] != second[what]:
-                why = TWO_OUTPUTS.format(first[what], second[what])
-                return {"line": first["line"], "failure": why}
+        # Of the download no values are computed: they stand in its texts.
+        given = [output_of({**cell, "values": ()}) for cell in (first, second)]
+        if given[0] != given[1]:
+            return {"line": first["line"], "failure": TWO_OUTPUTS.format(*given)}
     return None
 
 

@@ -24,6 +24,7 @@ from pipeline.running import refused
 from pipeline.running.claims import Claims, at
 from pipeline.running.printed import Printed
 from pipeline.running.watching import Watcher
+from pipeline.running.words.html import words
 
 NAME = "@page"  # not an identifier: no page can touch it
 # A cell that begins so prints what it measured, which differs from run to run.
@@ -39,7 +40,7 @@ class Observer:
         The cells of code.
     printed : Printed
     see : callable
-        Takes the value that a cell ends with; returns its pictures in words.
+        Takes the value that a cell ends with; returns its pictures in words, and in lines what its figures hold.
     give : callable, optional
         Takes what a cell printed, its last value included, and that value as HTML.
     begin : callable, optional
@@ -57,7 +58,7 @@ class Observer:
         self,
         blocks: Sequence[Block],
         printed: Printed,
-        see: Callable[[Any], list[str]],
+        see: Callable[[Any], tuple[list[str], list[str]]],
         give: Callable[[str, str], None] = lambda *_: None,
         begin: Callable[[int], object] = lambda _: None,
         values: Callable[[int], list[dict[str, Any]]] = lambda _: [],
@@ -86,7 +87,7 @@ class Observer:
     def end(self) -> None:
         """End a cell."""
         text = self._printed.take().expandtabs()
-        pictures = self._see(self._value)
+        pictures, drawn = self._see(self._value)
         text = ANSI.sub("", f"{text}\n{self._text}" if self._text else text)
         self._give(text, self._html)
         block = self._blocks[len(self.cells)]
@@ -97,7 +98,8 @@ class Observer:
                 "measured": bool(MEASURED.match(block.content)),
                 "text": "\n".join(line.rstrip() for line in text.splitlines()).strip("\n"),
                 "pictures": pictures,
-                "html": bool(self._html),
+                "drawn": drawn,
+                "html": words(self._html, "; ".join(pictures)) if self._html else [],
                 "seconds": time.perf_counter() - self._started,
                 "values": self._values(len(self.cells)),
             }

@@ -55,6 +55,12 @@ def test_name_of_the_standard_library_is_refused(gallery):
     assert problem.startswith("gallery/models/copy.py has the name of a module of Python's standard library")
 
 
+def test_name_of_a_page_of_another_chapter_is_refused(gallery):
+    (gallery / "models" / "stack.py").touch()
+    (problem,) = order.problems({**GOOD, "models": ["gpt", "stack"]}, gallery)
+    assert problem.startswith("gallery/models/stack.py has the name of a page in gallery/shapes, and a site keeps")
+
+
 def test_name_that_is_no_name_of_a_module_is_refused(gallery):
     (gallery / "models" / "my gpt.py").touch()
     (problem,) = order.problems({**GOOD, "models": ["gpt", "my gpt"]}, gallery)

@@ -38,6 +38,7 @@ def file(tmp_path):
         {"code": "a = 1", "measured": False, "text": "a", "pictures": ["a point"], "claims": [1, 2], "line": 1},
         {"code": "b = 1", "measured": True, "text": "3 s", "pictures": [], "claims": [], "line": 2},
     ]
+    cells = [{"drawn": [], "html": [], **cell} for cell in cells]
     facts = {"date": "2026-11-21T10:00:00+00:00", "versions": {"torch": "2.14.1", "CUDA": "13.0"}, "commit": ""}
     facts |= {"used": True, "claims": 2, "measurements": {"speed": {"seconds": [0.5, 0.25]}}}
     record = {"page": "one/x", "device": "NVIDIA Test GPU", "cells": cells, **facts}
@@ -344,5 +345,5 @@ same | same |
 def test_when_a_cell_has_tabs(rows, expected):
     for row in rows.strip().splitlines():
         here, there, how = (part.strip() for part in row.split("|"))
-        cell = {"text": here, "pictures": [], "measured": "measured" in how}
+        cell = {"text": here, "pictures": [], "drawn": [], "html": [], "measured": "measured" in how}
         assert device_tabs.differs(cell, there, always="always" in how) == expected, row

@@ -18,13 +18,9 @@ MOST_NAMES = 6  # classes that the repr names
 class TensorData(Dataset[tuple[Tensor, Tensor]]):
     """Examples that lie in two tensors, one of inputs and one of targets.
 
-    An index gives one example, a slice, a list or a tensor of positions a whole batch::
-
-        image, label = data[3]
-        images, labels = data[[3, 1, 4]]
-
-    An integer and a slice give views, as for `torch.utils.data.TensorDataset`: who writes into them changes the data.
-    A list or a tensor gives a copy.
+    An index gives one example, a slice, a list or a tensor of positions a whole batch. An integer and a slice give
+    views, as for `torch.utils.data.TensorDataset`: who writes into them changes the data. A list or a tensor gives a
+    copy.
 
     Parameters
     ----------
