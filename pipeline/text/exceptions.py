@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-COMMENT = re.compile(r"\Anot looked up:\s*(?P<what>.*?)\s*(?:—\s*(?P<reason>.*))?\Z", re.DOTALL)
+COMMENT = r"\A{kind}:\s*(?P<what>.*?)\s*(?:—\s*(?P<reason>.*))?\Z"
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Exceptional:
     used: bool = False
 
 
-def in_comment(comment: str, line: int) -> list[Exceptional]:
-    """Return the exceptions of a comment; none if it is about something else.
+def in_comment(comment: str, line: int, kind: str = "not looked up") -> list[Exceptional]:
+    """Return the exceptions of one kind in a comment; none if it is about something else.
 
     Raises
     ------
@@ -34,12 +34,10 @@ def in_comment(comment: str, line: int) -> list[Exceptional]:
     >>> [one.text for one in in_comment("not looked up: 3.8; (3, 4) — from a paper", 7)]
     ['3.8', '(3, 4)']
     """
-    found = COMMENT.match(comment.strip())
+    found = re.match(COMMENT.format(kind=kind), comment.strip(), re.DOTALL)
     if not found:
         return []
     parts = [" ".join(part.split()) for part in found["what"].split(";") if part.strip()]
     if not parts or not found["reason"]:
-        raise ValueError(
-            "an exception names what is not looked up, a dash, and the reason: 'not looked up: 3.8 — from the paper'"
-        )
+        raise ValueError(f"an exception names what is {kind}, a dash, and the reason: '{kind}: 3.8 — from the paper'")
     return [Exceptional(part, line) for part in parts]

@@ -14,7 +14,7 @@ from pipeline.gallery import cards
 from pipeline.gallery import pages as gallery_pages
 from pipeline.outputs import kept
 from pipeline.running import snippets
-from pipeline.text import strings
+from pipeline.text import strings, universals
 from pipeline.text.backing import Backing
 from pipeline.text.exceptions import Exceptional, in_comment
 from pipeline.text.typed import Typed, in_document, in_words
@@ -119,7 +119,11 @@ def _check(app: Sphinx, document: nodes.document) -> None:
         return
     source = str(pages.source(page) if page else app.env.doc2path(docname))
     if page:
-        problems = Lookup(pages.record(page)["cells"], source).problems(document, IN_CELLS)
+        cells = pages.record(page)["cells"]
+        lookup = Lookup(cells, source)
+        problems = [*lookup.problems(document, IN_CELLS)]
+        if page.partition("/")[0] not in app.config.text_not_tried:
+            problems += universals.problems(document, source, cells, lookup.cell_of)
     elif source.endswith(".md"):
         problems = Lookup(_cells_of_snippets(app, docname), source).problems(document, IN_SNIPPETS)
     else:
@@ -130,5 +134,6 @@ def _check(app: Sphinx, document: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look at each document as it is read, before tabs of other devices are put into it (700)."""
+    app.add_config_value("text_not_tried", [], "env", types=[list])
     app.connect("doctree-read", _check, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

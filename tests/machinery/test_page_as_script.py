@@ -110,7 +110,7 @@ def test_claim_that_ends_a_cell_counts_and_is_shown_as_a_value(tmp_path):
     assert ends.shown == ["end", 7, "end", "end", "end"]
 
 
-IN_THE_WHEEL = "first:  'False'\n  second: 'True'"
+IN_THE_WHEEL = "--- first\nFalse\n--- second\nTrue"
 # Each passes in the build, and not as the script that readers download; the line is the page's own.
 ONLY_IN_THE_BUILD = {
     "helper": (
@@ -130,7 +130,7 @@ ONLY_IN_THE_BUILD = {
         "import matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.title('One')\nassert plt.get_fignums()\n\n"
         "# %%\n# Again.\n\nplt.plot([2, 1])\nplt.title('Two')",
         20,
-        "first:  ['Two']\n  second: []",
+        "--- first\n(picture) Two",
     ),
 }
 
