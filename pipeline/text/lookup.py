@@ -103,13 +103,17 @@ def _output(cell: dict[str, Any], *, whole: bool) -> str:
     """Return what a cell gave; of another cell than the text's own, without the elements that its pictures show."""
     if cell.get("measured"):  # the next run gives something else
         return ""
-    return kept.output_of(cell if whole else {**cell, "pictures": map(cards.without_values, cell["pictures"])})
+    if whole:
+        return kept.output_of(cell)
+    told = {"pictures": map(cards.without_values, cell["pictures"]), "drawn": []}
+    return kept.output_of(cell | told | {"html": [] if cell["pictures"] else cell["html"]})
 
 
 def _cells_of_snippets(app: Sphinx, docname: str) -> list[dict[str, Any]]:
     """Return the snippets of a Markdown file as one cell, which backs all its texts."""
     ran = "\n".join(sorted(snippets.ran(app).get(docname, ())))
-    return [{"line": 0, "code": ran, "text": "", "pictures": [], "values": snippets.values_of(app, docname)}]
+    nothing: dict[str, Any] = {"text": "", "pictures": [], "drawn": [], "html": []}
+    return [nothing | {"line": 0, "code": ran, "values": snippets.values_of(app, docname)}]
 
 
 def _check(app: Sphinx, document: nodes.document) -> None:
