@@ -23,7 +23,7 @@ EXCEPTION = "not tried"
 UNTRIED = (
     "{word!r} says something of all cases, and no cell beside it tries more than one: {sentence!r}. Make the claim "
     "in a loop over such cases (ptguide.zoo has awkward ones), say of which cases it holds, or write why it is not "
-    "tried (docs/checks.md)."
+    "tried (CONTRIBUTING.md)."
 )
 UNUSED = "nothing here needs the exception {text!r}: no such sentence is untried. Delete it."
 
