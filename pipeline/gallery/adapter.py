@@ -40,6 +40,7 @@ ALONE = "# sphinx_gallery_parallel = False"  # the line of a page that runs besi
 BLOCK = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)-(\d+)")  # its comment before each block but the first
 OUTPUT = "sphx-glr-script-out"  # the class of what a cell printed
 OUTPUT_OF_VALUE = "output_subarea"  # and of a value that is shown as HTML
+PICTURE = "sphx_glr_"  # with which the name of a picture begins that a page has made
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
 CODE_NODE = "code_links_block"  # stands for a block of code in which names are links
 MiniGallery = directives.MiniGallery

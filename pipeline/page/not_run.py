@@ -56,7 +56,7 @@ def doubt(reason: str, commands: str) -> str:
     >>> doubt("it needs a GPU.", "$ nvidia-smi")
     ''
     >>> doubt("it needs a GPU.", "$ ls")
-    "the reason names a GPU, and nothing in the commands has to do with one. Give the reason that is so, or let it run."
+    'the reason names a GPU, and nothing in the commands has to do with one. Give the reason that is so, or let it run.'
     """
     named = [word for word in REASONS if word.lower() in reason.lower()]
     if not named:

@@ -122,6 +122,8 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
         sources = set().union(*own)
     ran = {_normal(code) for code in sources}
     for block in doctree.findall(lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)):
+        if isinstance(block.parent, nodes.system_message):  # it quotes a mistake in the text
+            continue
         what = kind(block)
         if not _is_true(block, what, ran, printed):
             nothing = "nothing ran it" if what != "text" else "no cell of this page printed it"

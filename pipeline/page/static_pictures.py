@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 # HTML, or a role for it, and what is taken from another file.
 TYPED = re.compile(r"^[ \t]*\.\. (raw|role|include|literalinclude)::", re.MULTILINE)
-MADE = "sphx_glr_"  # with which the name of a picture begins that a page has made
 
 
 def _check(app: Sphinx, doctree: nodes.document) -> None:
@@ -36,7 +35,7 @@ def _check(app: Sphinx, doctree: nodes.document) -> None:
             )
     for image in doctree.findall(nodes.image):
         name = image["uri"].lstrip("/")
-        if not PurePosixPath(name).name.startswith(MADE) and name not in app.config.pages_pictures:
+        if not PurePosixPath(name).name.startswith(adapter.PICTURE) and name not in app.config.pages_pictures:
             logger.warning(
                 "no cell of this page made the picture %s. Let a cell draw it; a picture that a command of the project "
                 "takes, and a test holds against its page, stands in pages_pictures in docs/conf.py.",

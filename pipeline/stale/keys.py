@@ -61,6 +61,7 @@ class Keys:
     def settings(self) -> dict[str, Any]:
         """The settings in docs/conf.py that a run is given."""
         conf = self.pages.settings["sphinx_gallery_conf"] | adapter.SETTINGS
+        conf = {name: value for name, value in conf.items() if not name.endswith("_order")}  # the same as ours, or none
         given = {name: self.pages.settings.get(name, "") for name in SETTINGS} | {"sphinx_gallery_conf": conf}
         return json.loads(json.dumps(given, default=lambda value: getattr(value, "__name__", type(value).__name__)))
 

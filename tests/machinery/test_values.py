@@ -111,7 +111,7 @@ def test_a_value_stands_on_one_line(minisite):
     assert re.search(r"gamma\.py:9: WARNING: .*a value ends on the line", minisite.build(ok=False))
 
 
-MARKDOWN = "\n```python\ncount = 1234\n```\n\nThere are {{val}}`{}` things.\n\n```\n{{val}}`not one`\n```\n"
+MARKDOWN = "\n```python\ncount = 1234  # {{val}}`not one`\n```\n\nThere are {{val}}`{}` things.\n"
 
 
 @pytest.mark.parametrize(
