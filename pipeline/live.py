@@ -28,7 +28,7 @@ from sphinx_autobuild.middleware import JavascriptInjectorMiddleware
 from sphinx_autobuild.server import RebuildServer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -120,7 +120,10 @@ class Files(StaticFiles):
         """Return a file, or the failure."""
         if self.site.failure and Path(path).suffix in ("", ".html"):
             return HTMLResponse(NOT_BUILT.format(html.escape(self.site.failure)), status_code=500)
-        return await super().get_response(path, scope)
+        found = await super().get_response(path, scope)
+        if isinstance(found, FileResponse) and str(found.path).endswith(".html"):  # the build may just be writing it
+            return HTMLResponse(Path(found.path).read_bytes(), status_code=found.status_code)
+        return found
 
 
 class WarmServer(RebuildServer):

@@ -1,5 +1,6 @@
 """The live server begins with what was built, builds again in its own warm process, and shows what fails."""
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -15,6 +16,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from pipeline import live
 
 ROOT = Path(__file__).parents[2]
 LONG = 300  # seconds, for a machine that is busy with other things
@@ -149,3 +152,24 @@ def test_new_page_and_new_title_are_written_alone(minisite, serve):
     served.stop()
     minisite.build("-Dpages_update_outputs=1")
     assert "Gamma?" in minisite.html("guide/one/alpha.html")  # the finished site names it everywhere
+
+
+def test_page_that_grows_while_it_is_sent_is_sent_as_long_as_was_said(tmp_path):
+    site = live.Site(tmp_path)
+    site.out.mkdir(parents=True)
+    (site.out / "a.html").write_text("short")
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def ask():
+        scope = {"type": "http", "method": "GET", "headers": [], "path": "/a.html"}
+        response = await live.Files(site).get_response("a.html", scope)
+        (site.out / "a.html").write_text("no longer short")
+        await response(scope, None, send)
+
+    asyncio.run(ask())
+    length = dict(sent[0]["headers"])[b"content-length"]
+    assert b"".join(message.get("body", b"") for message in sent).decode() == "short"
+    assert int(length) == len("short")
