@@ -17,7 +17,7 @@ from docutils import nodes
 from docutils.utils import get_source_line
 
 from pipeline.text.exceptions import Exceptional, in_comment
-from pipeline.text.typed import BLOCKS, words_of
+from pipeline.text.typed import BLOCKS, QUOTED, words_of
 
 EXCEPTION = "not tried"
 UNTRIED = (
@@ -62,8 +62,16 @@ class Universal:
     line: int
 
 
-def in_words(text: str, line: int = 1) -> Iterator[Universal]:
+def in_words(text: str, line: int = 1, names: str = "") -> Iterator[Universal]:
     """Yield the sentences of a text that say something of all cases, and do not say of which few.
+
+    Parameters
+    ----------
+    text : str
+    line : int
+        On which it begins.
+    names : str
+        The same text with bars in the place of code and quotations: ``None`` and ``any`` are names there.
 
     Examples
     --------
@@ -73,7 +81,7 @@ def in_words(text: str, line: int = 1) -> Iterator[Universal]:
     start = 0
     for end in [*(found.start() for found in SENTENCE.finditer(text)), len(text)]:
         sentence = text[start:end]
-        rest = NO_UNIVERSAL.sub(lambda found: "|" * len(found[0]), sentence)
+        rest = NO_UNIVERSAL.sub(lambda found: "|" * len(found[0]), (names or text)[start:end])
         if (found := WORDS.search(rest)) and not HERE.search(sentence) and not sentence.rstrip().endswith("?"):
             yield Universal(" ".join(sentence.split()), found[0], line + text.count("\n", 0, start + found.start()))
         start = end
@@ -120,7 +128,18 @@ def in_document(document: nodes.document, file: str) -> Iterator[Universal]:
     for block in document.findall(lambda node: isinstance(node, BLOCKS)):
         source, line = get_source_line(block)
         if source == file and line is not None and not isinstance(block, nodes.title):
-            yield from in_words(words_of(block), line)
+            text = words_of(block)
+            yield from in_words(text, line, _without_names(text, block))
+
+
+def _without_names(text: str, block: nodes.Element) -> str:
+    """Return the words of a block with bars in the place of its code and of what it quotes."""
+    end = 0
+    for name in (part.astext() for part in block.findall(nodes.literal)):
+        if (start := text.find(name, end)) >= 0:
+            end = start + len(name)
+            text = text[:start] + "|" * len(name) + text[end:]
+    return QUOTED.sub(lambda found: "|" * len(found[0]), text)
 
 
 @functools.cache  # each cell is beside up to three texts

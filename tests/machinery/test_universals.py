@@ -75,6 +75,8 @@ It never ends.
 # It is always so.
 #{comment}
 # And Python's lists are never tensors.
+#
+# Neither ``None``, nor ``any(x)``, nor "every one of all" says so.
 
 three = 3
 assert three
@@ -102,14 +104,14 @@ def with_page(site, comment="", checked=""):
 
 def test_sentence_that_nothing_tries_is_named_with_its_line(minisite):
     printed = with_page(minisite)
-    for line, word in ((5, "never"), (9, "always"), (11, "never"), (23, "whatever")):
+    for line, word in ((5, "never"), (9, "always"), (11, "never"), (25, "whatever")):
         assert f"gallery/one/gamma.py:{line}: WARNING: '{word}' says something of all cases" in printed
     assert printed.count("WARNING") == 4, printed
 
 
 def test_set_in_the_next_cell_or_a_neighbour_is_enough(minisite):
     printed = with_page(minisite, checked=SET)
-    assert "gallery/one/gamma.py:24: WARNING: 'whatever' says" in printed
+    assert "gallery/one/gamma.py:26: WARNING: 'whatever' says" in printed
     assert printed.count("WARNING") == 1, printed
 
 
