@@ -128,8 +128,8 @@ assert torch.equal(
 # ------
 #
 # Positions such as 3, 0, 0 have no common :term:`stride`, so no view can show them. torch copies the elements even for
-# ``[0, 1, 2]``. ``zoo`` has tensors of several data types, views and others: a list copies from each of them. A tensor
-# without axes is no list: as an index it is an integer, and gives a view.
+# ``[0, 1, 2]``. ``zoo`` has tensors of several data types, views and others: a list copies from each of them. An
+# integer tensor without axes is no list: as an index it is an integer, and gives a view.
 
 from ptguide.zoo import zoo
 

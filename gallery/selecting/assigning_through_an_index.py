@@ -162,11 +162,14 @@ for some in (index, torch.tensor([1, 1, 1]), torch.tensor([-1, 3, 0])):
 # ---------------
 #
 # *Shifting a tensor into itself.* Source and destination overlap in memory, and an element may be overwritten before it
-# is read. For whole rows, torch notices and says what to do. For columns nothing is raised, and the result is not
-# defined. A clone on the right makes both right.
+# is read. For the rows of this ``x``, torch notices and says what to do. For its columns nothing is raised, and the
+# result is not defined. A clone on the right is safe for both.
 
 with expect_error(RuntimeError, match=r"single memory location. Please clone\(\)"):
     x[1:] = x[:-1]
+down = x.clone()
+down[1:] = down[:-1].clone()
+assert torch.equal(down[1:], x[:-1])
 shifted, unsafe = x.clone(), x.clone()
 unsafe[:, 1:] = unsafe[:, :-1]  # no error, and no promise
 shifted[:, 1:] = shifted[:, :-1].clone()

@@ -170,12 +170,13 @@ assert one_missing.all()
 assert not between.all()
 
 # %%
-# *Two masks for a block.* As two lists of positions do, two masks pick pairs. So their numbers of True must fit
-# together. For the block, use one after the other.
+# *Two masks for a block.* As two lists of positions do, two masks pick pairs. Two and three True do not fit together.
+# Two and two do, and the result has two elements. For the block, use one mask after the other.
 
 with expect_error(IndexError, match=r"could not be broadcast together with shapes \[2\], \[3\]"):
     x[good_rows, good_columns]
 assert x[good_rows][:, good_columns].shape == (2, 3)
+assert x[good_rows, every_other].tolist() == [x[0, 0], x[1, 2]]
 
 # %%
 # *Zeros and ones.* Integers of int64 or int32 are no mask but a list of positions: row 1, row 0, row 1. Nothing is

@@ -37,8 +37,8 @@ draw(every_second_column, x)
 # The rule, entry by entry
 # ------------------------
 #
-# Entries are read from left to right, each for the next axis. An *integer* takes one place, and the axis disappears. A
-# *slice* ``start:stop:step`` keeps the axis; ``stop`` is exclusive. ``None`` makes a new axis of size 1. Axes without
+# From left to right, an integer or a slice is for the next axis. An *integer* takes one place, and the axis disappears.
+# A *slice* ``start:stop:step`` keeps the axis; ``stop`` is exclusive. ``None`` makes a new axis of size 1. Axes without
 # an entry are kept whole.
 
 assert x[1, 4].shape == ()
@@ -47,8 +47,8 @@ assert x[:, None].shape == (3, 1, 6)
 assert (x[1].shape, x[1:2].shape) == ((6,), (1, 6))
 
 # %%
-# How many places does a slice keep? :math:`\lceil (\text{stop} - \text{start}) / \text{step} \rceil`, if the bounds
-# exist and ``stop`` is not before ``start``. If it is before, the slice is empty.
+# How many places does a slice keep? :math:`\lceil (\text{stop} - \text{start}) / \text{step} \rceil`, for bounds from
+# 0 to the size of the axis, with ``start`` not after ``stop``. With ``start`` after ``stop``, the slice is empty.
 
 for start, step in itertools.product(range(7), (1, 2, 3)):
     for stop in range(start, 7):
@@ -187,7 +187,7 @@ assert x[1][4] == x[1, 4]
 
 # %%
 # An integer that is no place of its axis raises an error. A slice does not: it is cut off, down to nothing, as in
-# Python. So a wrong bound may show late, as an empty batch. More entries than axes are refused.
+# Python. So a wrong bound may show late, as an empty batch. More integers and slices than axes are refused.
 
 for number in (3, -4, 99):
     with expect_error(IndexError, match="out of bounds for dimension 0 with size 3"):

@@ -63,8 +63,8 @@ for shape in ((4,), (4, 3), (4, 3, 5), (2, 4, 3, 5)):
 assert torch.equal(torch.gather(out, 1, index), src)
 
 # %%
-# Shapes: the result has that of ``x``, and the index has as many axes. An index that is larger than ``src`` on an axis
-# is refused. So is one that is larger than ``x``, except on axis ``dim``.
+# Shapes: the result has that of ``x``, and the index has as many axes. An index that has elements and is larger than
+# ``src`` on an axis is refused. So is one that is larger than ``x``, except on axis ``dim``.
 
 for dim, x_shape, src_shape in (
     (1, (3, 5), (2, 2)),
@@ -147,8 +147,8 @@ draw(torch.index_add, (start, 0, group, scores), names=["x", "group", "s"])
 # ------------------------------
 #
 # Each of the four functions gives a :term:`copy` and has a twin with an underscore that writes into ``x`` :term:`in
-# place`. The loop tries integers, floats and truth values. In which order floats are added is not defined, so sums can
-# differ in the last digit.
+# place`. The loop tries integers, floats and truth values. On a GPU the order in which floats are added is not defined,
+# so sums can differ in the last digit from run to run: see :func:`torch.use_deterministic_algorithms`.
 
 columns = torch.tensor([3, 0])
 for dtype in (torch.int64, torch.uint8, torch.float32, torch.float16, torch.bool):
