@@ -106,6 +106,8 @@ def largest(x, dim):
 
 
 ties = torch.tensor([[2, 5, 5, 1, 5]])
+with_nan = torch.tensor([1.0, float("nan")])
+assert (largest(with_nan, 0)[0], torch.max(with_nan).isnan()) == (1, True)
 for t in (x, volume, ties):
     for dim in range(t.dim()):
         assert all(map(torch.equal, largest(t, dim), torch.max(t, dim)))

@@ -59,13 +59,16 @@ draw([volume, found], ["volume", "volume.nonzero()"], colors=[of_volume, found[:
 # ----------------------------------
 #
 # ``as_tuple=True`` gives the same as one tensor for each axis, which :ref:`indexing <advanced-indexing>` takes.
-# ``torch.where(condition)`` is the same, and :func:`torch.argwhere` is ``nonzero`` under NumPy's name.
+# ``torch.where(condition)`` is the same, and :func:`torch.argwhere` is ``nonzero`` under NumPy's name. (Of a tensor
+# without axes, ``nonzero`` gives no numbers in a row, and the tuple has one tensor nevertheless.)
 
 rows, columns = x.nonzero(as_tuple=True)
 assert torch.equal(torch.stack([rows, columns], dim=1), positions)
 assert x[rows, columns].tolist() == [30, 10, 50, 70, 40, 20]
 assert all(map(torch.equal, torch.where(x != 0), (rows, columns)))
 assert torch.equal(torch.argwhere(x), positions)
+assert torch.tensor(5).nonzero().shape == (1, 0)
+assert len(torch.tensor(5).nonzero(as_tuple=True)) == 1
 
 # %%
 # The positions of a condition are those of its True. To take, count or replace elements they are not needed: the

@@ -107,6 +107,7 @@ draw(list(means[:6].reshape(6, 1, 8, 8) / 16), [f"mean of {k}" for k in range(6)
 # the number of classes. Over several examples one takes the mean.
 
 target = F.one_hot(torch.tensor(0), 3)
+assert (target * torch.tensor([0.7, 0.3, 0.0]).log()).sum().isnan()
 for p, worked in (([0.7, 0.2, 0.1], 0.3567), ([0.1, 0.3, 0.6], 2.3026)):
     loss = -(target * torch.tensor(p).log()).sum()
     torch.testing.assert_close(loss, torch.tensor(worked), rtol=0, atol=5e-5)

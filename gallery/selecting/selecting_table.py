@@ -172,7 +172,7 @@ assert with_memory("copy") == could
 
 # %%
 # Of these calls, the shape depends on the values where a condition selects, where equal elements are dropped, and where
-# positions of a condition are listed. On a GPU such a call has to wait for the values.
+# positions of a condition are listed. On a GPU, Python waits for the values then: see :func:`torch.nonzero`.
 
 by_values = [call for call in calls if table[call][1]]
 assert by_values == [*masks, *different, "(x > 110).nonzero()"]

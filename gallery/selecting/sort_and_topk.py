@@ -91,7 +91,7 @@ with expect_error(RuntimeError, match="selected number k out of range"):
 # Equal elements: stable
 # ----------------------
 #
-# If elements are equal, their order changes the indices and not the values. A :term:`stable` sort, ``stable=True``,
+# If two integers are equal, their order changes the indices and not the values. A :term:`stable` sort, ``stable=True``,
 # keeps equal elements in the order in which they were before, also when descending. Without ``stable=True`` torch does
 # not promise it, and ``topk`` has no such argument. So compare the values of ``topk`` and not its indices.
 
@@ -99,6 +99,8 @@ exams = torch.tensor([2, 1, 2, 1, 2])
 assert torch.argsort(exams, stable=True).tolist() == [1, 3, 0, 2, 4]
 assert torch.argsort(exams, stable=True, descending=True).tolist() == [0, 2, 4, 1, 3]
 assert exams[torch.topk(exams, 4).indices].tolist() == [2, 2, 2, 1]
+with expect_error(TypeError, match="topk.*unexpected keyword argument 'stable'"):
+    torch.topk(exams, 4, stable=True)
 torch.manual_seed(0)
 for size in (1, 10, 1000):
     marks = torch.randint(3, (size,))
@@ -123,7 +125,7 @@ assert table.tolist() == sorted([[2, 30], [1, 70], [2, 10], [1, 50]])
 #
 # The place of an element after sorting is the number of elements that come before it: the smaller ones, and the equal
 # ones on its left. Then each is written to its place. This needs :math:`n^2` comparisons; sorting algorithms need about
-# :math:`n \log n`. (With NaN it fails, since no comparison puts NaN at the end.)
+# :math:`n \log n`. (NaN needs a rule of its own.)
 
 
 def stable_sort(x):
