@@ -5,8 +5,8 @@ Exercises in selecting
 ======================
 
 Five functions to write with what this chapter taught, each in one to three lines and without a loop. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the smallest input for which
-your function is wrong. The solutions are folded; each is run on this page.
+session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which your
+function is wrong. The solutions are folded; each is run on this page.
 """
 
 # %%
@@ -14,7 +14,7 @@ your function is wrong. The solutions are folded; each is run on this page.
 # --------------------------
 #
 # Row ``i`` gives the element in column ``columns[i]``: the score of the right class, for each example. The loop says
-# exactly what is asked for, and the picture shows it on the first input.
+# what is asked for, and the picture shows it on the first input.
 
 import torch
 from torch.nn import functional as F
@@ -81,8 +81,9 @@ def second_largest(x):
 check(second_largest, second_by_loops, tables, without=no_order)
 
 # %%
-# Overwrite one place in each row, that of the largest, with minus infinity, and take the largest again. A mask
-# ``x == x.amax(...)`` would overwrite all equals.
+# Overwrite one place in each row, that of the largest, with minus infinity, and take the largest again. (The tables
+# hold floats; integers have no infinity.) A mask ``x == x.amax(...)`` would overwrite the equal ones too, as the assert
+# shows.
 
 # Solution
 
@@ -90,6 +91,13 @@ check(second_largest, second_by_loops, tables, without=no_order)
 def second_largest(x):
     first = x.argmax(dim=1, keepdim=True)
     return x.scatter(1, first, float("-inf")).amax(dim=1)
+
+
+def second_by_mask(x):
+    return x.masked_fill(x == x.amax(dim=1, keepdim=True), float("-inf")).amax(dim=1)
+
+
+assert not check(second_by_mask, second_by_loops, tables).passed
 
 
 report = check(second_largest, second_by_loops, tables, without=no_order)
@@ -120,7 +128,8 @@ def window(x, width):
 check(window, window_by_loops, texts, without=["tensor", "stack", "where"])
 
 # %%
-# ``tril`` cuts off the future, ``triu`` the far past: it keeps :math:`j - i \ge 1 - w`, which is :math:`i - j < w`.
+# ``tril`` cuts off later positions, ``triu`` those that are too far back: it keeps :math:`j - i \ge 1 - w`, which is
+# :math:`i - j < w`.
 
 # Solution
 
@@ -137,7 +146,7 @@ report
 # 4. Zeros to the end
 # -------------------
 #
-# In each row the elements that are not 0 move to the front, in the order in which they stood; the zeros follow.
+# In each row the elements that are not 0 move to the front, in the order in which they were; the zeros follow.
 
 
 def zeros_last_by_loops(x):
@@ -222,7 +231,7 @@ assert report.passed
 report
 
 # %%
-# An assignment, shown by ``check``: a place that is named twice is written once.
+# Here ``check`` shows what an assignment does: a place that is named twice gets 1, not 2.
 
 
 def count_once(truth, guess, n):

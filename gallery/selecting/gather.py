@@ -6,12 +6,12 @@ How does torch.gather work?
 
 ``torch.gather(x, 1, index)`` takes in each row the positions that the same row of ``index`` names:
 ``out[i, j] == x[i, index[i, j]]``. The result has the shape of ``index``. You need to know
-:ref:`indexing-and-slicing`; :ref:`index-select` is the simpler relative, with one list for all rows.
+:ref:`indexing-and-slicing`; :ref:`index-select` is the simpler relative, with the same list for each row.
 """
 
 # %%
 # The dashed frame marks the element of ``index`` that chose. Row 1 of the index says 3 and 0, so row 1 of the result
-# has what stands at places 3 and 0 of row 1.
+# has the elements at places 3 and 0 of row 1.
 
 import itertools
 
@@ -30,7 +30,7 @@ draw(torch.gather, (x, 1, index), names=["x", "index"])
 
 # %%
 # With ``dim=0`` an element of the index says which *row* to look in; the column is that of the element itself:
-# ``out[i, j] == x[index[i, j], j]``. It never leaves its column.
+# ``out[i, j] == x[index[i, j], j]``. What is read in a column is written in the same column.
 
 which_row = torch.tensor([[2, 0, 1, 0], [0, 0, 2, 1]])
 out = torch.gather(x, 0, which_row)
@@ -58,8 +58,8 @@ assert torch.equal(gather(x, 1, index), torch.gather(x, 1, index))
 assert torch.equal(gather(x, 0, which_row), out)
 
 # %%
-# Three axes: with ``dim=1``, ``out[i, j, k] == x[i, index[i, j, k], k]``. Slice and column stay; only the row is looked
-# up, for each element anew.
+# Three axes: with ``dim=1``, ``out[i, j, k] == x[i, index[i, j, k], k]``. Slice and column stay. The index says the
+# row, for each element anew.
 
 volume = torch.arange(40).reshape(2, 4, 5)
 chosen = torch.tensor([[[0, 3, 1, 0, 2]], [[1, 1, 3, 2, 0]]])
@@ -69,22 +69,27 @@ assert all(out[i, 0, k] == volume[i, chosen[i, 0, k], k] for i in range(2) for k
 draw(torch.gather, (volume, 1, chosen), names=["volume", "chosen"])
 
 # %%
-# Shapes: the index has as many axes as ``x``. On axis ``dim`` it has any size; on the others it may be smaller than
-# ``x``, never larger. The loop must agree with torch for any of them, on every axis.
+# Shapes: the index has as many axes as ``x``. Its size on axis ``dim`` is free; on another axis it may be smaller than
+# that of ``x``. A larger one is refused, if the index has elements. The loop agrees with torch on each axis of a volume
+# of shape (2, 4, 5).
 
 torch.manual_seed(0)
 for dim in (0, 1, 2):
     for shape in ((1, 3, 2), (2, 1, 5), (2, 4, 5), (0, 4, 5)):
-        positions = torch.randint(volume.shape[dim], shape)
-        assert torch.equal(gather(volume, dim, positions), torch.gather(volume, dim, positions))
+        for size in (shape[dim], 7):
+            positions = torch.randint(volume.shape[dim], (*shape[:dim], size, *shape[dim + 1 :]))
+            assert torch.equal(gather(volume, dim, positions), torch.gather(volume, dim, positions))
+for larger in ((3, 4, 5), (2, 4, 6)):
+    with expect_error(RuntimeError, match="to be no larger than self .* apart from dimension 1"):
+        torch.gather(volume, 1, torch.zeros(larger, dtype=torch.int64))
 
 # %%
 # What it is for
 # --------------
 #
-# The most common use: pick one number for each row, such as the score that a classifier gave to the right class. The
-# labels have shape (3,) and get an axis of size 1; the result loses it again. The same with brackets needs the row
-# numbers, too.
+# A common use: pick one number for each row, such as the score that a classifier gave to the right class. The labels
+# have shape (3,) and get an axis of size 1; ``squeeze(1)`` removes it from the result. Brackets need the row numbers,
+# too.
 
 scores, labels = (
     torch.tensor([[0.1, 0.7, 0.2, 0.0], [0.5, 0.1, 0.1, 0.3], [0.0, 0.2, 0.1, 0.7]]),
@@ -99,7 +104,7 @@ assert torch.equal(of_label, scores[torch.arange(3), labels])
 # --------------------------------------
 #
 # :func:`torch.take_along_dim` follows the same rule and :ref:`broadcasts <broadcasting>` ``x`` and index on the other
-# axes: here one pair of positions serves all rows. It fits the functions that return positions:
+# axes: here one pair of positions serves the three rows. Functions that return positions go with it:
 # :func:`torch.argsort`, and :func:`torch.argmax` with ``keepdim=True``.
 
 order = torch.argsort(scores, dim=1)
@@ -107,18 +112,27 @@ assert torch.equal(torch.take_along_dim(scores, order, dim=1), scores.sort(dim=1
 best = scores.argmax(dim=1, keepdim=True)
 assert torch.equal(torch.take_along_dim(scores, best, dim=1), scores.amax(dim=1, keepdim=True))
 pair = torch.tensor([[2, 0]])
-assert torch.take_along_dim(x, pair, dim=1).shape == (3, 2)
+assert torch.equal(torch.take_along_dim(x, pair, dim=1), torch.gather(x, 1, pair.expand(3, 2)))
 draw(torch.take_along_dim, (x, pair), dim=1, names=["x", "pair"])
 
 # %%
 # A copy, with gradients
 # ----------------------
 #
-# The result is a :term:`copy`, of the :term:`dtype` of ``x``, which may be any. The index is :val:`int64 <index.dtype>`
-# (``gather`` takes int32, too) and has no gradient. The :term:`gradient` of an element of ``x`` is the sum over its
-# copies: the backward step of ``gather`` is ``scatter_add``, see :ref:`scatter`.
+# The result is a :term:`copy` and has the :term:`dtype` of ``x``. The loop tries it on tensors of several data types,
+# on views and others.
 
-assert not shares_memory(x, torch.gather(x, 1, torch.arange(4).expand(3, 4)))
+from ptguide.zoo import zoo
+
+for tensor in (x, *zoo(axes=2).values()):
+    everything = torch.gather(tensor, 1, torch.arange(tensor.shape[1]).expand(tensor.shape))
+    assert not shares_memory(tensor, everything)
+    torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
+
+# %%
+# The index is :val:`int64 <index.dtype>` (``gather`` takes int32, too) and has no gradient. The :term:`gradient` of an
+# element of ``x`` is the sum over its copies: the backward step of ``gather`` is ``scatter_add``, see :ref:`scatter`.
+
 w = torch.ones(3, 4, requires_grad=True)
 upstream = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 (torch.gather(w, 1, index) * upstream).sum().backward()
@@ -130,8 +144,8 @@ assert torch.equal(torch.gather(x, 1, index.to(torch.int32)), torch.gather(x, 1,
 # What goes wrong
 # ---------------
 #
-# *The index has too few axes*: labels of shape (3,) for scores of shape (3, 4). ``unsqueeze(1)`` is missing. The
-# tempting ``unsqueeze(0)`` raises nothing, and asks three times in row 0.
+# *The index has too few axes*: labels of shape (3,) for scores of shape (3, 4). ``unsqueeze(1)`` is missing. With
+# ``unsqueeze(0)`` nothing is raised, and the three numbers come from row 0.
 
 with expect_error(RuntimeError, match="Index tensor must have the same number of dimensions"):
     torch.gather(scores, 1, labels)
@@ -140,31 +154,27 @@ assert wrong.shape == (1, 3)
 assert torch.equal(wrong[0], scores[0, labels])
 
 # %%
-# That is the silent mistake of ``gather``: it does not broadcast. An axis of size 1 in the index is not stretched; the
+# This mistake is silent, since ``gather`` does not broadcast. An axis of size 1 in the index is not stretched; the
 # result has size 1, too, and the other rows of ``x`` are ignored.
 
 assert torch.gather(x, 1, pair).tolist() == [[x[0, 2], x[0, 0]]]
-with expect_error(
-    RuntimeError, match=r"\[5, 1\] to be no larger than self \[3, 4\] apart from dim"
-):
-    torch.gather(x, 1, torch.zeros(5, 1, dtype=torch.int64))
 
 # %%
-# *A position that does not exist.* ``gather`` refuses it, and negative ones too. ``take_along_dim`` counts -1 from the
+# *A position that does not exist.* ``gather`` refuses it, and a negative one too. ``take_along_dim`` counts -1 from the
 # end. But it also takes position 4 of 4 for 0, and 9 for 1: the remainder of a division by the size, without an error.
-# Check positions that come from outside.
+# So check positions before you give them to it.
 
 four, minus = torch.tensor([[4], [0], [0]]), torch.tensor([[-1], [0], [0]])
 for wrong in (four, minus):
     with expect_error(RuntimeError, match="out of bounds for dimension 1 with size 4"):
         torch.gather(x, 1, wrong)
-assert torch.take_along_dim(x, minus, dim=1)[0, 0] == x[0, -1]
-assert torch.take_along_dim(x, four, dim=1)[0, 0] == x[0, 4 % 4]
-assert torch.take_along_dim(x, torch.tensor([[9]]), dim=1)[2, 0] == x[2, 9 % 4]
+for position in (-9, -1, 4, 9):
+    taken = torch.take_along_dim(x, torch.tensor([[position]]), dim=1)
+    assert torch.equal(taken, x[:, position % 4, None])
 
 # %%
-# Neighbours: :ref:`index-select` has one list for all rows. :ref:`advanced-indexing` picks anything from anywhere.
-# :ref:`scatter` writes where ``gather`` reads.
+# Neighbours: :ref:`index-select` has the same list for each row. :ref:`advanced-indexing` names row and column of each
+# element. :ref:`scatter` writes where ``gather`` reads.
 #
 # Check yourself
 # --------------
@@ -172,7 +182,7 @@ assert torch.take_along_dim(x, torch.tensor([[9]]), dim=1)[2, 0] == x[2, 9 % 4]
 log_p = torch.zeros(8, 10, 6)
 tokens = torch.zeros(8, 10, 1, dtype=torch.int64)
 ask(
-    "log_p has shape (8, 10, 6). Which shape must the index have to pick one of the last 6 for each of the 8 × 10?",
+    "log_p has shape (8, 10, 6). Which shape has the index that picks one of the last 6 for each of the 8 × 10?",
     answer=tokens.shape if torch.gather(log_p, 2, tokens).shape == (8, 10, 1) else None,
     choices={
         (8, 10): "gather wants as many axes as log_p has.",

@@ -5,8 +5,8 @@ What does torch.index_select do?
 ================================
 
 ``torch.index_select(x, 1, index)`` re-makes axis 1 from a list of positions: place ``k`` of the new axis is place
-``index[k]`` of the old one. The other axes stay as they are. The same with brackets is ``x[:, index]``. You need to
-know :ref:`indexing-and-slicing`.
+``index[k]`` of the old one. The other axes stay as they are. With brackets it is ``x[:, index]``. You need to know
+:ref:`indexing-and-slicing`.
 """
 
 # %%
@@ -25,9 +25,8 @@ index = torch.tensor([3, 0, 0, 2, 1])
 draw(torch.index_select, (x, 1, index), names=["x", "index"])
 
 # %%
-# "A bit surprising", wrote a learner about ``dim=1``. Read it so: *axis 1 is re-made from the list of positions; the
-# other axes stay.* Every row keeps its place, and within each row the same positions are taken. So whole columns are
-# moved, doubled and left out.
+# Read ``dim=1`` so: *axis 1 is re-made from the list of positions; the other axes stay.* Every row keeps its place, and
+# within each row the same positions are taken. So whole columns are moved, doubled or left out.
 
 result = torch.index_select(x, 1, index)
 assert result.shape == (3, 5)
@@ -49,7 +48,7 @@ draw(torch.index_select, (x, 0, rows), names=["x", "rows"])
 #
 # From shape :math:`(s_0, \ldots, s_{d-1}, s_d, s_{d+1}, \ldots)` and :math:`n` positions for axis :math:`d` comes
 # :math:`(s_0, \ldots, s_{d-1}, n, s_{d+1}, \ldots)`. For three axes and ``dim=1``:
-# ``out[i, k, j] == x[i, index[k], j]``. The positions go from 0 to :math:`s_d - 1`, in any order, as often as you like.
+# ``out[i, k, j] == x[i, index[k], j]``. The positions go from 0 to :math:`s_d - 1`, and may be repeated.
 
 volume = torch.arange(30).reshape(2, 3, 5)
 some = torch.tensor([1, 2, 1, 0])
@@ -82,11 +81,19 @@ for dim in (-3, -2, -1, 0, 1, 2):
 # ----------------------
 #
 # The result is a :term:`copy`, even if the list names all places in order; :func:`torch.narrow` or a slice gives a
-# :term:`view` of neighbouring places. Any :term:`dtype` can be selected from. The :term:`gradient` of a place is the
-# sum over all places of the result that it was copied to, and 0 if it was left out.
+# :term:`view` of neighbouring places. The loop tries it on tensors of several data types, on views and others.
 
-assert not shares_memory(x, torch.index_select(x, 1, torch.arange(4)))
+from ptguide.zoo import zoo
+
+for tensor in (x, *zoo(axes=(1, 2, 3)).values()):
+    everything = torch.index_select(tensor, 0, torch.arange(len(tensor)))
+    assert not shares_memory(tensor, everything)
+    torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
 assert shares_memory(x, x.narrow(1, 0, 3))
+
+# %%
+# The :term:`gradient` of a place is the sum over the places of the result that it was copied to, and 0 if it was left
+# out.
 
 w = torch.ones(4, requires_grad=True)
 factors = torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0])
@@ -108,25 +115,29 @@ assert torch.equal(torch.zeros(4).index_add_(0, index, factors), w.grad)
 
 last = torch.tensor([-1])
 assert torch.equal(x[last], x[2:])
-with expect_error(IndexError, match="index out of range in self"):
-    torch.index_select(x, 0, last)
+for outside in (last, torch.tensor([3])):
+    with expect_error(IndexError, match="index out of range in self"):
+        torch.index_select(x, 0, outside)
 assert torch.equal(torch.index_select(x, 0, last % 3), x[2:])
 
 # %%
-# *A list, a mask, a table.* The index must be a tensor with one axis, of dtype int64 or int32. For a mask there is
-# :ref:`boolean-masks`, and for several axes of positions, :ref:`advanced-indexing`.
+# *A list, a mask, a table.* The index is a tensor with one axis, of dtype int64 or int32. (One without axes is read as
+# a single position.) For a mask there is :ref:`boolean-masks`, and for several axes of positions,
+# :ref:`advanced-indexing`.
 
 with expect_error(TypeError, match="index_select.*list"):
     torch.index_select(x, 0, [2, 0])
-with expect_error(RuntimeError, match="Expected dtype int32 or int64 for index"):
-    torch.index_select(x, 0, torch.tensor([True, False, True]))
+for dtype in (torch.bool, torch.uint8, torch.int16, torch.float32):
+    with expect_error(RuntimeError, match="Expected dtype int32 or int64 for index"):
+        torch.index_select(x, 0, torch.tensor([1, 0, 1]).to(dtype))
+assert torch.index_select(x, 0, torch.tensor(2)).shape == (1, 4)
 with expect_error(IndexError, match="Index is supposed to be a vector"):
     torch.index_select(x, 0, torch.tensor([[2, 0]]))
 assert torch.equal(torch.index_select(x, 0, rows.to(torch.int32)), x[rows])
 
 # %%
-# *Another column in each row was meant.* ``index_select`` has one list for all rows. With one position for each row,
-# :ref:`gather` is the function, and the index has a row for each row.
+# *Another column in each row was meant.* ``index_select`` applies its one list to each row. With a position of its own
+# for each row, :ref:`gather` is the function, and the index has a row for each row of ``x``.
 
 best = torch.tensor([1, 3, 0])  # of row 0, 1, 2
 assert torch.index_select(x, 1, best).shape == (3, 3)
@@ -137,8 +148,8 @@ assert each.flatten().tolist() == [x[0, 1], x[1, 3], x[2, 0]]
 # When to use which
 # -----------------
 #
-# Brackets are shorter where the axis is known when you write; ``index_select`` is clearer where it is a variable, and
-# its errors are stricter. It does nothing that brackets can't do.
+# Brackets are shorter where the axis is known when you write. ``index_select`` is clearer where the axis is a variable,
+# and it refuses lists, masks and negative positions, which brackets take.
 
 for axis, name in ((0, "rows"), (1, "columns")):
     turned = torch.index_select(x, axis, torch.arange(x.shape[axis] - 1, -1, -1))

@@ -4,14 +4,14 @@
 At which positions does a condition hold, and where does a value belong?
 ========================================================================
 
-:meth:`torch.Tensor.nonzero` lists the positions of all elements that are not 0, and so of all True.
+:meth:`torch.Tensor.nonzero` lists the positions of the elements that are not 0; of a mask, those of True.
 :func:`torch.searchsorted` finds the place of a value in a sorted list, and :func:`torch.bucketize` does so for the
 limits of intervals. You need to know :ref:`boolean-masks` and :ref:`advanced-indexing`.
 """
 
 # %%
-# One row for each element that is not 0, with as many numbers as ``x`` has axes: row and column. Each row of ``x``
-# has a color; zeros are gray.
+# The result has one row for each element that is not 0, with as many numbers as ``x`` has axes: here its row and its
+# column. Each row of ``x`` has a color; zeros are gray.
 
 import torch
 
@@ -26,13 +26,14 @@ row_colors = torch.where(x != 0, torch.arange(3)[:, None], 4)  # 4 is gray
 draw([x, positions], ["x", "x.nonzero()"], colors=[row_colors, positions[:, :1].expand(6, 2)])
 
 # %%
-# The rule: shape :math:`(n, a)`, for :math:`n` elements that are not 0 and :math:`a` axes, in the order of print. The
-# size :math:`n` depends on the values; :func:`torch.count_nonzero` computes it, also along an axis, without a list.
+# The rule: the result has shape :math:`(n, a)`, for :math:`n` elements that are not 0 and :math:`a` axes. The rows come
+# in the order of print. The size :math:`n` depends on the values; :func:`torch.count_nonzero` computes it, also along
+# an axis, without a list.
 
 
 def nonzero(x):
     places = torch.cartesian_prod(*[torch.arange(size) for size in x.shape])
-    return places[x.flatten() != 0]
+    return places.reshape(-1, x.dim())[x.flatten() != 0]
 
 
 one = [[0, 1, 0, 4], [0, 0, 0, 0], [2, 0, 0, 0]]
@@ -41,10 +42,13 @@ volume = torch.tensor([one, two])
 assert torch.equal(nonzero(x), x.nonzero())
 assert torch.equal(nonzero(volume), volume.nonzero())
 assert volume.nonzero().shape == (torch.count_nonzero(volume), 3)
+for few in (x[0], x[:, 1], x[:, :0], volume[:, :2, None]):
+    assert torch.equal(nonzero(few), few.nonzero())
 assert torch.count_nonzero(x, dim=0).tolist() == [2, 0, 2, 2]
 
 # %%
-# Three axes: three numbers in a row, the first of which is the slice. Each slice has a color; zeros are gray.
+# With three axes there are three numbers in a row, the first of which is the slice. Each slice has a color; zeros are
+# gray.
 
 slices = torch.tensor([0, 1])[:, None, None].expand(2, 3, 4)
 of_volume, found = torch.where(volume != 0, slices, 4), volume.nonzero()
@@ -54,23 +58,29 @@ draw([volume, found], ["volume", "volume.nonzero()"], colors=[of_volume, found[:
 # as_tuple: for use between brackets
 # ----------------------------------
 #
-# ``as_tuple=True`` gives the same as one tensor for each axis: what :ref:`indexing <advanced-indexing>` wants.
-# ``torch.where(condition)`` is the same, and :func:`torch.argwhere` is ``nonzero`` under NumPy's name.
+# ``as_tuple=True`` gives the same as one tensor for each axis, which :ref:`indexing <advanced-indexing>` takes.
+# ``torch.where(condition)`` is the same, and :func:`torch.argwhere` is ``nonzero`` under NumPy's name. (Of a tensor
+# without axes, ``nonzero`` gives no numbers in a row, and the tuple has one tensor nevertheless.)
 
 rows, columns = x.nonzero(as_tuple=True)
 assert torch.equal(torch.stack([rows, columns], dim=1), positions)
 assert x[rows, columns].tolist() == [30, 10, 50, 70, 40, 20]
 assert all(map(torch.equal, torch.where(x != 0), (rows, columns)))
 assert torch.equal(torch.argwhere(x), positions)
+assert torch.tensor(5).nonzero().shape == (1, 0)
+assert len(torch.tensor(5).nonzero(as_tuple=True)) == 1
 
 # %%
-# The positions of a condition are those of its True. Often they are not needed: to take, count or replace elements, the
+# The positions of a condition are those of its True. To take, count or replace elements they are not needed: the
 # :ref:`mask itself <boolean-masks>` is enough.
 
 large = x > 25
 assert large.nonzero().tolist() == [[0, 0], [1, 2], [1, 3], [2, 0]]
 assert torch.equal(x[large.nonzero(as_tuple=True)], x[large])
 assert large.sum() == torch.count_nonzero(large) == 4
+replaced = x.clone()
+replaced[large.nonzero(as_tuple=True)] = -1
+assert torch.equal(replaced, x.masked_fill(large, -1))
 
 # %%
 # searchsorted: where does a value belong?
@@ -86,9 +96,9 @@ colors = [torch.tensor([0, 1, 2]), places, places]
 draw([limits, values, places], ["limits", "values", "places"], colors=colors)
 
 # %%
-# Which side of an equal one? By default the left: ``limits[i - 1] < v <= limits[i]``. With ``right=True`` it is
+# On which side of an equal one? By default on the left: ``limits[i - 1] < v <= limits[i]``. With ``right=True`` it is
 # ``limits[i - 1] <= v < limits[i]``. From scratch, the place is a count: of the elements that are less (or, with
-# ``right=True``, less or equal). torch finds it by halving, in about :math:`\log_2 n` steps.
+# ``right=True``, less or equal). A search by halving needs about :math:`\log_2 n` steps. NaN goes to the end.
 
 
 def searchsorted(limits, values, right=False):
@@ -98,18 +108,22 @@ def searchsorted(limits, values, right=False):
 
 assert torch.searchsorted(limits, values, right=True).tolist() == [0, 1, 1, 3, 3]
 for right in (False, True):
-    for v in (values, x):
-        theirs = torch.searchsorted(limits, v, right=right)
-        assert torch.equal(searchsorted(limits, v, right), theirs)
+    for sorted_list in (limits, limits[:0], torch.tensor([10, 10, 30])):
+        for v in (values, x, x[:, :0]):
+            theirs = torch.searchsorted(sorted_list, v, right=right)
+            assert torch.equal(searchsorted(sorted_list, v, right), theirs)
+assert torch.searchsorted(limits.float(), torch.tensor([float("nan")])) == 3
 
 # %%
 # bucketize: the same with the arguments changed
 # ----------------------------------------------
 #
-# ``bucketize(values, limits)`` is ``searchsorted(limits, values)`` for one list of limits: numbers of intervals.
-# ``searchsorted`` also takes one sorted list for each row, if its leading axes equal those of the values.
+# ``bucketize(values, limits)`` is ``searchsorted(limits, values)`` for one list of limits. It gives numbers of
+# intervals. ``searchsorted`` also takes one sorted list for each row, if its leading axes equal those of the values.
 
-assert torch.equal(torch.bucketize(values, limits), places)
+for right in (False, True):
+    by_list = torch.searchsorted(limits, values, right=right)
+    assert torch.equal(torch.bucketize(values, limits, right=right), by_list)
 ages = torch.tensor([[3, 17, 18], [41, 64, 65]])
 names = ["child", "adult", "retired"]
 groups = torch.bucketize(ages, torch.tensor([18, 65]), right=True)
@@ -125,31 +139,40 @@ assert torch.searchsorted(own, torch.tensor([[15, 25], [15, 250]])).tolist() == 
 torch.manual_seed(0)
 p = torch.tensor([0.2, 0.5, 0.3])
 drawn = torch.searchsorted(p.cumsum(0)[:-1], torch.rand(10_000), right=True)
-share = torch.bincount(drawn) / 10_000
-torch.testing.assert_close(share, p, rtol=0, atol=0.02)
+frequency = torch.bincount(drawn) / 10_000
+torch.testing.assert_close(frequency, p, rtol=0, atol=0.02)
 
 # %%
 # Copies, dtypes, gradients
 # -------------------------
 #
-# Positions are new int64 tensors, and have no :term:`gradient`. ``nonzero`` takes any :term:`dtype`: :term:`NaN` is
-# not 0, and -0.0 is.
+# Positions are new int64 tensors without :term:`gradient`. The loop tries ``nonzero`` on tensors of several data types,
+# on views and others. NaN is not 0, and -0.0 is.
 
+from ptguide.zoo import zoo
+
+for tensor in zoo().values():
+    found = tensor.nonzero()
+    assert (found.dtype, found.requires_grad) == (torch.int64, False)
+    assert torch.equal(found, (tensor != 0).nonzero())
 w = torch.tensor([1.0, float("nan"), -0.0], requires_grad=True)
 assert w.nonzero().flatten().tolist() == [0, 1]
-assert (w.nonzero().requires_grad, w.nonzero().dtype) == (False, torch.int64)
 assert not shares_memory(places, torch.searchsorted(limits, places))
 
 # %%
 # What goes wrong
 # ---------------
 #
-# *The table between the brackets.* ``x[x.nonzero()]`` reads every number as a row, here of a tensor with rows enough to
-# hide it: shape (5, 2, 3) where five elements were meant. Use ``as_tuple=True``, or the mask.
+# *The table between the brackets.* ``tall[tall.nonzero()]`` reads each number of the table as a row. The result has
+# shape (5, 2, 3) where five elements were meant. (With fewer rows than columns it may raise an error.) Use
+# ``as_tuple=True``, or the mask.
 
 tall = torch.tensor([[1, 0, 2], [0, 3, 0], [0, 0, 0], [4, 5, 0]])
 assert tall[tall.nonzero()].shape == (5, 2, 3)
 assert tall[tall.nonzero(as_tuple=True)].tolist() == [1, 2, 3, 4, 5]
+assert torch.equal(tall[tall != 0], tall[tall.nonzero(as_tuple=True)])
+with expect_error(IndexError, match="index 3 is out of bounds"):
+    x[x.nonzero()]
 
 # %%
 # *An axis too many.* Of a vector the result is a column, shape (n, 1). ``flatten()`` makes a list of it.
@@ -158,15 +181,16 @@ assert torch.tensor([0, 6, 0, 8]).nonzero().tolist() == [[1], [3]]
 assert torch.tensor([0, 6, 0, 8]).nonzero().flatten().tolist() == [1, 3]
 
 # %%
-# *A list that is not sorted.* Nothing is checked, and the places are wrong. ``sorter`` takes the order from
-# :func:`torch.argsort`.
+# *A list that is not sorted.* ``searchsorted`` does not check it, and the places are wrong here. ``sorter`` takes the
+# order from :func:`torch.argsort`.
 
 shuffled = torch.tensor([30, 10, 20])
 assert torch.searchsorted(shuffled, values).tolist() != places.tolist()
 assert torch.equal(torch.searchsorted(shuffled, values, sorter=torch.argsort(shuffled)), places)
 
 # %%
-# *The place as an index.* It may be the size of the list, one past its end. And "is it in the list?" needs a look.
+# *The place as an index.* A place may be the size of the list, one past its end. And it does not say whether the value
+# is in the list: compare the value with the element at the place, or use :func:`torch.isin`.
 
 with expect_error(IndexError, match="index 3 is out of bounds"):
     limits[places]

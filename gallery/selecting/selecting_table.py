@@ -4,8 +4,8 @@
 Which ways to select copy, and which give a view?
 =================================================
 
-This page runs every operation of the chapter on one tensor. It prints the shape of the result, whether it shares
-memory with the tensor, whether its shape depends on the values, and whether a gradient flows back. You need to know
+This page runs operations of the chapter on one tensor. It prints the shape of the result, whether it shares memory
+with the tensor, whether its shape depends on the values, and whether a gradient flows back. You need to know
 :ref:`what strides are <strides-and-storage>`.
 """
 
@@ -27,18 +27,19 @@ draw_storage([x, x[0:3:2]], ["x", "x[0:3:2]"])
 
 # %%
 # ``x`` has 20 different values, from 100 on, so that a value tells where an element came from. The calls are kept as
-# text and run from this text. First what stands between brackets, and the functions that take positions.
+# text and run from this text. First come indices between brackets, and the functions that take positions.
 
 places, index = torch.tensor([3, 0, 0]), torch.tensor([[4, 0], [1, 1], [2, 3]])
 limits = torch.tensor([105.0, 110.0, 115.0])
 names = {"torch": torch, "F": F, "places": places, "index": index, "limits": limits}
 slices = ["x[1]", "x[0:3:2]", "x[..., 1:]", "x[:, None]", "x.select(1, 2)", "x.narrow(0, 1, 2)"]
+slices += ["x.diagonal()"]
 lists = ["x[[0, 2]]", "x[[2, 0]]", "x[[0, 2], [1, 4]]", "x.index_select(1, places)"]
 lists += ["torch.take(x, places)", "x.gather(1, index)", "x.take_along_dim(index[:1], 1)"]
 masks = ["x[x > 110]", "x.masked_select(x > 110)"]
 
 # %%
-# Those that write: into a copy, or, with an underscore, into ``x`` itself.
+# The next calls write: into a copy, or, with an underscore, into ``x`` itself.
 
 into_copy = ["x.scatter(1, index, -1)", "x.scatter_add(1, index, index * 0.3)"]
 into_copy += ["x.index_add(0, places, x[1:])", "x.masked_fill(x > 110, -1)"]
@@ -47,7 +48,7 @@ into_itself = ["x.scatter_(1, index, -1)", "x.masked_fill_(x > 110, -1)"]
 into_itself += ["x.index_fill_(0, places, -1)", "x.triu_()"]
 
 # %%
-# Those that look at the values: they order the elements, drop equal ones, or tell positions.
+# The last calls look at the values: they order the elements, drop equal ones, or give positions.
 
 ordered = ["x.sort(1)", "x.topk(2, 1)", "x.kthvalue(2, 1)", "x.max(1)", "x.amax(0)", "x.max()"]
 different = ["x.unique()", "x.unique(dim=0)", "x.unique_consecutive()"]
@@ -64,8 +65,8 @@ def run(call, tensor):
 
 # %%
 # When *must* an operation copy? A view is an offset and one stride of at least 0 for each axis. So look up at which
-# place in memory each element of the result stood in ``x``, and whether these places have equal steps along each axis.
-# A result with other numbers in it can be no view at all.
+# place in memory each element of the result was in ``x``, and whether these places have equal steps along each axis. A
+# result with numbers that are not in ``x`` is no view of it.
 
 
 def could_be_view(result):
@@ -79,8 +80,10 @@ def could_be_view(result):
     return torch.equal(torch.arange(1000).as_strided(at.shape, strides, at.flatten()[0].item()), at)
 
 
-assert could_be_view(x.T)
-assert not could_be_view(x[[2, 0]])
+for view in (x.T, x[1:, ::2], x[:, None], x[0, 0], x[:1].expand(3, 5)):
+    assert could_be_view(view)
+for copied in (x[[2, 0]], x.flip(0), x + 1, x[[0, 1, 3]]):
+    assert not could_be_view(copied)
 
 # %%
 # The verdict on one call, on a clone of ``x``, so that each call meets the same values.
@@ -121,8 +124,10 @@ def gradient(call):
 # The table
 # ---------
 #
-# *view*: on the memory of ``x``. *copy*: strides would lead to the result, and it copies nevertheless. *must copy*:
-# none do. "By values": whether the shape depends on them.
+# *view*: the result is on the memory of ``x``. *copy*: it is not, though strides could give it. *must copy*: strides
+# cannot give it. "By values": whether the shape depends on them.
+#
+# .. not tried: must copy: strides cannot give it — this is the name of a column's entry, computed by could_be_view
 
 table = {call: (memory(call), depends_on_values(call), gradient(call)) for call in calls}
 
@@ -139,12 +144,12 @@ def show(calls):
 show([*slices, *lists, *masks])
 
 # %%
-# Writing, and triangles. *itself*: the tensor that it was given, changed.
+# Here are the calls that write, and triangles. *itself*: the call gives back the tensor that it was given, changed.
 
 show([*into_copy, *into_itself])
 
 # %%
-# Order, equals and positions.
+# Here are the calls that look at the values.
 
 show([*ordered, *different, *positions])
 
@@ -152,8 +157,8 @@ show([*ordered, *different, *positions])
 # What the table says
 # -------------------
 #
-# Slices, and they alone, are views. An underscore means that the tensor itself comes back. All else is a copy, and five
-# calls copy what could be a view: whoever writes into them never has to ask.
+# Of these calls, those of the first list are views: single places, slices, new axes and the diagonal. A call with
+# an underscore gives back the tensor itself. The others copy. Five of them copy what could be a view.
 
 
 def with_memory(kind):
@@ -166,18 +171,20 @@ could = ["x[[0, 2]]", "x[[0, 2], [1, 4]]", "x.tril(9)", "x.max()", "x.unique_con
 assert with_memory("copy") == could
 
 # %%
-# The shape depends on the values where a condition selects, where equals are dropped, and where positions are listed.
-# Such a call makes a GPU wait, and a compiler can't plan with it.
+# Of these calls, the shape depends on the values where a condition selects, where equal elements are dropped, and where
+# positions of a condition are listed. On a GPU, Python waits for the values then: see :func:`torch.nonzero`.
 
 by_values = [call for call in calls if table[call][1]]
 assert by_values == [*masks, *different, "(x > 110).nonzero()"]
 
 # %%
-# A gradient flows through everything that hands elements on, back to the elements that were taken. Positions and
-# counts have none, and ``unique`` has no backward step.
+# A gradient flows back through the calls that give elements of ``x``. Positions and counts have no gradient, and
+# ``unique`` has no backward step.
 
 assert [call for call in calls if table[call][2] == "none"] == positions
 assert [call for call in calls if table[call][2] == "error"] == different
+for call in calls:
+    assert (table[call][2] == "yes") == (call not in positions and call not in different)
 
 # %%
 # Does "shares memory" mean what it should? Write into each result: the tensor changes exactly where the table says.
@@ -188,8 +195,8 @@ for call in calls:
     assert bool((tensor == -7).any()) == (table[call][0] in ("view", "itself"))
 
 # %%
-# One layout of the memory is no proof of "always". Here is ``x`` with the axes in the other order in memory, and with
-# gaps between the elements. The calls that hand elements on share memory with it exactly where they did before.
+# One layout of the memory proves little. Here is ``x`` with the axes in the other order in memory, and with gaps
+# between the elements. The calls that give elements share memory with it where they did before, and nowhere else.
 
 for call in [call for call in calls if call not in positions]:
     other = torch.zeros(5, 8).T[::2].copy_(x)
@@ -209,7 +216,7 @@ ask(
     answer=z.int(),
     choices={
         (7, 5, 6, 0): "A list and a mask give copies; the writes into these are lost.",
-        (0, 5, 0, 0): "Of the three, the slice alone is a view.",
+        (0, 5, 0, 0): "Of the three, one is a view: the slice.",
         (0, 0, 0, 0): "A slice is a view: writing into it changes z.",
     },
 )

@@ -5,12 +5,12 @@ How do I sort a tensor, or take its k largest elements?
 =======================================================
 
 :func:`torch.sort` orders the elements along one :term:`axis`, and :func:`torch.topk` gives the ``k`` largest of them.
-Both return two tensors: the values, and the positions where they stood before. You need to know
+Both return two tensors: the values, and the positions where they were before. You need to know
 :ref:`indexing-and-slicing`; :ref:`gather` explains how positions are used.
 """
 
 # %%
-# ``dim=1`` walks along the columns, so each row is sorted by itself. A dotted frame marks elements that were compared.
+# With ``dim=1`` each row is sorted by itself. A dotted frame marks elements that were compared.
 
 import torch
 
@@ -23,15 +23,16 @@ x = torch.tensor([[30, 80, 10, 60, 20], [90, 25, 50, 70, 55], [40, 15, 65, 35, 5
 draw(torch.sort, x, dim=1)
 
 # %%
-# ``indices[i, j]`` says in which column of row ``i`` the value stood. So :func:`torch.gather` with these indices
-# repeats the sorting, and can do the same to any tensor of this shape. :func:`torch.argsort` gives the indices alone.
+# ``indices[i, j]`` says in which column of row ``i`` the value was. So :func:`torch.gather` with these indices repeats
+# the sorting, and can reorder another tensor of this shape in the same way. :func:`torch.argsort` gives the indices
+# alone; ``argsort`` of them is the rank of each element, counted from 0.
 
 values, indices = torch.sort(x, dim=1)
 assert all(values[i, j] == x[i, indices[i, j]] for i in range(3) for j in range(5))
 assert torch.equal(torch.gather(x, 1, indices), values)
 assert torch.equal(torch.argsort(x, dim=1), indices)
 smaller = x[:, :, None] > x[:, None, :]
-assert torch.equal(torch.argsort(indices, dim=1), smaller.sum(dim=2))  # the rank of each
+assert torch.equal(torch.argsort(indices, dim=1), smaller.sum(dim=2))
 
 # %%
 # Left out, ``dim`` is the last axis. ``dim=0`` sorts each column by itself; ``descending=True`` puts the largest first.
@@ -48,12 +49,14 @@ assert torch.sort(x, dim=1, descending=True).values[0].tolist() == [80, 60, 30, 
 # others stay. With ``largest=False`` it gives the smallest, from the smallest on.
 
 top = torch.topk(x, k=2, dim=1)
-assert torch.equal(top.values, torch.sort(x, dim=1, descending=True).values[:, :2])
-assert torch.topk(x, k=2, dim=1, largest=False).values[0].tolist() == [10, 20]
+for k in range(6):
+    assert torch.equal(x.topk(k, dim=1).values, x.sort(dim=1, descending=True).values[:, :k])
+    assert torch.equal(x.topk(k, dim=1, largest=False).values, x.sort(dim=1).values[:, :k])
 draw(torch.topk, x, k=2, dim=1)
 
 # %%
-# Three axes: ``dim=1`` walks through the rows of one slice, for each column anew. Of shape (2, 4, 3) remains (2, 2, 3).
+# Three axes: with ``dim=1``, the elements of one column of one slice are compared. The shape (2, 4, 3) becomes
+# (2, 2, 3).
 
 one = [[4, 9, 2], [8, 1, 7], [5, 6, 3], [0, 2, 9]]
 two = [[1, 3, 8], [6, 0, 2], [7, 5, 4], [9, 8, 1]]
@@ -75,11 +78,11 @@ assert among.tolist() == [True, False, True]
 # kthvalue: the k-th smallest
 # ---------------------------
 #
-# :func:`torch.kthvalue` gives one value and its position for each row. It counts from 1, and from the *small* end:
-# ``topk`` from the large one. The middle one of :val:`5 <x.shape[1]>` is the median.
+# :func:`torch.kthvalue` gives one value and its position for each row. It counts from 1, and from the *small* end,
+# where ``topk`` begins at the large one. The third of :val:`5 <x.shape[1]>` values is the median.
 
-assert torch.equal(torch.kthvalue(x, 1, dim=1).values, x.amin(dim=1))
-assert torch.equal(torch.kthvalue(x, 2, dim=1).values, values[:, 1])
+for k in range(1, 6):
+    assert torch.equal(torch.kthvalue(x, k, dim=1).values, values[:, k - 1])
 assert torch.equal(torch.kthvalue(x, 3, dim=1).values, x.median(dim=1).values)
 with expect_error(RuntimeError, match="selected number k out of range"):
     torch.kthvalue(x, 0)
@@ -88,18 +91,28 @@ with expect_error(RuntimeError, match="selected number k out of range"):
 # Equal elements: stable
 # ----------------------
 #
-# If elements are equal, the values are the same in whatever order they come, but the indices are not. Only a
-# :term:`stable` sort, ``stable=True``, promises to keep them in the order in which they stood, also when descending.
-# ``topk`` makes no such promise, so compare its values and not its indices.
+# If two integers are equal, their order changes the indices and not the values. A :term:`stable` sort, ``stable=True``,
+# keeps equal elements in the order in which they were before, also when descending. Without ``stable=True`` torch does
+# not promise it, and ``topk`` has no such argument. So compare the values of ``topk`` and not its indices.
 
 exams = torch.tensor([2, 1, 2, 1, 2])
 assert torch.argsort(exams, stable=True).tolist() == [1, 3, 0, 2, 4]
 assert torch.argsort(exams, stable=True, descending=True).tolist() == [0, 2, 4, 1, 3]
 assert exams[torch.topk(exams, 4).indices].tolist() == [2, 2, 2, 1]
+with expect_error(TypeError, match="topk.*unexpected keyword argument 'stable'"):
+    torch.topk(exams, 4, stable=True)
+torch.manual_seed(0)
+for size in (1, 10, 1000):
+    marks = torch.randint(3, (size,))
+    for descending in (False, True):
+        order = torch.argsort(marks, stable=True, descending=descending)
+        assert order.tolist() == sorted(
+            range(size), key=lambda place: marks[place].item(), reverse=descending
+        )
 
 # %%
-# Stability is what sorting by two columns needs: sort by the second column first, then stably by the first. Whole rows
-# move, since ``argsort`` of a column gives a list for axis 0.
+# Sorting by two columns needs stability: sort by the second column first, then stably by the first. Whole rows move,
+# since ``argsort`` of a column gives a list for axis 0.
 
 table = torch.tensor([[2, 30], [1, 70], [2, 10], [1, 50]])
 table = table[torch.argsort(table[:, 1])]
@@ -110,9 +123,9 @@ assert table.tolist() == sorted([[2, 30], [1, 70], [2, 10], [1, 50]])
 # From scratch
 # ------------
 #
-# The place of an element after sorting is the number of elements that must come before it: all smaller ones, and the
-# equal ones on its left. Then each is written to its place. This needs :math:`n^2` comparisons, where torch's takes
-# about :math:`n \log n`.
+# The place of an element after sorting is the number of elements that come before it: the smaller ones, and the equal
+# ones on its left. Then each is written to its place. This needs :math:`n^2` comparisons; sorting algorithms need about
+# :math:`n \log n`. (NaN needs a rule of its own.)
 
 
 def stable_sort(x):
@@ -128,9 +141,9 @@ for v in (x[0], exams, volume.flatten()):
 # Copy, gradient, dtype
 # ---------------------
 #
-# The values are a :term:`copy`, and their :term:`gradient` goes back to where they stood. The indices are
-# :val:`int64 <torch.topk(w, 2).indices.dtype>` and have none. Complex numbers have no order; ``sort`` takes truth
-# values, ``topk`` does not.
+# The values are a :term:`copy`, and their :term:`gradient` goes back to where they were. The indices are
+# :val:`int64 <torch.topk(w, 2).indices.dtype>` and have no gradient. Complex numbers have no order and are refused.
+# ``sort`` takes truth values, ``topk`` does not.
 
 w = torch.tensor([4.0, 9, 1, 6], requires_grad=True)
 assert not shares_memory(w, torch.sort(w).values)
@@ -140,13 +153,16 @@ assert torch.topk(w, 2).indices.requires_grad is False
 assert torch.sort(w > 5).values.tolist() == [False, False, True, True]
 with expect_error(RuntimeError, match="topk.*(bool|Bool)"):
     torch.topk(w > 5, 2)
+for function in (torch.sort, lambda z: torch.topk(z, 2)):
+    with expect_error(RuntimeError, match="does not support complex dtypes"):
+        function(torch.complex(w, w))
 
 # %%
 # What goes wrong
 # ---------------
 #
-# *The pair is taken for the tensor.* Sorting returns a tuple of two tensors. Adding 1 to a tuple raises an error;
-# times 2 it is a tuple of four, and nothing is raised. Take ``.values``. And there must be ``k`` elements.
+# *The pair is taken for the tensor.* Sorting returns a tuple of two tensors. Adding 1 to a tuple raises an error. Times
+# 2 it is a tuple of four, and nothing is raised. Take ``.values``. A ``k`` that is larger than the axis is refused.
 
 with expect_error(TypeError, match="can only concatenate tuple"):
     torch.sort(x) + 1
@@ -156,8 +172,8 @@ with expect_error(RuntimeError, match="selected index k out of range"):
     torch.topk(x, 6, dim=1)
 
 # %%
-# *Torn rows.* To order the rows of a table by one column, ``sort(dim=0)`` is wrong: it sorts every column by itself,
-# and what stood in one row no longer does.
+# *Torn rows.* To order the rows of a table by one column, ``sort(dim=0)`` is wrong: it sorts each column by itself, and
+# the elements of one row are separated.
 
 torn = torch.sort(x, dim=0).values
 assert torn[0].tolist() == [30, 15, 10, 35, 5]
@@ -166,11 +182,14 @@ assert whole[:, 0].tolist() == [30, 40, 90]
 assert torch.equal(whole, torch.stack([x[0], x[2], x[1]]))
 
 # %%
-# *NaN.* It counts as the largest of all: last in a sort, and first in ``topk``, where one broken score wins.
+# *NaN.* It counts as larger than the other numbers, infinity included. It is last in a sort and first in ``topk``,
+# where one broken score wins.
 
-broken = torch.tensor([1.0, float("nan"), 3.0])
-assert torch.argsort(broken).tolist() == [0, 2, 1]
-assert torch.topk(broken, 2).indices.tolist() == [1, 2]
+for greatest in (3.0, float("inf")):
+    broken = torch.tensor([1.0, float("nan"), greatest])
+    assert torch.argsort(broken).tolist() == [0, 2, 1]
+    assert torch.argsort(broken, descending=True).tolist() == [1, 2, 0]
+    assert torch.topk(broken, 2).indices.tolist() == [1, 2]
 
 # %%
 # Check yourself
