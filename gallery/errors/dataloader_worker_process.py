@@ -14,7 +14,7 @@ The last line says                                    Fix
 ``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
 ``Trying to resize storage that is not resizable``    the same mistake, said in a worker
 an error of ``__getitem__``                           ``num_workers=0``, and find the item
-``found <class 'NoneType'>``                          return a tensor for every item
+``found <class 'NoneType'>``                          return a tensor for each item
 ``exited unexpectedly``                               less memory, fewer workers; see below
 ``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
 ``Can't pickle``, ``Can't get local object``          a function with a name, no ``lambda``
@@ -233,8 +233,8 @@ if __name__ == "__main__":
 # The worker did not fail, it disappeared, so there is no error to hand on. It may have had no guard: then the message
 # above stands before this one. The system may have ended it because memory was short: fewer workers and smaller batches
 # need less. A library may have crashed in it. Or it did not find a class that was defined in a cell of a notebook:
-# write the class into a file and import it. Try ``num_workers=0`` to see how far your own process gets. Here the worker
-# ends itself.
+# write the class into a file and import it. Try it without workers to see how far your own process gets. Here the
+# worker ends itself.
 
 if __name__ == "__main__":
     try:

@@ -74,7 +74,8 @@ assert w.tolist() == by_optimizer.tolist() == [0.5, 1.0, 2.0]
 
 # %%
 # ``v = v - 0.25 * v.grad`` silences the error and stops the training: the new ``v`` is the result of a calculation, no
-# leaf any more, and gradients are not kept for it. In the next step ``v.grad`` warns, and is ``None``.
+# leaf any more, and gradients are not kept for it. In the next step, reading ``v.grad`` warns, and there is no
+# gradient.
 
 v = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
 v.square().sum().backward()

@@ -17,7 +17,7 @@ What came                                 Fix, best where the data is made
 ``Half``, ``BFloat16``                    ``x.to(layer.weight.dtype)``, or autocast around both
 labels: ``expected target dtype``         ``labels.long()`` for cross-entropy
 targets: ``Found dtype Long``             ``targets.float()`` for BCE and the Huber loss
-positions: ``must be long, int``          ``index.long()``
+positions: ``tensors used as indices``    ``index.long()``
 ========================================  =====================================================
 
 .. not looked up: 255 — cause 2 runs it
@@ -178,7 +178,7 @@ draw(torch.gather, (logits, 1, labels.unsqueeze(1)), names=["logits", "labels"])
 
 with expect_error(RuntimeError, match="but got Int"):
     F.cross_entropy(logits, labels.int())
-assert F.cross_entropy(logits, labels.byte()) == F.cross_entropy(logits, labels)
+assert F.cross_entropy(logits, labels.to(torch.uint8)) == F.cross_entropy(logits, labels)
 one_hot = F.one_hot(labels, num_classes=3)
 torch.testing.assert_close(
     F.cross_entropy(logits, one_hot.float()), F.cross_entropy(logits, labels)

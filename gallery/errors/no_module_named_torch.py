@@ -53,7 +53,7 @@ assert message == "ModuleNotFoundError: No module named 'torch'"
 #
 # ``sys.executable`` is the Python that runs. Print it in the script or notebook that fails; then install with that one,
 # by its ``-m pip``. ``pip`` alone is a program of its own and may belong to another: ``pip --version`` says to which.
-# ``find_spec`` tells where a module would come from, without importing it; for one that is missing it gives ``None``.
+# ``find_spec`` tells where a module would come from, without importing it; for a missing one it gives nothing.
 
 import importlib.util
 
