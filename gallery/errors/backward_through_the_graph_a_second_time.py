@@ -5,8 +5,9 @@ RuntimeError: Trying to backward through the graph a second time
 ================================================================
 
 While a result is computed, autograd records a graph and saves the tensors that it will need on the way back.
-``backward()`` uses them and throws them away; a second walk through the same part finds nothing. Mostly no second walk
-was meant: something made before the loop, or in the last step, still hangs on its graph.
+``backward()`` uses them and throws them away, so a second walk through the same part does not find them. In a training
+loop, a second walk is rarely meant: something that was made before the loop, or in the last step, is still linked to
+its old graph.
 
 ==========================================  ==================================================
 Usual cause                                 Fix
@@ -43,8 +44,8 @@ with expect_error(RuntimeError, match="Trying to backward through the graph a se
 picture
 
 # %%
-# A look at what was saved: before the walk it is there, and after it, the look raises the same error. That is the part
-# of the message in parentheses.
+# You can look at what was saved. Before the walk it is there; after it, looking raises the same error, which is why the
+# message speaks of saved tensors in parentheses.
 
 assert w.grad.tolist() == [4, 6]
 square = w**2
@@ -54,8 +55,9 @@ with expect_error(RuntimeError, match=r"directly access saved tensors after they
     square.grad_fn._saved_self
 
 # %%
-# A sum saves nothing, because its slope is 1 whatever came in. Such a graph can be walked again, and nothing is raised:
-# the gradients add up. So an error that appears when a harmless line is changed may have been there before.
+# A sum saves nothing, because its slope is 1 and does not depend on the input. Such a graph can be walked again, and
+# nothing is raised: the gradients add up. So the mistake may be older than the error: it shows when an operation is
+# added that saves something.
 
 w.grad = None
 plain = (w + 1).sum()
@@ -67,8 +69,8 @@ assert w.grad.tolist() == [2, 2]
 # Cause 1: computed once, used in every step
 # ------------------------------------------
 #
-# The loss must be computed inside the loop, also because the weights have changed since. The same holds for anything
-# that was made from parameters, such as features or a penalty. Leave out of the graph what is not to be trained.
+# Compute the loss inside the loop: it needs a new graph, and the weights have changed since the last step. The same
+# holds for features or a penalty that were made from parameters.
 
 data, target = torch.rand(5, 3), torch.rand(5, 2)
 encoder, head = nn.Linear(3, 4), nn.Linear(4, 2)
@@ -78,8 +80,8 @@ with expect_error(RuntimeError, match="second time"):
         (head(features) - target).square().mean().backward()
 
 # %%
-# Two fixes, for two intentions: train the encoder as well, or keep it as it is. ``features`` made under ``no_grad`` are
-# data like any other, and can be used as often as you like.
+# There are two fixes. To train the encoder as well, compute the features in each step. To keep it as it is, compute
+# them once under ``no_grad``: then they have no graph, and each step can use them.
 
 for _ in range(2):
     (head(encoder(data)) - target).square().mean().backward()
@@ -94,10 +96,10 @@ assert encoder.weight.grad is None
 # Cause 2: a state that goes on from step to step
 # -----------------------------------------------
 #
-# The state of a recurrent network carries its whole past. The second step walks back into the first, which is freed.
-# ``detach()`` gives the same values without the past: gradients then flow through one step (or piece of text) only,
-# which is what training on long sequences does anyway. Any value kept from step to step, such as a moving average,
-# needs the same.
+# The state of a recurrent network is linked to the graphs of the steps before. So the second step walks back into the
+# first, whose saved tensors are gone. ``detach()`` gives the same values without that link. Gradients then stop at the
+# beginning of the step, which is called truncated backpropagation through time. A moving average of a loss that is kept
+# from step to step needs the same.
 
 cell = nn.RNNCell(3, 6)
 
@@ -116,12 +118,18 @@ with expect_error(RuntimeError, match="second time"):
     steps(2, cut=False)
 assert steps(2, cut=True).grad_fn is None
 
+average = 0.0
+with expect_error(RuntimeError, match="second time"):
+    for _ in range(2):
+        average = 0.9 * average + 0.1 * cell(data).square().mean()
+        average.backward()
+
 # %%
 # Cause 3: losses added up over the steps
 # ---------------------------------------
 #
-# For the average that you print, add numbers, not tensors: ``loss.item()`` has no graph. Kept as a tensor, ``total``
-# holds the graphs of all steps, in memory, too.
+# For the average that you print, add numbers, not tensors: ``loss.item()`` has no graph. Kept as a tensor, ``total`` is
+# linked to the graphs of the steps so far, and keeps them in memory.
 
 total = 0.0
 with expect_error(RuntimeError, match="second time"):
@@ -141,8 +149,7 @@ torch.testing.assert_close(total, 2 * loss.item())
 # Cause 4: two losses share a part
 # --------------------------------
 #
-# Both walk through the encoder. One walk for the sum does the same, since gradients add up; it needs no second walk,
-# and less time.
+# Both walk through the encoder. Add the losses and walk once: the gradient of a sum is the sum of the gradients.
 
 
 def losses():
@@ -170,8 +177,8 @@ torch.testing.assert_close(encoder.weight.grad, together)
 # Cause 5: a generator and its critic
 # -----------------------------------
 #
-# The critic's step must end at the image: ``detach()`` keeps it from walking into the generator, which has its own step
-# later, and from giving it gradients that it should not have.
+# The critic's backward pass should end at the image that the generator made. ``detach()`` sees to that: the generator
+# gets no gradients from this step, and its own step can walk through its graph later.
 
 generator, critic = nn.Linear(2, 3), nn.Linear(3, 1)
 fake = generator(torch.rand(5, 2))
@@ -187,12 +194,12 @@ assert generator.weight.grad is None
 assert generator.weight.grad is not None
 
 # %%
-# "The message says retain_graph=True, so that is the fix"
-# --------------------------------------------------------
+# Is retain_graph=True the fix?
+# -----------------------------
 #
-# A common belief. It is right where you mean to walk twice: as above for two gradients, or to differentiate a gradient,
-# where ``create_graph=True`` keeps the graph and records the walk. In a training loop it hides the cause. The graph of
-# cause 2 then grows with each step, and so do time and memory:
+# The message names it. It is right where you mean to walk twice: as above for two gradients, or to differentiate a
+# gradient, where ``create_graph=True`` keeps the graph and records the walk. In a training loop it hides the cause. The
+# graph of cause 2 then grows with each step, and what it saved is kept:
 
 
 def nodes_of(result):
@@ -214,8 +221,8 @@ print(f"nodes of the graph after each step: {counts}")
 assert counts[3] - counts[2] == counts[2] - counts[1] > 0
 
 # %%
-# And with an optimizer the next message follows: its step changes the weights :term:`in place`, and the old graph needs
-# the old ones. :ref:`modified-by-an-inplace-operation` explains this message.
+# With an optimizer another message follows: its step changes the weights :term:`in place`, and the old graph needs the
+# old ones. :ref:`modified-by-an-inplace-operation` explains it.
 
 optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1)
 loss = head(encoder(data)).square().mean()
@@ -225,7 +232,8 @@ with expect_error(RuntimeError, match="modified by an inplace operation"):
     loss.backward()
 
 # %%
-# A second derivative walks on purpose: the slope of the cube of 2 is 12, and the slope of its slope is 12, too.
+# For a second derivative you walk twice on purpose. At 2, the slope of the cube is 12, and the slope of its slope is
+# 12, too. For a function of several numbers, the second derivatives form the :term:`Hessian`.
 
 x = torch.tensor(2.0, requires_grad=True)
 (slope,) = torch.autograd.grad(x**3, x, create_graph=True)
@@ -253,7 +261,7 @@ ask(
     choices={
         RuntimeError: "Nothing was saved for a sum, so nothing is missing the second time.",
         (1.0, 1.0): "The second walk adds its gradient to the first.",
-        (2.0, 2.0): "A sum saves nothing: both walks succeed, and their gradients add up.",
+        (2.0, 2.0): "A sum saves nothing: the two walks succeed, and their gradients add up.",
     },
 )
 

@@ -5,8 +5,8 @@ RuntimeError: Caught RuntimeError in DataLoader worker process 0.
 =================================================================
 
 A worker is a second process that prepares batches. One of its steps failed, and the DataLoader hands the error on: the
-*last* line of the message says what it was, the lines above it where. The commonest: the items of a :term:`batch` have
-different shapes. It may as well be a ValueError, KeyError or FileNotFoundError of your own code.
+*last* line of the message says what it was, the lines above it where. Often the items of a :term:`batch` have different
+shapes. It may as well be a ValueError, KeyError or FileNotFoundError of your own code.
 
 ====================================================  ===============================================
 The last line says                                    Fix
@@ -14,7 +14,7 @@ The last line says                                    Fix
 ``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
 ``Trying to resize storage that is not resizable``    the same mistake, said in a worker
 an error of ``__getitem__``                           ``num_workers=0``, and find the item
-``found <class 'NoneType'>``                          return a tensor for every item
+``found <class 'NoneType'>``                          return a tensor for each item
 ``exited unexpectedly``                               less memory, fewer workers; see below
 ``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
 ``Can't pickle``, ``Can't get local object``          a function with a name, no ``lambda``
@@ -59,9 +59,9 @@ draw(items[:2], ["entry 0", "entry 1"])
 # First step: num_workers=0
 # -------------------------
 #
-# Without workers the same code runs in your own process: the error comes alone, and a debugger or ``print`` works. It
-# says the same here. But if the *longer* item comes first, a worker says something else: it reserves memory for all
-# items in the size of the first, and that is too small to grow.
+# Without workers the same code runs in your own process: the error comes alone, and you can use a debugger or
+# ``print``. It says the same here. But if the *longer* item comes first, a worker says something else: it reserves
+# memory for the batch, as much as items of the first size need, and that memory cannot grow.
 
 if __name__ == "__main__":
     with expect_error(
@@ -88,7 +88,8 @@ odd = [number for number, item in enumerate(items) if tuple(item.shape) != commo
 assert (shapes, odd) == ({(3,): 4, (4,): 1}, [1])
 
 # %%
-# An error inside ``__getitem__`` says what was wrong with the item, and not which item it was. A wrapper adds that.
+# An error inside ``__getitem__`` often says what was wrong with the item, and not which item it was. A wrapper adds
+# that. It raises a RuntimeError, since not each kind of error can be made of a message alone.
 
 
 class Readings(Dataset):
@@ -107,19 +108,23 @@ class Named(Readings):
         try:
             return super().__getitem__(index)
         except Exception as error:
-            raise type(error)(f"item {index}, {self.lines[index]!r}: {error}") from error
+            raise RuntimeError(f"item {index}, {self.lines[index]!r}: {error}") from error
 
 
 if __name__ == "__main__":
-    for kind in (Readings, Named):
-        with expect_error(ValueError, match="could not convert string to float: 'n/a'$"):
-            list(DataLoader(kind(["1.5", "2.5", "n/a", "4.5"]), batch_size=2))
+    lines = ["1.5", "2.5", "n/a", "4.5"]
+    with expect_error(ValueError, match="^could not convert string to float: 'n/a'$"):
+        list(DataLoader(Readings(lines), batch_size=2))
+    with expect_error(RuntimeError, match="^item 2, 'n/a': could not convert string to float"):
+        list(DataLoader(Named(lines), batch_size=2))
+    with expect_error(TypeError, match="function takes exactly 5 arguments"):
+        UnicodeDecodeError("a message alone")
 
 # %%
 # Fix 1: items of one size
 # ------------------------
 #
-# Make them equal where they are made: images are resized or cropped, recordings cut. Then nothing else changes.
+# Make them equal where they are made: resize or crop images, cut recordings. Then the loader stays as it is.
 
 equal = [item[:3] for item in items]
 assert [tuple(batch.shape) for batch in DataLoader(equal, batch_size=2)] == [(2, 3), (2, 3), (1, 3)]
@@ -128,8 +133,9 @@ assert [tuple(batch.shape) for batch in DataLoader(equal, batch_size=2)] == [(2,
 # Fix 2: a collate_fn that pads
 # -----------------------------
 #
-# ``collate_fn`` gets the list of items and makes the batch. Shorter ones are filled up with zeros at the end, and the
-# lengths go along, so that the zeros can be left out of the loss. ``pad_sequence`` of torch does the filling.
+# ``collate_fn`` gets the list of items and makes the batch. This one fills up the shorter items with zeros at the end,
+# and returns the lengths, too, so that the zeros can be left out of the loss. ``pad_sequence`` of torch does the
+# filling.
 
 
 def pad(batch):
@@ -146,7 +152,8 @@ assert torch.equal(padded, pad_sequence(items[:2], batch_first=True))
 draw([*items[:2], padded], ["entry 0", "entry 1", "batch"])
 
 # %%
-# With a worker, too. A function of the library needs no definition of yours that the worker could fail to find.
+# This works with a worker, too. A function of the library needs no definition of yours that the worker could fail to
+# find.
 
 if __name__ == "__main__":
     fill = functools.partial(pad_sequence, batch_first=True)
@@ -157,8 +164,8 @@ if __name__ == "__main__":
 # What else cannot be a batch
 # ---------------------------
 #
-# ``default_collate`` takes tensors, arrays, numbers, strings, and lists and dicts of them. A ``None`` for a picture
-# that could not be read is not among them, nor are lists of different lengths. The last error comes from the chosen
+# ``default_collate`` takes tensors, arrays, numbers, strings, and lists and dicts of them. It refuses a ``None``, for
+# example for a picture that could not be read, and lists of different lengths. The last error comes from the chosen
 # ``collate_fn``: a worker says "Caught ValueError".
 
 if __name__ == "__main__":
@@ -177,24 +184,26 @@ if __name__ == "__main__":
         list(DataLoader([[1, 2, 3], [4, 5]], batch_size=2, num_workers=1, collate_fn=torch.tensor))
 
 # %%
-# Leave items out that cannot be read, in a ``collate_fn``; better still, before training.
+# Leave items out that cannot be read, in a ``collate_fn``; better still, before training. If a whole batch is missing,
+# there is nothing to stack.
 
 
 def without_none(batch):
     return torch.stack([item for item in batch if item is not None])
 
 
-assert next(
-    iter(DataLoader([None, torch.ones(3)], batch_size=2, collate_fn=without_none))
-).shape == (1, 3)
+with_holes = [None, torch.ones(3)]
+assert next(iter(DataLoader(with_holes, batch_size=2, collate_fn=without_none))).shape == (1, 3)
+with expect_error(RuntimeError, match="stack expects a non-empty TensorList"):
+    list(DataLoader(with_holes, batch_size=1, collate_fn=without_none))
 
 # %%
 # A missing guard
 # ---------------
 #
 # Workers are processes of Python's multiprocessing. Where they import the script again, a script without the guard
-# starts workers in its workers, and Python refuses. This cell writes the shortest such script, without and with the
-# guard, and runs both; ``"spawn"`` is the way of Windows and macOS, on every system.
+# starts workers in its workers, and Python refuses. This cell writes a short script of this kind, without and with the
+# guard, and runs both. ``"spawn"`` starts a process as Windows and macOS do it.
 
 
 def run(code):
@@ -221,11 +230,11 @@ if __name__ == "__main__":
 # DataLoader worker (pid(s) ...) exited unexpectedly
 # --------------------------------------------------
 #
-# The worker did not fail, it disappeared, so there is no error to hand on. It had no guard (then the line above stands
-# somewhere before); the system ended it because memory was short (fewer workers, smaller batches, and arrays in place
-# of lists of Python's objects need less); a library crashed in it; or it did not find a class that was defined in a
-# cell of a notebook (write it into a file and import it). No workers show how far your own process gets. Here
-# the worker ends itself.
+# The worker did not fail, it disappeared, so there is no error to hand on. It may have had no guard: then the message
+# above stands before this one. The system may have ended it because memory was short: fewer workers and smaller batches
+# need less. A library may have crashed in it. Or it did not find a class that was defined in a cell of a notebook:
+# write the class into a file and import it. Try it without workers to see how far your own process gets. Here the
+# worker ends itself.
 
 if __name__ == "__main__":
     try:
@@ -240,9 +249,10 @@ if __name__ == "__main__":
 # A lambda, or a function inside a function
 # -----------------------------------------
 #
-# A worker that is spawned gets the data set and the ``collate_fn`` as bytes, and a function travels as its name only. A
-# lambda has none. Define it at the top level of a module; for settings use ``functools.partial``, as above. Each Python
-# words the error in its own way, and each names the function, which is printed here:
+# A worker that is spawned gets the data set and the ``collate_fn`` as bytes, made by :term:`pickle`. A function is sent
+# as a name, under which the worker looks it up in its module, and a lambda cannot be found so. Define the function at
+# the top level of a module; for settings use ``functools.partial``, as above. The versions of Python word the error
+# differently, and name the function, which is printed here:
 #
 # ============  =============================================
 # Python        The last line begins with
@@ -291,21 +301,21 @@ ask(
     "The items have lengths 3, 3, 5, 5, and batch_size=2, in this order. What happens?",
     answer=lambda: batches((3, 3, 5, 5), 2),
     choices={
-        ((2, 3), (2, 5)): "Items must be equal within a batch only. Shuffle, and it fails.",
+        ((2, 3), (2, 5)): "Items must be equal within a batch. Shuffled, they can fail to be.",
         ((2, 5), (2, 5)): "Nothing is filled up without a collate_fn.",
-        RuntimeError: "It does with shuffle=True, sooner or later; here equal lengths meet.",
+        RuntimeError: "It may with shuffle=True; in this order equal lengths meet.",
     },
 )
 
 # %%
-# And a size that always works:
+# And in batches of one:
 
 ask(
     "With batch_size=1, can items of lengths 3, 4 and 6 be loaded?",
     answer=lambda: batches((3, 4, 6), 1),
     choices={
-        ((1, 3), (1, 4), (1, 6)): "Each item is stacked with itself only.",
-        RuntimeError: "stack has only one tensor at a time, which is as long as itself.",
+        ((1, 3), (1, 4), (1, 6)): "Each item is stacked alone.",
+        RuntimeError: "stack gets one tensor at a time, so there is no other length.",
     },
 )
 

@@ -5,8 +5,8 @@ RuntimeError: Expected all tensors to be on the same device, but found at least 
 ============================================================================================================
 
 An operation got tensors that lie in different memories: here one on the first GPU (``cuda:0``) and one in the memory
-of the processor (``cpu``). PyTorch moves nothing by itself. Move the model once and every batch, and make new tensors
-where the others are.
+of the processor (``cpu``). PyTorch does not bring them together by itself. Move the model once and each batch, and make
+new tensors where the others are.
 
 ==========================================  ===============================================
 Usual cause                                 Fix
@@ -24,8 +24,8 @@ a checkpoint from another machine           ``torch.load(file, map_location=devi
 # %%
 # This page raises the error also where there is no GPU: on torch's *fake tensors*, which have a shape, a :term:`dtype`
 # and a :term:`device`, be it one that the machine lacks, but no data. For them the error is called
-# FakeTensorDeviceMismatchError, a kind of RuntimeError; the message behind the colon is the same. The devices stand in
-# the order of the operands.
+# FakeTensorDeviceMismatchError, a kind of RuntimeError. On a GPU the message begins with the same words, and may go on
+# in others. Here the devices stand in the order of the operands.
 
 import io
 
@@ -67,9 +67,9 @@ if device.type != "cpu":
         torch.ones(4, device=device) + torch.ones(4)
 
 # %%
-# Some operations say which tensor it was, in other words. And two kinds of mixture are allowed: a single number (a
-# tensor without axes) on the CPU, and positions on the CPU as an index. The other way round, a number on the GPU in a
-# calculation on the CPU, is refused.
+# Some operations say which tensor it was, in other words. And some mixtures are allowed: a single number (a tensor
+# without axes) on the CPU, positions on the CPU as an index, and a write, such as ``copy_``, which copies from one
+# device to the other. The other way round, a number on the GPU in a calculation on the CPU, is refused.
 
 with pretended:
     with expect_error(
@@ -78,6 +78,7 @@ with pretended:
         nn.Conv1d(3, 4, kernel_size=2, device="cuda")(torch.ones(5, 3, 8))
     assert (weight * torch.tensor(2.0)).device.type == "cuda"
     assert weight[torch.tensor([0, 2])].device.type == "cuda"
+    assert torch.empty_like(weight).copy_(torch.ones(3, 4)).device.type == "cuda"
     with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
         batch * torch.tensor(2.0, device="cuda")
 
@@ -85,9 +86,9 @@ with pretended:
 # Find the tensor
 # ---------------
 #
-# The message names no variable of yours; on a GPU it may end with the name of an argument, such as ``mat1``. Print the
-# devices. A model has those of its :term:`parameters
-# <parameter>` and :term:`buffers <buffer>`: more than one entry in this set is the fault itself.
+# The message names no variable of yours; on a GPU it may name an argument of the operation, such as ``mat1``. Print the
+# devices. A model has those of its :term:`parameters <parameter>` and :term:`buffers <buffer>`. Unless you split the
+# model between devices on purpose, more than one entry in this set is the fault.
 
 
 def devices_of(module):
@@ -104,9 +105,9 @@ with pretended:
 # Cause 1: the batch or the labels were not moved
 # -----------------------------------------------
 #
-# A :class:`torch.utils.data.DataLoader` gives tensors on the CPU. Move all that the step uses. For a module, ``.to()``
-# changes the module itself; for a tensor it returns another one: on a line of its own, ``batch.to("cuda")`` does
-# nothing.
+# A :class:`torch.utils.data.DataLoader` gives what the data set gives, mostly tensors on the CPU. Move what the step
+# uses. For a module, ``.to()`` changes the module itself. For a tensor it returns the moved one and leaves the first
+# where it was: on a line of its own, ``batch.to("cuda")`` has no effect.
 
 with pretended:
     labels = torch.zeros(5, dtype=torch.int64)
@@ -140,16 +141,17 @@ class Mended(nn.Module):
 with pretended:
     with expect_error(RuntimeError, match="at least two devices"):
         Noisy()(batch)
-    made = Mended()(batch), torch.randn_like(batch), batch.new_zeros(3)
-    assert {tensor.device for tensor in made} == {batch.device}
+    double = batch.double()
+    made = Mended()(double), torch.zeros_like(double), double.new_zeros(3)
+    assert {(tensor.device, tensor.dtype) for tensor in made} == {(batch.device, torch.float64)}
 
 # %%
 # Cause 3: what .to() does not reach
 # ----------------------------------
 #
-# ``model.to(device)`` moves parameters, buffers and those of submodules, and nothing else. A tensor kept as a plain
+# ``model.to(device)`` moves parameters with their gradients, buffers, and those of submodules. A tensor kept as a plain
 # attribute stays behind, and so do layers in a Python list, which are no submodules. This needs a second device: the
-# accelerator, or else ``meta``, a device that torch always has, whose tensors have no data.
+# accelerator, or else ``meta``, which is a part of torch on each machine, and whose tensors have no data.
 
 
 class Forgetful(nn.Module):
@@ -169,14 +171,16 @@ with expect_error(RuntimeError, match="device"):
     forgetful(torch.ones(5, 3, device=elsewhere))
 
 # %%
-# A :term:`buffer` is moved, and saved, with the model; a :class:`torch.nn.ModuleList` registers its layers. What moves
-# is what ``state_dict`` lists: a quick test.
+# A :term:`buffer` is moved with the model; a :class:`torch.nn.ModuleList` registers its layers. What ``state_dict``
+# lists is moved, which makes a quick test. (It leaves out buffers that were registered with ``persistent=False``. These
+# are moved as well.)
 
 
 class Complete(nn.Module):
     def __init__(self):
         super().__init__()
         self.register_buffer("scale", torch.ones(3))
+        self.register_buffer("unsaved", torch.ones(3), persistent=False)
         self.layers = nn.ModuleList([nn.Linear(3, 4)])
 
     def forward(self, x):
@@ -185,7 +189,7 @@ class Complete(nn.Module):
 
 complete = Complete().to(elsewhere)
 assert complete(torch.ones(5, 3, device=elsewhere)).device.type == elsewhere.type
-assert complete.scale.device.type == elsewhere.type
+assert complete.scale.device.type == complete.unsaved.device.type == elsewhere.type
 print(list(forgetful.state_dict()), list(complete.state_dict()))
 assert list(complete.state_dict()) == ["scale", "layers.0.weight", "layers.0.bias"]
 
@@ -193,8 +197,8 @@ assert list(complete.state_dict()) == ["scale", "layers.0.weight", "layers.0.bia
 # Cause 4: weights of a loss, and a first state
 # ---------------------------------------------
 #
-# A loss with weights for the classes is a module with a buffer: move it like the model. A recurrent network that is
-# given its first state wants it beside its input, and says so with other words.
+# A loss with weights for the classes is a module with a buffer: move it like the model. A recurrent network wants its
+# input and its first state where its parameters are, and says so in other words.
 
 with pretended:
     weights = torch.tensor([1.0, 9.0])
@@ -203,15 +207,18 @@ with pretended:
     criterion = nn.CrossEntropyLoss(weight=weights.to("cuda"))
     assert criterion(model(batch), labels).device.type == "cuda"
 assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
+recurrent, steps = nn.GRU(3, 4).to(elsewhere), torch.ones(6, 5, 3)
 with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
-    nn.LSTM(3, 4).to(elsewhere)(torch.ones(6, 5, 3))
+    recurrent(steps)
+with expect_error(RuntimeError, match="Input and hidden tensors are not at the same device"):
+    recurrent(steps.to(elsewhere), torch.zeros(1, 5, 4))
 
 # %%
 # Cause 5: a checkpoint from another machine
 # ------------------------------------------
 #
-# A saved tensor remembers its device and is loaded there. ``map_location`` loads it where you compute, whatever it
-# was saved from.
+# A saved tensor remembers its device and is loaded there. ``map_location`` loads it where you compute, also if it was
+# saved from another device.
 
 file = io.BytesIO()
 torch.save({"weight": torch.ones(3, 4, device=device)}, file)
@@ -224,7 +231,7 @@ assert torch.load(file)["weight"].device.type == device.type
 # Back to NumPy
 # -------------
 #
-# Arrays live in the memory of the processor only; :meth:`torch.Tensor.cpu` copies the tensor there.
+# Arrays of NumPy live in the memory of the processor; :meth:`torch.Tensor.cpu` copies the tensor there.
 
 with expect_error(TypeError, match="Use Tensor.cpu"):
     torch.ones(3, device=elsewhere).numpy()
@@ -234,9 +241,9 @@ assert torch.ones(3, device=device).cpu().numpy().tolist() == [1, 1, 1]
 # Try a step before you rent the GPU
 # ----------------------------------
 #
-# Fake tensors go through a model and its loss without a GPU and without arithmetic. So a laptop can say in a moment
-# whether all tensors of a step are in one place. Model and data are made with the mode on; the function is the one
-# that will train. A pass is no promise: indices, memory and the backward pass are not tested.
+# Fake tensors go through a model and its loss without a GPU and without arithmetic. So a laptop can tell whether the
+# tensors of a step are in one place. Model and data are made with the mode on; the function is the one that will train.
+# What passes may fail on the GPU all the same: indices, memory and the backward pass are not tested.
 
 
 def loss_of(model, batch, labels, device):
@@ -256,9 +263,9 @@ with FakeTensorMode():
     assert loss_mended(*step).shape == ()
 
 # %%
-# Write ``device = pick_device()`` once at the top (here a helper of this guide: the accelerator or else the CPU; in
-# plain PyTorch see ``torch.accelerator.current_accelerator``), and no device by name anywhere else. The same script
-# then runs on both.
+# Write ``device = pick_device()`` once at the top, and no device by name in other places: then the script can run on a
+# CPU and on a GPU. ``pick_device`` is a helper of this guide, which takes the accelerator or else the CPU; in plain
+# PyTorch see ``torch.accelerator.current_accelerator``.
 #
 # Check yourself
 # --------------

@@ -4,8 +4,8 @@
 RuntimeError: a leaf Variable that requires grad is being used in an in-place operation.
 ========================================================================================
 
-A :term:`leaf` is a tensor that you made and want a gradient for, such as a weight. An :term:`in place` operation would
-overwrite the very value that the gradient is taken at, so autograd refuses. Updates of weights belong into
+A :term:`leaf` is a tensor that no recorded operation made, such as a weight. While operations are recorded, autograd
+refuses to change a leaf that requires its gradient :term:`in place`. Updates of weights belong into
 ``torch.no_grad()``; in a calculation, make a new tensor.
 
 ===========================================  ====================================================
@@ -41,8 +41,9 @@ with expect_error(
 picture
 
 # %%
-# What is a leaf? A tensor that no recorded operation made. ("Variable" is what tensors with gradients were called until
-# 2018.) In place operations on other tensors are recorded like any operation, and the gradient is right.
+# A tensor says itself whether it is a leaf. ("Variable" is what tensors with gradients were called until 2018.) In
+# place operations on other tensors are recorded, and here the gradient is right. Where one overwrites a value that is
+# needed on the way back, ``backward()`` raises another error: :ref:`modified-by-an-inplace-operation`.
 
 y = w * 1
 y += 1
@@ -60,7 +61,7 @@ assert torch.equal(gradient, 2 * (w + 1))
 # --------------------------
 #
 # An update is no part of the calculation that gradients are wanted of. Say so with ``torch.no_grad()``; the optimizers
-# of PyTorch do the same. The gradient is used up and must be removed.
+# of PyTorch do the same. Remove the gradient afterwards: ``backward()`` adds the next one to what is there.
 
 by_optimizer = w.detach().clone().requires_grad_()
 by_optimizer.grad = w.grad.clone()
@@ -73,7 +74,8 @@ assert w.tolist() == by_optimizer.tolist() == [0.5, 1.0, 2.0]
 
 # %%
 # ``v = v - 0.25 * v.grad`` silences the error and stops the training: the new ``v`` is the result of a calculation, no
-# leaf any more, and gradients are not kept for it. The next step finds None, after a warning.
+# leaf any more, and gradients are not kept for it. In the next step, reading ``v.grad`` warns, and there is no
+# gradient.
 
 v = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
 v.square().sum().backward()
@@ -85,8 +87,8 @@ with expect_warning(UserWarning, match="not a leaf Tensor is being accessed"):
 assert gradient is None
 
 # %%
-# "Write to ``w.data``, then the error goes away." It does, and so does every check: if a graph still needs the old
-# value, its gradient is wrong and nothing is raised. Under ``no_grad`` the change is counted, and found.
+# Writing to ``w.data`` silences the error, too, and with it a check: if a graph still needs the old value, its gradient
+# is wrong and nothing is raised. Under ``no_grad`` the change is counted, and found.
 
 
 def gradient_after(change):
@@ -114,14 +116,17 @@ with expect_error(RuntimeError, match="has been modified by an inplace operation
 # Cause 2: first values
 # ---------------------
 #
-# Writing through an index or another :term:`view` of a leaf gives the message with two words more. Set the values
-# before gradients are asked for, or under ``no_grad``. The functions of ``torch.nn.init`` do that themselves.
+# Writing through an index or another :term:`view` of a leaf gives a message that begins with "a view of". Set the
+# values before gradients are asked for, or under ``no_grad``. Functions of ``torch.nn.init`` do that themselves.
 
 layer = nn.Linear(3, 5)
 with expect_error(RuntimeError, match="a view of a leaf Variable that requires grad is being used"):
     layer.weight[:, 0] = 7.0
 with expect_error(RuntimeError, match="a leaf Variable"):
     layer.bias.fill_(1.0)
+for fill in (nn.init.normal_, nn.init.kaiming_uniform_, nn.init.orthogonal_, nn.init.zeros_):
+    fill(layer.weight)
+    assert layer.weight.is_leaf
 nn.init.constant_(layer.bias, 1.0)
 with torch.no_grad():
     layer.weight[:, 0] = 7.0
@@ -137,8 +142,8 @@ assert table.is_leaf
 # Cause 3: an input that is changed on its way
 # --------------------------------------------
 #
-# To ask which pixels matter, the image is the leaf. Every step that works in place on it, ``image -= mean`` or a
-# first layer with ``inplace=True``, is refused; a new tensor costs some memory and is right.
+# To ask which pixels matter, the image is the leaf. Two steps in place are refused here: ``image -= mean``, and a first
+# layer with ``inplace=True``. Without ``inplace``, each makes a new tensor.
 
 image = torch.tensor([[0.2, 0.9], [0.7, 0.4]], requires_grad=True)
 with expect_error(RuntimeError, match="a leaf Variable"):
@@ -152,9 +157,9 @@ assert image.grad.tolist() == [[0, 1], [1, 0]]
 # Cause 4: a table of results
 # ---------------------------
 #
-# "What takes part in training needs ``requires_grad=True``" is a common belief. Only leaves need it, and a table that
-# is filled is none: it becomes part of the graph when something of the graph is written into it. To collect results, a
-# list and :func:`torch.stack` is plainer.
+# A table that is filled with results needs no ``requires_grad=True``. It becomes part of the graph when something of
+# the graph is written into it, and then it is no leaf any more. To collect results, a list and :func:`torch.stack` is
+# plainer.
 
 results = torch.zeros(2, 3, requires_grad=True)
 with expect_error(RuntimeError, match="a view of a leaf Variable"):
@@ -171,8 +176,9 @@ assert w.grad.tolist() == [3, 3, 3]
 # Other refusals
 # --------------
 #
-# A write that would reach more than it seems to: several views at once, a place that is read many times, a tensor made
-# without the book-keeping of autograd. Only a leaf's ``requires_grad`` can be switched off.
+# Autograd refuses other writes, too: into a view that was made without recording, into one of several views that one
+# operation gave, into an element that stands at several places, and into a tensor made in inference mode. And
+# ``requires_grad`` of the result of an operation cannot be switched off.
 
 with torch.no_grad():
     row = w.view(3)

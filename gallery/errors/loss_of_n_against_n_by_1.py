@@ -5,34 +5,28 @@ UserWarning: Using a target size (torch.Size([5])) that is different to the inpu
 ============================================================================================================
 
 Predictions of shape (5, 1) meet targets of shape (5,), and :ref:`broadcasting <broadcasting>` makes a table of 5 by 5:
-every prediction against every target. Some losses warn, others and one written by hand say nothing. The model trains,
-and learns to give the mean of the targets whatever comes in.
+each prediction against each target. Some losses warn, some raise an error; others, and one written by hand, say
+nothing. The loss falls, and the model learns the mean of the targets in place of the targets.
 
 ========================================  =======================================================
 What you see                              Fix
 ========================================  =======================================================
 this warning                              ``prediction.squeeze(1)``, or ``target.unsqueeze(1)``
-no warning, and all predictions equal     the same; let your loss refuse two shapes
+no warning, and equal predictions         the same; let your loss refuse two shapes
 the loss stops at the targets' variance   the same
 an accuracy of chance                     the same, in the line that compares
 ========================================  =======================================================
 """
 
 # %%
-# Every prediction is right: the differences that were meant stand on the diagonal, and are 0. The other 20 are of one
+# Each prediction is right: the differences that were meant stand on the diagonal, and are 0. The other 20 are of one
 # item's prediction and another item's target.
 
-import warnings
-
-import matplotlib.pyplot as plt
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from ptguide.errors import expect_error, expect_warning
-from ptguide.exercises import check
+from ptguide.errors import expect_warning
 from ptguide.pictures import draw
-from ptguide.questions import ask
 
 target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
 prediction = target.unsqueeze(1)  # (5, 1), as nn.Linear(..., 1) gives
@@ -55,8 +49,9 @@ assert (prediction - target).shape == (5, 5)
 # What the model learns
 # ---------------------
 #
-# Each prediction is pulled towards all targets at once, so towards their mean: the loss is the distance to the mean,
-# plus the variance of the targets, which no model can change. Checked for some random predictions:
+# Each prediction is compared with the whole list of targets, and so it is pulled towards their mean. The loss is the
+# mean squared distance from there, plus the variance of the targets, which does not depend on the model. This is
+# checked for three random predictions:
 
 torch.manual_seed(0)
 for _ in range(3):
@@ -66,7 +61,9 @@ for _ in range(3):
     torch.testing.assert_close(table, to_the_mean)
 
 # %%
-# A line through 30 points, trained twice: the loops differ in ``squeeze(1)`` only.
+# A line through 30 points is trained twice: the loops differ in ``squeeze(1)`` alone.
+
+from torch import nn
 
 x = torch.linspace(-2, 2, 30).unsqueeze(1)  # (30, 1)
 y = 3 * x.squeeze(1) + 1 + 0.5 * torch.randn(30)  # (30,)
@@ -100,7 +97,10 @@ torch.testing.assert_close(wrong_losses[-1], y.var(correction=0).item(), rtol=1e
 assert wrong_losses[-1] < 0.9 * wrong_losses[0]  # it falls, and looks like training
 
 # %%
-# Both losses fall. The wrong one stops at the variance of the targets: a model that looks at nothing is that good.
+# Both losses fall. The wrong one stops at the variance of the targets. A model that ignores its input and gives the
+# mean of the targets has this loss.
+
+import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(x, y, ".", color="gray", label="data")
@@ -115,14 +115,19 @@ fig.tight_layout()
 # Who warns?
 # ----------
 #
-# The table is made by calling each loss with the wrong shapes.
+# The table is made by calling some losses with the wrong shapes. :func:`torch.nn.functional.cross_entropy` refuses
+# labels of shape (N, 1): see :ref:`must-have-the-same-dtype`.
+
+import warnings
 
 verdicts = {}
 for loss in [
     F.mse_loss,
     F.l1_loss,
     F.huber_loss,
+    F.kl_div,
     F.poisson_nll_loss,
+    F.hinge_embedding_loss,
     F.binary_cross_entropy_with_logits,
 ]:
     with warnings.catch_warnings(record=True) as caught:
@@ -136,8 +141,8 @@ for loss in [
 assert set(verdicts.values()) == {"warns", "says nothing", "raises"}
 
 # %%
-# The line that computes an accuracy calls no loss that could warn. With two classes of equal size it gives 0.5 for
-# whatever was predicted:
+# The line that computes an accuracy calls no loss that could warn. With two classes of equal size it gives 0.5, and the
+# predictions do not matter. The loop tries each list of four answers:
 
 labels = torch.tensor([0, 1, 1, 0])
 for answers in torch.cartesian_prod(*[torch.tensor([0, 1])] * 4):
@@ -159,8 +164,10 @@ assert F.mse_loss(prediction, target.unsqueeze(1)) == 0
 # A test that catches it
 # ----------------------
 #
-# Every loss that measures a distance should pass this: a perfect prediction costs nothing, in the shapes that the model
-# really gives. And a loss of your own can refuse other shapes, as some of torch's do.
+# Test a loss that measures a distance: a perfect prediction costs nothing, in the shapes that the model really gives.
+# And a loss of your own can refuse other shapes, as some of torch's do.
+
+from ptguide.errors import expect_error
 
 
 def perfect_costs_nothing(loss):
@@ -203,6 +210,8 @@ with warnings.catch_warnings():
 #
 # Write the mean squared error so that it takes both (N,) and (N, 1), for either of the two, and compares item with
 # item. The loops say what is asked for.
+
+from ptguide.exercises import check
 
 
 def mse_by_loops(prediction, target):
@@ -249,13 +258,15 @@ report
 #
 # How many differences?
 
+from ptguide.questions import ask
+
 ask(
     "prediction has shape (6, 1), target has shape (6,). Over how many differences does the mean go?",
     answer=(torch.zeros(6, 1) - torch.zeros(6)).numel(),
     choices={
         6: "It was meant so. The shapes make a table.",
         12: "Each of 6 predictions meets each of 6 targets.",
-        36: "Every prediction meets every target.",
+        36: "Each prediction meets each target.",
     },
 )
 

@@ -6,7 +6,7 @@ RuntimeError: mat1 and mat2 shapes cannot be multiplied
 
 The last size of the first :term:`matrix` must equal the first size of the second, and it does not. In a :term:`network`
 ``mat1`` enters a :class:`torch.nn.Linear`, and ``mat2`` is its weight, :term:`transposed <transpose>`: the number of
-features that arrive is not ``in_features``. Each usual cause is raised and mended.
+features that arrive is not ``in_features``. Each cause in this table is raised and mended.
 
 =====================================  ====================================================
 Usual cause                            Fix
@@ -41,7 +41,7 @@ draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
 # %%
 # Without the last row of ``mat2``, its columns have 5 elements, and the last element of each row of ``mat1`` has no
 # partner. The two inner numbers of the message, 6 and 5, should be equal. ``explain_matmul`` names the :term:`axes
-# <axis>`, and a change that would help, where there is one.
+# <axis>`, and a change that would help, if it finds one.
 
 assert (mat1 @ mat2)[1, 2] == sum(mat1[1, k] * mat2[k, 2] for k in range(6))
 with expect_error(RuntimeError, match=r"\(4x6 and 5x7\)"):
@@ -67,29 +67,38 @@ with expect_error(RuntimeError, match=r"\(4x6 and 5x7\)"):
 
 # %%
 # A layer computes :math:`x W^T + b`, which is :func:`torch.nn.functional.linear`. So an item, which is a row of the
-# input, meets a *row* of the weight as it is stored, and gets one number of the bias. With whole numbers:
+# input, meets each *row* of the weight as it is stored. That gives one output each, and one number of the bias is added
+# to it. With whole numbers:
 
 weight, bias = mat2.mT, 10 * torch.arange(7)
 assert torch.equal(nn.functional.linear(mat1, weight, bias), mat1 @ weight.mT + bias)
 draw(nn.functional.linear, (mat1, weight, bias), names=["pixels", "weight", "bias"])
 
 # %%
-# The fix is a layer whose ``in_features`` is 6. Input with more than two axes counts as one long matrix: the message
-# multiplies all axes but the last together. A single :term:`vector` is one row.
+# The fix is a layer whose ``in_features`` is 6. Input with more than two axes counts as one long matrix, whose number
+# of rows is the product of the sizes before the last. A single :term:`vector` is one row. Input without axes has a
+# message of its own.
 
 head = nn.Linear(in_features=6, out_features=7)
 assert head(pixels).shape == (4, 7)
-for shape, seen in {(9, 8, 6): "72x6", (10, 9, 8, 6): "720x6", (6,): "1x6"}.items():
+for shape, seen in {
+    (9, 8, 6): "72x6",
+    (10, 9, 8, 6): "720x6",
+    (0, 8, 6): "0x6",
+    (6,): "1x6",
+}.items():
     assert head(torch.ones(shape)).shape == (*shape[:-1], 7)
     with expect_error(RuntimeError, match=rf"\({seen} and 5x7\)"):
         layer(torch.ones(shape))
+with expect_error(RuntimeError, match="both arguments to linear need to be at least 1D"):
+    layer(torch.tensor(3.0))
 
 # %%
 # From scratch: the rule
 # ----------------------
 #
 # (n, k) times (k, m) gives (n, m): the inner sizes must be equal and disappear, the outer ones remain. So (2, 2) times
-# (2, 1) is a column, not the row that some notes print. Checked against ``@`` for all sizes from 0 to 4.
+# (2, 1) is a column, and not a row. The rule is checked against ``@`` for the sizes from 0 to 4.
 
 
 def matmul_shape(a, b):
@@ -106,11 +115,11 @@ product = torch.tensor([[1, 2], [3, 4]]) @ torch.tensor([[2], [3]])
 assert product.tolist() == [[8], [18]]  # not [[8, 18]]
 
 # %%
-# Cause 1: in_features was not counted behind the convolution
-# -----------------------------------------------------------
+# Cause 1: in_features is not what comes out of the convolution
+# -------------------------------------------------------------
 #
-# A convolution slides a small window, the :term:`kernel`, over the image; without padding (an added border) the result
-# is smaller: a kernel of 5 makes 13 by 11 of 17 by 15. Do not count: run the layers before the linear one on one batch
+# A convolution slides a small window, the :term:`kernel`, over the image. Without :term:`padding` (an added border), a
+# kernel of 5 makes 13 by 11 of 17 by 15. You need not calculate this: run the layers before the linear one on one batch
 # and read the shape, or let :class:`torch.nn.LazyLinear` read it from the first batch.
 
 photos = torch.rand(10, 3, 17, 15)  # photos, color channels, rows, columns
@@ -138,7 +147,7 @@ draw(torch.flatten, images, start_dim=1, names=["images"])
 # %%
 # Images that were not flattened are read row by row: 4 of them with 2 rows are 8 items of 3 features. Where the batch
 # axis is missing, ``nn.Flatten`` leaves the rows apart, and ``unsqueeze(0)`` adds that axis. When the last axis fits by
-# luck, nothing is raised.
+# chance, nothing is raised.
 
 swallowed, apart = torch.flatten(images), nn.Flatten()(images[0])
 for wrong, seen in [(images, "8x3"), (swallowed, "1x24"), (apart, "2x3")]:
@@ -151,8 +160,8 @@ assert nn.Linear(3, 7)(images).shape == (4, 2, 7)  # one output for every row, h
 # Cause 3: the features are not the last axis
 # -------------------------------------------
 #
-# Convolutions keep the features (:term:`channels <channel>`) on axis 1, a linear layer wants them last. The suggestion
-# sees it: ``a.mT`` swaps the last two axes of the input.
+# In a batch, convolutions keep the features (:term:`channels <channel>`) on axis 1, and a linear layer wants them last.
+# Here ``explain_matmul`` suggests ``a.mT``, which swaps the last two axes of the input.
 
 signal = torch.arange(10.0 * 6 * 11).reshape(10, 6, 11)  # 10 items, 6 features, 11 steps
 with expect_error(RuntimeError, match="60x11 and 6x7"):
@@ -161,11 +170,12 @@ assert "Try a.mT @ b" in explain_matmul(signal, head.weight.mT).text
 explain_matmul(signal, head.weight.mT)
 
 # %%
-# ``movedim`` does the same for any number of axes behind the features. A ``reshape`` to the same shape would silence
-# the error too, but mix values of different features (:ref:`reshape-and-view`).
+# ``movedim`` does the same, and also works where two or three axes follow the features. A ``reshape`` to the same shape
+# would silence the error too, but mix values of different features (:ref:`reshape-and-view`).
 
 moved = signal.movedim(1, -1)
-assert head(moved).shape == (10, 11, 7)
+for behind in [(11,), (11, 8), (11, 8, 9)]:
+    assert head(torch.ones(10, 6, *behind).movedim(1, -1)).shape == (10, *behind, 7)
 assert torch.equal(moved, signal.mT)
 assert torch.equal(moved[0, 2], signal[0, :, 2])  # the 6 features of one step
 assert not torch.equal(signal.reshape(10, 11, 6), moved)
@@ -233,7 +243,7 @@ ask(
     answer=fitting,
     choices={
         10: "That is out_features: what the layer gives, not what it takes.",
-        64: "That is the number of rows, and any number of rows fits.",
+        64: "That is the number of rows. The layer does not look at it.",
         100: "That is what arrived. The layer takes what stands in the first place of mat2.",
         200: "The inner two numbers must be equal, and that of the layer is 200.",
     },
@@ -270,7 +280,7 @@ ask(
     answer=lambda: nn.Linear(6, 9)(torch.ones(5, 8, 6)).shape,
     choices={
         (5, 9): "For this, flatten the images first; then in_features must be 8 * 6.",
-        (5, 8, 9): "The last size fits by luck, so each row of pixels is taken for an item.",
+        (5, 8, 9): "The last size fits by chance, so each row of pixels is taken for an item.",
         RuntimeError: "A layer looks at the last axis only, and that one fits.",
     },
 )

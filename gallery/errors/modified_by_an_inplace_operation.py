@@ -5,8 +5,8 @@ RuntimeError: one of the variables needed for gradient computation has been modi
 ============================================================================================================
 
 An operation saved a tensor for the way back, and afterwards something wrote into that tensor. ``backward()`` notices
-and refuses, because the gradient would be taken at the wrong value. The message names the operation that *saved*; the
-one that *wrote* is to be found, and made to give a new tensor.
+and refuses, because the gradient would be taken at the wrong value. Find the line that writes, and let it make a new
+tensor.
 
 ==========================================  ===================================================
 What writes                                 Fix
@@ -20,8 +20,8 @@ a second ``backward()`` after a step        :ref:`backward-through-the-graph-a-s
 """
 
 # %%
-# The exponential function is its own slope, so it saves its result. Every write in place raises the version number of a
-# tensor; ``backward()`` compares it with the one that was saved.
+# The exponential function is its own slope, so it saves its result. A write in place, such as ``y += 1``, raises the
+# version number of a tensor; ``backward()`` compares it with the one that was saved.
 
 import warnings
 
@@ -46,8 +46,8 @@ with expect_error(
 picture
 
 # %%
-# Read the message: ``[torch.FloatTensor [3]]`` is the kind and the shape of the tensor that was written into, "output 0
-# of Exp" is what made it. The mend: ``y + 1`` is a new tensor, and the saved one stays as it was.
+# Read the message: ``[torch.FloatTensor [3]]`` is the kind and the shape of the tensor that was written into, and
+# "output 0 of Exp" says which operation made it. The fix: ``y + 1`` is a new tensor, and the saved one stays as it was.
 
 y = x.exp()
 y = y + 1
@@ -55,11 +55,28 @@ y.sum().backward()
 assert torch.equal(x.grad, x.exp())
 
 # %%
+# Where another operation made the tensor than the one that saved it, the message may name the write itself. Here
+# ``square`` saves ``y``, and the message says ``Add``, which is the ``+=``. A tensor that no operation made has no name
+# there.
+
+y = x * 2
+squares = y.square()
+y += 1
+with expect_error(RuntimeError, match="output 0 of Add, is at version 1; expected version 0"):
+    squares.sum().backward()
+
+factor = torch.ones(3)
+product = x * factor
+factor += 1
+with expect_error(RuntimeError, match=r"FloatTensor \[3\]\] is at version 1; expected version 0"):
+    product.sum().backward()
+
+# %%
 # Who saves what?
 # ---------------
 #
-# Some operations save their result, some their input, some nothing, so the same ``+=`` is an error behind one and fine
-# behind another. The table is made by trying: write into the result, or else into the input, and walk back.
+# Some operations save their result, some their input, some nothing. So a write is an error after one operation and fine
+# after another. The table is made by trying: write into the result, or else into the input, and walk back.
 
 
 def survives(operation, write_into):
@@ -96,8 +113,8 @@ assert (rows["exp"], rows["sin"], rows["neg"]) == ([False, True], [True, False],
 # Find the line
 # -------------
 #
-# Anomaly detection adds the line of the forward pass that saved the tensor. The write stands between that line and
-# ``backward()``. The search makes every step slower; switch it off afterwards.
+# Anomaly detection adds the line of the forward pass that saved the tensor. The write ran after that line and before
+# ``backward()``. Autograd keeps a traceback for each operation meanwhile; switch it off afterwards.
 
 with warnings.catch_warnings(record=True) as caught, torch.autograd.set_detect_anomaly(True):
     warnings.simplefilter("always")
@@ -113,12 +130,13 @@ assert "SigmoidBackward0" in report[0]
 # Cause 1: a shortcut, a mask, an activation in place
 # ---------------------------------------------------
 #
-# ``inplace=True`` saves the memory of one tensor. Behind a linear layer or a convolution that is fine, because they
-# save their input and not their result; behind ``tanh`` it is not.
+# ``inplace=True`` writes the result over the input, and needs no memory for another tensor. After a linear layer or a
+# convolution that is fine, because they do not save their result; after ``tanh`` it is not.
 
-layer = nn.Linear(3, 4)
+layer, convolution = nn.Linear(3, 4), nn.Conv1d(5, 2, kernel_size=2)
 data = torch.rand(5, 3)
-nn.Sequential(layer, nn.ReLU(inplace=True))(data).sum().backward()
+for first in (layer, convolution):
+    nn.Sequential(first, nn.ReLU(inplace=True))(data).sum().backward()
 with expect_error(RuntimeError, match="output 0 of Tanh"):
     nn.Sequential(layer, nn.Tanh(), nn.ReLU(inplace=True))(data).sum().backward()
 nn.Sequential(layer, nn.Tanh(), nn.ReLU())(data).sum().backward()
@@ -148,7 +166,8 @@ assert torch.equal(torch.stack(rows), table)
 # --------------------------------------
 #
 # ``step()`` writes into the weights. A loss that was computed before, and is walked after it, needs the old ones. It
-# happens with two losses and two optimizers, as in an actor and its critic: walk all, then step all.
+# happens with two losses and two optimizers, as in an actor and its critic. Call ``backward()`` on both losses first,
+# then ``step()`` of both optimizers.
 
 actor, critic = nn.Linear(3, 4), nn.Linear(4, 1)
 optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (actor, critic)]
@@ -172,12 +191,12 @@ for optimizer in optimizers:
     optimizer.step()
 
 # %%
-# "A clone anywhere mends it"
-# ---------------------------
+# Does a clone help?
+# ------------------
 #
-# A common belief. The clone must come before the write, and the write must go to the clone: then the saved tensor stays
-# as it was. ``.data`` and ``detach()`` are no clones: they are the same memory. A write through ``.data`` is not even
-# counted, so nothing is raised and the gradient is wrong; one through ``detach()`` is.
+# It does if it is made before the write, and the write goes to the clone: then the saved tensor stays as it was.
+# ``.data`` and ``detach()`` are no clones: they use the same memory. A write through ``.data`` is not counted, so
+# nothing is raised and the gradient is wrong; one through ``detach()`` is counted.
 
 
 def gradient_after(write):
@@ -210,7 +229,7 @@ ask(
     choices={
         ("result",): "Into y. The slope is made from x, which is saved.",
         ("input",): "x is what was saved.",
-        ("result", "input"): "It has to save something: a slope that depends on x needs x or y.",
+        ("result", "input"): "Its slope depends on x, so it saves x.",
     },
 )
 
@@ -238,4 +257,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`loading-state-dict`, an error that comes before any training.
+# Next: :ref:`loading-state-dict`, an error that comes before the training.

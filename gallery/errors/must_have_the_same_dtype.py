@@ -5,8 +5,8 @@ RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float
 ==============================================================================
 
 A matrix product takes two tensors of one :term:`dtype`, and unlike ``+`` it converts neither. In a :term:`network`
-``mat1`` is the data and ``mat2`` the weight, which is float32, here called ``Float``. Losses and lookups have wishes of
-their own, and messages of their own: all are raised here, and mended.
+``mat1`` is the data and ``mat2`` the weight, which is float32 unless you chose otherwise, here called ``Float``. Losses
+and lookups ask for types of their own, and have messages of their own. Those of the table are raised here and mended.
 
 ========================================  =====================================================
 What came                                 Fix, best where the data is made
@@ -14,17 +14,18 @@ What came                                 Fix, best where the data is made
 ``Double``: data from NumPy, pandas       ``x.float()``
 ``Byte``: pixels from 0 to 255            ``x.float() / 255``
 ``Long``: numbers of words                :class:`torch.nn.Embedding` in front of the layer
-``Half``, ``BFloat16``                    ``x.to(layer.weight.dtype)``, or autocast for all
+``Half``, ``BFloat16``                    ``x.to(layer.weight.dtype)``, or autocast around both
 labels: ``expected target dtype``         ``labels.long()`` for cross-entropy
-targets: ``Found dtype Long``             ``targets.float()`` for BCE and other distances
-positions: ``must be long, int``          ``index.long()``
+targets: ``Found dtype Long``             ``targets.float()`` for BCE and the Huber loss
+positions: ``tensors used as indices``    ``index.long()``
 ========================================  =====================================================
 
 .. not looked up: 255 — cause 2 runs it
 """
 
 # %%
-# NumPy computes in float64, PyTorch in float32; :func:`torch.from_numpy` keeps what it gets. The layer refuses it.
+# NumPy makes float64 of Python's floats, and a layer of PyTorch has float32; :func:`torch.from_numpy` keeps what it
+# gets. The layer refuses it.
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ with expect_error(RuntimeError, match="but got Double and Float"):
 assert layer(measured.float()).shape == (2, 4)
 
 # %%
-# The messages use other names than the code does. This table is made by raising the error with each type.
+# The messages use other names than the code does. This table is made by raising the error with each of these types.
 
 types = [
     torch.float64,
@@ -63,38 +64,46 @@ for dtype in [*types, torch.bool, torch.complex64]:
     except RuntimeError as error:
         named[dtype] = str(error).removesuffix(" and Float").split()[-1]
         print(f"{named[dtype]:13}{dtype}")
+assert len(named) == len(types) + 2
 assert (named[torch.float64], named[torch.int64], named[torch.uint8]) == ("Double", "Long", "Byte")
 
 # %%
 # Cause 1: float64 from NumPy
 # ---------------------------
 #
-# Arrays, pandas' ``to_numpy()`` and single numbers of NumPy are float64. Convert once, where the data is made: a
-# float64 tensor takes twice the memory. :func:`torch.tensor` of Python's numbers makes float32.
+# Arrays that NumPy makes of Python's floats, and its number ``np.float64``, are float64. Convert once, where the data
+# is made: a float64 tensor takes twice the memory. :func:`torch.tensor` makes float32 of Python's floats, and int64 of
+# whole numbers, as NumPy does.
 
-assert torch.tensor(np.float64(0.5)).dtype == torch.float64
+assert torch.tensor(np.float64(0.5)).dtype == torch.tensor(np.array(0.5)).dtype == torch.float64
 assert torch.tensor(0.5).dtype == torch.float32
+assert torch.tensor(3).dtype == torch.tensor(np.array(3)).dtype == torch.int64
 prices = np.array([1.5, 2.5])
 assert torch.as_tensor(prices, dtype=torch.float32).dtype == torch.float32
 assert measured.nbytes == 2 * measured.float().nbytes
 
 # %%
-# "``x.float()`` changes ``x``" is a common belief. It returns a new tensor; on a line of its own the result is thrown
-# away. A module is different: ``layer.double()`` changes the layer. It is the other way out, at twice the cost, for
-# calculations that need :val:`16 <-torch.log10(torch.tensor(2.0**-53))>` digits.
+# ``x.float()`` does not change ``x``: it returns a tensor, and on a line of its own the result is thrown away. A module
+# is different: ``layer.double()`` changes the layer. It is the other way out, at twice the memory, for calculations
+# that need :val:`16 <-torch.log10(torch.tensor(2.0**-53))>` digits.
 
 measured.float()
 assert measured.dtype == torch.float64
 x = measured.float()
 assert x.dtype == torch.float32
-assert nn.Linear(3, 4).double()(measured).dtype == torch.float64
+double = nn.Linear(3, 4)
+double.double()
+assert double(measured).dtype == torch.float64
+assert double.weight.nbytes == 2 * layer.weight.nbytes
 
 # %%
-# "Tensors must have the same dtype to be combined" is half true: ``+``, ``*`` and ``cat`` take the larger type of the
-# two (:term:`promotion`, see :ref:`dtypes`), products of matrices do not. So one float64 tensor inside a network, say a
-# mask made with NumPy, makes everything behind it float64, and a layer further on complains.
+# Not each operation is so strict: ``+``, ``*`` and ``cat`` of float32 and float64 give float64 (:term:`promotion`, see
+# :ref:`dtypes`), and matrix products refuse the two. So a float64 mask made with NumPy gives a float64 product, and a
+# layer further on complains. A single number does not do so: a tensor without axes leaves float32 as it is.
 
-assert (measured + x).dtype == torch.float64
+for combined in (measured + x, measured * x, torch.cat([x, measured])):
+    assert combined.dtype == torch.float64
+assert (x * torch.tensor(2.0, dtype=torch.float64)).dtype == torch.float32
 mask, head = torch.from_numpy(np.array([1.0, 0.0, 1.0, 1.0])), nn.Linear(4, 5)
 hidden = layer(x) * mask
 assert hidden.dtype == torch.float64
@@ -106,8 +115,8 @@ assert head(layer(x) * mask.float()).dtype == torch.float32
 # Cause 2: whole numbers
 # ----------------------
 #
-# Pixels are read as uint8. Convert and scale them in one line; the scale is part of the meaning. Numbers of words or
-# classes are :val:`int64 <words.dtype>`: they name things, and are looked up by an embedding before they can be
+# Pixels are often read as uint8. Convert and scale them in one line; the scale is part of the meaning. Numbers of words
+# are :val:`int64 <words.dtype>` here: they name things, and an embedding looks up a vector for each, which can be
 # multiplied.
 
 pixels = torch.randint(256, (2, 3), dtype=torch.uint8)
@@ -124,9 +133,9 @@ assert nn.Embedding(num_embeddings=10, embedding_dim=6)(words).shape == (2, 2, 6
 # Cause 3: half precision on one side only
 # ----------------------------------------
 #
-# A model loaded as bfloat16, or in half precision, wants its input so, too. What comes out of a region of
-# :class:`torch.autocast` is of the smaller type, and a layer outside refuses it. Ask the weight instead of writing the
-# type down.
+# A model in bfloat16 wants its input so, too. What a linear layer gives in a region of :class:`torch.autocast` is of
+# the smaller type, and a layer outside refuses it. (Other operations, such as some losses, give float32 there, too.)
+# Ask the weight instead of writing the type down.
 
 small = nn.Linear(3, 4).to(torch.bfloat16)
 with expect_error(RuntimeError, match="but got Float and BFloat16"):
@@ -135,6 +144,7 @@ assert small(x.to(small.weight.dtype)).dtype == torch.bfloat16
 
 with torch.autocast("cpu", dtype=torch.bfloat16):
     hidden = layer(x)
+    assert F.mse_loss(hidden, torch.ones(2, 4)).dtype == torch.float32
 with expect_error(RuntimeError, match="but got BFloat16 and Float"):
     head(hidden)
 with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -145,8 +155,8 @@ assert head(hidden.float()).dtype == torch.float32
 # Labels for cross-entropy: whole numbers
 # ---------------------------------------
 #
-# "expected scalar type Long but found Float" was the message for years, and some losses still have it. The label is a
-# position: it says which of the :term:`logits` of its row counts, so it must be whole.
+# Some losses say "expected scalar type Long but found Float", :term:`cross-entropy` says it in other words. A label is
+# a position here: it says which of the :term:`logits` of its row counts, and so it is a whole number.
 
 logits, labels = (
     torch.tensor([[2.0, 0, 1], [0, 3, 1], [1, 0, 4], [5, 0, 0]]),
@@ -163,11 +173,12 @@ torch.testing.assert_close(
 draw(torch.gather, (logits, 1, labels.unsqueeze(1)), names=["logits", "labels"])
 
 # %%
-# int32 labels are refused as well. Floats of the shape of the logits are taken
-# without a word: as the probability of each class. Labels of shape (N, 1) have lost their way; drop the axis.
+# int32 labels are refused as well, and uint8 is taken. Floats of the shape of the logits are taken without a word: as
+# the probability of each class. Labels of shape (N, 1) are refused; drop the axis.
 
 with expect_error(RuntimeError, match="but got Int"):
     F.cross_entropy(logits, labels.int())
+assert F.cross_entropy(logits, labels.to(torch.uint8)) == F.cross_entropy(logits, labels)
 one_hot = F.one_hot(labels, num_classes=3)
 torch.testing.assert_close(
     F.cross_entropy(logits, one_hot.float()), F.cross_entropy(logits, labels)
@@ -186,7 +197,8 @@ assert F.cross_entropy(logits, labels.unsqueeze(1).squeeze(1)) == F.cross_entrop
 # Targets for other losses: floats
 # --------------------------------
 #
-# A binary cross-entropy compares numbers with numbers: its targets have the dtype of the prediction.
+# A binary cross-entropy compares numbers with numbers: its targets have the dtype of the prediction. The Huber loss
+# takes whole numbers on the way forward, and ``backward()`` refuses them. The mean squared error promotes.
 
 answers, chances = torch.tensor([1, 0, 1]), torch.tensor([0.8, 0.4, 0.6], requires_grad=True)
 with expect_error(RuntimeError, match="Found dtype Long but expected Float"):
@@ -277,4 +289,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`expected-all-tensors-to-be-on-the-same-device`, where the types agree and the places do not.
+# Next: :ref:`expected-all-tensors-to-be-on-the-same-device`, where the types agree, and the devices do not.

@@ -4,9 +4,9 @@
 ModuleNotFoundError: No module named 'torch'
 ============================================
 
-The Python that runs your script is not the one into which PyTorch was installed. A machine often has several: one of
-the system, one of each environment, one of the notebook or editor. Install with the very Python that runs:
-``python -m pip install torch``. A cousin of this error comes from a file of yours that is named ``torch.py``.
+PyTorch is not installed, or it was installed into another Python than the one that runs your script. A machine often
+has several: one of the system, one of each environment, one of the notebook or editor. Install with the very Python
+that runs: ``python -m pip install torch``. A related error comes from a file of yours that is named ``torch.py``.
 
 ============================================  ====================================================
 Usual cause                                   Fix
@@ -21,8 +21,7 @@ the package is not called so                  ``pip install torch``; not ``pytor
 """
 
 # %%
-# "I installed it, and Python can't find it." Here is a second Python, made with :mod:`venv`: it has its own folder of
-# packages, and no torch in it.
+# Here is a second Python, made with :mod:`venv`: it has its own folder of packages, and no torch in it.
 
 import os
 import re
@@ -54,7 +53,7 @@ assert message == "ModuleNotFoundError: No module named 'torch'"
 #
 # ``sys.executable`` is the Python that runs. Print it in the script or notebook that fails; then install with that one,
 # by its ``-m pip``. ``pip`` alone is a program of its own and may belong to another: ``pip --version`` says to which.
-# ``find_spec`` tells where a module would come from, without importing it; for one that is missing it gives None.
+# ``find_spec`` tells where a module would come from, without importing it; for a missing one it gives nothing.
 
 import importlib.util
 
@@ -71,8 +70,8 @@ assert importlib.util.find_spec("torch_that_nobody_made") is None
 #
 # Each of these may start a Python that you did not choose: the *kernel* of a notebook, the interpreter that is set in
 # an editor, ``/usr/bin/python3`` in a scheduled job. In a notebook, ``%pip install torch`` installs for the kernel,
-# while ``!pip install torch`` takes the first ``pip`` of the machine. Restart the kernel afterwards. A child gets the
-# same Python only if it is told so: write ``sys.executable``, not ``"python"``.
+# while ``!pip install torch`` takes the first ``pip`` of the search path. Restart the kernel afterwards. A script that
+# starts another one names its own Python as ``sys.executable``; ``"python"`` may be another.
 
 child = run(sys.executable, "-c", "import torch; print(torch.__version__)")
 print(child == torch.__version__)
@@ -82,9 +81,8 @@ assert child == torch.__version__
 # Cause 3: another name
 # ---------------------
 #
-# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext was given up:
-# it is not missing by accident, and its last release does not fit today's torch. And a submodule that an old or a
-# new release has is named in full:
+# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext is one that is no
+# longer developed. If a submodule is missing that another release has, the message names it in full:
 
 from ptguide.errors import expect_error
 
@@ -95,10 +93,11 @@ with expect_error(ModuleNotFoundError, match="No module named 'torch.legacy'"):
 # Cause 4: a file named torch.py
 # ------------------------------
 #
-# Python looks in the folder of the script first. So a file of yours named ``torch.py`` is what ``import torch`` finds,
-# here itself; and ``random.py`` hides the module of the standard library, from your code and from all that you import.
-# Since Python 3.13 the message names the file and says "consider renaming". Before, it began with "partially
-# initialized module" and suspected a circular import. Printed here is what both say.
+# Unless it is told otherwise, Python looks in the folder of the script before it looks among the packages. So a file of
+# yours named ``torch.py`` is what ``import torch`` finds, here the script itself. And ``random.py`` hides the module of
+# the standard library, from your code and from packages that you import. Since Python 3.13 the message names the file
+# and says "consider renaming". Before, it began with "partially initialized module" and suspected a circular import.
+# Printed here is what both say.
 
 advice = "consider renaming" if sys.version_info >= (3, 13) else "partially initialized module"
 scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
@@ -113,13 +112,17 @@ for name, text in scripts.items():
     assert advice in message
 
 # %%
-# A *folder* named ``torch`` beside the script does the same only if torch is not installed: then it counts as an empty
-# package. So the import succeeds, and the first use fails, with a message like that above.
+# A *folder* named ``torch`` beside the script counts as an empty package if torch is not installed. So the import
+# succeeds, and the first use fails, with a message like that above. If torch is installed, it is found in spite of the
+# folder.
 
 with tempfile.TemporaryDirectory() as folder:
     Path(folder, "torch").mkdir()
     code = "import sys; sys.path.insert(0, '.'); import torch; print(torch.__file__)"
     assert run(sys.executable, "-I", "-S", "-c", code, folder=folder) == "None"
+    code = "import sys; sys.path.insert(0, '.'); from importlib.util import find_spec"
+    found = run(sys.executable, "-c", f"{code}; print(find_spec('torch').origin)", folder=folder)
+    assert found == torch.__file__
 
 # %%
 # Rename the file, and delete the folder ``__pycache__`` beside it. ``torch.__file__`` tells whose torch was imported:
@@ -154,8 +157,8 @@ ask(
     answer="an import inside torch" if "'random' has no attribute" in message else "nothing",
     choices={
         "nothing": "Packages import the standard library, and find your file in its place.",
-        "an import inside torch": "Whoever imports random gets your script, also a package.",
-        "only import random in the script": "The folder of the script comes first for all modules of the program.",
+        "an import inside torch": "Code that imports random gets your script, also in a package.",
+        "import random in the script alone": "Packages look in the folder of the script first, too.",
     },
 )
 

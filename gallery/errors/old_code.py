@@ -5,8 +5,8 @@ AttributeError: '_SingleProcessDataLoaderIter' object has no attribute 'next'
 =============================================================================
 
 The code was written for an older PyTorch: ``batch = iter(loader).next()`` is ``batch = next(iter(loader))`` today.
-Names that were renamed or removed fail with an error; those that are deprecated still work, with a warning. This page
-runs the ones that old tutorials and notes use most, and what to write in their place.
+Names that were removed fail with an error. Many that are deprecated still work, with a warning, and some without one.
+This page runs some that old tutorials and notes use, and what to write in their place.
 
 ==========================================  ====================================================
 Old                                         Today
@@ -16,15 +16,15 @@ Old                                         Today
 ``loss.data[0]``                            ``loss.item()``
 ``StepLR(..., verbose=True)``               ``print(scheduler.get_last_lr())``
 ``transforms.Scale``                        ``transforms.Resize``
-``resnet18(pretrained=True)``               ``resnet18(weights="DEFAULT")``
+``resnet50(pretrained=True)``               ``resnet50(weights="DEFAULT")``
 ``x.storage()``                             ``x.untyped_storage()``
 ``1 - mask``                                ``~mask``
 ==========================================  ====================================================
 """
 
 # %%
-# Python 2 had a method ``next``; Python 3 has the function :func:`next` for whatever can be run through. PyTorch kept
-# the method for a while.
+# In Python 2, the method of an iterator that gives the next item was called ``next``. Python 3 calls it ``__next__``,
+# and the function :func:`next` calls it. PyTorch kept the old method for a while.
 
 import torch
 from torch.utils.data import DataLoader
@@ -41,9 +41,10 @@ assert next(iter(loader)).tolist() == [0, 1, 2]
 # Variable, volatile, loss.data[0]
 # --------------------------------
 #
-# "A tensor must be wrapped into a ``Variable`` to get a :term:`gradient`." So it was until release 0.4, in 2018. Since
-# then every tensor can have one, ``Variable(x)`` gives a tensor, and ``volatile=True`` does nothing: write
-# ``with torch.no_grad():``. A loss has no axes, so ``loss.data[0]`` has no index; ``loss.item()`` is its number.
+# Until release 0.4, in 2018, a tensor was wrapped into a ``Variable`` to get a :term:`gradient`. Since then a tensor of
+# floating-point or complex numbers can have one itself. ``Variable(x)`` gives a tensor, without a warning, and
+# ``volatile=True`` does nothing: write ``with torch.no_grad():``. A loss without axes has no element ``0``, so
+# ``loss.data[0]`` fails; ``loss.item()`` is its number.
 
 from torch.autograd import Variable
 
@@ -55,6 +56,11 @@ today = torch.tensor([2.0, 5.0]).requires_grad_()
 for tensor in (wrapped, today):
     tensor.square().sum().backward()
     assert tensor.grad.tolist() == [4, 10]
+
+for dtype in (torch.float16, torch.float64, torch.complex64):
+    assert torch.ones(2, dtype=dtype).requires_grad_().requires_grad
+with expect_error(RuntimeError, match="only Tensors of floating point dtype can require"):
+    torch.ones(2, dtype=torch.int64).requires_grad_()
 
 loss = today.square().sum()
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
@@ -85,25 +91,37 @@ assert schedule.get_last_lr() == [optimizer.param_groups[0]["lr"]] == [0.05]
 # ------------------------------------
 #
 # torchvision renamed ``Scale`` to ``Resize`` and ``RandomSizedCrop`` to ``RandomResizedCrop``. And weights have names
-# now, because there are several sets of them for one network. ``pretrained=True`` still works, with a warning, and
-# means the oldest set, which is not the best; ``weights="DEFAULT"`` is the newest. (Here without weights, as this page
-# needs no network.)
+# now, because there can be several sets of them for one network. ``pretrained=True`` still works, with two warnings.
+# The second one says which set it means: of ``resnet50`` the older one, which has more errors on ImageNet.
+# ``weights="DEFAULT"`` is the newer one. (The download is replaced here, as this page needs no network.)
+
+from unittest import mock
 
 from torchvision import transforms
-from torchvision.models import ResNet50_Weights, get_model_weights, resnet18
+from torchvision.models import ResNet50_Weights, WeightsEnum, get_model_weights, resnet50
 
 for name, today_called in [("Scale", "Resize"), ("RandomSizedCrop", "RandomResizedCrop")]:
     with expect_error(AttributeError, match=f"has no attribute '{name}'"):
         getattr(transforms, name)
     assert hasattr(transforms, today_called)
 
-with expect_warning(UserWarning, match="deprecated since 0.13"):
-    resnet18(pretrained=False)
-assert [weights.name for weights in get_model_weights("resnet50")] == [
-    "IMAGENET1K_V1",
-    "IMAGENET1K_V2",
-]
-assert ResNet50_Weights.DEFAULT is ResNet50_Weights.IMAGENET1K_V2
+older, newer = get_model_weights("resnet50")
+nothing = ConnectionError("no network")
+with mock.patch.object(WeightsEnum, "get_state_dict", autospec=True, side_effect=nothing) as load:
+    with (
+        expect_warning(UserWarning, match="deprecated since 0.13"),
+        expect_error(ConnectionError, match="no network"),
+    ):
+        resnet50(pretrained=True)
+    assert load.call_args.args == (older,)
+    with expect_error(ConnectionError, match="no network"):
+        resnet50(weights="DEFAULT")
+    assert load.call_args.args == (newer,)
+assert (older.name, newer.name) == ("IMAGENET1K_V1", "IMAGENET1K_V2")
+assert ResNet50_Weights.DEFAULT is newer
+right = {sets.name: sets.meta["_metrics"]["ImageNet-1K"]["acc@1"] for sets in (older, newer)}
+print(f"right answers on ImageNet, in percent: {right}")
+assert right["IMAGENET1K_V1"] < right["IMAGENET1K_V2"] - 4
 
 # %%
 # x.storage()
@@ -123,7 +141,7 @@ assert x.untyped_storage().data_ptr() == x.data_ptr()
 # --------------
 #
 # A comparison gave 0 and 1 as uint8 until release 1.2; today it gives truth values. ``1 - mask`` is refused, and a mask
-# of uint8 is deprecated, since as an index it could as well mean positions.
+# of uint8 is deprecated as an index.
 
 mask = x > 1.5
 assert mask.dtype == torch.bool
@@ -140,9 +158,9 @@ assert torch.equal(picked, x[mask])
 #
 # - ``nn.MSELoss(size_average=False)`` is ``reduction="sum"``.
 # - ``nn.init.xavier_uniform(w)`` works :term:`in place`, so its name ends with an underscore today.
-# - ``nn.Softmax()`` guessed an axis; say ``dim=``.
+# - ``nn.Softmax()`` guesses an axis; say ``dim=``.
 # - ``torch.symeig`` and ``torch.solve`` are in ``torch.linalg`` now, some with other :term:`arguments <argument>`.
-# - ``x.T`` of more than two axes reverses them all, which is seldom meant: ``x.mT``.
+# - ``x.T`` of more than two axes reverses their order. ``x.mT`` exchanges the last two.
 
 from torch import nn
 
@@ -151,8 +169,8 @@ with expect_warning(UserWarning, match="please use reduction='sum' instead"):
 with expect_warning(FutureWarning, match="in favor of `nn.init.xavier_uniform_`"):
     nn.init.xavier_uniform(torch.empty(2, 3))
 with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
-    shares = nn.Softmax()(torch.ones(2, 3))
-torch.testing.assert_close(shares, torch.softmax(torch.ones(2, 3), dim=1))
+    probabilities = nn.Softmax()(torch.ones(2, 3))
+torch.testing.assert_close(probabilities, torch.softmax(torch.ones(2, 3), dim=1))
 with expect_error(RuntimeError, match="was deprecated since version 1.9 and is now removed"):
     torch.symeig(torch.eye(2))
 with expect_warning(UserWarning, match="on tensors of dimension other than 2"):
@@ -164,8 +182,9 @@ assert torch.ones(2, 3, 4).mT.shape == (2, 4, 3)
 # How to bring old code up to date
 # --------------------------------
 #
-# A deprecated name is removed some releases later, so a warning is the cheap time to mend it. Python hides some
-# warnings by default; ``python -W error script.py`` makes an error of each, with the line where it arose.
+# A deprecated name may be removed in a later release, so replace it while it still warns. Python hides some warnings by
+# default. ``python -W error script.py`` makes errors of warnings, with the line where they arose; here it does so for
+# one kind of warning.
 
 import subprocess
 import sys

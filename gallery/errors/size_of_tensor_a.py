@@ -4,9 +4,10 @@
 RuntimeError: The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1
 =======================================================================================================
 
-Two tensors were combined :term:`element by element`, and on one axis they have different sizes of which neither is 1.
-``a`` is the left tensor, ``b`` the right one; the dimension is counted in the result. Shapes line up from the right,
-and only a size of 1, or a missing axis, is stretched (:ref:`broadcasting`).
+Two tensors were combined :term:`element by element`, and on an axis they have different sizes of which neither is 1.
+For an operator such as ``-``, ``a`` is the left tensor and ``b`` the right one. The dimension is counted in the result.
+Shapes line up from the right; a size of 1, or a missing axis, is stretched, and another size is not
+(:ref:`broadcasting`).
 
 =====================================  ====================================================
 Usual cause                            Fix
@@ -47,12 +48,26 @@ draw_broadcast([x, means], ["x", "means"])
 
 # %%
 # Read the message with both shapes at hand: print them, or give both tensors to ``explain_broadcast``. It writes the
-# shapes below each other as the rule does, lists every axis that does not fit (the message names the last one only),
-# and tries a change.
+# shapes below each other as the rule does, lists each axis that does not fit (the message names the last of them), and
+# tries a change. The loop tries the rule on one axis, with sizes from 0 to 4.
 
 print(x.shape, means.shape)
 with expect_error(RuntimeError, match="at non-singleton dimension 1$"):
     torch.ones(4, 3) + torch.ones(5, 7)  # dimension 0 does not fit either
+
+
+def size_of_sum(left, right):
+    try:
+        return len(torch.ones(left) + torch.ones(right))
+    except RuntimeError:
+        return None
+
+
+for left in range(5):
+    for right in range(5):
+        stretched = right if left == 1 else left
+        fits = left == right or 1 in (left, right)
+        assert size_of_sum(left, right) == (stretched if fits else None)
 assert "b.unsqueeze(-1) has shape (4, 1)" in explain_broadcast(x, means).text
 explain_broadcast(x, means)
 
@@ -69,8 +84,8 @@ assert centered.sum(dim=1).tolist() == [0, 0, 0, 0]
 draw(torch.sub, (x, x.mean(dim=1, keepdim=True)), names=["x", "means"])
 
 # %%
-# With as many rows as columns nothing is raised, and the result is wrong: each *column* loses the mean of a row. The
-# error was the lucky case; ``keepdim=True`` is right in both.
+# With as many rows as columns nothing is raised, and the result is wrong: each *column* loses the mean of a row.
+# ``keepdim=True`` is right in both cases.
 
 square = x[:3]
 wrong = square - square.mean(dim=1)
@@ -100,8 +115,9 @@ assert torch.equal(pixels.mT * factors.reshape(3, 1), (pixels * factors).mT)
 # Cause 3: logits are compared with labels
 # ----------------------------------------
 #
-# A classifier gives a row of :term:`logits` for each item, a label is one number. The place of the largest logit is
-# the prediction, and has the shape of the labels.
+# A classifier gives a row of :term:`logits` for each item, and a label is one number. The place of the largest logit is
+# the prediction, and these have the shape of the labels. With as many items as classes, the wrong line raises nothing:
+# it compares each item with the labels of all.
 
 labels = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
 logits = F.one_hot(
@@ -111,13 +127,15 @@ with expect_error(RuntimeError, match=r"a \(5\) must match .* b \(8\)"):
     logits == labels  # noqa: B015
 accuracy = (logits.argmax(dim=1) == labels).float().mean()
 assert accuracy == 7 / 8
+assert (logits[:5] == labels[:5]).shape == (5, 5)  # five items, five classes
 
 # %%
 # Cause 4: the last batch is smaller
 # ----------------------------------
 #
-# It runs for a while and fails at the end of the first :term:`epoch`: 10 items in batches of 4 leave one of 2. Take
-# sizes from the batch at hand; or drop the rest with ``drop_last=True``.
+# It runs for a while and fails at the end of the first :term:`epoch`: 10 items in batches of 4 leave one of 2. (If one
+# item is left, nothing is raised: its size of 1 is stretched.) Take sizes from the batch at hand, or drop the rest with
+# ``drop_last=True``.
 
 data = [torch.ones(6) for _ in range(10)]
 noise = torch.randn(4, 6)
@@ -133,13 +151,14 @@ sizes = [
 assert sizes == [4, 4, 2]
 whole = torch.utils.data.DataLoader(data, batch_size=4, drop_last=True)
 assert [(batch + noise).shape[0] for batch in whole] == [4, 4]
+assert (data[0].unsqueeze(0) + noise).shape == (4, 6)  # one item left
 
 # %%
 # Cause 5: a layer changed the length
 # -----------------------------------
 #
 # A shortcut around a convolution adds its input to its output. A kernel of 3 without padding makes 7 of 9 steps; with
-# ``padding="same"`` the length stays. A skip connection around pooling has the same trouble with odd sizes.
+# ``padding="same"`` the length stays. A shortcut around :term:`pooling` has the same trouble with odd sizes.
 
 signal = torch.rand(2, 6, 9)  # items, channels, steps
 with expect_error(
@@ -172,10 +191,10 @@ for length in (12, 5):
 # Cause 7: a mask with too few axes
 # ---------------------------------
 #
-# Scores of attention have the axes (batch, head, query, key). A mask that says for each batch which keys are padding
-# has the shape :val:`(2, 5) <padding.shape>`; its 2 lines up with the queries. Axes of size 1 in the middle put it
-# where it belongs. In :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is the
-# function's choice.
+# Scores of :term:`attention` have the axes (batch, head, query, key). A mask that says for each batch which keys are
+# padding has the shape :val:`(2, 5) <padding.shape>`; its 2 lines up with the queries. Axes of size 1 in the middle put
+# it where it belongs. In :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is
+# the function's choice.
 
 scores, padding = torch.rand(2, 3, 5, 5), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
 with expect_error(
@@ -201,9 +220,9 @@ assert (a @ b).shape == (4, 7)
 # The same mistake in other words
 # -------------------------------
 #
-# Where something is written into a tensor of a given shape, or a tensor is stretched by name, the message is another,
-# and the remedy the same: line the shapes up from the right. The third one is for ``+=`` and other :term:`in place`
-# operations, whose left side cannot grow. The last is a :term:`loss` with a rule of its own: equal shapes only.
+# Where something is written into a tensor of a given shape, or a function stretches a tensor, the message is another.
+# You mend it in the same way: line the shapes up from the right. The third one is for ``+=``, whose left side cannot
+# grow. The last is a :term:`loss` with a rule of its own: it refuses shapes that differ.
 
 
 def assign(tensor, values):
@@ -231,8 +250,8 @@ for function, arguments, message in siblings:
         function(*arguments)
 
 # %%
-# Silence is no proof: (4, 1) and (4,) fit by the rule and give (4, 4). That is the expensive sibling of this error:
-# :ref:`loss-of-n-against-n-by-1`.
+# That nothing is raised proves nothing: (4, 1) and (4,) fit by the rule and give (4, 4). What that does to a training
+# is on the page :ref:`loss-of-n-against-n-by-1`.
 
 assert (torch.ones(4, 1) - torch.ones(4)).shape == (4, 4)
 
