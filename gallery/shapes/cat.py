@@ -103,8 +103,8 @@ assert x.grad.tolist() == [1, 2, 4]
 assert y.grad.tolist() == [8, 16]
 
 # %%
-# Where the data types (:term:`dtype`) differ, :term:`promotion` chooses, as in arithmetic. For a few pairs there is no
-# such rule, and both raise an error. ``concat`` and ``concatenate`` are other names of ``cat``, and ``axis`` is one of
+# Where the data types (:term:`dtype`) differ, :term:`promotion` chooses, as in arithmetic. For uint16 and int16 there
+# is no rule, and both raise an error. ``concat`` and ``concatenate`` are other names of ``cat``, and ``axis`` is one of
 # ``dim``.
 
 of_each_dtype = {tensor.dtype: tensor for tensor in zoo(axes=1).values()}

@@ -54,7 +54,13 @@ assert torch.equal(long[2:4], b)
 #
 # :func:`torch.split` and :func:`torch.unbind` are explained on :ref:`the next page <unbind-split-and-chunk>`.
 
-tensors = [a, b, c]
+tensors, numbers = [a, b, c], [torch.tensor(4), torch.tensor(5)]
+assert (torch.cat(tensors).dim(), torch.stack(tensors).dim()) == (2, 3)
+assert torch.cat([a, torch.zeros(3, 4)]).shape == (2 + 3, 4)
+assert torch.stack(numbers).shape == (2,)
+with expect_error(RuntimeError, match="zero-dimensional tensor"):
+    torch.cat(numbers)
+
 for parts in (torch.cat(tensors, 1).split([4, 4, 4], 1), torch.stack(tensors, 1).unbind(1)):
     assert all(torch.equal(part, tensor) for part, tensor in zip(parts, tensors, strict=True))
 

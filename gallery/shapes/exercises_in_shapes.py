@@ -110,8 +110,8 @@ def repeat_rows(x, times):
 check(repeat_rows, repeat_rows_by_loops, matrices, without=forbidden)
 
 # %%
-# A new first axis, stretched without memory, counts the repetitions. ``reshape`` merges it with the rows. It copies
-# where there are several rows and several repetitions, since no strides can describe that result.
+# A new first axis, stretched without memory, counts the repetitions. ``reshape`` merges it with the rows, and copies if
+# no strides can describe the result.
 
 # Solution
 

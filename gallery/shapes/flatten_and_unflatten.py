@@ -84,9 +84,9 @@ for start, end in itertools.combinations_with_replacement(range(4), 2):
 # View or copy
 # ------------
 #
-# ``flatten`` gives a :term:`view` where the strides allow it, and a :term:`copy` where not, as after a transpose. Where
-# there is nothing to join it gives the tensor itself. Cutting an axis is always possible, so ``unflatten`` always gives
-# a view.
+# ``flatten`` gives a :term:`view` where the strides allow it, and a :term:`copy` where not, as after a transpose. For a
+# single axis, as in ``flatten(1, 1)``, it gives the tensor itself. Cutting an axis is always possible, so ``unflatten``
+# always gives a view.
 
 assert shares_memory(x.flatten(), x)
 assert not shares_memory(x.mT.flatten(), x)

@@ -109,8 +109,8 @@ for mode in ("constant", *inside):
 assert F.pad(x, (1, -1)).tolist() == [[0, 1, 2, 3], [0, 5, 6, 7]]
 
 # %%
-# The :term:`dtype` stays, and ``value`` is converted to it: 1.5 among integers becomes 1, without a warning. A value
-# that is out of range is refused. ``constant`` and ``circular`` take truth values. For ``replicate`` and ``reflect``
+# The :term:`dtype` stays, and ``value`` is converted to it: 1.5 among integers becomes 1, without a warning. Among
+# uint8 the value 300 is refused. ``constant`` and ``circular`` take truth values. For ``replicate`` and ``reflect``
 # they have to be converted to numbers and back.
 
 assert F.pad(x, (1, 0), value=1.5)[0].tolist() == [1, 1, 2, 3, 4]
