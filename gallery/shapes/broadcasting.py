@@ -68,7 +68,8 @@ draw(add, (sheets, column, row), names=["sheets", "column", "row"])
 # From scratch
 # ------------
 #
-# The rule as a function, position by position from the right. It gives None where the shapes do not fit.
+# ``broadcast_shape`` is the rule as a function. It goes from position to position, from the right, and gives None where
+# the shapes do not fit.
 
 
 def broadcast_shape(*shapes):

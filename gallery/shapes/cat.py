@@ -58,7 +58,7 @@ for dim in range(3):
     assert torch.equal(joined, torch.cat([volume, volume + 100], dim - 3))
 
 # %%
-# With three axes: ``dim=0`` adds slices, ``dim=1`` adds rows to every slice.
+# With three axes ``dim=0`` adds slices, and ``dim=1`` adds rows to every slice.
 
 
 def along_0_and_1(a, b):

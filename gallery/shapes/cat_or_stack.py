@@ -10,7 +10,7 @@ of one axis or more, both work, and a wrong choice raises no error there. You ne
 """
 
 # %%
-# The same three matrices, joined by both. The first index of an element of ``stack`` says which :term:`matrix` it is
+# Both join the same three matrices. The first index of an element of ``stack`` says which :term:`matrix` it is
 # from, and the other two are its indices there. The first index of ``cat`` counts the rows of all three.
 
 import torch

@@ -131,8 +131,8 @@ assert torch.tensor(5).flatten().shape == (1,)
 # --------------
 #
 # Some layers of networks, such as :class:`torch.nn.MultiheadAttention`, work on equal parts of the last axis, called
-# heads. Its D = H·E numbers are H heads of E numbers each. ``unflatten`` gives the heads an axis of their own, here for
-# H = 2 and E = 3.
+# heads. The D = H·E numbers along it are H heads of E numbers each. ``unflatten`` gives the heads an axis of their own,
+# here for H = 2 and E = 3.
 
 features = torch.arange(30).reshape(5, 6)  # (T, D)
 heads = features.unflatten(-1, (2, 3))  # (T, H, E)

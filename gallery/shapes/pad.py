@@ -44,7 +44,8 @@ for mode in ("constant", "replicate", "reflect", "circular"):
         assert not shares_memory(ones, F.pad(ones, pair, mode=mode))
 
 # %%
-# Three axes, one pair: each row of each slice gets two more elements. Three pairs would reach axis 0.
+# The block has three axes and gets two pairs: each row gets two elements in front, and each slice one row on top. A
+# third pair is for axis 0.
 
 block = torch.arange(30).reshape(2, 3, 5)
 assert F.pad(block, (0, 0, 0, 0, 4, 0)).shape == (4 + 2, 3, 5)
