@@ -6,12 +6,12 @@ How does broadcasting work?
 
 Two tensors of different :term:`shapes <shape>` can be added when their sizes, lined up from the right, are equal, or
 one of them is 1, or one of them is missing. The tensor with the 1 or the missing :term:`axis` is read again and again
-along that axis; nothing is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+along that axis, and need not be copied for it. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
-# A column of shape (3, 1) and a row of shape (4,), which has one axis only. Solid :term:`elements <element>` exist;
-# dashed ones repeat one that does. Touch a dashed one to see which. Seen so, both have 3 rows and 4 columns, and can be
+# ``column`` has shape (3, 1), and ``row`` has shape (4,): a single axis. Solid :term:`elements <element>` exist. Dashed
+# ones repeat one that does; touch one to see which. With the dashed ones both have 3 rows and 4 columns, and can be
 # added.
 
 import contextlib
@@ -43,8 +43,8 @@ draw(torch.add, (column, row), names=["column", "row"])
 # --------
 #
 # Write the shapes below each other so that their last axes line up. In each position the sizes must be equal, or one
-# must be 1, or missing, which counts as 1; the result takes the size that is not 1. ``explain_broadcast`` does this for
-# shapes or tensors of yours, and counts the axes from the right, as the rule does.
+# must be 1, or missing, which counts as 1. The result takes the size that is not 1. ``explain_broadcast`` does this for
+# the shapes or tensors that you give it, and counts the axes from the right, as the rule does.
 
 sheets = torch.tensor([[[1000]], [[2000]]])
 volume = sheets + column + row
@@ -52,8 +52,8 @@ assert volume.shape == explain_broadcast(sheets, column, row).shape == (2, 3, 4)
 explain_broadcast(sheets, column, row)
 
 # %%
-# So an element of the result comes from the same indices in each tensor, but from 0 where a size is 1, and from none
-# where the axis is missing.
+# To find the sources of an element of the result, use its indices in each tensor. Where an axis has size 1 the index is
+# 0. Where an axis is missing, leave the index out.
 
 
 def add(sheets, column, row):
@@ -68,7 +68,8 @@ draw(add, (sheets, column, row), names=["sheets", "column", "row"])
 # From scratch
 # ------------
 #
-# The rule as a function, position by position from the right. It gives None where the shapes do not fit.
+# ``broadcast_shape`` is the rule as a function. It goes from position to position, from the right, and gives None where
+# the shapes do not fit.
 
 
 def broadcast_shape(*shapes):
@@ -82,7 +83,7 @@ def broadcast_shape(*shapes):
 
 
 # %%
-# It must agree with a real addition and with :func:`torch.broadcast_shapes` for every pair of shapes of up to 3 axes of
+# It agrees with a real addition and with :func:`torch.broadcast_shapes` for every pair of shapes of up to 3 axes of
 # size 0, 1, 2 or 3, also where they fail. A size of 0 is a size like any other: it goes with 0 and 1.
 
 shapes = [shape for axes in range(4) for shape in itertools.product(range(4), repeat=axes)]
@@ -96,12 +97,13 @@ assert (fits[(0,), (0,)], fits[(0,), (1,)], fits[(0,), (2,)]) == ((0,), (0,), No
 print(f"{len(fits)} pairs, {list(fits.values()).count(None)} of them fail")
 
 # %%
-# Nothing is copied
-# -----------------
+# Nothing has to be copied
+# ------------------------
 #
-# "Broadcasting copies the smaller tensor" is a common belief. :meth:`torch.Tensor.expand` makes the stretched tensor
-# visible: its 12 elements lie at the 3 places in memory that ``column`` has. Its stretched axis has :term:`stride` 0. A
-# stride is the number of elements to move in memory for one step along an axis (:ref:`strides-and-storage`).
+# Broadcasting needs no copy of the smaller tensor; some notes say that it makes one. :meth:`torch.Tensor.expand` makes
+# the stretched tensor visible: its 12 elements are stored in the 3 places in memory that ``column`` has. Its stretched
+# axis has :term:`stride` 0. A stride is the number of elements to move in memory for one step along an axis
+# (:ref:`strides-and-storage`).
 
 stretched = column.expand(3, 4)
 assert (stretched.stride(), stretched.data_ptr()) == ((1, 0), column.data_ptr())
@@ -109,26 +111,29 @@ assert stretched.untyped_storage().nbytes() == 3 * column.itemsize
 draw_storage([stretched, column], ["stretched", "column"])
 
 # %%
-# A step along an axis of stride 0 moves nowhere, so the size of that axis costs nothing. Here one
-# :val:`float32 <huge.dtype>` is read again and again.
+# A step along an axis of stride 0 moves nowhere, so the size of that axis takes no memory. Here one
+# :val:`float32 <huge.dtype>` is read again and again. The result of an addition is no such view: it has a place for
+# each element.
 
 huge = torch.zeros(1).expand(10**6, 10**6)
 print(f"{huge.stride() = }; {huge.numel():,} elements in {huge.untyped_storage().nbytes()} bytes")
 assert (huge.numel(), huge.untyped_storage().nbytes()) == (10**12, 4)
+assert table.untyped_storage().nbytes() == table.numel() * table.itemsize
 
 # %%
-# Three more beliefs. "It is a Python rule": it is NumPy's and PyTorch's; Python's ``*`` repeats a list. "Each tensor
-# has at least one dimension": a 0-d tensor, a number of shape (), goes with any shape. "``*`` needs the exact same
-# shape": it works :term:`element by element` and broadcasts as ``+`` does.
+# The rule is NumPy's and PyTorch's, and not Python's, whose ``*`` repeats a list. It holds for a 0-d tensor too: a
+# number of shape () has no axis to line up, so it goes with any shape. And ``*`` works :term:`element by element` and
+# broadcasts as ``+`` does.
 
 assert [1, 2] * 2 == [1, 2, 1, 2]
 assert ((column.numpy() + row.numpy()) == table.numpy()).all()
-assert (torch.tensor(7).shape, (torch.tensor(7) + table).shape) == ((), (3, 4))
+for shape in shapes:
+    assert (torch.tensor(7) + torch.empty(shape)).shape == shape
 assert (column * row).shape == (3, 4)
 
 # %%
 # The :term:`gradient` of an element says by how much the final number changes per unit of change of that element. A
-# stretched element is used several times, so its gradient is summed over the stretched axes and has the small shape
+# stretched element is used several times. Its gradient is the sum over the stretched axes, and so has the small shape
 # again.
 
 x, y = column.float().requires_grad_(), row.float().requires_grad_()
@@ -142,13 +147,16 @@ assert torch.equal(y.grad, weight.sum(dim=0))
 # ---------------
 #
 # Three factors, one for each row, do not line up with the 4 columns. In torch's message ``a`` is the left tensor, ``b``
-# the right one, dimensions are counted in the result, and "non-singleton" means that neither size is 1. The last line
-# of the explanation is a change that was tried on the rule.
+# the right one, and "non-singleton" means that neither size is 1. The dimension is an axis of the result: 1, where
+# ``factors`` has the axis 0. The last line of the explanation is a change with which the shapes fit.
 
 factors = torch.tensor([1, 10, 100])
-with expect_error(RuntimeError, match=r"a \(4\) must match .* b \(3\) at non-singleton dim"):
+with expect_error(
+    RuntimeError, match=r"a \(4\) must match .* b \(3\) at non-singleton dimension 1"
+):
     table * factors
 assert "b.unsqueeze(-1) has shape (3, 1)" in explain_broadcast(table, factors).text
+assert broadcast_shape(table.shape, (3, 1)) == table.shape
 explain_broadcast(table, factors)
 
 # %%
@@ -173,8 +181,9 @@ assert difference.diagonal().eq(0).all()
 draw(torch.sub, (prediction, target), names=["prediction", "target"])
 
 # %%
-# All predictions are right, so :term:`loss` and gradient should be 0. The loss is twice the variance of the targets;
-# gradient descent moves every prediction towards their mean; and the mean everywhere scores better than the truth.
+# Each prediction is right, so :term:`loss` and gradient should be 0. But the loss is twice the variance of the targets,
+# their mean squared distance from the mean. The gradient points away from the mean, so a step against it moves the
+# predictions towards the mean. Five times the mean has half the loss of the right predictions.
 # :func:`torch.nn.functional.mse_loss` gives the same number, but warns. Drop the axis and compare the shapes first.
 
 wrong = (difference**2).mean()
@@ -183,7 +192,7 @@ gradient = prediction.grad.flatten()
 print(f"loss {wrong.item():.2f}, gradient {[round(g, 2) for g in gradient.tolist()]}")
 torch.testing.assert_close(wrong, 2 * target.var(correction=0))
 torch.testing.assert_close(gradient, 2 / 5 * (target - target.mean()))
-assert ((target.mean().expand(5, 1) - target) ** 2).mean() < 0.6 * wrong
+torch.testing.assert_close(((target.mean().expand(5, 1) - target) ** 2).mean(), wrong / 2)
 with expect_warning(UserWarning, match="target size"):
     assert F.mse_loss(prediction, target) == wrong
 predicted = prediction.squeeze(1)
@@ -237,4 +246,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`flip-roll-and-rot90`, for operations that move elements and change none.
+# Next: :ref:`flip-roll-and-rot90`, for operations that move elements and keep their values.

@@ -5,12 +5,14 @@ How does torch.cat work?
 ========================
 
 :func:`torch.cat` puts tensors one behind the other along an :term:`axis` that they have. That axis becomes as long as
-theirs together; all others stay as they are and must agree.
+theirs together. In the other axes the tensors have the same sizes, and so has the result.
 You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
 # Two vectors (:term:`vector`), one behind the other. Touch an element of the result to see which one it is a copy of.
+
+import itertools
 
 import torch
 
@@ -18,6 +20,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 draw(torch.cat, [torch.tensor([1, 2, 3]), torch.tensor([40, 50])])
 
@@ -55,7 +58,7 @@ for dim in range(3):
     assert torch.equal(joined, torch.cat([volume, volume + 100], dim - 3))
 
 # %%
-# With three axes: ``dim=0`` adds slices, ``dim=1`` adds rows to every slice.
+# With three axes ``dim=0`` adds slices, and ``dim=1`` adds rows to every slice.
 
 
 def along_0_and_1(a, b):
@@ -100,11 +103,20 @@ assert x.grad.tolist() == [1, 2, 4]
 assert y.grad.tolist() == [8, 16]
 
 # %%
-# Any :term:`dtype` will do. Where they differ, :term:`promotion` chooses, as in arithmetic. ``concat`` and
-# ``concatenate`` are other names of ``cat``, and ``axis`` is one of ``dim``.
+# Where the data types (:term:`dtype`) differ, :term:`promotion` chooses, as in arithmetic. For uint16 and int16 there
+# is no rule, and both raise an error. ``concat`` and ``concatenate`` are other names of ``cat``, and ``axis`` is one of
+# ``dim``.
 
-mixed = torch.cat([a, torch.ones(1, 4, dtype=torch.float16)])
-assert mixed.dtype == torch.promote_types(torch.int64, torch.float16) == torch.float16
+of_each_dtype = {tensor.dtype: tensor for tensor in zoo(axes=1).values()}
+for left, right in itertools.product(of_each_dtype.values(), repeat=2):
+    assert torch.cat([left, right]).dtype == (left * right).dtype
+
+left, right = torch.ones(2, dtype=torch.uint16), torch.ones(2, dtype=torch.int16)
+with expect_error(RuntimeError, match="Promotion for uint16"):
+    torch.cat([left, right])
+with expect_error(RuntimeError, match="Promotion for uint16"):
+    left * right
+
 assert torch.equal(torch.concat([a, b]), torch.concatenate([a, b], axis=0))
 
 # %%
@@ -112,10 +124,14 @@ assert torch.equal(torch.concat([a, b]), torch.concatenate([a, b], axis=0))
 # ---------------
 #
 # The sizes along another axis differ. The message names the axis that may differ, and the first tensor that does not
-# fit. There is no :ref:`broadcasting <broadcasting>`: a size of 1 is not stretched, and a missing axis is not added.
+# fit, counted from 0. There is no :ref:`broadcasting <broadcasting>`: a size of 1 is not stretched, and a missing axis
+# is not added.
 
-with expect_error(RuntimeError, match="must match except in dimension 1. Expected size 2"):
+with expect_error(RuntimeError, match="except in dimension 1. .* size 3 for tensor number 1"):
     torch.cat([a, b], dim=1)
+
+with expect_error(RuntimeError, match="Expected size 2 but got size 1"):
+    torch.cat([a, a[:1]], dim=1)
 
 with expect_error(RuntimeError, match="same number of dimensions: got 2 and 1"):
     torch.cat([a, a[0]])
@@ -134,8 +150,8 @@ with expect_error(RuntimeError, match="zero-dimensional tensor"):
 assert torch.stack([torch.tensor(4), torch.tensor(5)]).tolist() == [4, 5]
 
 # %%
-# ``cat`` in a loop copies all that is there at every turn: for N rows about N²/2 of them. Collect the tensors in a
-# Python list and join them once; then each is copied once.
+# ``cat`` in a loop copies at each turn what the turns before have copied: for N rows about N²/2 of them. Collect the
+# tensors in a Python list and join them once; then each is copied once.
 
 rows = [torch.full((1, 4), number) for number in range(100)]
 grown, copied = rows[0], 0
@@ -146,11 +162,14 @@ assert copied == sum(range(2, 101)) == 5049
 assert torch.equal(grown, torch.cat(rows))
 
 # %%
-# Such a loop often starts with ``torch.tensor([])``. That it fits at all, with one axis among matrices, is an exception
-# that was kept for old programs; and its dtype is float32, so the integers become floats.
+# Such a loop may start with ``torch.tensor([])``. It has one axis, and yet fits among matrices: ``cat`` makes an
+# exception for the shape (0,). But its dtype is float32, so the integers become floats.
 
 start = torch.tensor([])
 assert start.shape == (0,)
+with expect_error(RuntimeError, match="same number of dimensions"):
+    torch.cat([torch.zeros(1), a])
+
 assert torch.cat([start, a]).shape == a.shape
 assert torch.cat([start, a]).dtype == torch.float32 != a.dtype
 

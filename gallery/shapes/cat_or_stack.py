@@ -4,13 +4,13 @@
 When do I use cat, and when stack?
 ==================================
 
-:func:`torch.cat` makes an :term:`axis` longer; :func:`torch.stack` makes a new one. Where tensors have the same shape
-both work, and a wrong choice shows only later. You need to know :ref:`cat <cat>` and
+:func:`torch.cat` makes an :term:`axis` longer; :func:`torch.stack` makes a new one. Where tensors have the same shape,
+of one axis or more, both work, and a wrong choice raises no error there. You need to know :ref:`cat <cat>` and
 :ref:`stack <stack>`.
 """
 
 # %%
-# The same three matrices, joined by both. The first index of an element of ``stack`` says which :term:`matrix` it is
+# Both join the same three matrices. The first index of an element of ``stack`` says which :term:`matrix` it is
 # from, and the other two are its indices there. The first index of ``cat`` counts the rows of all three.
 
 import torch
@@ -54,7 +54,13 @@ assert torch.equal(long[2:4], b)
 #
 # :func:`torch.split` and :func:`torch.unbind` are explained on :ref:`the next page <unbind-split-and-chunk>`.
 
-tensors = [a, b, c]
+tensors, numbers = [a, b, c], [torch.tensor(4), torch.tensor(5)]
+assert (torch.cat(tensors).dim(), torch.stack(tensors).dim()) == (2, 3)
+assert torch.cat([a, torch.zeros(3, 4)]).shape == (2 + 3, 4)
+assert torch.stack(numbers).shape == (2,)
+with expect_error(RuntimeError, match="zero-dimensional tensor"):
+    torch.cat(numbers)
+
 for parts in (torch.cat(tensors, 1).split([4, 4, 4], 1), torch.stack(tensors, 1).unbind(1)):
     assert all(torch.equal(part, tensor) for part, tensor in zip(parts, tensors, strict=True))
 
@@ -62,8 +68,9 @@ for parts in (torch.cat(tensors, 1).split([4, 4, 4], 1), torch.stack(tensors, 1)
 # One from the other
 # ------------------
 #
-# Both hold the same elements, and with the same ``dim`` in the same order: ``cat`` is ``stack`` with the new axis
-# joined to the next by :ref:`flatten <flatten-and-unflatten>`, for any number of axes.
+# Both hold the same elements. With the same ``dim``, counted from the left, they hold them in the same order: ``cat``
+# is ``stack`` with the new axis joined to the next by :ref:`flatten <flatten-and-unflatten>`. A negative ``dim`` counts
+# from the end of each result, and ``stack`` has one axis more: ``dim=-2`` of ``stack`` goes with ``dim=-1`` of ``cat``.
 
 volume = torch.arange(30).reshape(2, 3, 5)
 volumes = [volume, volume + 100, volume + 200, volume + 300]
@@ -72,6 +79,8 @@ for dim in range(3):
     print(f"dim={dim}: stack {tuple(stacked.shape)}, cat {tuple(joined.shape)}")
     assert torch.equal(stacked.flatten(dim, dim + 1), joined)
     assert torch.equal(joined.unflatten(dim, (4, volume.shape[dim])), stacked)
+
+assert torch.equal(torch.stack(volumes, -2).flatten(-2, -1), torch.cat(volumes, -1))
 
 # %%
 # With the new axis one place further on, the same ``flatten`` takes turns: a row of ``a``, a row of ``b``, a row of
@@ -86,8 +95,8 @@ assert torch.equal(take_turns(a, b, c)[0::3], a)
 draw(take_turns, (a, b, c))
 
 # %%
-# Both give a :term:`copy`, both send each tensor its own part of the :term:`gradient`, both take any :term:`dtype` and
-# mix them by :term:`promotion`.
+# Both give a :term:`copy`, both send each tensor its own part of the :term:`gradient`, and both mix data types
+# (:term:`dtype`) by :term:`promotion`.
 
 for join in (torch.cat, torch.stack):
     assert not shares_memory(join([a, b]), a)
@@ -100,9 +109,9 @@ for join in (torch.cat, torch.stack):
 # Which one here?
 # ---------------
 #
-# Images of one size become a :term:`batch`: ``stack``. Batches become one tensor, and the last may be smaller: ``cat``.
-# Two sorts of features of the same examples go side by side: ``cat`` along the features. Results that are single
-# numbers, such as the losses of an epoch: ``stack``.
+# ``stack`` makes a :term:`batch` of images of one size. ``cat`` makes one tensor of several batches, of which the last
+# may be smaller. ``cat`` along the features puts two sorts of features of the same examples side by side. ``stack``
+# collects results that are single numbers, such as the losses of an epoch.
 
 images = [torch.zeros(3, 6, 7) for _ in range(5)]
 assert torch.stack(images).shape == (5, 3, 6, 7)
@@ -114,13 +123,14 @@ assert torch.cat([torch.zeros(8, 11), torch.zeros(8, 9)], dim=1).shape == (8, 11
 assert torch.stack([torch.tensor(0.9), torch.tensor(0.5)]).shape == (2,)
 
 # %%
-# Sequences of different lengths fit neither way if each is to keep its index: they must be filled up first.
-# ``pad_sequence`` does that and stacks.
+# Sequences of different lengths can't be stacked, and in the result of ``cat`` they have no index of their own. The
+# usual way is to fill them up to one length first. ``pad_sequence`` does that and stacks.
 
 lengths = [torch.ones(4), torch.ones(2), torch.ones(3)]
 with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
     torch.stack(lengths)
 
+assert torch.cat(lengths).shape == (4 + 2 + 3,)
 padded = nn.utils.rnn.pad_sequence(lengths, batch_first=True)
 assert padded.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]
 
@@ -128,22 +138,23 @@ assert padded.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]]
 # What goes wrong
 # ---------------
 #
-# ``cat`` where ``stack`` was meant: two photos of 3 channels (:term:`channel`) become one with 6, and nothing is raised
-# until a layer of a network counts them. ``stack`` where ``cat`` was meant: batches of equal size get an axis too many,
-# and the first that is smaller raises an error.
+# If you write ``cat`` for ``stack``, two photos of 3 channels (:term:`channel`) become one with 6. The error comes
+# later, from a layer of a network that counts them. If you write ``stack`` for ``cat``, batches of equal size get an
+# axis too many, and a batch that is smaller raises an error.
 
 layer = nn.Conv2d(3, 9, kernel_size=2)
 with expect_error(RuntimeError, match=r"to have 3 channels, but got 6 channels"):
     layer(torch.cat(images[:2]))
 
 assert layer(torch.stack(images[:2])).shape == (2, 9, 5, 6)
+assert torch.stack(batches[:2]).shape == (2, 4, 11)
 with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
     torch.stack(batches)
 
 # %%
-# "``hstack`` and ``vstack`` stack." Matrices they join as ``cat`` does, along axis 1 and along axis 0. Vectors have
-# no axis 1: ``hstack`` joins them along axis 0, ``vstack`` makes rows of them first. ``dstack`` joins along axis 2, and
-# adds that axis where it is missing.
+# The names ``hstack`` and ``vstack`` say "stack", but they join matrices as ``cat`` does, along axis 1 and along axis
+# 0. Vectors have no axis 1: ``hstack`` joins them along axis 0, and ``vstack`` makes rows of them first. ``dstack``
+# joins along axis 2, and adds that axis where it is missing.
 
 vector = torch.arange(4)
 for join in (torch.hstack, torch.vstack, torch.dstack):
@@ -154,6 +165,7 @@ for join in (torch.hstack, torch.vstack, torch.dstack):
 assert torch.equal(torch.hstack(tensors), torch.cat(tensors, dim=1))
 assert torch.equal(torch.vstack(tensors), torch.cat(tensors, dim=0))
 assert torch.equal(torch.dstack(tensors), torch.stack(tensors, dim=2))
+assert torch.equal(torch.dstack(volumes), torch.cat(volumes, dim=2))
 assert torch.equal(torch.hstack([vector, vector]), torch.cat([vector, vector]))
 assert torch.equal(torch.vstack([vector, vector]), torch.stack([vector, vector]))
 

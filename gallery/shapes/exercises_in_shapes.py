@@ -4,9 +4,9 @@
 Exercises in shapes
 ===================
 
-Five functions to write with what this chapter taught, each in one to three lines and without a loop. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the smallest input for which
-your function is wrong. The solutions are folded; each is run on this page.
+Write five functions with what this chapter taught, each in one to three lines and without a loop. Copy a cell into your
+own session, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which your function
+is wrong. The solutions are folded; each is run on this page.
 """
 
 # %%
@@ -110,8 +110,8 @@ def repeat_rows(x, times):
 check(repeat_rows, repeat_rows_by_loops, matrices, without=forbidden)
 
 # %%
-# A new first axis, stretched without memory, counts the repetitions; ``reshape`` merges it with the rows, and copies
-# since no strides can describe the result.
+# A new first axis, stretched without memory, counts the repetitions. ``reshape`` merges it with the rows, and copies if
+# no strides can describe the result.
 
 # Solution
 
@@ -190,7 +190,8 @@ check(sheet, sheet_by_loops, batches, without=forbidden)
 
 # %%
 # Split ``n`` into rows and columns of the grid; bring the height beside the rows of the grid and the width beside its
-# columns; merge each pair. ``reshape`` alone gives the right shape, and cuts the images into pieces.
+# columns; merge each pair. ``reshape`` alone gives the right shape, but with two columns or more it cuts the images
+# into pieces.
 
 # Solution
 

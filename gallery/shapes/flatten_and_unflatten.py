@@ -10,8 +10,8 @@ axes need not be known. You need to know :ref:`reshape and view <reshape-and-vie
 """
 
 # %%
-# Three slices of 4 rows and 2 columns. From axis 1 on, all axes become one: each slice is now a row of 8. Touch an
-# element to see where it went.
+# ``x`` has three slices of 4 rows and 2 columns. ``flatten`` joins its axes 1 and 2 into one, so each slice is now a
+# row of 8. Touch an element to see where it went.
 
 import itertools
 import math
@@ -23,6 +23,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 x = torch.arange(24).reshape(3, 4, 2)
 draw(torch.flatten, x, start_dim=1, end_dim=2)
@@ -61,7 +62,7 @@ for start, end in itertools.combinations_with_replacement(range(4), 2):
 assert torch.equal(four.flatten(), four.flatten(0, -1))
 
 # %%
-# From scratch each is one ``reshape``.
+# From scratch each is one ``reshape``, for a tensor that has axes and elements.
 
 
 def flatten(x, start=0, end=-1):
@@ -83,16 +84,23 @@ for start, end in itertools.combinations_with_replacement(range(4), 2):
 # View or copy
 # ------------
 #
-# ``flatten`` is a :term:`view` where the strides allow it, and a :term:`copy` where not, as after a transpose. Cutting
-# an axis is always possible, so ``unflatten`` is always a view.
+# ``flatten`` gives a :term:`view` where the strides allow it, and a :term:`copy` where not, as after a transpose. For a
+# single axis, as in ``flatten(1, 1)``, it gives the tensor itself. Cutting an axis is always possible, so ``unflatten``
+# always gives a view.
 
 assert shares_memory(x.flatten(), x)
 assert not shares_memory(x.mT.flatten(), x)
-assert shares_memory(x.mT.unflatten(2, (2, 2)), x)
+assert x.flatten(1, 1) is x
+for tensor in zoo(axes=(1, 2, 3, 4), dtypes=[torch.float32]).values():
+    for dim, size in enumerate(tensor.shape):
+        for sizes in ((1, size), (size, 1), (size // 2, 2), (size // 3, 3)):
+            if math.prod(sizes) == size and tensor.numel() > 0:
+                assert shares_memory(tensor.unflatten(dim, sizes), tensor)
 
 # %%
-# "flatten copies" is true of NumPy's function of that name, which is why it is believed here. In PyTorch, writing into
-# the result may change the original; add ``clone()`` where it must not. :func:`torch.ravel` is like ``flatten``.
+# NumPy's ``flatten`` copies. In PyTorch, writing into the result may change the original; add ``clone()`` where that
+# would be wrong. :func:`torch.ravel` also gives one axis, and a contiguous tensor: it copies where ``flatten`` gives a
+# view with gaps.
 
 array = x.clone().numpy()
 array.flatten()[0] = 99
@@ -103,24 +111,28 @@ tensor.flatten()[0] = 99
 assert tensor[0, 0, 0] == 99
 assert shares_memory(tensor.ravel(), tensor)
 assert not shares_memory(tensor.flatten().clone(), tensor)
+gaps = tensor[:, :, 0]
+assert shares_memory(gaps.flatten(), gaps)
+assert not shares_memory(gaps.ravel(), gaps)
 
 # %%
-# A :term:`gradient` comes back in the shape of the original, and any :term:`dtype` will do. A :term:`scalar` becomes a
-# tensor of shape (1,): the result of ``flatten`` has an axis in any case.
+# A :term:`gradient` comes back in the shape of the original, and the :term:`dtype` stays. The result of ``flatten()``
+# has one axis, also that of a :term:`scalar`, which becomes a tensor of shape (1,).
 
 z = torch.ones(2, 3, requires_grad=True)
 (z.flatten() * torch.arange(6.0)).sum().backward()
 assert z.grad.tolist() == [[0, 1, 2], [3, 4, 5]]
-for dtype in (torch.bool, torch.float16, torch.complex64):
-    assert x.to(dtype).flatten().dtype == dtype
+for tensor in zoo().values():
+    assert (tensor.flatten().dtype, tensor.flatten().dim()) == (tensor.dtype, 1)
 assert torch.tensor(5).flatten().shape == (1,)
 
 # %%
 # What it is for
 # --------------
 #
-# Some layers of networks work on equal parts of the last axis, called heads: D = H·E numbers are H heads of E each.
-# ``unflatten`` gives the heads an axis of their own, here for H = 2 and E = 3.
+# Some layers of networks, such as :class:`torch.nn.MultiheadAttention`, work on equal parts of the last axis, called
+# heads. The D = H·E numbers along it are H heads of E numbers each. ``unflatten`` gives the heads an axis of their own,
+# here for H = 2 and E = 3.
 
 features = torch.arange(30).reshape(5, 6)  # (T, D)
 heads = features.unflatten(-1, (2, 3))  # (T, H, E)
@@ -130,7 +142,8 @@ draw(torch.unflatten, (features, -1, (2, 3)), names=["features"])
 
 # %%
 # The order of ``sizes`` decides which elements belong together. With ``(3, 2)`` the same numbers are cut into three
-# parts of two, and index 0 of the *last* axis takes every second one. Sizes alone don't show it.
+# parts of two. Index 0 of the *last* axis then takes the elements 0, 2 and 4 of a row. After ``.mT`` the shape is that
+# of ``heads``, so it does not show the difference.
 
 other = features.unflatten(-1, (3, 2)).mT
 assert other.shape == heads.shape
@@ -141,9 +154,9 @@ assert (heads[0, 0].tolist(), other[0, 0].tolist()) == ([0, 1, 2], [0, 2, 4])
 # What goes wrong
 # ---------------
 #
-# ``x.flatten()`` in a network joins the :term:`batch` with the rest. :class:`torch.nn.Flatten` starts at axis 1, the
-# function at axis 0. With a batch of 3 it fails at the next layer; with a batch of 1 it passes, and the result has no
-# batch axis. Write ``flatten(1)``, or name the axes.
+# ``x.flatten()`` in a network joins the :term:`batch` with the rest. The module :class:`torch.nn.Flatten` starts at
+# axis 1, the function at axis 0. With a batch of 3 the next layer raises an error. With a batch of 1 the next layer
+# takes it, and the result has no batch axis. Write ``flatten(1)``.
 
 layer, batch = nn.Linear(4 * 2, 5), x.float()
 with expect_error(RuntimeError, match="size mismatch|cannot be multiplied"):
@@ -153,8 +166,8 @@ assert layer(batch[:1].flatten()).shape == (5,)
 assert layer(batch.flatten(1)).shape == layer(nn.Flatten()(batch)).shape == (3, 5)
 
 # %%
-# Sizes for ``unflatten`` must multiply up to the one that is there, and ``flatten`` only joins neighbours, in the order
-# in which they stand. To join others, :ref:`move them <transpose-and-permute>` first.
+# ``unflatten`` raises an error where its sizes do not multiply up to the size of the axis. ``flatten`` joins
+# neighbours, in the order in which they stand. To join others, :ref:`move them <transpose-and-permute>` first.
 
 with expect_error(RuntimeError, match="don't multiply up to the size of dim 1"):
     flat.unflatten(1, (5, 2))

@@ -4,9 +4,9 @@
 How do I flip, roll or rotate a tensor?
 =======================================
 
-:func:`torch.flip` reverses axes, :func:`torch.roll` moves elements along an axis and lets those that leave come in at
-the other end, and :func:`torch.rot90` turns a plane of two axes by a quarter. All three put the same elements into
-other places, and all three copy. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+:func:`torch.flip` reverses axes. :func:`torch.roll` moves elements along an axis; those that leave come in at the other
+end. :func:`torch.rot90` turns a plane of two axes by a quarter. All three put the same elements into other places, and
+all three copy. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
@@ -19,6 +19,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 x = torch.arange(8).reshape(2, 4)
 
@@ -79,8 +80,8 @@ with expect_error(RuntimeError, match="shifts and dimensions must align"):
 draw(torch.roll, (block, (1, 2), (1, 2)), names=["block"])
 
 # %%
-# Of an image of shape (:term:`channel`, height, width) the axes 1 and 2 are to be turned. Left out, ``rot90`` turns
-# channels into rows, without an error: look at the shape.
+# To turn an image of shape (:term:`channel`, height, width), name the axes 1 and 2. If they are left out, ``rot90``
+# turns channels into rows, without an error: look at the shape.
 
 image = torch.arange(60).reshape(3, 4, 5)
 assert image.rot90().shape == (4, 3, 5)
@@ -93,8 +94,8 @@ draw(torch.rot90, (block, 1, (1, 2)), names=["block"])
 # From scratch: split, turn the list around, cat
 # ----------------------------------------------
 #
-# Cut into slices of one index, reverse the list, and join it again: this is ``flip``. Cut into two pieces and exchange
-# them: this is ``roll``.
+# ``flip`` cuts an axis into slices of one index, reverses the list, and joins it again. ``roll`` cuts an axis that has
+# elements into two pieces and exchanges them.
 
 
 def flip(x, dim):
@@ -116,10 +117,12 @@ for dim in range(3):
 # -------------------------
 #
 # NumPy flips by a view whose :term:`stride` is negative. PyTorch has no negative strides, so ``flip`` copies,
-# ``x[::-1]`` is an error, and a flipped array has to be copied on its way to PyTorch.
+# ``x[::-1]`` is an error, and a flipped array has to be copied on its way to PyTorch. All three copy also where nothing
+# moves.
 
-for result in (x.flip(0), x.roll(0, 0), x.rot90(0)):
-    assert not shares_memory(x, result)
+for tensor in zoo(axes=(2, 3)).values():
+    for result in (tensor.flip(()), tensor.flip(0), tensor.roll(0, 0), tensor.rot90(0)):
+        assert not shares_memory(tensor, result)
 
 array = x.numpy()
 assert np.shares_memory(array, np.flip(array, 1))
@@ -133,7 +136,7 @@ assert torch.equal(torch.from_numpy(np.flip(array, 1).copy()), x.flip(1))
 
 # %%
 # Each element is used once, so each :term:`gradient` goes back to the place that its element came from: the gradient is
-# moved the other way round. The :term:`dtype` stays; truth values can be flipped as well.
+# moved the other way round. The :term:`dtype` stays; truth values can be moved as well.
 
 pairs = (
     (lambda t: t.flip(1), lambda t: t.flip(1)),
@@ -150,9 +153,9 @@ for forth, back in pairs:
 # What goes wrong
 # ---------------
 #
-# ``roll`` without an axis. It lists all elements row by row, moves that list and restores the shape, so that the last
-# element of each row goes to the next row. And what ``roll`` moves over the end comes in again: labels made by
-# ``roll(-1)`` say that after the last word comes the first.
+# ``roll`` is called without an axis. It then lists the elements row by row, moves that list and restores the shape, so
+# that the last element of each row goes to the next row. And what ``roll`` moves over the end comes in again: labels
+# made by ``roll(-1)`` say that after the last word comes the first.
 
 assert torch.equal(x.roll(1), x.flatten().roll(1).reshape(2, 4))
 words = torch.tensor([[31, 32, 33]])
@@ -162,11 +165,13 @@ assert torch.equal(words[:, 1:], following[:, :-1])  # the pairs that exist
 draw(torch.roll, (x, 1))
 
 # %%
-# "Up-down" and "left-right" are named after a printed matrix: :func:`torch.flipud` is axis 0 and :func:`torch.fliplr`
-# axis 1, however many axes there are. So ``fliplr`` turns an image of shape (channel, height, width) upside down.
+# "Up-down" and "left-right" are named after a printed matrix: :func:`torch.flipud` reverses axis 0 and
+# :func:`torch.fliplr` axis 1, also where there are more axes. So ``fliplr`` turns an image of shape (channel, height,
+# width) upside down. It refuses a vector.
 
-assert torch.equal(torch.flipud(x), x.flip(0))
-assert torch.equal(torch.fliplr(image), image.flip(1))
+for tensor in (x, image, torch.arange(120).reshape(2, 3, 4, 5)):
+    assert torch.equal(torch.flipud(tensor), tensor.flip(0))
+    assert torch.equal(torch.fliplr(tensor), tensor.flip(1))
 with expect_error(RuntimeError, match="must be >= 2-d"):
     torch.fliplr(torch.arange(5))
 
@@ -202,4 +207,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`shapes-table`, all operations of this chapter in one table.
+# Next: :ref:`shapes-table`, the operations of this chapter in one table.

@@ -4,15 +4,16 @@
 How does F.pad count its pairs?
 ===============================
 
-:func:`torch.nn.functional.pad` adds elements before and after a tensor, along one axis for each pair of numbers, *the
-last axis first*. The new elements are a constant, or copies of old ones. The result is a :term:`copy`. You need to know
-:ref:`what a shape is <what-is-a-tensor>`.
+:func:`torch.nn.functional.pad` adds elements before and after those that are there, along one axis for each pair of
+numbers, *the last axis first*. The new elements are a constant, or copies of old ones. The result is a :term:`copy`.
+You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
 # The first pair, 1 and 3, is for the last axis: one column on the left, three on the right. The second pair, 0 and 2,
 # is for the axis before it: no row above, two below. The gray elements come from nowhere.
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -37,10 +38,14 @@ assert padded.shape == (0 + 2 + 2, 1 + 4 + 3)
 assert torch.equal(padded[0:2, 1:5], x)
 assert padded.sum() == x.sum()  # all others are 0
 assert not shares_memory(x, padded)
-assert not shares_memory(x, F.pad(x, (0, 0)))
+ones = torch.ones(2, 4)
+for mode in ("constant", "replicate", "reflect", "circular"):
+    for pair in ((0, 0), (-1, 0), (0, -1)):
+        assert not shares_memory(ones, F.pad(ones, pair, mode=mode))
 
 # %%
-# Three axes, one pair: each row of each slice gets two more elements. Three pairs would reach axis 0.
+# The block has three axes and gets two pairs: each row gets two elements in front, and each slice one row on top. A
+# third pair is for axis 0.
 
 block = torch.arange(30).reshape(2, 3, 5)
 assert F.pad(block, (0, 0, 0, 0, 4, 0)).shape == (4 + 2, 3, 5)
@@ -51,9 +56,9 @@ draw(F.pad, (block, (2, 0, 1, 0)), value=-1, names=["block"])
 # The four modes
 # --------------
 #
-# Three elements before and one after. ``constant`` writes ``value``, which is 0 if left out. ``replicate`` repeats the
-# edge, ``reflect`` mirrors at the edge without repeating it, and ``circular`` goes on at the other end. Touch the new
-# elements to see where they come from.
+# The picture has three new elements before and one after. ``constant`` writes ``value``, which is 0 if left out.
+# ``replicate`` repeats the edge, ``reflect`` mirrors at the edge without repeating it, and ``circular`` goes on at the
+# other end. Touch the new elements to see where they come from.
 
 
 def modes(line):
@@ -97,22 +102,33 @@ for mode in inside:
     torch.testing.assert_close(in_steps, F.pad(photo, (2, 1, 3, 0), mode=mode), rtol=0, atol=0)
 
 # %%
-# Negative numbers cut elements off. For ``constant`` this makes it a shift, too: one in front, one off the end.
+# Negative numbers cut elements off. With one new element in front and one cut off at the end, ``constant`` shifts a
+# row.
 
-assert torch.equal(F.pad(x, (-1, -2)), x[:, 1:2])
+for mode in ("constant", *inside):
+    assert torch.equal(F.pad(x, (-1, -2), mode=mode), x[:, 1:2])
 assert F.pad(x, (1, -1)).tolist() == [[0, 1, 2, 3], [0, 5, 6, 7]]
 
 # %%
-# The :term:`dtype` stays, and ``value`` is converted to it in silence: 1.5 among integers becomes 1. The modes that
-# look for a neighbour take numbers; truth values have to be converted there and back. In the :term:`gradient` each
-# element adds up the shares of its copies, and what a constant receives is dropped.
+# The :term:`dtype` stays, and ``value`` is converted to it: 1.5 among integers becomes 1, without a warning. Among
+# uint8 the value 300 is refused. ``constant`` and ``circular`` take truth values. For ``replicate`` and ``reflect``
+# they have to be converted to numbers and back.
 
 assert F.pad(x, (1, 0), value=1.5)[0].tolist() == [1, 1, 2, 3, 4]
-assert F.pad(x > 4, (1, 0)).dtype == torch.bool
-with expect_error(NotImplementedError, match="Bool"):
-    F.pad(x > 4, (1, 0), mode="replicate")
+with expect_error(RuntimeError, match="cannot be converted to type uint8_t without overflow"):
+    F.pad(x.to(torch.uint8), (1, 0), value=300)
+
+for mode in ("constant", "circular"):
+    assert F.pad(x > 4, (1, 0), mode=mode).dtype == torch.bool
+for mode in ("replicate", "reflect"):
+    with expect_error(NotImplementedError, match="not implemented for 'Bool'"):
+        F.pad(x > 4, (1, 0), mode=mode)
+
+# %%
+# The :term:`gradient` of an element is the sum of the gradients of its copies. What a constant receives is dropped.
 
 used = {"constant": [1, 1, 1, 1], "replicate": [4, 1, 1, 2], "reflect": [1, 2, 3, 2]}
+used["circular"] = [2, 2, 2, 2]
 for mode, uses in used.items():
     leaf = torch.zeros(1, 4, requires_grad=True)
     F.pad(leaf, (3, 1), mode=mode).sum().backward()
@@ -122,9 +138,9 @@ for mode, uses in used.items():
 # What goes wrong
 # ---------------
 #
-# The order of NumPy. ``np.pad`` takes the *first* axis first, a pair in brackets for each; its names for the modes
-# differ as well: ``edge`` is ``replicate``, ``wrap`` is ``circular``. Its ``symmetric``, which repeats the edge in the
-# mirror, has no counterpart here.
+# The pairs are given in NumPy's order. ``np.pad`` takes the *first* axis first, a pair in brackets for each. Its names
+# for the modes differ as well: ``edge`` is ``replicate``, ``wrap`` is ``circular``. ``F.pad`` does not know its mode
+# ``symmetric``, which repeats the edge in the mirror.
 
 names = {"constant": "constant", "replicate": "edge", "reflect": "reflect", "circular": "wrap"}
 for mode, name in names.items():
@@ -134,9 +150,22 @@ for mode, name in names.items():
 with expect_error(TypeError, match="must be tuple of ints"):
     F.pad(photo, ((3, 0), (2, 1)))
 
+assert np.pad([1, 2, 3], (2, 0), mode="symmetric").tolist() == [2, 1, 1, 2, 3]
+with expect_error(NotImplementedError, match="Unrecognised padding mode symmetric"):
+    F.pad(photo, (2, 1, 3, 0), mode="symmetric")
+
 # %%
-# A matrix and two pairs. All modes but ``constant`` are made for the last axes of data with channels: one pair for 2 or
-# 3 axes, two for 3 or 4, three for 4 or 5. Give the matrix an axis of size 1, and take it away after.
+# A matrix gets two pairs in another mode than ``constant``. The other three modes are made for the last axes of data
+# with channels: they take one pair for 2 or 3 axes, two for 3 or 4, three for 4 or 5. Give the matrix an axis of size
+# 1, and take it away after.
+
+for mode, pairs in itertools.product(inside, (1, 2, 3)):
+    taken = []
+    for axes in range(pairs, 6):
+        with contextlib.suppress(NotImplementedError):
+            F.pad(torch.ones((3,) * axes), (1, 1) * pairs, mode=mode)
+            taken.append(axes)
+    assert taken == [pairs + 1, pairs + 2]
 
 matrix = photo[0]
 with expect_error(NotImplementedError, match="[Pp]adding"):
@@ -146,7 +175,7 @@ reflected = F.pad(matrix.unsqueeze(0), (2, 1, 3, 0), mode="reflect").squeeze(0)
 assert torch.equal(reflected, F.pad(photo, (2, 1, 3, 0), mode="reflect")[0])
 
 # %%
-# Too wide a mirror. A row of 4 has 3 elements besides the edge to reflect, and 4 to go around in a circle once.
+# The mirror is too wide. A row of 4 has 3 elements besides the edge to reflect, and 4 to go around in a circle once.
 
 assert F.pad(line, (3, 0), mode="reflect").shape == (1, 3 + 4)
 assert F.pad(line, (4, 0), mode="circular").shape == (1, 4 + 4)
@@ -157,9 +186,8 @@ with expect_error(RuntimeError, match="wrapping around more than once"):
     F.pad(line, (5, 0), mode="circular")
 
 # %%
-# Its neighbours: to bring *several* vectors to one length and stack them there is
-# ``torch.nn.utils.rnn.pad_sequence``, and ``nn.ReflectionPad2d`` and its like are the same modes as
-# :term:`modules <module>`.
+# ``torch.nn.utils.rnn.pad_sequence`` brings *several* vectors to one length and stacks them. ``nn.ReflectionPad2d``
+# does as a :term:`module` what the mode ``reflect`` does with two pairs.
 
 sentences = [torch.tensor([5, 6, 7]), torch.tensor([8])]
 batch = torch.nn.utils.rnn.pad_sequence(sentences, batch_first=True)

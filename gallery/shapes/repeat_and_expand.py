@@ -13,12 +13,14 @@ where it is possible and copies nothing. :func:`torch.repeat_interleave` repeats
 # %%
 # One :term:`vector` and four ways to have it twice. Touch an element of a result to see which one it comes from.
 
+import numpy as np
 import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 x = torch.tensor([10, 20, 30])
 
@@ -38,7 +40,7 @@ draw(twice, x)
 # Which of them copy memory?
 # --------------------------
 #
-# The first two results are equal, and lie differently in memory. ``expand`` gives a :term:`view`: its new axis has
+# The first two results are equal, and are stored differently. ``expand`` gives a :term:`view`: its new axis has
 # :term:`stride` 0, so both rows are read from the three places that ``x`` has.
 
 wide, copied = x.expand(2, 3), x.repeat(2, 1)
@@ -47,7 +49,8 @@ assert (wide.stride(), copied.stride()) == ((0, 1), (3, 1))
 draw_storage([x, wide], ["x", "x.expand(2, 3)"])
 
 # %%
-# Only ``expand`` shares memory. The other three always give a :term:`copy`, even where there is nothing to repeat.
+# Only ``expand`` shares memory. The other three always give a :term:`copy`, even where there is nothing to repeat: the
+# last loop repeats tensors of many layouts once.
 
 for name, result in twice(x).items():
     shares, size = shares_memory(x, result), result.untyped_storage().nbytes()
@@ -56,33 +59,37 @@ for name, result in twice(x).items():
     assert shares == (name == "expand(2, 3)")
     assert size == (1 if shares else 2) * x.untyped_storage().nbytes()
 
-assert not any(shares_memory(x, once) for once in (x.repeat(1), x.tile(1), x.repeat_interleave(1)))
+for y in zoo().values():
+    for once in (y.repeat([1] * y.dim()), y.tile(1), y.repeat_interleave(1)):
+        assert not shares_memory(y, once)
 
 # %%
 # The shape that repeat gives
 # ---------------------------
 #
-# "``repeat`` does not change the number of dimensions" is a common belief. It takes one number for each axis *of the
-# result*. If these are :math:`r_0, \ldots, r_{m-1}`, then ``x`` is first given axes of size 1 on the left until it has
-# shape :math:`(s_0, \ldots, s_{m-1})`; the result has shape :math:`(r_0 s_0, \ldots, r_{m-1} s_{m-1})`.
+# ``repeat`` can add axes; some notes say that it "does not change the number of dimensions". It takes one number for
+# each axis *of the result*. If these are :math:`r_0, \ldots, r_{m-1}`, then ``x`` is first given axes of size 1 on the
+# left until it has shape :math:`(s_0, \ldots, s_{m-1})`. The result has shape :math:`(r_0 s_0, \ldots, r_{m-1}
+# s_{m-1})`.
 
 assert torch.ones(3).dim() == 1
 assert torch.ones(3).repeat(2, 1).shape == (2, 3)
 assert torch.ones(3).repeat(4, 2, 5).shape == (4 * 1, 2 * 1, 5 * 3)
 
 # %%
-# So there can't be fewer numbers than axes. ``tile`` accepts fewer: the missing ones are 1, on the left, as in NumPy.
+# So fewer numbers than axes are refused. ``tile`` accepts fewer: the missing ones are 1, on the left, as in NumPy.
 
 table = torch.arange(6).reshape(2, 3)
 with expect_error(RuntimeError, match="can not be smaller than number of dimensions"):
     table.repeat(2)
 
 assert torch.equal(table.tile(2), table.repeat(1, 2))
+assert table.tile(2).tolist() == np.tile(table.numpy(), 2).tolist()
 
 # %%
 # With ``repeat`` the whole comes again; with ``repeat_interleave`` each part stays beside its copies. Index :math:`i`
 # along an axis that had size :math:`s` and is repeated :math:`r` times comes from :math:`i \bmod s` with ``repeat``,
-# from :math:`\lfloor i / r \rfloor` with ``repeat_interleave``, whatever the number of axes.
+# from :math:`\lfloor i / r \rfloor` with ``repeat_interleave``.
 
 
 def doubled(block):
@@ -102,7 +109,7 @@ draw(doubled, block, names=["block"])
 # ---------------------------
 #
 # To repeat is to :ref:`cat <cat>` copies, which makes an axis longer. To interleave is to :ref:`stack <stack>` them on
-# a new axis behind it, and to flatten the two axes into one.
+# a new axis behind it, and to flatten the two axes into one. Both functions are for one copy or more.
 
 
 def repeat(x, *times):
@@ -122,10 +129,10 @@ for dim in range(3):
     assert torch.equal(repeat_interleave(block, 4, dim), torch.repeat_interleave(block, 4, dim))
 
 # %%
-# ``repeat_interleave`` also takes a number for each index, here 3 times row 0 and once row 1. Left without ``dim``, it
-# flattens its input first; ``repeat`` never does.
+# ``repeat_interleave`` also takes a number for each index, here 3 times row 0 and once row 1. Without ``dim`` it
+# flattens its input first.
 
-assert table.repeat_interleave(4).shape == (2 * 3 * 4,)
+assert torch.equal(table.repeat_interleave(4), table.flatten().repeat_interleave(4))
 
 
 def rows_by_number(table):
@@ -139,9 +146,9 @@ draw(rows_by_number, table, names=["table"])
 # ------------------
 #
 # ``expand`` takes sizes, where ``repeat`` takes counts. It stretches axes of size 1 and adds axes on the left; -1 keeps
-# a size. An axis of size 2 can't become one of size 4: no single stride leads from the second row back to the first.
-# :func:`torch.broadcast_to` is the same as a function. It is what :ref:`broadcasting <broadcasting>` does on its own,
-# so that in ``a + b`` you need neither.
+# the size of an axis. An axis of size 2 can't become one of size 4: no single stride leads from row 0 to row 1 and back
+# to row 0. :func:`torch.broadcast_to` is the same as a function. In ``a + b`` you need neither, since
+# :ref:`broadcasting <broadcasting>` does this on its own.
 
 with expect_error(RuntimeError, match=r"\(4\) must match the existing size \(2\)"):
     table.expand(4, 3)
@@ -152,8 +159,8 @@ assert torch.equal(torch.broadcast_to(block, (2, 3, 4)), block.repeat(1, 1, 4))
 draw(torch.Tensor.expand, (block, -1, -1, 4), names=["block"])
 
 # %%
-# The :term:`dtype` stays, and truth values can be repeated as well. In the :term:`gradient` the copies of an element
-# are added up: four copies, four shares.
+# The :term:`dtype` stays, and truth values can be repeated as well. The :term:`gradient` of an element is the sum of
+# the gradients of its copies: here four copies, each with gradient 1.
 
 calls = [lambda t: t.expand(4, 3), lambda t: t.repeat(4, 1)]
 calls += [lambda t: t.tile(4), lambda t: t.repeat_interleave(4)]
@@ -167,25 +174,32 @@ for call in calls:
 # What goes wrong
 # ---------------
 #
-# Sizes given as counts: to make 4 rows of ``x``, ``repeat(4, 3)`` is 3 times too wide. And NumPy's ``repeat`` is not
-# this one: it is ``repeat_interleave``.
+# Sizes are given as counts: to make 4 rows of ``x``, ``repeat(4, 3)`` is 3 times too wide. And NumPy's ``repeat`` does
+# what ``repeat_interleave`` does here.
 
 assert x.repeat(4, 3).shape == (4, 9)
 assert x.repeat(4, 1).shape == x.expand(4, 3).shape == (4, 3)
 assert x.numpy().repeat(2).tolist() == x.repeat_interleave(2).tolist() != x.repeat(2).tolist()
 
 # %%
-# Writing into an expanded tensor. Where an operation would write several values into one place it is refused; a single
-# assignment is not, and shows up in every row and in the original. ``x.expand(2, 3).clone()`` has a place for each.
+# An expanded tensor is written into. ``add_`` refuses a tensor of which several elements share a place. An assignment
+# to one element or one row goes through, and so does ``fill_``. The value then stands in both rows and in the original.
+# ``x.expand(2, 3).clone()`` has a place for each element.
 
 zeros = torch.zeros(3)
-with expect_error(RuntimeError, match="refers to a single memory location"):
-    zeros.expand(2, 3).add_(1)
-
 stretched = zeros.expand(2, 3)
+with expect_error(RuntimeError, match="refers to a single memory location"):
+    stretched.add_(1)
+
 stretched[0, 1] = 7
 assert stretched.tolist() == [[0, 7, 0], [0, 7, 0]]
-assert zeros.tolist() == [0, 7, 0]
+stretched[1] = torch.tensor([4.0, 5.0, 6.0])
+assert stretched.tolist() == [[4, 5, 6], [4, 5, 6]]
+stretched.fill_(8)
+assert zeros.tolist() == [8, 8, 8]
+own = x.expand(2, 3).clone()
+own[0, 1] = 7
+assert own.tolist() == [[10, 7, 30], [10, 20, 30]]
 
 # %%
 # Check yourself

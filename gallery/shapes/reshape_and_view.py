@@ -4,8 +4,8 @@
 What is the difference between reshape and view?
 ================================================
 
-Both give a tensor's elements, in the same order, under another :term:`shape`. :meth:`torch.Tensor.view` returns a
-:term:`view`, a tensor on the same memory, or raises an error where the :term:`strides <stride>` forbid one;
+Given a :term:`shape`, both return a tensor's elements under that shape, in the same order. :meth:`torch.Tensor.view`
+returns a :term:`view`, a tensor on the same memory, or raises an error where the :term:`strides <stride>` forbid one.
 :func:`torch.reshape` returns a view where it can and a :term:`copy` otherwise. You need to know :ref:`what strides are
 <strides-and-storage>`.
 """
@@ -25,6 +25,7 @@ from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.rules import explain_view
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 a = torch.arange(12).reshape(3, 4)
 draw_storage([a, a.view(2, 6)], ["a", "a.view(2, 6)"])
@@ -32,8 +33,8 @@ draw_storage([a, a.view(2, 6)], ["a", "a.view(2, 6)"])
 # %%
 # A copy: for the :term:`transpose`, whose strides are (1, 4), the same call raises an error. ``view`` says that the
 # shape is "not compatible with input tensor's size and stride" and names one remedy. ``reshape`` fills another line of
-# memory. In that of ``a`` each value stands at the place of its own number; here they stand in the order in which ``t``
-# prints.
+# memory. In the memory of ``a`` each value is the number of its place. In that of the copy the values have the order in
+# which ``t`` prints.
 
 t = a.T
 assert (t.shape, t.stride()) == ((4, 3), (1, 4))
@@ -45,16 +46,19 @@ assert not shares_memory(t, copy)
 draw_storage(copy, "a.T.reshape(2, 6)")
 
 # %%
-# In view and copy alike the elements are taken in the order in which they print, row by row, and laid out again in that
-# order. So the sizes must have the same product. Colors are the rows of ``t``.
+# View and copy both hold the elements in the order in which they print, row by row. So the new sizes must have the same
+# product as the old ones. Each row of ``t`` has a color.
 
 assert copy.flatten().tolist() == [value for row in t.tolist() for value in row]
 assert a.view(2, 6).flatten().tolist() == [value for row in a.tolist() for value in row]
+with expect_error(RuntimeError, match="invalid for input of size 12"):
+    a.reshape(2, 5)
+
 draw(torch.reshape, (t, (2, 6)), names=["t"])
 
 # %%
-# "reshape updates the shape along with the underlying storage" is a common belief. Neither is updated: ``a`` keeps its
-# shape, and ``reshape``, like ``view``, returns a second tensor with other strides on the same :term:`storage`.
+# ``a`` itself keeps its shape and its :term:`storage`; some notes say that ``reshape`` "updates" both. Here ``reshape``
+# and ``view`` return a second tensor, with other strides on the same storage.
 
 for b in (a.view(2, 6), a.reshape(2, 6)):
     assert shares_memory(a, b)
@@ -66,26 +70,32 @@ for b in (a.view(2, 6), a.reshape(2, 6)):
 #
 # *Splitting an axis is always possible.* An :term:`axis` of size :math:`pq` and stride :math:`s` becomes axes of sizes
 # :math:`p, q` with strides :math:`qs, s`. So the transpose can become (2, 2, 3): its axis of size 4 and stride 1 is cut
-# into two of size 2 with strides 2 and 1.
+# into two of size 2 with strides 2 and 1. The loop splits the axes of tensors of many layouts.
 
 split = t.view(2, 2, 3)
 assert (split.stride(), shares_memory(t, split)) == ((2 * 1, 1, 4), True)
+for x in zoo(axes=(1, 2, 3), dtypes=[torch.float32]).values():
+    for axis, (size, step) in enumerate(zip(x.shape, x.stride(), strict=True)):
+        for q in (q for q in range(2, size + 1) if size % q == 0):
+            cut = x.view(*x.shape[:axis], size // q, q, *x.shape[axis + 1 :])
+            assert x.numel() == 0 or cut.stride()[axis : axis + 2] == (q * step, step)
+
 draw_storage([t, split], ["t", "t.view(2, 2, 3)"])
 
 # %%
-# *Merging axes i and i+1 needs* ``stride[i] == size[i+1] * stride[i+1]``. ``explain_view`` puts the numbers in: the
-# merge that ``view`` can make of ``a``, and the one that it can't make of ``t``.
+# *Merging axes i and i+1, both longer than 1, needs* ``stride[i] == size[i+1] * stride[i+1]``. ``explain_view`` puts
+# the numbers in: the merge that ``view`` can make of ``a``, and the one that it can't make of ``t``.
 
 merged, refused = explain_view(a, (12,)), explain_view(t, (12,))
 assert (merged.works, refused.works) == (True, False)
 print(merged, refused, sep="\n\n")
 
 # %%
-# The reason: one axis has one stride, so all its steps are equal. Within a row each step is ``stride[i+1]``; from the
-# end of a row to the start of the next it is ``stride[i]`` minus the ``size[i+1] - 1`` steps made. As ``a`` counts from
-# 0, each value is its place in memory, and differences are steps. In ``t`` they are 4, 4, then 1 - 2·4 = -7: an axis of
-# size 12 would, as the error says, span "across two contiguous subspaces", two runs of axes that no single stride can
-# join.
+# The reason is that an axis has one stride: the steps along it are equal. Within a row a step is ``stride[i+1]``. From
+# the end of a row to the start of the next it is ``stride[i]`` minus the ``size[i+1] - 1`` steps made. ``a`` counts
+# from 0, so each value is its place in memory, and differences of values are steps. In ``t`` they are 4, 4, then
+# 1 - 2·4 = -7. An axis of size 12 would, as the error says, span "across two contiguous subspaces": two runs of axes
+# that no single stride can join.
 
 assert a.flatten().diff().tolist() == [1] * 11
 with expect_error(RuntimeError, match="across two contiguous subspaces"):
@@ -96,9 +106,9 @@ assert t.flatten().diff().tolist() == [4, 4, -7] * 3 + [4, 4]
 # From scratch
 # ------------
 #
-# Any other shape is a mix of the two. Between axes that can't be merged there is a border, and the new shape needs one
-# at the same place, counted in elements from the right; more borders do no harm. An axis of size 1 takes no step, so
-# its stride does not matter. The function is for tensors that have elements.
+# A new shape is made by merging axes and splitting them. Where two axes cannot be merged there is a border, and the new
+# shape needs a border after as many elements, counted from the right. More borders do no harm. An axis of size 1 takes
+# no step, so its stride does not matter. The function is for tensors that have elements.
 
 
 def can_view(size, stride, new_size):
@@ -132,7 +142,8 @@ def random_layout():
 
 
 # %%
-# For 3000 of them, ``can_view`` and ``explain_view`` must say when ``view`` works and when ``reshape`` shares memory.
+# For 3000 of them, ``can_view`` and ``explain_view`` say when ``view`` works, and that is when ``reshape`` shares
+# memory.
 
 verdicts = []
 for _ in range(3000):
@@ -151,29 +162,40 @@ assert (views + copies, min(views, copies) > 1000) == (3000, True)
 # Which one to write
 # ------------------
 #
-# After an error from ``view`` there are two ways on, which do the same: ``reshape``, or
-# :meth:`torch.Tensor.contiguous`, which copies into the order of print, where every shape is a view. Writing into the
-# result of ``reshape`` changes the original or a copy, depending on the strides; ``view`` would raise an error rather
-# than copy.
+# Write ``reshape``, unless you are going to write into the result. That changes the original or a copy, depending on
+# the strides. ``view`` raises an error rather than copy.
 
-assert torch.equal(t.reshape(12), t.contiguous().view(12))
 b = torch.zeros(3, 4)
 b.reshape(12)[0] = 1
 b.T.reshape(12)[5] = 2  # into a copy that nothing keeps
 assert b.sum() == 1
+with expect_error(RuntimeError, match="view size is not compatible"):
+    b.T.view(12)[5] = 2
 
 # %%
-# One size may be -1 in both: it is worked out from the others, where their product divides the number of elements.
+# After such an error ``reshape`` does what ``.contiguous().view(...)`` does: :meth:`torch.Tensor.contiguous` copies
+# into the order of print, of which ``view`` can make every shape with as many elements.
+
+shapes = [(p, q, 12 // (p * q)) for p in range(1, 13) for q in range(1, 13) if 12 % (p * q) == 0]
+for shape in [(12,), *shapes]:
+    assert torch.equal(t.reshape(shape), t.contiguous().view(shape))
+
+# %%
+# One size may be -1 in both. It is worked out from the others, if their product is not 0 and divides the number of
+# elements.
 
 assert (a.view(-1, 6).shape, t.reshape(-1).shape) == ((2, 6), (12,))
 with expect_error(RuntimeError, match=r"shape '\[-1, 5\]' is invalid for input of size 12"):
     a.view(-1, 5)
 
+with expect_error(RuntimeError, match="-1 can be any value"):
+    torch.zeros(0, 3).view(0, -1)
+
 print(explain_view(a, (-1, 5)))
 
 # %%
 # The :term:`gradient` of an element, which ``backward`` computes, says by how much the final number changes per unit of
-# change of that element. It flows back through views and copies alike and arrives in the shape of the original.
+# change of that element. It goes back through a view as through a copy, and arrives in the shape of the original.
 
 for flatten in (lambda x: x.view(12), lambda x: x.T.reshape(12)):
     x = torch.ones(3, 4, requires_grad=True)
@@ -184,9 +206,9 @@ for flatten in (lambda x: x.view(12), lambda x: x.T.reshape(12)):
 # What goes wrong
 # ---------------
 #
-# "The shape must be (4, 3), so ``reshape(4, 3)``." The shape is right and the numbers are in the wrong places, without
-# an error. ``reshape`` keeps the order of the elements and cuts the rows elsewhere; only the transpose turns rows into
-# columns. Each row of ``a`` keeps its color.
+# Columns are wanted as rows, in the shape (4, 3), and ``reshape(4, 3)`` is written. The shape is right and the numbers
+# are in the wrong places, without an error. ``reshape`` keeps the order of the elements and cuts the rows elsewhere.
+# The transpose turns rows into columns. Each row of ``a`` keeps its color.
 
 
 def right_and_wrong(a):
@@ -238,7 +260,7 @@ ask(
     "What are the strides of z.reshape(9, 2, 3)?",
     answer=z.reshape(9, 2, 3).stride(),
     choices={
-        (6, 3, 1): "That would be a copy. To split an axis none is needed; axis 0 keeps stride 0.",
+        (6, 3, 1): "That would be a copy. Splitting an axis needs none; axis 0 keeps stride 0.",
         (0, 1, 3): "The left part of the split takes the long steps: over 3 elements at once.",
         (0, 3, 1): "The axis of size 6 and stride 1 becomes 2 and 3, with strides 3 * 1 and 1.",
     },

@@ -4,9 +4,8 @@
 Which operations return a view, and which a copy?
 =================================================
 
-This page runs every operation of the chapter on one tensor, and prints the shape of the result, whether it shares
-memory with the tensor, and how often each element is used. You need to know
-:ref:`what strides are <strides-and-storage>`.
+This page runs the operations of the chapter on one tensor. It prints the shape of the result, whether it shares memory
+with the tensor, and how often each element is used. You need to know :ref:`what strides are <strides-and-storage>`.
 """
 
 # %%
@@ -51,7 +50,8 @@ memory = ["x.contiguous()", "x.clone()"]
 calls = [*one_axis, *elements_kept, *order, *cut, *join, *stretch, *longer, *move, *memory]
 
 # %%
-# A call that gives several pieces gives a view if all of them are. ``view`` raises an error where there is none.
+# A call that gives several pieces gives a view if all of them are. ``view`` raises an error where the strides allow no
+# view.
 
 
 def run(call, tensor):
@@ -111,8 +111,8 @@ show([*join, *stretch, *longer, *move, *memory])
 # What the table says
 # -------------------
 #
-# One axis more or less, another order of the axes, pieces along an axis, a stretched axis: always views. What joins,
-# repeats, pads or moves elements: always copies.
+# For ``x`` and for ``y``, the calls that add or remove an axis, split one, put the axes into another order, cut pieces
+# or stretch an axis give a view. The calls that join, repeat, pad or move elements give a copy, and so does ``clone``.
 
 always_views = [call for call in calls if table[call][:2] == ("view", "view")]
 always_copies = [call for call in calls if table[call][:2] == ("copy", "copy")]
@@ -132,9 +132,13 @@ assert depends == {
 }
 
 # %%
-# An element is used more than once where a result is longer than its input, and then its gradient is a sum.
+# Each element is used more than once where a call joins ``x`` with itself, stretches it or repeats it. Its gradient is
+# then the sum of the gradients of its uses. ``F.pad`` makes the result longer with new elements, and uses the old ones
+# once.
 
-assert {call for call in calls if table[call][2] > 1} == {*join, *stretch, *longer[:3]}
+*repeat, pad = longer
+assert {call for call in calls if table[call][2] > 1} == {*join, *stretch, *repeat}
+assert table[pad][2] == 1
 
 # %%
 # Does it copy because it must?
@@ -157,9 +161,10 @@ def could_be_view(call, tensor):
 assert all(could_be_view(call, tensor) for call in always_views for tensor in (x, y))
 
 # %%
-# ``reshape`` and ``flatten`` copy ``y`` because they must, and so do ``flip``, which would need a negative stride, and
-# most others. Some copies could be views: an axis of size 1, repeated, could have stride 0, as with ``expand``, and so
-# could the new axis of a stack of one tensor with itself. But only in a copy can each element be written alone.
+# ``reshape`` and ``flatten`` copy ``y`` because they must. So do most of the calls that always copy: ``flip``, for
+# example, would need a negative stride. Four of these copies could be views of ``x``: ``clone``, a repeated axis of
+# size 1, which could have stride 0 as with ``expand``, and the new axis of a stack of one tensor with itself. But a
+# stride of 0 gives two elements one place, and then neither can be written alone.
 
 assert not any(could_be_view(call, y) for call in elements_kept)
 could = [call for call in always_copies if could_be_view(call, x)]
@@ -172,13 +177,15 @@ assert could == ["torch.stack([x, x])", *repeated, "x.clone()"]
 # ----------------
 #
 # Two tensors are no proof of "always". Here are the twelve layouts of this shape with the axes in any order in memory,
-# and with or without gaps between the elements.
+# and with or without gaps between the elements. What gave a view gives a view of all twelve, and what gave a copy a
+# copy.
 
 layouts = []
 for axes, gap in itertools.product(itertools.permutations(range(3)), (0, 1)):
     sizes = [(4, 1, 6)[axis] + gap for axis in axes]
     block = torch.zeros(sizes).permute([axes.index(axis) for axis in range(3)])
     layouts.append(block[:4, :1, :6])
+assert len(layouts) == 12
 for layout in layouts:
     assert {verdict(call, layout) for call in always_views} == {"view"}
     assert {verdict(call, layout) for call in always_copies} == {"copy"}

@@ -5,7 +5,7 @@ How does torch.stack work?
 ==========================
 
 :func:`torch.stack` puts tensors of one shape beside each other along an axis that did not exist before.
-The new axis indexes the list: ``torch.stack(ts, d).select(d, k)`` is ``ts[k]``, whatever the number of axes.
+The new axis indexes the list: ``torch.stack(ts, d).select(d, k)`` equals ``ts[k]``.
 You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
@@ -100,8 +100,8 @@ for dim in (-4, -3, -2, -1, 0, 1, 2, 3):
     torch.testing.assert_close(stack(volumes, dim), torch.stack(volumes, dim), rtol=0, atol=0)
 
 # %%
-# The result is a copy: it shares no memory with its inputs, so writing into one leaves the other alone. Gradients flow
-# back to every input, each getting the slice that came from it.
+# The result is a copy: it shares no memory with its inputs, so writing into one leaves the other alone. The gradient of
+# each input is the slice of the result's gradient that came from it.
 
 pile[0, 0, 0] = 99
 assert a[0, 0] == 0
@@ -116,22 +116,24 @@ assert torch.equal(y.grad, weights[1])
 # What goes wrong
 # ---------------
 #
-# All shapes must be equal. ``cat`` would accept these two, because they differ in the joined axis only; ``stack`` has
-# no axis that may differ.
+# ``stack`` refuses shapes that differ. ``cat`` would accept (3, 4) and (1, 4), because they differ in the joined axis
+# only; ``stack`` has no axis that may differ. ``cat`` refuses tensors without axes.
 
-shorter = torch.ones(1, 4, dtype=torch.int64)
-with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
-    torch.stack([a, shorter])
+for shape in ((1, 4), (3, 4, 1), (0,)):
+    with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
+        torch.stack([a, torch.ones(shape)])
 
-assert torch.cat([a, shorter]).shape == (3 + 1, 4)
+assert torch.cat([a, torch.ones(1, 4)]).shape == (3 + 1, 4)
 with expect_error(RuntimeError, match="zero-dimensional"):
     torch.cat([torch.tensor(4), torch.tensor(5)])
 
 # %%
-# Data types may differ: as in arithmetic, the result takes the type that can hold both.
+# Data types may differ: as in arithmetic, :term:`promotion` chooses that of the result. It may not hold each value:
+# beyond 2²⁴, float32 rounds whole numbers.
 
-mixed = torch.stack([a, b.to(torch.float32)])
+mixed = torch.stack([torch.tensor(2**24 + 1), torch.tensor(0.5)])
 assert mixed.dtype == torch.float32
+assert mixed.tolist() == [2**24, 0.5]
 
 # %%
 # Check yourself

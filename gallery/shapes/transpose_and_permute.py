@@ -4,8 +4,8 @@
 How do transpose, permute and movedim work?
 ===========================================
 
-They put the axes of a tensor into another order: :func:`torch.transpose` swaps two, :func:`torch.movedim` moves one,
-:func:`torch.permute` lists them all. Each returns a :term:`view`; no :term:`element` moves in memory.
+They put the axes of a tensor into another order: :func:`torch.transpose` swaps two, :func:`torch.movedim` moves those
+that you name, :func:`torch.permute` lists all of them. Each returns a :term:`view`; no :term:`element` moves in memory.
 You need to know :ref:`what strides are <strides-and-storage>`.
 """
 
@@ -17,20 +17,25 @@ import itertools
 import warnings
 
 import torch
+from torch import nn
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 m = torch.arange(12).reshape(4, 3)
 draw(torch.transpose, (m, 0, 1), names=["m"])
 
 # %%
-# For a :term:`matrix` all of these are the same.
+# For a :term:`matrix` all six of these are the same: ``.T``, ``.mT``, ``t()``, ``permute(1, 0)``, ``movedim(0, 1)`` and
+# ``swapaxes(0, 1)``. The loop takes empty ones too, those of one row, and views.
 
-for same in (m.T, m.mT, m.t(), m.permute(1, 0), m.movedim(0, 1), m.swapaxes(0, 1)):
-    assert torch.equal(same, m.transpose(0, 1))
+for x in [m, *zoo(axes=2, dtypes=[torch.int64]).values()]:
+    for same in (x.T, x.mT, x.t(), x.permute(1, 0), x.movedim(0, 1), x.swapaxes(0, 1)):
+        assert torch.equal(same, x.transpose(0, 1))
+        assert same.stride() == x.transpose(0, 1).stride()
 
 # %%
 # Three axes: swap the indices, not the block
@@ -45,9 +50,9 @@ assert r.shape == (2, 3, 4)
 draw(torch.transpose, (t, 0, 2), names=["t"])
 
 # %%
-# The whole rule is ``t.transpose(0, 2)[i, j, k] == t[k, j, i]``. Printing lists a tensor in :term:`row-major` order,
-# the last index fastest. The last index of ``r`` is the first of ``t``, where a step skips a slice of 6: so the
-# list goes 0, 6, 12, 18, then a step along the middle axis to 2, and so on.
+# The whole rule is ``t.transpose(0, 2)[i, j, k] == t[k, j, i]``. Printing lists a tensor in :term:`row-major` order:
+# the last index changes fastest. The last index of ``r`` is the first of ``t``, where a step skips a slice of 6
+# elements. So the list goes 0, 6, 12, 18. Then comes 2, one step along the middle axis, and so on.
 
 listing = [t[k, j, i].item() for i in range(2) for j in range(3) for k in range(4)]
 assert listing[:5] == [0, 6, 12, 18, 2]
@@ -68,12 +73,14 @@ assert all(p[i, j, k] == t[j, k, i] for i in range(2) for j in range(4) for k in
 draw(torch.permute, (t, (2, 0, 1)), names=["t"])
 
 # %%
-# "``dims[n]`` says where axis ``n`` goes" is the common misreading. It gives the same for a swap, and another order
-# where three axes change places. ``movedim`` is the function that says where an axis goes to.
+# Do not read ``dims[n]`` as the place that axis ``n`` goes to. ``movedim(source, destination)`` takes such places. With
+# three axes both readings give the same for a swap. When all three axes change places, they give different orders.
 
-assert p.shape != (3, 2, 4)
-assert t.movedim((0, 1, 2), (2, 0, 1)).shape == (3, 2, 4)
 assert torch.equal(t.movedim(2, 0), p)
+for dims in itertools.permutations(range(3)):
+    moved = [n for n in range(3) if dims[n] != n]
+    is_same = torch.equal(t.movedim((0, 1, 2), dims), t.permute(dims))
+    assert is_same == (len(moved) < 3)
 
 # %%
 # Three axes have six orders. What undoes a ``permute`` is the order that sorts its ``dims``; for a swap, the same swap.
@@ -86,13 +93,18 @@ for dims in itertools.permutations(range(3)):
     assert torch.equal(turned.permute(undo), t)
 
 # %%
-# Use: image files hold (H, W, C), rows, columns, colors, and networks take (C, H, W). ``reshape`` would give the right
-# shape too, with the colors mixed.
+# You need this where one library gives images as (H, W, C), with rows, columns and colors, and a layer of
+# ``torch.nn`` takes (C, H, W). ``reshape`` would give the right shape too, with the colors mixed.
 
 image = torch.arange(5 * 7 * 3).reshape(5, 7, 3)
 channels_first = image.movedim(-1, 0)
 assert torch.equal(channels_first, image.permute(2, 0, 1))
 assert torch.equal(channels_first[1], image[:, :, 1])
+
+layer = nn.Conv2d(3, 2, kernel_size=1)
+assert layer(channels_first.float()).shape == (2, 5, 7)
+with expect_error(RuntimeError, match="to have 3 channels, but got 5 channels"):
+    layer(image.float())
 
 wrong = image.reshape(3, 5, 7)
 assert wrong.shape == channels_first.shape
@@ -114,8 +126,8 @@ def each_transposed(t):
 draw(each_transposed, t, names=["t"])
 
 # %%
-# ``.T`` is for matrices. On more axes it reverses all of them, which is seldom meant, and warns. So it does on a
-# :term:`vector`, whose one axis it leaves alone: :ref:`unsqueeze <unsqueeze-and-squeeze>` makes a column of it.
+# ``.T`` is for matrices. On more axes it reverses their order, and warns. On a :term:`vector` it warns too, and leaves
+# the one axis alone. :ref:`unsqueeze <unsqueeze-and-squeeze>` makes a column of a vector.
 
 v = torch.arange(5)
 torch.set_warn_always(True)  # else only the first time in a process
@@ -125,24 +137,27 @@ with warnings.catch_warnings(record=True) as caught:
     assert (v.T.shape, v.unsqueeze(1).shape) == ((5,), (5, 1))
 torch.set_warn_always(False)
 
-assert "deprecated" in str(caught[0].message)
+assert len(caught) == 2  # of t, and of v
+assert all("deprecated" in str(warning.message) for warning in caught)
 print(str(caught[0].message).partition(" Consider")[0])
 
 # %%
-# ``.H`` also negates the imaginary parts of complex numbers, as the adjoint in linear algebra does; for others it is
-# ``.T``. For batches it is called ``.mH``.
+# ``.H`` transposes a matrix and negates the imaginary parts. Linear algebra calls the result the adjoint. On real
+# numbers ``.H`` gives what ``.T`` gives. For batches of matrices it is called ``.mH``.
 
 z = torch.tensor([[1 + 2j, 3 - 4j]])
 assert z.H.tolist() == [[1 - 2j], [3 + 4j]]
 assert z.T.tolist() == [[1 + 2j], [3 - 4j]]
 assert torch.equal(m.H, m.T)
+batch = torch.stack([z, 2 * z])
+assert torch.equal(batch.mH, torch.stack([z.H, 2 * z.H]))
 
 # %%
 # From scratch: the strides change places
 # ---------------------------------------
 #
-# Each axis takes its size and its :term:`stride` with it, and nothing else happens. That is all of ``permute``; the
-# other two only work out the order.
+# Each axis takes its size and its :term:`stride` with it, and nothing else happens. That is ``permute``. The other two
+# work out the order of the axes, then do the same. Here ``movedim`` moves one axis.
 
 
 def permute(x, dims):
@@ -163,7 +178,7 @@ def movedim(x, source, destination):
 
 
 # %%
-# Equal to those of torch on a block of four axes, in all 24 orders and for every pair of axes. Sizes, strides and
+# These give what torch gives on a block of four axes, in all 24 orders and for every pair of axes. Sizes, strides and
 # values are compared.
 
 four = torch.arange(120).reshape(2, 3, 4, 5)
@@ -177,21 +192,22 @@ for ours, theirs in pairs:
 assert len(pairs) == 24 + 2 * 8 * 8
 
 # %%
-# So the storage stays as it was. What is written into the result appears in the original, and the result is, as a
-# rule, not :term:`contiguous`: steps along its last axis are long.
+# So the storage stays as it was. What is written into the result appears in the original. Here the result is not
+# :term:`contiguous`: a step along its last axis moves 6 places in memory.
 
 assert shares_memory(t, r)
 assert (t.stride(), r.stride()) == ((6, 2, 1), (1, 2, 6))
+assert not r.is_contiguous()
 draw_storage([t, r], ["t", "t.transpose(0, 2)"])
 
 # %%
-# Any :term:`dtype` will do. A :term:`gradient` is put back into the order of the original.
+# The :term:`dtype` stays. A :term:`gradient` is put back into the order of the original.
 
 x = torch.ones(2, 3, requires_grad=True)
 (x.T * torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).sum().backward()
 assert x.grad.tolist() == [[1, 3, 5], [2, 4, 6]]
-for dtype in (torch.bool, torch.float16, torch.complex64):
-    assert m.to(dtype).T.dtype == dtype
+for tensor in zoo(axes=2).values():
+    assert (tensor.T.dtype, tensor.T.data_ptr()) == (tensor.dtype, tensor.data_ptr())
 
 # %%
 # What goes wrong
@@ -206,13 +222,14 @@ with expect_error(RuntimeError, match="view size is not compatible"):
 assert r.contiguous().view(24).tolist() == listing
 
 # %%
-# ``permute`` wants every axis. And none of these changes ``t`` itself: on a line of its own, the result is thrown away.
+# ``permute`` needs as many entries as there are axes. And ``t`` itself stays as it is: none of these three changes it,
+# so on a line of its own the result is thrown away.
 
 with expect_error(RuntimeError, match=r"input.dim\(\) = 3 is not equal to len\(dims\) = 2"):
     t.permute(1, 0)
 
-t.transpose(0, 1)
-assert t.shape == (4, 3, 2)
+for _ in (t.transpose(0, 1), t.permute(1, 0, 2), t.movedim(0, 1)):
+    assert (t.shape, t.stride()) == ((4, 3, 2), (6, 2, 1))
 
 # %%
 # A transpose is not a turn: it mirrors a matrix at its :term:`diagonal`. :ref:`rot90 <flip-roll-and-rot90>` turns it.

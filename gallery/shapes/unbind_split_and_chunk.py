@@ -5,8 +5,9 @@ How do I cut a tensor into pieces with unbind, split or chunk?
 ==============================================================
 
 :func:`torch.unbind` gives a tuple of the slices along an :term:`axis`, and that axis is gone: it is the inverse of
-:ref:`stack <stack>`. :func:`torch.split` and :func:`torch.chunk` give a tuple of pieces that keep the axis: they undo
-:ref:`cat <cat>`. Each piece is a :term:`view`. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+:ref:`stack <stack>`. :func:`torch.split` and :func:`torch.chunk` give a tuple of pieces that keep the axis: ``split``
+with the list of the sizes undoes :ref:`cat <cat>`, and ``chunk`` does where the sizes were equal. Each piece is a
+:term:`view`. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
@@ -20,6 +21,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 matrix = torch.arange(12).reshape(3, 4)
 draw(torch.unbind, matrix, dim=0, names=["matrix"])
@@ -34,7 +36,7 @@ assert torch.equal(columns[2], matrix[:, 2])
 draw(torch.unbind, matrix, dim=1, names=["matrix"])
 
 # %%
-# A :term:`vector` gives its elements, each a tensor without axes. A tensor without axes can't be cut.
+# A :term:`vector` gives its elements, each a tensor without axes. ``unbind`` refuses a tensor without axes.
 
 assert [piece.shape for piece in torch.tensor([7, 8]).unbind()] == [(), ()]
 with expect_error(IndexError, match="tensor has no dimensions"):
@@ -57,7 +59,7 @@ draw(torch.unbind, x, dim=2)
 
 # %%
 # So for a shape :math:`(s_0, \ldots, s_{n-1})`, ``unbind(d)`` gives :math:`s_d` tensors of that shape without
-# :math:`s_d`, and :ref:`stack <stack>` along the same axis puts them back. From scratch:
+# :math:`s_d`. If there is one at least, :ref:`stack <stack>` along the same axis puts them back. From scratch:
 
 
 def unbind(x, dim=0):
@@ -69,6 +71,10 @@ for dim in (-3, -2, -1, 0, 1, 2):
     print(f"dim={dim}: {len(pieces)} of shape {tuple(pieces[0].shape)}")
     torch.testing.assert_close(unbind(x, dim), pieces, rtol=0, atol=0)
     assert torch.equal(torch.stack(pieces, dim), x)
+
+assert torch.zeros(0, 3).unbind() == ()
+with expect_error(RuntimeError, match="stack expects a non-empty TensorList"):
+    torch.stack(torch.zeros(0, 3).unbind())
 
 # %%
 # A ``for`` loop over a tensor, and assigning to several names, are ``unbind(0)``.
@@ -82,8 +88,9 @@ assert torch.equal(third, matrix[2])
 # split and chunk keep the axis
 # -----------------------------
 #
-# ``split(n)`` cuts pieces *of size n*, the last one smaller if need be; a list gives each size. ``chunk(n)`` cuts *into
-# n pieces*, at most. So ``split(1, d)`` differs from ``unbind(d)`` by an axis of size 1.
+# ``split(n)`` cuts pieces *of size n*, the last one smaller if need be. ``split`` also takes a list of the sizes.
+# ``chunk(n)`` cuts *into at most n pieces*. Each piece of ``split(1, d)`` has one axis more than that of ``unbind(d)``:
+# its size is 1.
 
 assert [tuple(piece.shape) for piece in matrix.split(1, dim=1)] == [(3, 1)] * 4
 assert [tuple(piece.shape) for piece in matrix.unbind(dim=1)] == [(3,)] * 4
@@ -95,21 +102,23 @@ draw(torch.split, (x, [4, 1]), dim=2)
 draw(torch.chunk, (torch.arange(35).reshape(5, 7), 2), dim=1)
 
 # %%
-# "``chunk(4)`` gives 4 pieces." It rounds their size up, to ⌈9/4⌉ = 3, and is done after three. Where the number
-# matters, :func:`torch.tensor_split` gives exactly as many, and shares the rest among the first.
+# ``chunk(4)`` need not give 4 pieces. Of 9 elements it rounds their size up, to ⌈9/4⌉ = 3, and is done after three.
+# Where the number matters, :func:`torch.tensor_split` gives as many pieces as you ask for. The first of them are one
+# longer, if there is a rest.
 
 line = torch.arange(9)
-for n in range(2, 7):
+for n in range(2, 12):
     ways = {"split": line.split(n), "chunk": line.chunk(n), "tensor_split": line.tensor_split(n)}
     sizes = {way: [len(piece) for piece in pieces] for way, pieces in ways.items()}
     print(f"n={n}: " + ", ".join(f"{way} {found}" for way, found in sizes.items()))
     assert sizes["chunk"] == [len(piece) for piece in line.split(math.ceil(9 / n))]
-    assert len(sizes["tensor_split"]) == n
+    assert sizes["tensor_split"] == [9 // n + 1] * (9 % n) + [9 // n] * (n - 9 % n)
 
 assert len(line.chunk(4)) == 3
 
 # %%
-# All of them are slices one after the other, and :ref:`cat <cat>` along the same axis puts them together again.
+# The pieces are slices one after the other, and :ref:`cat <cat>` along the same axis puts them together again. From
+# scratch, for an axis that has elements:
 
 
 def split(x, sizes, dim=0):
@@ -121,10 +130,12 @@ def split(x, sizes, dim=0):
 for sizes, dim in ((2, 0), (2, 1), (3, 2), ([1, 2], 1), ([3, 0, 2], -1)):
     torch.testing.assert_close(split(x, sizes, dim), x.split(sizes, dim), rtol=0, atol=0)
     assert torch.equal(torch.cat(x.split(sizes, dim), dim), x)
+    assert torch.equal(torch.cat(x.chunk(2, dim), dim), x)
+    assert torch.equal(torch.cat(x.tensor_split(4, dim), dim), x)
 
 # %%
-# Use: one layer computes three things at once, and ``chunk`` takes them apart. Equal pieces can also be given an axis,
-# by :ref:`unflatten <flatten-and-unflatten>`.
+# You need this where one layer computes three things at once: ``chunk`` takes them apart. Equal pieces can also be
+# given an axis, by :ref:`unflatten <flatten-and-unflatten>`.
 
 together = torch.arange(30).reshape(5, 6)  # (T, 3·D)
 query, key, value = together.chunk(3, dim=-1)
@@ -135,12 +146,14 @@ assert torch.equal(together.unflatten(-1, (3, 2)).unbind(1)[1], key)
 # Memory, gradients, data types
 # -----------------------------
 #
-# Each piece is a view: no element is copied, whatever its :term:`dtype`, and writing into a piece changes the
-# tensor.
+# Each piece is a view: no element is copied, whatever the :term:`dtype`, and writing into a piece changes the
+# tensor. The loop asks this of tensors of many layouts, where a piece has elements.
 
 whole = torch.zeros(3, 4)
-for pieces in (whole.unbind(1), whole.split(3, 1), whole.chunk(2, 1), whole.tensor_split(3, 1)):
-    assert all(shares_memory(piece, whole) for piece in pieces)
+for y in [whole, *zoo(axes=2).values()]:
+    for pieces in (y.unbind(1), y.split(3, 1), y.chunk(2, 1), y.tensor_split(3, 1)):
+        for piece in pieces:
+            assert shares_memory(piece, y) == (piece.numel() > 0)
 
 whole.unbind(1)[2].fill_(5)
 assert whole[0].tolist() == [0, 0, 5, 0]
@@ -157,24 +170,28 @@ assert w.grad.tolist() == [[0, 0, 1, 0], [0, 0, 2, 0], [0, 0, 4, 0]]
 # What goes wrong
 # ---------------
 #
-# ``split(3)`` read as "into three". And sizes in a list must add up; they are not filled or cut.
+# ``split(3)`` is read as "into three". And sizes in a list have to add up: neither too few nor too many elements will
+# do.
 
 with expect_error(ValueError, match="not enough values to unpack"):
     q, k, v = together.split(3, dim=-1)
 
-with expect_error(RuntimeError, match="expects split_sizes to sum exactly to 9"):
-    line.split([4, 4])
+for sizes in ([4, 4], [4, 6]):
+    with expect_error(RuntimeError, match="expects split_sizes to sum exactly to 9"):
+        line.split(sizes)
 
 # %%
-# While a calculation is recorded for gradients, these views can't be written into :term:`in place`. A single view,
-# made by an index, can.
+# While a calculation is recorded for gradients, the pieces of ``unbind`` and ``split`` can't be written into
+# :term:`in place`. A single view, made by an index, can, and so can the pieces of ``tensor_split``.
 
 doubled = torch.ones(2, 3, requires_grad=True) * 2
-with expect_error(RuntimeError, match="output of a function that returns multiple views"):
-    doubled.unbind()[0].mul_(10)
+for pieces in (doubled.unbind(), doubled.split(1)):
+    with expect_error(RuntimeError, match="output of a function that returns multiple views"):
+        pieces[0].mul_(10)
 
 doubled[0].mul_(10)
-assert doubled.tolist() == [[20, 20, 20], [2, 2, 2]]
+doubled.tensor_split(2)[1].mul_(100)
+assert doubled.tolist() == [[20, 20, 20], [200, 200, 200]]
 
 # %%
 # Check yourself

@@ -20,6 +20,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 x = torch.tensor([10, 20, 30])
 
@@ -31,7 +32,7 @@ def row_and_column(x):
 draw(row_and_column, x)
 
 # %%
-# What changes is how an element is named: by two indices, of which one can only be 0.
+# What changes is how an element is named: by two indices, of which one is 0.
 
 row, column = x.unsqueeze(0), x.unsqueeze(1)
 assert (row.shape, column.shape) == ((1, 3), (3, 1))
@@ -50,7 +51,7 @@ draw(torch.unsqueeze, matrix, dim=1, names=["matrix"])
 #
 # For a tensor of shape :math:`(s_0, \ldots, s_{n-1})`, ``unsqueeze(d)`` gives
 # :math:`(s_0, \ldots, s_{d-1}, 1, s_d, \ldots, s_{n-1})`: in the result, the axis named ``d`` has size 1. So ``d`` goes
-# from 0 to :math:`n`, one further than in other functions, and negative values count from the end of the *result*.
+# from 0 to :math:`n`, one further than the axes of the tensor, and negative values count from the end of the *result*.
 
 block = torch.arange(24).reshape(2, 3, 4)
 for dim in range(4):
@@ -65,7 +66,7 @@ with expect_error(IndexError, match=r"range of \[-4, 3\], but got 4"):
 
 # %%
 # ``squeeze(d)`` is the way back: it takes axis ``d`` away if its size is 1. A tuple names several axes. Without an
-# argument, every axis of size 1 goes.
+# argument, ``squeeze`` takes away every axis of size 1.
 
 thin = torch.arange(6).reshape(2, 1, 3, 1)
 
@@ -78,10 +79,13 @@ def three_squeezes(thin):
 shapes = [tuple(out.shape) for out in three_squeezes(thin).values()]
 assert shapes == [(2, 3), (2, 3, 1), (2, 1, 3)]
 assert torch.equal(thin.squeeze((1, 3)), thin.squeeze())
+for tensor in zoo().values():
+    assert tensor.squeeze().shape == tuple(size for size in tensor.shape if size != 1)
+
 draw(three_squeezes, thin, names=["thin"])
 
 # %%
-# "squeeze(d) removes axis d" is half of it. An axis of another size stays, and nothing is raised.
+# An axis of another size stays, and nothing is raised.
 
 assert thin.squeeze(0).shape == thin.shape == (2, 1, 3, 1)
 
@@ -89,16 +93,16 @@ assert thin.squeeze(0).shape == thin.shape == (2, 1, 3, 1)
 # What it is for
 # --------------
 #
-# Axes of size 1 steer :ref:`broadcasting <broadcasting>`, which stretches them: a column against a row makes a table
-# of all pairs.
+# Axes of size 1 steer :ref:`broadcasting <broadcasting>`, which stretches them. A column plus a row makes a table of
+# the sums of all pairs.
 
 table = x.unsqueeze(1) + torch.arange(5).unsqueeze(0)
 assert table.shape == (3, 5)
-assert table[2, 4] == x[2] + 4
+assert all(table[i, j] == x[i] + j for i in range(3) for j in range(5))
 
 # %%
 # A network takes a :term:`batch`. One image of C channels (:term:`channel`), H rows and W columns becomes a batch of
-# one by ``unsqueeze(0)``: from (C, H, W) to (1, C, H, W). Some layers of networks insist on that axis.
+# one by ``unsqueeze(0)``: from (C, H, W) to (1, C, H, W). ``nn.BatchNorm2d``, for example, needs that axis.
 
 image, layer = torch.ones(3, 5, 7), nn.BatchNorm2d(3)
 with expect_error(ValueError, match="expected 4D input"):
@@ -117,37 +121,46 @@ assert shares_memory(thin, thin.squeeze())
 draw_storage([matrix, matrix.unsqueeze(1)], ["matrix", "matrix.unsqueeze(1)"])
 
 # %%
-# So from scratch the new axis may get any stride at all; a step of 77 would leave this memory.
-# ``squeeze`` drops such an axis with its stride.
+# So from scratch the new axis may get any stride that a tensor can have. A step of 77 would leave this memory. A
+# negative stride is refused. ``squeeze`` drops such an axis with its stride.
 
 
-def unsqueeze(x, dim):
+def unsqueeze(x, dim, step=77):
     place = dim % (x.dim() + 1)
     shape, stride = list(x.shape), list(x.stride())
     shape.insert(place, 1)
-    stride.insert(place, 77)
+    stride.insert(place, step)
     return x.as_strided(shape, stride, x.storage_offset())
 
 
 for dim in range(-4, 4):
-    assert shares_memory(unsqueeze(block, dim), block)
-    torch.testing.assert_close(unsqueeze(block, dim), block.unsqueeze(dim), rtol=0, atol=0)
+    for step in (0, 1, 77, 10**12):
+        assert shares_memory(unsqueeze(block, dim, step), block)
+        assert torch.equal(unsqueeze(block, dim, step), block.unsqueeze(dim))
+        assert unsqueeze(block, dim, step).squeeze(dim).stride() == block.stride()
+with expect_error(RuntimeError, match="Negative strides are not supported"):
+    unsqueeze(block, 0, -1)
 
 # %%
-# Any :term:`dtype` will do, as no element is looked at. A :term:`gradient` comes back in the shape of the original.
+# The :term:`dtype` stays, as no element is looked at. A :term:`gradient` comes back in the shape of the original.
 # ``unsqueeze_`` and ``squeeze_`` change the shape of the tensor itself.
 
-for dtype in (torch.bool, torch.int64, torch.float16, torch.complex64):
-    assert matrix.to(dtype).unsqueeze(0).dtype == dtype
+for tensor in zoo().values():
+    longer = tensor.unsqueeze(-1)
+    assert (longer.dtype, longer.squeeze(-1).dtype) == (tensor.dtype, tensor.dtype)
+    assert longer.data_ptr() == longer.squeeze(-1).data_ptr() == tensor.data_ptr()
 
 weights, once = torch.ones(3, requires_grad=True), torch.zeros(4)
 (weights.unsqueeze(1) * torch.tensor([[1.0], [2.0], [4.0]])).sum().backward()
 assert weights.grad.tolist() == [1, 2, 4]
 once.unsqueeze_(0)
 assert once.shape == (1, 4)
+once.squeeze_(0)
+assert once.shape == (4,)
 
 # %%
-# Other ways to write it: ``None`` in an index is a new axis, and ``reshape`` takes the whole shape. All are views.
+# There are other ways to write it: ``None`` in an index is a new axis, and ``reshape`` takes the whole shape. All three
+# of these are views.
 
 for same in (x[:, None], x.reshape(3, 1), x.view(-1, 1)):
     assert torch.equal(same, x.unsqueeze(1))
@@ -174,7 +187,8 @@ with expect_error(TypeError, match=r"len\(\) of a 0-d tensor"):
 # Name the axis that you mean: ``squeeze(1)`` gives (N,) for every N. To leave (N, 1) as it is would be the other
 # mistake: against targets of shape (N,) it :ref:`broadcasts <broadcasting>` to N × N.
 
-assert torch.ones(1, 1).squeeze(1).shape == (1,)
+for n in (0, 1, 5):
+    assert torch.ones(n, 1).squeeze(1).shape == (n,)
 assert (torch.ones(5, 1) - torch.ones(5)).shape == (5, 5)
 
 # %%
