@@ -155,9 +155,9 @@ draw([dense, sparse.indices(), sparse.values()], ["dense", "indices", "values"])
 # -------------
 #
 # It is off for tensors that you make, unless you ask for it. It is on for floats that are computed from a tensor that
-# has it on, outside :class:`torch.no_grad`. So it says whether a :term:`gradient` can flow through the tensor. You can
-# switch it on or off for a :term:`leaf` of floats or complex numbers. Switching it off for a result raises, and so does
-# switching it on for integers.
+# has it on, outside :class:`torch.no_grad` and without ``detach``. So it says whether a :term:`gradient` can flow
+# through the tensor. You can switch it on or off for a :term:`leaf` of floats or complex numbers. Switching it off for
+# a result raises, and so does switching it on for integers.
 
 weight = torch.ones(3)
 weight.requires_grad = True  # the same: weight.requires_grad_()

@@ -204,7 +204,7 @@ one.set_(row)
 assert (id(one), one.data_ptr()) == (before, row.data_ptr())
 
 # %%
-# The rows of an expanded tensor are one row in memory, so a write into one changes the others. ``+=`` on the whole
+# The rows of ``rows`` are one row in memory, so a write into one changes the others. ``+=`` on the whole
 # raises, since each place is there several times. Strides are not negative, so a tensor can't be sliced backwards as a
 # list can. :func:`torch.flip` makes a reversed copy.
 

@@ -5,8 +5,8 @@ How do I get a Python number or list out of a tensor?
 =====================================================
 
 :meth:`torch.Tensor.item` turns a tensor with one element into a number of Python, :meth:`torch.Tensor.tolist` turns a
-tensor of several elements into nested lists. ``int()``, ``float()`` and ``bool()`` take one element, too. You need to
-know :ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
+tensor with axes into nested lists. ``int()``, ``float()`` and ``bool()`` take one element, too. You need to know
+:ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
 """
 
 # %%
@@ -83,6 +83,7 @@ print(block.tolist())
 small, exact = torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([0.1], dtype=torch.float64)
 assert torch.tensor(small.tolist()).dtype == torch.int64
 assert torch.equal(torch.tensor(block.tolist()), block)
+assert torch.tensor(exact.tolist()).dtype == torch.float32
 assert torch.tensor(exact.tolist()).double() != exact
 assert torch.tensor(exact.tolist(), dtype=exact.dtype) == exact
 assert torch.tensor(torch.zeros(0, 3).tolist()).shape == (0,)
@@ -116,8 +117,6 @@ with expect_error(ValueError, match="only one element tensors can be converted t
 # ``if`` asks for ``bool()``. Is a tensor of three truth values true when one is, or when all are? Torch does not guess.
 # You choose: :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. ``and``, ``or``, ``not`` and ``a < x < b`` ask for
 # ``bool()``, too.
-#
-# .. not tried: You choose — any and all are the names of two methods
 
 right = six[0] == torch.tensor([7, 0, 9])
 with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
@@ -163,8 +162,6 @@ assert (names.get(place), names.get(place.item())) == (None, "dog")
 # them, and copy the value to the CPU. So call ``item`` seldom in a training loop, for example once in a hundred steps.
 # :ref:`timing-on-a-gpu` has more about the queue, and :func:`torch.cuda.set_sync_debug_mode` reports each wait. Without
 # a GPU, the device ``meta`` shows who needs a value: tensors there have a shape and no values.
-#
-# .. not looked up: hundred — an example of a rare step
 
 loss = torch.ones(4, 5, device="meta").sum()
 assert loss.shape == ()  # no value is needed for this
