@@ -19,6 +19,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import describe
+from ptguide.zoo import zoo
 
 x = torch.arange(24.0).reshape(2, 3, 4)
 print(x.shape, x.dtype, x.device, x.layout, x.requires_grad, sep="\n")
@@ -52,8 +53,8 @@ assert x.shape[1:].numel() == rows * columns == 12
 assert torch.zeros(x.shape[:2]).shape == (2, 3)
 
 # %%
-# :meth:`torch.Tensor.size` is the same as a *method*, and gives the size of one axis if you name it. NumPy's ``size``
-# is another thing: the number of elements, which PyTorch calls ``numel``.
+# :meth:`torch.Tensor.size` is the same as a *method*, and gives the size of one axis if you give its number. NumPy's
+# ``size`` is another thing: the number of elements, which PyTorch calls ``numel``.
 
 assert x.size() == x.shape
 assert x.size(1) == x.size(dim=1) == x.shape[1] == 3
@@ -86,17 +87,19 @@ with expect_error(TypeError, match="'builtin_function_or_method' object is not s
     x.size[0]
 with expect_error(TypeError, match="'torch.dtype' object is not callable"):
     x.dtype()
-assert (x.size == (2, 3, 4), x.size() == (2, 3, 4)) == (False, True)
+for t in zoo().values():
+    assert (t.size == t.shape, t.size() == t.shape) == (False, True)
 
 # %%
 # Attributes are read, not written
 # --------------------------------
 #
-# Assigning another shape, dtype or device raises. Each has an operation that gives a *new* tensor instead:
-# :ref:`reshape <reshape-and-view>`, :meth:`torch.Tensor.to`. The only one of the five to be assigned is
+# Assigning to ``shape``, ``dtype``, ``device`` or ``layout`` raises. Operations give *another* tensor instead, such as
+# :ref:`reshape <reshape-and-view>` and :meth:`torch.Tensor.to`. The only one of the five to be assigned is
 # ``requires_grad``.
 
-for name, value in {"shape": (4, 6), "dtype": torch.int64, "device": "meta"}.items():
+others = {"shape": (4, 6), "dtype": torch.int64, "device": "meta", "layout": torch.sparse_coo}
+for name, value in others.items():
     with expect_error(AttributeError, match="is not writable"):
         setattr(x, name, value)
 assert x.reshape(4, 6).shape == (4, 6)
@@ -106,19 +109,23 @@ assert (x.to(torch.int64).dtype, x.dtype) == (torch.int64, torch.float32)
 # device
 # ------
 #
-# A result has the :term:`device` of its inputs, and so has what you make from a template. ``meta`` is a device that
-# every machine has: tensors there have all attributes and no values, which is enough to ask for the shape of a result.
+# A result has the :term:`device` of its inputs, and so has what you make from a template, unless you name another.
+# ``meta`` is a device that needs no hardware. Tensors there have these attributes and no values, which is enough to ask
+# for the shape of a result, unless that depends on the values.
 
 far = torch.empty(5, 3, 4, device="meta")
 product = far @ far.mT
 assert (product.shape, product.device.type) == ((5, 3, 3), "meta")
 assert torch.zeros_like(far).device == far.new_zeros(7).device == far.device
+assert torch.zeros_like(far, device="cpu").device.type == "cpu"
 with expect_error(RuntimeError, match="meta"):
     far.sum().item()
+with expect_error(NotImplementedError, match="data-independent implementation does not exist"):
+    far.nonzero()
 
 # %%
 # A device is no string. Compare ``device.type``, or with a :class:`torch.device`: the comparison with a string is false
-# and says nothing. A GPU has an index as well, so that ``cuda`` is not ``cuda:0``.
+# and raises nothing. A GPU has an index as well, so that ``cuda`` does not equal ``cuda:0``.
 
 assert x.device != "cpu"
 assert x.device.type == "cpu"
@@ -130,9 +137,10 @@ assert (torch.device("cuda:0").type, torch.device("cuda:0").index) == ("cuda", 0
 # layout
 # ------
 #
-# ``torch.strided`` is the usual :term:`layout`: every element has its place in memory, found by the
-# :ref:`strides <strides-and-storage>`. ``torch.sparse_coo`` stores only the elements that are not 0, and where they
-# are: one column of ``indices`` for each of the ``values``. Shape and dtype stay.
+# ``torch.strided`` is the usual :term:`layout`: an element has a place in memory, found by the
+# :ref:`strides <strides-and-storage>`. ``to_sparse`` gives a tensor of the layout ``torch.sparse_coo``. It stores the
+# elements that are not 0, and where they are: one column of ``indices`` for each of the ``values``. Shape and dtype
+# stay.
 
 dense = torch.tensor([[0, 0, 9, 0], [0, 0, 0, 0], [5, 0, 0, 7]])
 sparse = dense.to_sparse()
@@ -146,13 +154,19 @@ draw([dense, sparse.indices(), sparse.values()], ["dense", "indices", "values"])
 # requires_grad
 # -------------
 #
-# Off for tensors that you make, on for what is computed from one that has it on. That makes it the attribute that says
-# whether a :term:`gradient` will come. It can be switched for a :term:`leaf`, and a float: the others raise.
+# It is off for tensors that you make, unless you ask for it. It is on for floats that are computed from a tensor that
+# has it on, outside :class:`torch.no_grad` and without ``detach``. So it says whether a :term:`gradient` can flow
+# through the tensor. You can switch it on or off for a :term:`leaf` of floats or complex numbers. Switching it off for
+# a result raises, and so does switching it on for integers.
 
 weight = torch.ones(3)
 weight.requires_grad = True  # the same: weight.requires_grad_()
 loss = (weight * x[0, :, 0]).sum()
 assert (loss.requires_grad, x.requires_grad, loss.detach().requires_grad) == (True, False, False)
+assert ((weight > 0).requires_grad, weight.argmax().requires_grad) == (False, False)
+with torch.no_grad():
+    assert not (weight * 2).requires_grad
+assert torch.ones(2, dtype=torch.complex64).requires_grad_().requires_grad
 with expect_error(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
     loss.requires_grad = False
 with expect_error(RuntimeError, match="floating point"):
@@ -162,13 +176,15 @@ with expect_error(RuntimeError, match="floating point"):
 # Bytes
 # -----
 #
-# From dtype and shape follows the memory: ``itemsize`` for an element, ``nbytes`` for all. A :term:`view` counts its
-# elements as if they were its own; the memory behind it can be smaller or larger.
+# From dtype and shape follows the memory of a strided tensor: ``itemsize`` for an element, ``nbytes`` for the whole. A
+# :term:`view` counts its elements as if they were its own. The memory behind it can be smaller or larger.
 
-assert (x.itemsize, x.nbytes) == (4, 4 * x.numel())
-assert x.double().nbytes == 2 * x.nbytes
+for t in (x, *zoo(axes=range(5)).values()):
+    assert t.nbytes == t.itemsize * t.numel()
+assert (x.itemsize, x.double().nbytes) == (4, 2 * x.nbytes)
 wide = weight.detach().expand(1000, 3)
 assert (wide.nbytes, wide.untyped_storage().nbytes()) == (12000, 12)
+assert (x[0].nbytes, x[0].untyped_storage().nbytes()) == (48, 96)
 
 # %%
 # Check yourself

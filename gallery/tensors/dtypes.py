@@ -5,14 +5,17 @@ What is a dtype, and which one do I need?
 =========================================
 
 The :term:`dtype` ("data type") is the type that all elements of a :term:`tensor` share. It decides how large a number
-can be, how exact it is, and how many bytes it takes. Weights and measurements are float32, labels and indices int64,
-images uint8, :term:`masks <mask>` bool. You need to know how to :ref:`make a tensor <making-tensors>`.
+can be, how exact it is, and how many bytes it takes. Use float32 for weights and for what goes into a network, int64
+for labels and indices, uint8 to store images, and bool for :term:`masks <mask>`. You need to know how to
+:ref:`make a tensor <making-tensors>`.
 """
 
 # %%
 # One row of float32 numbers, converted. Touch an element: 70000 is more than float16 can hold, bfloat16 has it roughly,
-# in an integer 2.6 loses its fraction, and uint8 counts from 0 again after 255.
+# in an integer 2.6 loses its fraction, and uint8 counts from 0 again after 255. (The uint8 row is made of the int64
+# row: what a float beyond the range becomes in uint8 is not defined.)
 
+import itertools
 import math
 
 import torch
@@ -21,6 +24,7 @@ from torch.nn import functional as F
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
+from ptguide.zoo import zoo
 
 
 def convert(x):
@@ -37,8 +41,8 @@ draw(convert, x)
 # ---------
 #
 # :class:`torch.iinfo` and :class:`torch.finfo` know the limits. The second column is a :term:`method` that converts.
-# The step is the distance from 1 to the next larger number, ``eps`` for floats; half of it, added to a float of 1, is
-# lost. (:ref:`Complex numbers <named-complex-and-sparse>` exist too.)
+# The step is the distance from 1 to the next larger number; ``torch.finfo`` calls it ``eps``. In a float dtype, 1 plus
+# half a step is rounded to 1. (:ref:`Complex numbers <named-complex-and-sparse>` exist too.)
 
 methods = {"uint8": "byte", "int8": "char", "int16": "short", "int32": "int", "int64": "long"}
 methods |= {"float16": "half", "bfloat16": "bfloat16", "float32": "float", "float64": "double"}
@@ -56,8 +60,10 @@ for name, method in methods.items():
 # Which dtype a new tensor has
 # ----------------------------
 #
-# "The default dtype is float32" holds for Python's fractions, and for functions that are given no value. Ints make
-# int64 and truth values bool. :func:`torch.set_default_dtype` changes the first two, and the last two never.
+# Python's floats and functions such as ``zeros``, which are given no value, have the default dtype: float32. Ints make
+# int64 and truth values bool. :func:`torch.set_default_dtype` changes the default, and leaves int64 and bool as they
+# are. So do what gives dtypes of its own: a layer has weights of the default dtype, ``argmax`` gives int64, and a
+# comparison gives bool.
 
 
 def new():
@@ -66,6 +72,8 @@ def new():
 
 
 assert new() == [torch.float32, torch.float32, torch.int64, torch.bool]
+assert torch.nn.Linear(3, 4).weight.dtype == torch.float32
+assert (x.argmax().dtype, (x > 1).dtype) == (torch.int64, torch.bool)
 torch.set_default_dtype(torch.float64)
 assert new() == [torch.float64, torch.float64, torch.int64, torch.bool]
 torch.set_default_dtype(torch.float32)  # the guide goes on with the usual one
@@ -74,9 +82,11 @@ torch.set_default_dtype(torch.float32)  # the guide goes on with the usual one
 # Two dtypes in one operation: promotion
 # --------------------------------------
 #
-# "Tensors must have the same dtype to operate" is not so: they are brought to a common one first, which is called
-# :term:`promotion`. There are four kinds, bool < integer < float < complex. The higher kind wins, whatever the sizes;
-# within a kind, what can hold both. :func:`torch.promote_types` says what comes out.
+# ``+``, ``*`` and other operations element by element bring two tensors to a common dtype first, which is called
+# :term:`promotion`. There are four kinds, bool < integer < float < complex. Between the dtypes of this table, the
+# higher kind decides, also where its dtype has fewer bits; within a kind, the result can hold both. float64 with
+# complex64 gives complex128, and a few pairs of rare dtypes raise, such as uint16 with int16.
+# :func:`torch.promote_types` says what comes out.
 
 mixed = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float32]
 short = {dtype: str(dtype).removeprefix("torch.") for dtype in mixed}
@@ -86,48 +96,76 @@ for a in mixed:
     for b in mixed:
         total = torch.ones(3, dtype=a) + torch.ones(3, dtype=b)
         assert total.dtype == torch.promote_types(a, b) == torch.promote_types(b, a)
+assert torch.promote_types(torch.float16, torch.bfloat16) == torch.float32
+assert torch.promote_types(torch.float64, torch.complex64) == torch.complex128
+with expect_error(
+    RuntimeError, match="Promotion for uint16, uint32, uint64 types is not supported"
+):
+    torch.ones(3, dtype=torch.uint16) + torch.ones(3, dtype=torch.int16)
 
 # %%
 # Neither of the two 16-bit floats contains the other, so both together make float32. int64 and float16 make float16,
-# although it can't hold large integers. A Python number, and a tensor without axes, counts with its kind only.
+# although it can't hold large integers. "/" between integers gives a float, "//" does not.
 
 half = torch.ones(3, dtype=torch.float16)
+assert (half + torch.tensor([70000])).dtype == torch.float16
 assert (half + torch.tensor([70000])).isinf().all()
-assert (half * 2.5).dtype == torch.float16
-assert (half * torch.tensor(2.5, dtype=torch.float64)).dtype == torch.float16
-assert (half * torch.tensor([2.5], dtype=torch.float64)).dtype == torch.float64
-assert (torch.tensor([5]) * 2.5).dtype == torch.float32
-assert (torch.tensor(7) / torch.tensor(2)).item() == 3.5  # "/" leaves the integers, "//" does not
+assert (torch.tensor(7) / torch.tensor(2)).item() == 3.5
+assert (torch.tensor(7) // torch.tensor(2)).dtype == torch.int64
 
 # %%
-# Matrix multiplication promotes nothing, and neither do the layers built on it. This is how NumPy's fractions, which
-# are float64, meet float32 weights.
+# Beside a tensor with axes, a tensor without axes decides only if its kind is higher; then the result has its dtype. A
+# Python number does the same: an int stands for int64 and a float for float32, the default. Between two tensors without
+# axes the rule is that of the table.
+
+kinds = {torch.bool: 0, torch.uint8: 1, torch.int64: 1}  # the floats have kind 2
+for a, b in itertools.product(mixed, repeat=2):
+    row, number = torch.ones(3, dtype=a), torch.ones((), dtype=b)
+    higher = kinds.get(b, 2) > kinds.get(a, 2)
+    assert (row * number).dtype == (b if higher else a)
+    assert (row[0] * number).dtype == torch.promote_types(a, b)
+for a in mixed:
+    assert (torch.ones(3, dtype=a) * 2.5).dtype == (a if a.is_floating_point else torch.float32)
+    assert (torch.ones(3, dtype=a) * 2).dtype == (torch.int64 if a == torch.bool else a)
+assert (half * torch.tensor(2.5, dtype=torch.float64)).dtype == torch.float16
+assert (half * torch.tensor([2.5], dtype=torch.float64)).dtype == torch.float64
+
+# %%
+# Matrix multiplication and layers such as ``Linear`` do not promote. This is how NumPy's fractions, which are float64,
+# meet float32 weights. Convert your data once, where you read it, with ``.float()``.
 
 with expect_error(RuntimeError, match="to have the same dtype, but got: float != double"):
     torch.ones(2, 3) @ torch.ones(3, 4, dtype=torch.float64)
 with expect_error(RuntimeError, match="must have the same dtype, but got Double and Float"):
     torch.nn.Linear(3, 4)(torch.ones(2, 3, dtype=torch.float64))
+assert torch.nn.Linear(3, 4)(torch.ones(2, 3, dtype=torch.float64).float()).dtype == torch.float32
 
 # %%
 # Converting
 # ----------
 #
 # :meth:`torch.Tensor.to` gives a tensor of another dtype: a :term:`copy`, or the tensor itself if it has that dtype. On
-# the way to an integer, fractions are cut off towards 0; round first if you mean that. Every number but 0 is true.
+# the way to an integer, fractions are cut off towards 0; round first if you mean that. Every number but 0 is true, NaN
+# too.
 
 y = torch.tensor([-2.7, -0.5, 0.5, 2.7])
 assert y.to(torch.int64).tolist() == [-2, 0, 0, 2]
 assert y.round().long().tolist() == [-3, 0, 0, 3]  # halves go to the even neighbour
-assert y.bool().tolist() == [True, True, True, True]
-assert (y.to(torch.float32) is y, y.double() is y) == (True, False)
+for t in (y, *zoo(axes=range(5)).values()):
+    assert torch.equal(t.bool(), t != 0)
+    assert t.to(t.dtype) is t
+assert torch.tensor(math.nan).bool()
+assert y.double() is not y
 
 # %%
-# "``x.type(torch.float64)`` changes ``x``": no such method changes the dtype of its tensor. On a line of its own, the
-# result is thrown away. (A layer, a :term:`module`, is another matter: it converts its weights and stays the same
-# object.)
+# The methods of the table, ``type`` and ``to`` leave their own tensor as it is. On a line of its own, such a call does
+# nothing: the result is thrown away. A layer, a :term:`module`, is another matter: it converts its weights and stays
+# the same object.
 
+for name in methods.values():
+    getattr(y, name)()
 y.type(torch.float64)
-y.double()
+y.to(torch.float64)
 assert y.dtype == torch.float32
 y = y.type(torch.float64)  # or y.to(torch.float64), y.double()
 layer = torch.nn.Linear(3, 4)
@@ -135,8 +173,8 @@ layer.double()
 assert y.dtype == layer.weight.dtype == torch.float64
 
 # %%
-# The classes with the old names, ``torch.LongTensor`` or ``torch.FloatTensor``, convert no tensor either. They take
-# lists, and cut off in silence.
+# The classes with the old names, such as ``torch.LongTensor``, convert no tensor: one of another dtype raises. They
+# take lists, and cut off in silence.
 
 with expect_error(TypeError, match="long int"):
     torch.LongTensor(y)
@@ -144,8 +182,8 @@ assert torch.LongTensor([2.7]).tolist() == [2]
 assert y.long().tolist() == [-2, 0, 0, 2]
 
 # %%
-# A :term:`gradient` goes back through a conversion between floats, in the dtype of the tensor that it belongs to.
-# Integers have none: a small change of an integer is no integer.
+# A :term:`gradient` goes back through a conversion between floats, in the dtype of the tensor that it belongs to. An
+# integer tensor can have no gradient: a small change of an integer is no integer.
 
 weight = torch.ones(3, requires_grad=True)
 weight.to(torch.float64).sum().backward()
@@ -158,13 +196,15 @@ with expect_error(RuntimeError, match="floating point and complex dtype can requ
 # --------
 #
 # Integers go round in a circle, without a word: after :val:`255 <torch.iinfo(torch.uint8).max>`, uint8 goes on with 0.
-# Floats become infinite. That hits images first, whose sums leave uint8 at once; ``sum`` itself is careful, and counts
+# Floats become infinite. The sum of two uint8 images soon exceeds 255. The method ``sum`` counts integers of all dtypes
 # in int64.
 
 pixels = torch.tensor([200, 100, 50], dtype=torch.uint8)
 assert (pixels + pixels).tolist() == [400 - 256, 200, 100]
 assert (pixels + 100).tolist() == [300 - 256, 200, 150]  # the 100 counts with its kind
-assert (pixels.sum().item(), pixels.sum().dtype) == (350, torch.int64)
+assert pixels.sum().item() == 350
+for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+    assert pixels.to(dtype).sum().dtype == torch.int64
 assert (torch.tensor([60000.0]).half() * 2).item() == float("inf")
 with expect_error(RuntimeError, match="without overflow"):
     torch.tensor([300], dtype=torch.uint8)
@@ -173,11 +213,11 @@ with expect_error(RuntimeError, match="without overflow"):
 # bfloat16 against float16, bit by bit
 # ------------------------------------
 #
-# Here is π, 8 bits a line. A float is a sign (the first bit), an :term:`exponent` and a fraction, each in its color,
-# and stands for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`. bfloat16 is the upper half of
-# float32, rounded: with 8 bits of exponent it has the same range. float16 spends 5 bits on the exponent and
-# :val:`10 <16 - 1 - 5>` on the
-# fraction.
+# Here is π, 8 bits a line. A float is a sign (the first bit), an :term:`exponent` and a fraction, each in its color. An
+# ordinary one stands for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`, where the bias is
+# :val:`127 <bias>` with 8 bits of exponent. (0, infinity, NaN and numbers very near to 0 are encoded otherwise.)
+# bfloat16 is the upper half of float32, rounded: with 8 bits of exponent it has nearly the same range. float16 spends 5
+# bits on the exponent and :val:`10 <16 - 1 - 5>` on the fraction.
 
 
 def bits(t):
@@ -195,18 +235,23 @@ value = torch.tensor(math.pi)
 shown = [bits(value), bits(value.bfloat16()), bits(value.half())]
 fields = [field(32, 8), field(16, 8), field(16, 5)]
 assert torch.equal(shown[1], shown[0][:16])
+powers, bias = 2 ** torch.arange(22, -1, -1), 2 ** (8 - 1) - 1
+exponent, fraction = (shown[0][1:9] * powers[-8:]).sum(), (shown[0][9:] * powers).sum()
+assert 2.0 ** (exponent - bias) * (1 + fraction / 2**23) == value  # π is positive
 colors = [f.reshape(-1, 8) for f in fields]
 draw([b.reshape(-1, 8) for b in shown], ["float32", "bfloat16", "float16"], colors=colors)
 
 # %%
-# So float16 is finer and ends at :val:`65504 <torch.finfo(torch.float16).max>`; bfloat16 is coarse, in steps of 2 from
-# 256 to 512, and goes as far as float32. Gradients are often tiny, and one that float16 rounds to 0 changes no weight;
-# bfloat16 keeps it.
+# So float16 is finer and ends at :val:`65504 <torch.finfo(torch.float16).max>`. bfloat16 is coarse, in steps of 2 from
+# 256 to 512, and goes nearly as far as float32: 3.4e38 is too much for it. A gradient of 1e-9 is 0 in float16 and
+# changes no weight; bfloat16 keeps it.
 
 counts = torch.tensor([256.0, 257.0, 65536.0, 1e-9])
 assert counts.half().tolist() == [256, 257, float("inf"), 0]
 assert counts.bfloat16()[:3].tolist() == [256, 256, 65536]
 assert counts.bfloat16()[3] > 0
+far = torch.tensor([3.3e38, 3.4e38])
+assert (far.isinf().tolist(), far.bfloat16().isinf().tolist()) == ([False, False], [False, True])
 steps = torch.arange(256.0, 512.0).bfloat16().unique()
 assert steps.tolist() == [*range(256, 512, 2), 512]
 
@@ -215,16 +260,21 @@ assert steps.tolist() == [*range(256, 512, 2), 512]
 # --------------------
 #
 # A :term:`label` is an :term:`index`: it says *which* class. Cross-entropy, the usual loss of a classifier, turns the
-# :term:`logits` into logarithms of probabilities and takes the one at that place. int64 is what Python's ints become;
-# float32 skips numbers beyond :math:`2^{24}`, and int32 ends at :math:`2^{31}`.
+# :term:`logits` into logarithms of probabilities, takes the one at that place, and changes its sign. It accepts labels
+# of int64, which is what Python's ints become, and of uint8, but not of int32. A float would be a poor index: float32
+# skips whole numbers beyond :math:`2^{24}`. (Floats of the shape of the logits are accepted too: they are the
+# *probabilities* of the classes.)
 
 logits = torch.tensor([[2.0, 0.5, 0.1], [0.2, 0.1, 3.0]])
 labels = torch.tensor([0, 2])
 looked_up = logits.log_softmax(dim=1)[[0, 1], labels]
 torch.testing.assert_close(F.cross_entropy(logits, labels), -looked_up.mean())
+torch.testing.assert_close(F.cross_entropy(logits, labels.to(torch.uint8)), -looked_up.mean())
 for wrong in (labels.int(), labels.float()):
-    with expect_error(RuntimeError, match="Long"):
+    with expect_error(RuntimeError, match="to be Long or Byte"):
         F.cross_entropy(logits, wrong)
+certain = F.one_hot(labels, num_classes=3).float()
+torch.testing.assert_close(F.cross_entropy(logits, certain), -looked_up.mean())
 assert torch.tensor(2**24 + 1, dtype=torch.float32) == 2**24
 
 # %%

@@ -4,15 +4,15 @@
 How do I read the pictures?
 ===========================
 
-The pictures in this guide are drawn from the tensors of the page, and the lines between them come from running the
-operation: nobody painted them. This page shows what colors, frames and letters mean. You need to know
+The pictures of tensors in this guide are drawn from the tensors of the page. Which element was made of which is found
+by running the operation. This page shows what colors, frames and letters mean. You need to know
 :ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
 # On the left what goes in, on the right what comes out. One :term:`element` is framed thickly, and those that it was
-# made of are framed too; the line below says it in words. Hover over any element, tap it, or press Tab and the arrow
-# keys, and look at its sources. Touch an *input*, and everything that was made from it lights up.
+# made of are framed too; the line below says it in words. Hover over an element, tap it, or press Tab and the arrow
+# keys, and look at its sources. Touch an element of an *input*, and what was made from it lights up.
 
 import re
 
@@ -25,7 +25,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw, draw_broadcast, draw_graph, draw_network, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import describe
-from ptguide.trace import Kind, trace
+from ptguide.trace import MOST_ELEMENTS, Kind, trace
 
 left = torch.tensor([[1, 2, 3], [4, 5, 6]])
 right = torch.arange(10, 22).reshape(3, 4)
@@ -44,17 +44,22 @@ draw(block, "block")
 # What was copied
 # ---------------
 #
-# An element that *is* an element of the input has its color. With several inputs, each has one color, and the letter
-# in the corner is the first of its name: color is never the only sign. Gray elements are made of no single input;
-# here :func:`torch.cat` copies all :val:`14 <wide.numel()>`.
+# With several inputs, each has one color. An element that was made of one input alone has the color of that input; the
+# letter in its corner is the first of the input's name, for readers who see no colors. Gray elements are made of
+# several inputs or of no input. Here :func:`torch.cat` copies all :val:`14 <wide.numel()>` elements, each from one
+# input.
 
 top, bottom = torch.arange(8).reshape(2, 4), torch.arange(30, 36).reshape(2, 3)
 wide = torch.cat([top, bottom], dim=1)
 assert wide.shape == (2, 4 + 3)
+copies = trace(torch.cat, [top, bottom], dim=1)
+for place in torch.ones_like(wide).nonzero().tolist():
+    assert [link.kind for link in copies.sources(place)] == [Kind.COPIED]
 draw(torch.cat, [top, bottom], dim=1, names=["top", "bottom"])
 
 # %%
-# With one input, colors stand for its rows. Transposing turns rows into columns, and the colors go with them.
+# With one input, a color stands for an index along its axis 0: in a matrix, for a row. Transposing turns rows into
+# columns, and the colors go with them.
 
 draw(torch.t, left)
 
@@ -63,14 +68,20 @@ draw(torch.t, left)
 # ------------------------------------------
 #
 # A solid frame also marks what an element was *computed* from, as in the product above. A dotted frame marks elements
-# that were only *compared*: sorting copies the 9, after a look at its neighbours.
+# that were *compared* and not copied: sorting copies the 9, after a look at its neighbours.
 
 grades = torch.tensor([[3.0, 1, 2], [9, 7, 8]])
+links = trace(torch.sort, grades, dim=1).sources((1, 2))  # of the 9, which comes last
+assert {link.index: link.kind for link in links} == {
+    (1, 0): Kind.COPIED,
+    (1, 1): Kind.COMPARED,
+    (1, 2): Kind.COMPARED,
+}
 draw(torch.sort, grades, dim=1)
 
 # %%
-# A dashed frame marks an *index*: it says which element is taken, and gives no value itself. ``gather`` is an
-# operation whose whole point is the index.
+# A dashed frame marks an *index*: it says which element is taken, and gives no value itself. :func:`torch.gather` takes
+# elements by such indices.
 
 places = torch.tensor([[0, 2], [1, 1]])
 assert torch.gather(grades, 1, places).tolist() == [[3, 2], [7, 7]]
@@ -80,9 +91,10 @@ draw(torch.gather, (grades, 1, places), names=["grades", "places"])
 # How the links are found
 # -----------------------
 #
-# ``ptguide.trace`` runs the operation again and again. To find copies it gives every input element a code and looks
-# which code arrives; for the rest it changes one element at a time and looks what else changes. So it works for your
-# functions, too, and for modules.
+# ``ptguide.trace`` runs the operation again and again. To find copies it gives each input element a code and looks
+# which code arrives. For the rest it changes one element at a time and looks what else changes. So it works for
+# functions of your own and for modules too, if their tensors are small: together at most :val:`4096 <MOST_ELEMENTS>`
+# elements.
 
 
 def neighbours(x):
@@ -92,11 +104,14 @@ def neighbours(x):
 found = trace(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
 assert [link.index for link in found.sources((2,))] == [(2,), (3,)]
 assert {link.kind for link in found.sources((2,))} == {Kind.COMPUTED}
+assert len(trace(torch.nn.Linear(3, 2), torch.ones(3)).sources((1,))) == 3
+with expect_error(ValueError, match="trace follows at most 4096"):
+    trace(neighbours, torch.zeros(MOST_ELEMENTS + 1))
 draw(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
 
 # %%
 # The question it answers is: *could* a change of this input element change that output element? A :term:`mask` is
-# respected, which shows on attention: position 0 of three may look at itself alone, position 2 at all.
+# respected, which shows on attention: position 0 of three may look at itself alone, position 2 at all three.
 
 torch.manual_seed(0)
 q, k, v = torch.randn(3, 3, 2).round(decimals=1)
@@ -106,19 +121,23 @@ assert keys_seen.int().tolist() == [[0, 0, 0], [1, 1, 0], [1, 1, 1]]
 draw(F.scaled_dot_product_attention, (q, k, v), is_causal=True, names=["q", "k", "v"])
 
 # %%
-# The first row of ``keys_seen`` is empty, and rightly so: position 0 has one value to choose from, so its weight is 1
-# whatever the key is. What a trace can't follow it refuses: :func:`torch.nonzero` gives as many rows as it finds.
+# The first row of ``keys_seen`` is empty, and rightly so: position 0 has one value to choose from, so its weight is 1,
+# and its key changes nothing. A trace refuses an operation whose output has another shape for other values, such as
+# :func:`torch.nonzero`. It misses what happens at rare values alone, here beyond a million.
 
 with expect_error(ValueError, match="the shape of its output depends on the values"):
     trace(torch.nonzero, left)
+assert trace(lambda x: x > 3, grades).sources((0, 0))
+assert not trace(lambda x: x > 1_000_000, grades).sources((0, 0))
 
 # %%
 # Memory and broadcasting
 # -----------------------
 #
-# Two pictures show what is no operation. The :term:`storage` is the row in memory that holds a tensor's elements;
-# transposing copies nothing, so each of its places belongs to both tensors.
+# Two pictures show what is no operation. The :term:`storage` is the row in memory that holds a tensor's elements.
+# Transposing copies nothing, so each of its places belongs to both tensors.
 
+assert left.T.data_ptr() == left.data_ptr()
 draw_storage([left, left.T], ["left", "left.T"])
 
 # %%
@@ -131,8 +150,8 @@ draw_broadcast([column, row], ["column", "row"])
 # Graphs and networks
 # -------------------
 #
-# What autograd records of a calculation is drawn as it lies in memory: leaves above, the result below, and behind each
-# "∂" the :term:`gradient` that flows back. The chapter on autograd explains every word of it.
+# What autograd records of a calculation is drawn as a graph: leaves above, the result below, and behind each "∂" the
+# :term:`gradient` that flows back. :ref:`from-calculation-to-graph` explains it.
 
 x = torch.tensor(2.0, requires_grad=True)
 y = torch.tensor(4.0, requires_grad=True)
@@ -151,10 +170,10 @@ table
 # Other tools that show tensors
 # -----------------------------
 #
-# For a large tensor a picture of every element is of no use. ``describe`` says in one line what stands out, and so does
-# ``lovely_tensors``; ``treescope`` prints the values below a line of facts, and draws a heat map in a notebook. It is
-# given NumPy arrays here, since its release of today reads an :term:`attribute` of tensors that torch 2.14 no longer
-# has.
+# A large tensor has too many elements for a picture. ``describe`` says in one line what stands out, and so does
+# ``lovely_tensors``. ``treescope`` prints the values below a line of facts, and draws a heat map in a notebook. It is
+# given NumPy arrays here, since the release that runs here reads an :term:`attribute` ``names``, which tensors of torch
+# 2.14 no longer have.
 
 try:
     works = bool(treescope.render_to_text(left))
@@ -167,7 +186,7 @@ assert works == hasattr(left, "names")
 
 five = {
     "whole numbers": torch.arange(12).reshape(3, 4),
-    "with a NaN": torch.tensor([1.5, float("nan"), -2.0]),
+    "with a NaN": torch.tensor([float("nan"), *range(1, 12)]),
     "a view": torch.arange(12.0).reshape(3, 4).T[1:],
     "of a product": torch.ones(2, 5, requires_grad=True) * 3,
     "truth values": torch.arange(12).reshape(3, 4) > 7,
@@ -182,14 +201,14 @@ for (tool, name), text in said.items():
     print(f"{name:<14} {tool:<15} {text}")
 
 # %%
-# What each of them told is found in its own words. No line links an output to its inputs; for that there are the
-# pictures of this guide.
+# What each of them told is found in its own words. ``treescope`` was given an array, so it cannot know the operation
+# that made it. None of the three says which element was made of which; for that there are the pictures of this guide.
 
 facts = {
     "shape": ("whole numbers", "3, 4"),
     "data type": ("whole numbers", "int64|i64"),
     "smallest and largest": ("whole numbers", "0.*11"),
-    "NaN is pointed out": ("with a NaN", "NaN"),
+    "NaN is pointed out": ("with a NaN", "NaN!|1 NaN|nan:1"),
     "strides of a view": ("a view", "strides"),
     "operation that made it": ("of a product", "MulBackward0"),
     "how many are true": ("truth values", "4 of 12|true:4"),

@@ -4,9 +4,9 @@
 Does x += y change my tensor, or make a new one?
 ================================================
 
-``x = x + y`` makes a new tensor and gives it the name ``x``. ``x += y`` and methods that end with an underscore write
-*in place*: into the memory that ``x`` has, so that every view of it changes too. This page measures which is which.
-You need to know :ref:`what a storage is <strides-and-storage>`.
+``x = x + y`` makes a new tensor and gives it the name ``x``. ``x += y`` and methods such as ``add_`` write *in place*:
+into the memory that ``x`` has, so that views of ``x`` change too. This page measures which is which. You need to know
+:ref:`what a storage is <strides-and-storage>`.
 """
 
 # %%
@@ -41,15 +41,15 @@ draw([x, row], ["x", "row"])
 # -------------------------
 #
 # ``a is b``, the same as ``id(a) == id(b)``, asks for the same *object of Python*; :meth:`torch.Tensor.data_ptr` gives
-# the *address* of the first element. "``id()`` gives the memory where the tensor is stored" mixes them up: two objects
-# can lie at one address, and further below an object moves to another.
+# the *address* of the first element. These are two questions: two objects can lie at one address, and further below an
+# object moves to another.
 
 other = x.view(3, 2)
 assert (id(other) == id(x), other.data_ptr() == x.data_ptr()) == (False, True)
 
 # %%
-# To measure the memory, ``Watch`` sees every call of torch while it is active, and adds up the bytes of each result
-# that does not begin where an argument begins: such a result has memory of its own.
+# To measure the memory, ``Watch`` sees the calls of torch while it is active, and adds up the bytes of each result that
+# does not begin where an argument begins. In the five ways below, such a result has memory of its own.
 
 
 class Watch(TorchFunctionMode):
@@ -108,15 +108,25 @@ draw(add_to_row_1, (block, v), names=["block", "v"])
 # The underscore
 # --------------
 #
-# A method whose name ends with an underscore changes its tensor and returns it. Its twin without the underscore
-# changes nothing: on a line of its own, its result is thrown away.
+# A method whose name ends with an underscore changes its tensor and returns it. Most have a twin without the
+# underscore, which leaves the tensor as it is: on a line of its own, its result is thrown away. A few such methods
+# write no values: ``t_`` changes the shape and the strides of its tensor, and its views stay as they are.
 
 z = torch.tensor([[5.0, -6.0], [-7.0, 8.0], [9.0, -10.0]])
+last = z[2]
 z.clamp(min=0)
 assert z.min() == -10
 for method, argument in {"clamp_": 0, "mul_": 3, "copy_": torch.ones(2), "fill_": 7}.items():
     assert getattr(z, method)(argument) is z
 assert z.tolist() == [[7, 7]] * 3
+assert z.t_() is z
+assert (z.shape, last.shape, last.tolist()) == ((2, 3), (2,), [7, 7])
+methods = [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")]
+twins = [name for name in methods if hasattr(torch.Tensor, name[:-1])]
+print(f"{len(twins)} of {len(methods)} methods with an underscore have a twin")
+assert "clamp_" in twins
+assert "fill_" not in twins
+assert len(twins) > 0.8 * len(methods)
 
 # %%
 # The memory keeps its shape and dtype. So what ``x`` and ``y`` give by :term:`broadcasting` must have the shape of
@@ -149,11 +159,11 @@ for into, other in itertools.product(five, repeat=2):
 # out=
 # ----
 #
-# Many functions write into a tensor given as ``out=``, memory that a loop can use again, and return it. "``out`` of
-# another shape is an error": it is *resized*, which is deprecated and warns. The same object, and every view of it,
-# then lies at another address and has other values. Only an ``out`` without elements may have any shape.
+# Many functions write into a tensor given as ``out=``, memory that a loop can use again, and return it. An ``out`` of
+# another shape is *resized*, which is deprecated and warns. If its memory is too small, the same object, and its views,
+# then lie at another address. An ``out`` without elements is resized without a warning.
 
-right, empty, wrong = (torch.zeros(shape, dtype=torch.int64) for shape in ((2, 3), 0, 5))
+right, empty, wrong, wide = (torch.zeros(shape, dtype=torch.int64) for shape in ((2, 3), 0, 5, 10))
 assert torch.add(x, y, out=right) is right
 assert torch.add(x, y, out=empty).shape == (2, 3)
 identity, address, view = id(wrong), wrong.data_ptr(), wrong[:4]
@@ -161,14 +171,19 @@ with expect_warning(UserWarning, match=r"resized since it had shape \[5\]"):
     torch.add(x, y, out=wrong)
 assert (id(wrong) == identity, wrong.data_ptr() == address) == (True, False)
 assert (wrong.shape, view.tolist()) == ((2, 3), (x + y).flatten()[:4].tolist())
+address = wide.data_ptr()
+with expect_warning(UserWarning, match=r"resized since it had shape \[10\]"):
+    torch.add(x, y, out=wide)
+assert (wide.shape, wide.data_ptr() == address) == ((2, 3), True)  # there was room enough
 
 # %%
 # What goes wrong
 # ---------------
 #
 # A function that writes in place changes the tensor of its caller: write ``data = data - ...`` unless you want that.
-# Assigning to an index *converts* silently, where ``+=`` refuses. And if what is read overlaps what is written, torch
-# asks for a copy.
+# Assigning to an index *converts* silently, where ``+=`` raises. And if what is read overlaps what is written, torch
+# often notices and asks for a copy, but not in each case: the last line below gives a wrong sum. Take ``clone()`` of
+# what is read.
 
 
 def centered(data):
@@ -182,16 +197,23 @@ counts[0] = 2.9
 assert counts.tolist() == [2, 5, 6]
 with expect_error(RuntimeError, match="refer to a single memory location"):
     counts[1:] = counts[:-1]
+steps = torch.arange(6)
+correct = steps[::2] + steps[:3]
+steps[::2] += steps[:3]  # no error
+assert (correct.tolist(), steps[::2].tolist()) == ([0, 3, 6], [0, 3, 7])
 
 # %%
-# To compute a :term:`gradient`, torch keeps old values. It forbids writing into a tensor whose gradient is asked for,
-# notices when a value that it kept was overwritten, and takes no ``out=``.
+# To compute a :term:`gradient`, torch keeps old values. Outside :class:`torch.no_grad`, it forbids writing into a
+# :term:`leaf` whose gradient is asked for, notices when a value that it kept was overwritten, and takes no ``out=``.
 
 w = torch.ones(3, requires_grad=True)
 with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
     w += 1
 with expect_error(RuntimeError, match="don't support automatic differentiation"):
     torch.add(w, 1, out=torch.empty(3))
+with torch.no_grad():
+    w += 1  # as an optimizer does
+assert w.tolist() == [2, 2, 2]
 kept = w.exp()
 kept += 1
 with expect_error(RuntimeError, match="modified by an inplace operation"):

@@ -12,12 +12,16 @@ range ends. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 # %%
 # Above each tensor stands the call that made it, without the ``torch.``, and its shape.
 
+import itertools
+import math
+
 import torch
 
 from ptguide.errors import expect_error
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 made = {
     "tensor([[4, 9], [3, 5]])": torch.tensor([[4, 9], [3, 5]]),
@@ -33,34 +37,38 @@ draw(list(made.values()), list(made))
 
 # %%
 # :func:`torch.tensor` takes the numbers themselves, in lists or arrays, and has :ref:`a page of its own
-# <tensor-from-data>`. The dtype is read off the values that you give. Where you give none, as to ``zeros`` or ``eye``,
-# it is float32. An argument ``dtype=`` overrides both.
+# <tensor-from-data>`. :func:`torch.tensor`, :func:`torch.full` and :func:`torch.arange` read the dtype off the values
+# that you give. The others in the picture give float32, also ``linspace`` and ``logspace`` between whole numbers. An
+# argument ``dtype=`` overrides both.
 
 for call, t in made.items():
     print(f"{call:<25} {t.dtype}")
-integers = {call for call, t in made.items() if t.dtype == torch.int64}
-assert integers == {"tensor([[4, 9], [3, 5]])", "full((2, 4), 7)", "arange(5)"}
-assert torch.full((2, 4), 7.0).dtype == torch.float32
-assert torch.zeros(2, 3, dtype=torch.int64).dtype == torch.int64
+    of_values = call.startswith(("tensor", "full", "arange"))  # all of them got ints
+    assert t.dtype == (torch.int64 if of_values else torch.float32)
+assert torch.full((2, 4), 7.0).dtype == torch.arange(5.0).dtype == torch.float32
+for dtype in (torch.int64, torch.float64):
+    assert torch.zeros(2, 3, dtype=dtype).dtype == torch.full((2,), 7, dtype=dtype).dtype == dtype
 
 # %%
 # One value everywhere: zeros, ones, full, empty
 # ----------------------------------------------
 #
-# The sizes stand one by one or in one tuple, any number of them. :func:`torch.full` needs the tuple, because its second
-# argument is the value. Here are three axes, drawn as two slices.
+# In ``zeros``, ``ones`` and ``empty`` the sizes stand one by one or in one tuple. :func:`torch.full` needs the tuple,
+# because its second argument is the value. Here are three axes, drawn as two slices, and none, which is one number.
 
-assert torch.equal(torch.zeros(2, 3, 4), torch.zeros((2, 3, 4)))
+for make in (torch.zeros, torch.ones, torch.empty):
+    assert make(2, 3, 4).shape == make((2, 3, 4)).shape == (2, 3, 4)
 assert torch.equal(torch.full((2, 3, 4), 1.0), torch.ones(2, 3, 4))
 draw([torch.ones(2, 3, 4), torch.full((), 7)], ["ones(2, 3, 4)", "full((), 7)"])
 
 # %%
-# ":func:`torch.empty` gives zeros." It gives memory, with whatever the last user left there. That is often zero, which
-# is where the belief comes from, and why such a bug shows on another day. torch can be told to fill the memory with
-# :term:`NaN` first, so that nobody mistakes it. Use ``empty`` when every element is written before it is read.
+# :func:`torch.empty` gives memory without setting its values. What stands there can be zeros, so that a program which
+# counts on zeros may work today and fail tomorrow. For tests, torch can be told to fill floating-point memory with
+# :term:`NaN` first. Use ``empty`` when you write each element before you read it.
 
 torch.set_deterministic_debug_mode("error")
-assert torch.empty(5).isnan().all()
+for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+    assert torch.empty(5, dtype=dtype).isnan().all()
 torch.set_deterministic_debug_mode("default")
 squares = torch.empty(5)
 for i in range(5):
@@ -71,19 +79,25 @@ assert squares.tolist() == [0, 1, 4, 9, 16]
 # The same shape as another: zeros_like, ones_like, full_like, ...
 # ----------------------------------------------------------------
 #
-# Each of these functions has a twin that copies the shape, dtype and :term:`device` of a template. The result is gray
-# in the picture, because nothing of the values is used.
+# Each of these four functions has a twin that copies the shape, dtype and :term:`device` of a template. That the
+# template requires a gradient is not copied. The result is gray in the picture, because nothing of the values is used.
 
 template = torch.tensor([[1.5, 2.5, 3.5], [4.5, 5.5, 6.5]], dtype=torch.float64, requires_grad=True)
-like = torch.zeros_like(template)
-assert (like.shape, like.dtype, like.device) == (template.shape, template.dtype, template.device)
-assert not like.requires_grad  # this is not copied
+for t in (template, *zoo(axes=range(5)).values()):
+    for like in (
+        torch.zeros_like(t),
+        torch.ones_like(t),
+        torch.empty_like(t),
+        torch.full_like(t, 1),
+    ):
+        assert (like.shape, like.dtype, like.device) == (t.shape, t.dtype, t.device)
+        assert not like.requires_grad
 draw(torch.zeros_like, template, names=["template"])
 
 # %%
 # An integer template makes an integer tensor, and that is the wrong place to collect fractions: it cuts off what stands
-# behind the point, without a word, and so does ``full_like`` with its value. Adding :term:`in place` raises at least.
-# Name the dtype.
+# behind the point, without a word, and so does ``full_like`` with its value. Adding a fraction :term:`in place` raises
+# at least. Name the dtype.
 
 counts = torch.tensor([3, 1, 2])
 shares = torch.zeros_like(counts)
@@ -101,32 +115,42 @@ assert shares.tolist() == [0.5, 0, 0]
 # Ranges: arange, linspace, logspace
 # ----------------------------------
 #
-# ":func:`torch.arange` runs until the end", say some notes. It stops before it, like Python's ``range``:
-# ``arange(start, end, step)`` has :math:`\lceil (\text{end} - \text{start}) / \text{step} \rceil` elements.
-# :func:`torch.linspace` is given how many points there are, and contains both ends. :func:`torch.logspace` is 10 to the
-# power of such points.
+# With whole numbers, :func:`torch.arange` stops before the end, like Python's ``range``: ``arange(start, end, step)``
+# has :math:`\lceil (\text{end} - \text{start}) / \text{step} \rceil` elements. It raises where ``range`` is empty
+# because the step leads away from the end. :func:`torch.linspace` is given how many points there are, and from two
+# points on it contains both ends. :func:`torch.logspace` is 10 to the power of such points.
 
-assert torch.arange(2, 10, 2).tolist() == [2, 4, 6, 8]
-assert torch.linspace(2, 10, 5).tolist() == [2, 4, 6, 8, 10]
+for start, end, step in itertools.product(range(-3, 4), range(-3, 4), (-2, -1, 1, 2, 3)):
+    if (end - start) * step >= 0:
+        counted = torch.arange(start, end, step)
+        assert counted.tolist() == list(range(start, end, step))
+        assert len(counted) == math.ceil((end - start) / step)
+with expect_error(RuntimeError, match="inconsistent with step sign"):
+    torch.arange(5, 2)
+for points in range(2, 50):
+    assert torch.linspace(2, 10, points)[[0, -1]].tolist() == [2, 10]
+assert torch.linspace(2, 10, 1).tolist() == [2]  # one point is the start alone
 torch.testing.assert_close(torch.logspace(0, 3, 4), 10 ** torch.linspace(0, 3, 4))
 draw([torch.arange(2, 10, 2), torch.linspace(2, 10, 5)], ["arange(2, 10, 2)", "linspace(2, 10, 5)"])
 
 # %%
-# With a fractional step the quotient is rounded, and the end may slip in after all. That is what ``linspace`` is for.
+# With a fractional step the quotient is rounded, and the end may slip in after all. ``linspace`` has as many points as
+# you say.
 
 steps = torch.arange(1, 1.3, 0.1)
 print(steps, (1.3 - 1) / 0.1)
-assert len(steps) == 4  # 1.3 is among them
+assert len(steps) == 4
+assert steps[-1] == torch.tensor(1.3)  # the end is among them
 assert len(torch.linspace(1, 1.2, 3)) == 3
 
 # %%
 # Random numbers: rand, randn, randint, randperm
 # ----------------------------------------------
 #
-# ``rand`` draws evenly from 0 (included) to 1 (not included); ``randn`` from the normal distribution of mean 0 and
-# standard deviation 1, so that :val:`95 % <torch.erf(torch.tensor(2 / 2**0.5))>` are less than 2 from 0; ``randint``
-# draws whole numbers; ``randperm`` gives each number below n once, shuffled. :ref:`randomness-and-seeds` explains the
-# :term:`seed`.
+# ``rand`` draws evenly from 0 (included) to 1 (not included). ``randn`` draws from the normal distribution of mean 0
+# and standard deviation 1, so that about :val:`95 % <torch.erf(torch.tensor(2 / 2**0.5))>` of many numbers are less
+# than 2 from 0. ``randint`` draws whole numbers. ``randperm`` gives each number below n once, shuffled.
+# :ref:`randomness-and-seeds` explains the :term:`seed`.
 
 
 torch.manual_seed(0)
@@ -140,8 +164,8 @@ assert sorted(drawn["randperm(6)"].tolist()) == list(range(6))
 draw(list(drawn.values()), list(drawn))
 
 # %%
-# "``high`` in :func:`torch.randint` is the largest value" is false: it is the first that can't come, as in ``arange``.
-# A die needs 7.
+# ``high`` in :func:`torch.randint` is the first value that can't come, as in ``arange`` of whole numbers. A die needs
+# 7.
 
 rolls = torch.randint(1, 7, (1000,))
 assert rolls.unique().tolist() == [1, 2, 3, 4, 5, 6]
@@ -151,9 +175,9 @@ assert 0 <= low < high < 1
 assert 0.93 < (torch.randn(1000).abs() < 2).float().mean() < 0.97
 
 # %%
-# "``torch.randn(3, dtype=torch.int64)``: why giving error?" A normal distribution consists of fractions, and hardly any
-# of its numbers is whole. For random :term:`integers <integer>` there is ``randint``. The message names the dtype by
-# its old name, Long.
+# ``torch.randn(3, dtype=torch.int64)`` raises: a normal distribution consists of fractions, and hardly any of its
+# numbers is whole. For random :term:`integers <integer>` there is ``randint``. The message calls int64 by its old name,
+# Long.
 
 with expect_error(NotImplementedError, match="not implemented for 'Long'"):
     torch.randn(3, dtype=torch.int64)
@@ -163,8 +187,9 @@ assert torch.randint(-2, 3, (1000,)).unique().tolist() == [-2, -1, 0, 1, 2]
 # From scratch
 # ------------
 #
-# Four of these functions in a line each. ``eye`` compares a column of row numbers with a row of column numbers, by
-# :ref:`broadcasting <broadcasting>`; a shuffle is the order that sorts random numbers.
+# Four of these functions in a line each, for two points or more and small ranges. ``eye`` compares a column of row
+# numbers with a row of column numbers, by :ref:`broadcasting <broadcasting>`. A shuffle is the order that sorts random
+# numbers.
 
 
 def linspace(start, end, steps):
@@ -189,12 +214,17 @@ assert torch.equal(randint(1, 7, (1000,)).unique(), rolls.unique())
 assert sorted(randperm(6).tolist()) == list(range(6))
 
 # %%
-# All have memory of their own: no result of these functions is a :term:`view`. Each is a :term:`leaf`, the start of a
-# calculation, whatever its template was; with ``requires_grad=True`` it collects a :term:`gradient`.
+# The results have memory of their own: none of those on this page is a :term:`view`. Each is a :term:`leaf`, the start
+# of a calculation, also where its template is the result of one. With ``requires_grad=True`` it collects a
+# :term:`gradient`.
 
 weight = torch.ones(3, requires_grad=True)
-assert not shares_memory(torch.ones_like(template), template)
-assert (weight.is_leaf, like.is_leaf) == (True, True)
+for t in (*made.values(), *drawn.values(), weight):
+    assert t.is_leaf
+    assert not t._is_view()
+for t in zoo(axes=range(5)).values():
+    assert torch.ones_like(t).is_leaf
+    assert not shares_memory(torch.ones_like(t), t)
 (weight * torch.tensor([2.0, 4.0, 8.0])).sum().backward()
 assert weight.grad.tolist() == [2, 4, 8]
 

@@ -11,8 +11,8 @@ to know :ref:`what a storage is <strides-and-storage>` and :ref:`what a dtype is
 
 # %%
 # A :term:`complex number` :math:`a + bi` is a pair: :math:`a` is its real, :math:`b` its imaginary part, and :math:`i^2
-# = -1`. In memory the two lie side by side. ``z.real`` and ``z.imag`` take every second place;
-# :func:`torch.view_as_real` takes all, with one more axis of size 2.
+# = -1`. In memory the two lie side by side. ``z.real`` and ``z.imag`` take one place of two; :func:`torch.view_as_real`
+# takes both, with one more axis of size 2.
 
 import math
 
@@ -43,18 +43,19 @@ assert torch.equal(torch.complex(z.real, z.imag), z)
 # %%
 # ``abs`` is the length of the pair, ``angle`` its direction in radians; :func:`torch.polar` goes back.
 # :meth:`torch.Tensor.conj` changes the sign of the imaginary part, on reading: it is a view. For a matrix ``.mH``
-# transposes and conjugates, and ``.mT`` only transposes.
+# transposes and conjugates, and ``.mT`` just transposes.
 
 assert torch.equal(z.abs(), (z.real**2 + z.imag**2).sqrt())
 torch.testing.assert_close(torch.polar(z.abs(), z.angle()), z)
 assert (z.conj().is_conj(), z.conj().data_ptr() == z.data_ptr()) == (True, True)
 matrix = torch.tensor([[1 + 2j, 3j], [4, 5 - 1j], [2 - 2j, 6]])
 assert matrix.mH.tolist() == [[1 - 2j, 4, 2 + 2j], [-3j, 5 + 1j, 6]]
+assert matrix.mT.tolist() == [[1 + 2j, 4, 2 - 2j], [3j, 5 - 1j, 6]]
 draw(torch.abs, z, names=["z"])
 
 # %%
-# What needs them most is the Fourier transform, which writes a signal as a sum of waves. From scratch: a matrix of
-# turning pairs, times the signal.
+# The Fourier transform gives complex numbers: it writes a signal as a sum of waves. From scratch: a matrix of turning
+# pairs, times the signal.
 
 signal = torch.tensor([0.0, 1, 0, -1, 0, 1, 0, -1])  # two waves in 8 steps
 n = torch.arange(8)
@@ -63,15 +64,20 @@ torch.testing.assert_close(turns @ signal.to(torch.complex64), torch.fft.fft(sig
 assert torch.fft.fft(signal).abs().round().tolist() == [0, 0, 4, 0, 0, 0, 4, 0]
 
 # %%
-# For a :term:`gradient` the result must be a real number; here that of :math:`|w|^2`, which is :math:`2w`. Complex
-# numbers have no order, so nothing that compares works. The root of -1 is NaN, unless the input is complex. And a
-# conversion to a real dtype throws half of the numbers away, with a warning.
+# ``backward()`` without an argument wants a result that is a real number. Here is the :term:`gradient` of
+# :math:`|w|^2`, which is :math:`2w`. Complex numbers have no order, so ``max``, ``sort`` and ``<`` raise; ``==`` works.
+# The root of -1 is NaN, unless the input is complex. And a conversion to a real dtype throws half of the numbers away,
+# with a warning.
 
 w = z.clone().requires_grad_()
 (w.abs() ** 2).sum().backward()
 torch.testing.assert_close(w.grad, 2 * z)
-with expect_error(NotImplementedError, match="not implemented for 'ComplexFloat'"):
-    z.max()
+with expect_error(RuntimeError, match="can be implicitly created only for real scalar outputs"):
+    (w**2).sum().backward()
+for compare in (torch.max, torch.sort, torch.argmax, lambda z: z < 1):
+    with expect_error(RuntimeError, match="ComplexFloat|does not support complex"):
+        compare(z)
+assert (z == z.clone()).all()
 assert torch.tensor(-1.0).sqrt().isnan()
 assert torch.tensor(-1.0 + 0j).sqrt() == 1j
 torch.set_warn_always(True)  # otherwise torch gives most warnings once in a process
@@ -83,8 +89,8 @@ with expect_warning(UserWarning, match="discards the imaginary part"):
 # --------------
 #
 # A sparse tensor in the layout COO (coordinates) stores for each of its :math:`k` entries the indices and the value:
-# ``indices`` of shape (number of axes, :math:`k`) and ``values`` of shape (:math:`k`,). All else is 0 and takes no
-# memory. Touch an entry of the dense tensor: its value is copied, its place comes from the indices.
+# ``indices`` of shape (number of axes, :math:`k`) and ``values`` of shape (:math:`k`,). The other elements are 0 and
+# take no memory. Touch an entry of the dense tensor: its value is copied, its place comes from the indices.
 
 torch.sparse.check_sparse_tensor_invariants.enable()  # makes a wrong index an error
 
@@ -99,9 +105,9 @@ values = torch.tensor([7.0, 8.0, 9.0, 6.0])
 draw(dense, (rows, columns, values), names=["rows", "columns", "values"])
 
 # %%
-# :meth:`torch.Tensor.to_sparse` makes one from a dense tensor, of any number of axes; from scratch it is the places and
-# the values of what is not 0. With :math:`d` axes an entry takes :math:`8d` bytes for its indices, so in
-# :val:`float32 <entries.dtype>` and with two axes, sparse is smaller only if less than a fifth of the elements are
+# :meth:`torch.Tensor.to_sparse` makes one from a dense tensor; from scratch it is the places and the values of what is
+# not 0. With :math:`d` axes an entry takes :math:`8d` bytes for its indices. So in :val:`float32 <entries.dtype>` and
+# with two axes, indices and values take less memory than the dense tensor only if less than a fifth of the elements are
 # stored.
 
 block = torch.zeros(2, 3, 4)
@@ -111,12 +117,16 @@ assert torch.equal(entries.indices(), block.nonzero().T)
 assert torch.equal(entries.values(), block[block != 0])
 assert torch.equal(entries.to_dense(), block)
 
-half = torch.eye(2).repeat(50, 50).to_sparse()  # every second element is 1
-assert half.indices().nbytes + half.values().nbytes == 5000 * (8 * 2 + 4) > 100 * 100 * 4
+for stored in range(101):
+    flat = torch.zeros(10, 10)
+    flat.view(-1)[:stored] = 1
+    part = flat.to_sparse()
+    assert (part.indices().nbytes + part.values().nbytes < flat.nbytes) == (stored < 100 / 5)
 
 # %%
-# The same index may appear twice, and the values count as their sum; :meth:`torch.Tensor.coalesce` adds them up, and
-# must be called before ``indices()``. A wrong index is an error here only because the checks were switched on above.
+# The same index may appear twice, and the values count as their sum. :meth:`torch.Tensor.coalesce` adds them up, and
+# ``indices()`` raises before that. A wrong index raises here because the checks were switched on above; without them it
+# is not noticed.
 
 twice = torch.sparse_coo_tensor([[2, 0, 2]], [10.0, 20.0, 30.0], (4,))
 assert twice.to_dense().tolist() == [20, 0, 40, 0]
@@ -129,8 +139,8 @@ with torch.sparse.check_sparse_tensor_invariants(enable=False):
     assert torch.sparse_coo_tensor([[7]], [10.0], (4,)).shape == (4,)  # wrong, and not noticed
 
 # %%
-# CSR (compressed rows) stores the columns of all entries, row after row, and where each row begins. Its products with a
-# matrix or vector are what sparse tensors are for. Torch still calls it beta.
+# CSR (compressed rows) stores the columns of all entries, row after row, and where each row begins. Use it for products
+# with a matrix or vector. Torch still calls it beta.
 
 with expect_warning(UserWarning, match="Sparse CSR tensor support is in beta state"):
     csr = dense(rows, columns, values).to_sparse_csr()
@@ -144,8 +154,8 @@ product = [sum(stored[k] * vector[places[k]] for k in entries) for entries in en
 assert (csr @ vector).tolist() == product == [7 * 4, 8 * 1 + 9 * 5, 6 * 2]
 
 # %%
-# Sums, products and gradients of the values work; much else does not. A sparse tensor has no storage and no strides, so
-# there are no views. Where an operation is missing, ``to_dense()`` is the way, if the memory suffices.
+# Sums, products and gradients of the values work; much else does not. A sparse tensor has no storage of its elements,
+# so ``reshape`` and ``expand`` raise. Where an operation is missing, ``to_dense()`` is the way, if the memory suffices.
 
 weights = values.clone().requires_grad_()
 sparse = torch.sparse_coo_tensor(torch.stack([rows, columns]), weights, (3, 5))
@@ -153,6 +163,10 @@ sparse = torch.sparse_coo_tensor(torch.stack([rows, columns]), weights, (3, 5))
 assert torch.equal(weights.grad, vector[columns])
 with expect_error(RuntimeError, match="reshape is not implemented for sparse tensors"):
     sparse.reshape(5, 3)
+with expect_error(RuntimeError, match="expand is unsupported for Sparse tensors"):
+    sparse.expand(2, 3, 5)
+with expect_error(NotImplementedError, match="Cannot access storage"):
+    sparse.untyped_storage()
 with expect_error(RuntimeError, match=r"Use add\(dense, sparse\) instead"):
     sparse + torch.ones(3, 5)
 assert (torch.ones(3, 5) + sparse).layout == torch.strided
@@ -161,8 +175,8 @@ assert (torch.ones(3, 5) + sparse).layout == torch.strided
 # Named axes
 # ----------
 #
-# ``torch.zeros(2, 3, names=("N", "C"))`` gave each axis a name. It never left the experimental state: torch 2.11 still
-# has it, with a warning, and torch 2.14 no longer. Code of today must not use it.
+# ``torch.zeros(2, 3, names=("N", "C"))`` gave each axis a name. It was experimental: torch 2.11 still has it, with a
+# warning, and torch 2.14 no longer. Do not use it in new code.
 
 release = tuple(int(part) for part in torch.__version__.split(".")[:2])
 has_names = hasattr(torch.Tensor, "names")

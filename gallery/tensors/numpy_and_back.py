@@ -5,12 +5,12 @@ How do I turn a NumPy array into a tensor, and back?
 ====================================================
 
 :func:`torch.from_numpy` makes a :term:`tensor` of an array, :meth:`torch.Tensor.numpy` an array of a tensor. Neither
-copies: both look into the same memory, and a write into one shows in the other. You need to know
+copies unless you ask for it: both look into the same memory, and a write into one shows in the other. You need to know
 :ref:`what strides are <strides-and-storage>`.
 """
 
 # %%
-# A tensor, its array, and the array's transpose, made a tensor again to be drawn. All three are the same ten places in
+# A tensor ``x`` became an array, and the array's transpose became a tensor again. All three are the same ten places in
 # memory. The ``-9`` was written by NumPy.
 
 import numpy as np
@@ -38,7 +38,7 @@ assert array.strides == tuple(stride * x.itemsize for stride in x.stride()) == (
 assert array.ctypes.data == x.data_ptr() == back.data_ptr()
 
 # %%
-# The memory lives as long as one of them does. Growing an array is refused if a tensor owns its memory.
+# The memory lives as long as one of them does. Growing an array raises if a tensor owns its memory.
 
 survivor = torch.full((3,), 7.0).numpy()  # nothing refers to the tensor any more
 assert survivor.tolist() == [7, 7, 7]
@@ -60,8 +60,8 @@ draw(image, "image", axes=["channel", "height", "width"])
 # ------------------
 #
 # Each of these has one partner, and a round trip keeps it. NumPy's fractions are float64 if nothing else is said, while
-# weights are float32: convert when you read the data. bfloat16 has no partner, and text and Python objects have none in
-# PyTorch.
+# weights are float32: convert when you read the data. bfloat16 has no partner in NumPy. Text, Python objects and
+# ``np.longdouble`` have none in PyTorch.
 
 names = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64"
 names += " float16 float32 float64 complex64 complex128"
@@ -72,15 +72,16 @@ for name in names.split():
 assert torch.from_numpy(np.ones(3)).float().dtype == torch.float32
 with expect_error(TypeError, match="BFloat16"):
     x.bfloat16().numpy()
-with expect_error(TypeError, match="can't convert np.ndarray of type numpy.str_"):
-    torch.from_numpy(np.array(["a", "b"]))
+for foreign in (np.array(["a", "b"]), np.array([1, None]), np.ones(2, dtype=np.longdouble)):
+    with expect_error(TypeError, match="can't convert np.ndarray of type numpy"):
+        torch.from_numpy(foreign)
 
 # %%
 # When it copies
 # --------------
 #
-# Found by trying: does the result share memory with where it came from? A conversion of the dtype has to copy, and so
-# does ``torch.tensor``, always. :func:`numpy.asarray` is ``numpy()`` by another door: it calls the method
+# Found by trying: does the result share memory with where it came from? A conversion of the dtype has to copy, and
+# ``torch.tensor`` copies in any case. :func:`numpy.asarray` is ``numpy()`` by another door: it calls the method
 # ``__array__`` of the tensor.
 
 
@@ -122,13 +123,16 @@ assert torch.as_tensor(np.asarray(Readings())).tolist() == [20.5, 21.5, 19.0]
 # --------------------
 #
 # NumPy knows nothing of gradients or of GPUs. The messages name the way out: ``detach()`` leaves the history behind,
-# ``cpu()`` copies to main memory. ``numpy(force=True)`` does all that is needed, with a copy where there must be one.
+# ``cpu()`` copies to main memory. ``numpy(force=True)`` does both where they are needed. It does not convert the dtype,
+# so bfloat16 raises here, too.
 
 weight = torch.ones(3, requires_grad=True)
 with expect_error(RuntimeError, match=r"Use tensor.detach\(\).numpy\(\) instead"):
     weight.numpy()
-with expect_error(TypeError, match="can't convert meta device type tensor to numpy"):
+with expect_error(TypeError, match=r"can't convert meta device type .* Use Tensor.cpu\(\) to copy"):
     torch.ones(3, device="meta").numpy()  # "meta" stands in for a GPU
+with expect_error(TypeError, match="BFloat16"):
+    torch.ones(3, dtype=torch.bfloat16).numpy(force=True)
 plain = weight.detach().numpy()
 assert shared(plain, weight.numpy(force=True))
 plain[0] = 5  # writes into the weights, and no history tells of it
@@ -138,17 +142,21 @@ assert weight.tolist() == [5, 1, 1]
 # What from_numpy refuses
 # -----------------------
 #
-# PyTorch has no negative strides, which a reversed array has, and takes no foreign byte order. A copy cures both.
+# PyTorch has no negative strides, which a reversed array has: ``copy()`` cures that. It takes no foreign byte order,
+# and a copy keeps the byte order: convert it with ``astype``.
 
 with expect_error(ValueError, match="At least one stride in the given numpy array is negative"):
     torch.from_numpy(array[:, ::-1])
-with expect_error(ValueError, match="byte order different from the native byte order"):
-    torch.from_numpy(np.arange(3, dtype=np.dtype(np.int32).newbyteorder()))
 assert torch.equal(torch.from_numpy(array[:, ::-1].copy()), x.flip(1))
+foreign = np.arange(3, dtype=np.dtype(np.int32).newbyteorder())
+for refused in (foreign, foreign.copy()):
+    with expect_error(ValueError, match="byte order different from the native byte order"):
+        torch.from_numpy(refused)
+assert torch.from_numpy(foreign.astype(np.int32)).tolist() == [0, 1, 2]
 
 # %%
-# An array can be read-only, such as a file mapped into memory or a repeated row; a tensor can't. ``from_numpy`` warns,
-# once in a program, and then lets you write where NumPy would not.
+# An array can be marked as read-only, and PyTorch has no such mark for tensors. ``from_numpy`` warns, once in a
+# program, and then lets you write where NumPy would not.
 
 fixed = np.arange(4.0)
 fixed.flags.writeable = False
@@ -191,8 +199,8 @@ assert readings == [6, 12, 24]
 # ---------------------------
 #
 # DLPack is an agreement between libraries (NumPy, CuPy, JAX, PyTorch) on how to hand over memory without a copy, on a
-# GPU too. :func:`torch.from_dlpack` takes any object that keeps to it, and :func:`numpy.from_dlpack` takes a tensor.
-# Neither asks whether an array is read-only.
+# GPU too. Below, :func:`torch.from_dlpack` takes an array, and :func:`numpy.from_dlpack` takes a tensor. Beware:
+# ``torch.from_dlpack`` takes the read-only array from above, too, and does not warn.
 
 taken = torch.from_dlpack(array)
 given = np.from_dlpack(x)

@@ -5,13 +5,13 @@ How do I get the same random numbers again?
 ===========================================
 
 Random numbers in PyTorch are computed by a *generator* from its *state*. :func:`torch.manual_seed` sets the state, and
-the numbers that follow are the same each time. This page shows how far the promise goes, and where it ends: shapes,
+the same calls after it give the same numbers. This page shows how far the promise goes, and where it ends: shapes,
 dtypes, devices, and the processes of a ``DataLoader``. You need to know :ref:`how to make a tensor <making-tensors>`.
 """
 
 # %%
 # Twelve throws of a die, six more, and again the seed. Orange throws are those of the second call: they go on where the
-# first stopped. After the same :term:`seed` everything repeats, and one call for all :val:`18 <again.numel()>` gives
+# first stopped. After the same :term:`seed` the throws repeat, and one call for :val:`18 <again.numel()>` throws gives
 # both in order.
 
 import random
@@ -32,7 +32,7 @@ draw([first, second, again], ["first", "second", "again"], colors=[colors[:2], c
 
 # %%
 # The picture as a claim. The numbers fill a tensor in the order of printing, last axis first, so the shape does not
-# matter here, nor does the number of axes:
+# matter here:
 
 assert torch.equal(again, torch.cat([first, second]))
 torch.manual_seed(0)
@@ -53,20 +53,28 @@ torch.manual_seed(7)
 assert torch.equal(torch.randint(100, (1000,)), torch.from_numpy(bits % 100).long())
 
 # %%
-# Another seed gives other numbers, and no seed is better than another. That a seed gives the same numbers in every run
-# is promised for *one* release of torch and *one* kind of device; a GPU has a generator and an algorithm of its own.
+# Another seed gives other numbers, if it is from 0 to :math:`2^{32} - 1`: the generator of the CPU reads the lowest 32
+# bits of a seed and drops the others. That a seed gives the same numbers in each run is promised for *one* release of
+# torch and *one* kind of device; a GPU has a generator and an algorithm of its own.
+
+
+def after(seed):
+    torch.manual_seed(seed)
+    return tuple(torch.rand(5).tolist())
+
 
 for seed in (0, 1, 42):
-    torch.manual_seed(seed)
-    print(f"seed {seed:>2}: {torch.rand(5)}")
+    print(f"seed {seed:>2}: {torch.tensor(after(seed))}")
     assert torch.initial_seed() == seed
+assert len({after(seed) for seed in range(1000)}) == 1000
+assert after(2**32) == after(0)
 
 # %%
 # A generator of your own
 # -----------------------
 #
-# All functions share one generator, so a draw anywhere shifts what comes after it. A :class:`torch.Generator`, passed
-# as ``generator=``, is not touched by others, and touches none.
+# On the CPU, torch's random functions share one generator, so a draw anywhere shifts what comes after it. Draws from a
+# :class:`torch.Generator`, passed as ``generator=``, leave the shared one as it is, and other draws do not touch yours.
 
 torch.manual_seed(0)
 expected = torch.rand(4)
@@ -75,6 +83,10 @@ torch.manual_seed(0)
 shuffled = torch.randperm(8, generator=mine)
 assert torch.equal(torch.rand(4), expected)  # as if randperm had not been called
 assert torch.equal(torch.randperm(8, generator=mine.manual_seed(5)), shuffled)
+for draw_beside in (torch.rand, torch.randn, torch.randperm):
+    mine.manual_seed(5)
+    draw_beside(100)  # of the shared generator
+    assert torch.equal(torch.randperm(8, generator=mine), shuffled)
 
 # %%
 # Fork: go back to a state, or draw beside it
@@ -100,8 +112,8 @@ assert torch.equal(torch.rand(4), expected)
 # The limits
 # ----------
 #
-# "A seed makes every program repeat itself." The seed is one thing of several that must stay the same. Another dtype
-# uses other bits. And ``randn`` has one algorithm for fewer than 16 numbers and another, faster one from 16 on.
+# The seed is one thing of several that have to stay the same. Another dtype uses other bits. And on the CPU ``randn``
+# has one algorithm for fewer than 16 numbers and another from 16 on.
 
 
 def drawn(function, *sizes, **options):
@@ -111,20 +123,22 @@ def drawn(function, *sizes, **options):
 
 assert torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 8, 12))
 assert torch.equal(drawn(torch.randn, 14), drawn(torch.randn, 8, 6))
-assert torch.equal(drawn(torch.randn, 15), drawn(torch.randn, 8, 7))
-assert not torch.equal(drawn(torch.randn, 16), drawn(torch.randn, 8, 8))
-assert not torch.equal(drawn(torch.randn, 20)[:8], drawn(torch.randn, 8, 12)[:8])
+for count in range(9, 30):
+    assert torch.equal(drawn(torch.randn, count)[:8], drawn(torch.randn, 8)) == (count < 16)
 assert not torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 20, dtype=torch.float64).float())
 
 # %%
-# Python's ``random`` and NumPy have generators that ``torch.manual_seed`` does not touch. And without any random
-# number, a sum changes in its last digits when its order does, as it may on another device, or between two runs on a
-# GPU; :func:`torch.use_deterministic_algorithms` asks for an order that stays.
+# Python's ``random`` and NumPy have generators that ``torch.manual_seed`` does not touch. And without random numbers,
+# the last digits of a sum can change when its order does, as it may on another device, or between two runs on a GPU;
+# :func:`torch.use_deterministic_algorithms` asks for an order that stays.
 
-random.seed(3)
-number = random.random()
-torch.manual_seed(3)
-assert random.random() != number
+for seed_there, draw_there in ((random.seed, random.random), (np.random.seed, np.random.rand)):
+    seed_there(3)
+    number = draw_there()
+    torch.manual_seed(3)
+    assert draw_there() != number
+    seed_there(3)
+    assert draw_there() == number
 a, b, c = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
 assert (a + b) + c != a + (b + c)
 
@@ -152,8 +166,8 @@ class Dice(Dataset):
 
 
 # %%
-# An epoch takes every item once, here in batches of 2: worker 0 makes the first, worker 1 the second. ``"fork"`` starts
-# a worker as a copy of this process. Windows has no such thing: there the class must be in a file that can be imported.
+# An epoch takes each item once, here in batches of 2: worker 0 makes the first, worker 1 the second. ``"fork"`` starts
+# a worker as a copy of this process. Windows has no such thing: there, put the class into a file that can be imported.
 
 
 def epochs(data, workers, prepare=None):
@@ -171,9 +185,9 @@ assert one[2][1] == one[0][1] + 1  # the seeds
 assert epochs(Dice(), workers=2) == [one, two]
 
 # %%
-# The shared generators of torch and NumPy are seeded in each worker, so their draws differ. "All workers draw the same
-# from ``np.random``" was true of older releases. It is still true of a generator that the data set *holds*: it is
-# copied with its state into both workers, and in the next epoch once more.
+# The shared generators of torch and NumPy are seeded in each worker, so their draws differ. (Before torch 1.9, that of
+# NumPy was not.) A generator that the data set *holds* is copied with its state into both workers, and in the next
+# epoch once more, so it gives the same numbers again.
 
 for place in (2, 3):
     assert len({item[place] for item in one + two}) == 8
@@ -194,7 +208,7 @@ mended = epochs(Dice(), workers=2, prepare=own_generator)
 assert len({item[4] for epoch in mended for item in epoch}) == 8
 
 # %%
-# What an item gets still depends on how many workers there are. If it must not, make a generator from the item's index.
+# What an item gets still depends on how many workers there are. To avoid that, make a generator from the item's index.
 
 
 class Steady(Dice):

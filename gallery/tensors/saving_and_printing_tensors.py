@@ -14,6 +14,7 @@ know :ref:`what a storage is <strides-and-storage>`.
 # ``part`` holds the gray elements as well, since what is saved is the storage.
 
 import io
+import math
 import pickle
 import tempfile
 from fractions import Fraction
@@ -24,6 +25,7 @@ import torch
 from ptguide.errors import expect_error
 from ptguide.pictures import draw_storage
 from ptguide.questions import ask
+from ptguide.zoo import zoo
 
 x = torch.arange(40).reshape(5, 8)
 part = x[1:4, 2:4]
@@ -51,8 +53,8 @@ assert loaded.untyped_storage().data_ptr() != part.untyped_storage().data_ptr()
 #
 # ``io.BytesIO`` is a file in memory, in which the page can count. Five of a million numbers in
 # :val:`float32 <torch.ones(1).dtype>` make a file of 4 MB. :meth:`torch.Tensor.clone` first copies the five into a
-# storage of their own; the bytes that remain are what every file has. ``contiguous()`` does not help: the five lie side
-# by side already, so it copies nothing.
+# storage of their own; a file without numbers would have nearly as many bytes. ``contiguous()`` does not help: the five
+# lie side by side already, so it copies nothing.
 
 
 def saved(value):
@@ -72,15 +74,19 @@ for name, tensor in [("million", million), ("few", few), ("few.clone()", few.clo
     print(f"{name:<12} {size(tensor):>9,} bytes")
 assert size(few.contiguous()) == size(few) == size(million) > 4_000_000
 assert size(few.clone()) < 2_000
+assert size(few.clone()) - size(torch.zeros(0)) < 200
 
 # %%
-# The rule has two good sides. An expanded tensor is small in the file, as in memory. And tensors that share memory and
-# are saved in *one* call, here in a dict, share it after loading; saved one by one, they do not.
+# That the storage is saved has two good sides. An expanded tensor is small in the file, as in memory. And tensors that
+# share memory and are saved in *one* call, here in a dict, share it after loading; saved one by one, they do not.
 
 assert size(million.expand(7, 1_000_000)) == size(million)
 both = torch.load(saved({"all": million, "few": few}))
 both["few"][0] = -1
 assert both["all"][0] == -1
+one_by_one = [torch.load(saved(tensor)) for tensor in (million, few)]
+one_by_one[1][0] = -1
+assert one_by_one[0][0] == 0
 assert size([million, million.clone()]) > size([million, few]) + 4_000_000
 
 # %%
@@ -98,26 +104,33 @@ assert (product.requires_grad, product.grad_fn, product.is_leaf) == (True, None,
 assert torch.load(saved(weight), map_location="cpu").device == torch.device("cpu")
 
 # %%
-# ``torch.load`` reads tensors, numbers, strings, and lists and dicts of them. A file can name any Python function to be
-# called on loading, so by default (``weights_only=True``) every class that is not on a list of safe ones is refused.
-# Allow one by its name, or convert your data to tensors first; with ``weights_only=False`` the file may run what it
-# likes.
+# ``torch.load`` reads tensors, numbers, strings, and lists and dicts of them. A file can name a Python function to be
+# called on loading, so by default (``weights_only=True``) classes and functions that are not on a list of safe ones
+# are refused. A NumPy array and a whole module are refused, too. Allow a class by its name, or save tensors alone, such
+# as those of a module's ``state_dict``. With ``weights_only=False`` the file may run what it likes.
 
-file = saved(Fraction(1, 3))
-try:
-    torch.load(file)
-except pickle.UnpicklingError as error:
-    message = str(error)  # of 8 lines; this one says what was refused
-[refused] = [line.strip() for line in message.splitlines() if "Unsupported global" in line]
-assert "GLOBAL fractions.Fraction was not an allowed global by default" in refused
-print(refused)
 
-file.seek(0)
+def refusal(value):
+    try:
+        torch.load(saved(value))
+    except pickle.UnpicklingError as error:  # of 8 lines; this one says what was refused
+        [line] = [line for line in str(error).splitlines() if "Unsupported global" in line]
+        return line.strip()
+    return ""
+
+
+print(refusal(Fraction(1, 3)))
+layer = torch.nn.Linear(3, 4)
+for value in (Fraction(1, 3), torch.ones(3).numpy(), layer, len):
+    assert "was not an allowed global by default" in refusal(value)
+for value in (torch.ones(3), 0.5, "text", [1, {"a": 2}], layer.state_dict()):
+    assert refusal(value) == ""
 with torch.serialization.safe_globals([Fraction]):
-    assert torch.load(file) == Fraction(1, 3)
+    assert torch.load(saved(Fraction(1, 3))) == Fraction(1, 3)
 
 # %%
-# This class says that loading it means a call of ``print``. It could be a call that deletes your files.
+# This class says that loading it means a call of ``print``. It could be a call that deletes your files. By default the
+# file is refused, and the call is not made.
 
 
 class Trap:
@@ -125,23 +138,30 @@ class Trap:
         return print, ("this code ran while a file was loaded",)
 
 
+assert "GLOBAL print was not an allowed global by default" in refusal(Trap())
 assert torch.load(saved(Trap()), weights_only=False) is None  # what print returned
 
 # %%
 # What print shows
 # ----------------
 #
-# One pair of brackets for each axis, and an empty line between matrices. The dtype is written when it is none of
-# float32, int64 and bool, the shape only when there are no elements. Whole numbers in a floating-point tensor end with
-# a point.
+# If a tensor has elements, ``print`` shows one pair of brackets for each axis, and an empty line between matrices. It
+# leaves out the shape, and the dtype where it is float32, complex64, int64 or bool. Without elements, it names the
+# dtype unless it is float32, and a shape of several axes. Whole numbers end with a point in a floating-point tensor of
+# whole numbers alone.
 
 block = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
-assert all("dtype" not in str(torch.ones(1, dtype=kind)) for kind in (torch.float32, torch.int64))
-assert str(torch.zeros(2, 0)) == "tensor([], size=(2, 0))"
+usual = {torch.float32, torch.complex64, torch.int64, torch.bool}
+for t in zoo(axes=range(5)).values():
+    left_out = usual if t.numel() else {torch.float32}
+    assert ("dtype" not in str(t)) == (t.dtype in left_out)
+    assert ("size=" in str(t)) == (t.numel() == 0 and t.ndim > 1)
+assert str(torch.tensor([1.0, 2.0])) == "tensor([1., 2.])"
+assert str(torch.tensor([1.0, 2.5])) == "tensor([1.0000, 2.5000])"
 print(block)
 
 # %%
-# "What is printed is the value" is wrong in the fifth digit. The elements are rounded for the eye alone.
+# What is printed is rounded to four digits after the point. The elements are rounded for the eye alone.
 
 almost = torch.tensor([0.99999, 1.0])
 assert str(almost) == "tensor([1.0000, 1.0000])"
@@ -149,29 +169,41 @@ assert (almost == 1).tolist() == [False, True]
 print(almost, almost[0].item())
 
 # %%
-# All elements get one format. It is scientific (``1.0e-05`` means :val:`0.00001 <1.0e-05>`) when the largest is more
-# than 1000 times the smallest, or above 100 million, or the smallest below 0.0001; signs and zeros do not count. This
-# is from scratch:
+# The elements of a tensor get one format. For floats, it is scientific (``1.0e-05`` means :val:`0.00001 <1.0e-05>`)
+# when the largest is more than 1000 times the smallest, or above 100 million, or the smallest below 0.0001. Signs,
+# zeros, infinities and NaN do not count, nor do elements that are not shown. This is from scratch:
 
 
 def is_scientific(tensor):
-    sizes = [abs(number) for number in tensor.tolist() if number]
-    return max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or min(sizes) < 1e-4
+    sizes = [abs(number) for number in tensor.tolist() if number and math.isfinite(number)]
+    return bool(sizes) and (max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or min(sizes) < 1e-4)
 
 
-for numbers in ([1, 1000], [1, 1001], [0, -0.5], [0.25, 300], [3e-5, 4e-5], [1e8, 9e7], [1e8, 2e8]):
+torch.manual_seed(0)
+random = torch.randn(200, 3, dtype=torch.float64) * 10 ** (6 * torch.randn(200, 1)).double()
+cases = [[1, 1000], [1, 1001], [0, -0.5], [0, 0], [0.25, 300], [3e-5, 4e-5], [1e8, 9e7], [1e8, 2e8]]
+cases += [[math.inf, 1], [math.nan, 1, 2000], *random.tolist()]
+for numbers in cases:
     tensor = torch.tensor(numbers, dtype=torch.float64)
     assert is_scientific(tensor) == ("e+" in str(tensor) or "e-" in str(tensor))
+print(
+    f"{len(cases)} tensors, {sum(is_scientific(torch.tensor(c)) for c in cases)} of them scientific"
+)
+hidden = torch.ones(2001)
+hidden[1000] = 1e-6  # in the middle, which is left out
+assert "e-" not in str(hidden)
 
 # %%
-# The options hold for all tensors until they are changed: ``precision`` digits after the point, ``linewidth``
-# characters, and a tensor of more than ``threshold`` elements (1000 by default) shows only ``edgeitems`` of them at
-# each end of an axis. ``profile="default"`` puts all back, ``profile="full"`` shows every element.
+# The options hold until they are changed: ``precision`` digits after the point, ``linewidth`` characters, and of a
+# tensor of more than ``threshold`` elements (1000 by default) just ``edgeitems`` are shown at each end of a long axis.
+# ``profile="default"`` puts the options back, ``profile="full"`` shows all elements.
 
 many = torch.arange(1001)
 assert str(many) == "tensor([   0,    1,    2,  ...,  998,  999, 1000])"
 torch.set_printoptions(precision=2, threshold=30, edgeitems=2, linewidth=60)
 print(torch.arange(35.0).reshape(5, 7) / 3)
+torch.set_printoptions(profile="full")
+assert all(f" {number}," in str(many) for number in range(1, 1000))
 torch.set_printoptions(profile="default")
 assert str(torch.tensor(1 / 3)) == "tensor(0.3333)"
 

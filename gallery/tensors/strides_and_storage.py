@@ -5,14 +5,15 @@ What are strides, and how does a tensor lie in memory?
 ======================================================
 
 A tensor's :term:`elements <element>` lie in one long line of memory, its :term:`storage`. The :term:`strides <stride>`
-say how far to move in that line for one step along each :term:`axis`. Transposing, slicing and expanding change the
-strides and copy nothing. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+say how far to move in that line for one step along each :term:`axis`. Transposing, slicing and expanding copy nothing:
+they give another shape, other strides or another beginning in the same memory. You need to know
+:ref:`what a shape is <what-is-a-tensor>`.
 """
 
 # %%
-# Memory has no rows and columns, only places in a line. Two tensors are drawn here, ``x`` and its transpose ``x.T``, in
-# which rows become columns, and one line of 10 places that holds both. Touch an element to see its place, or a place to
-# see which elements it is.
+# Memory has no rows and columns. It is a line of places. Two tensors are drawn here, ``x`` and its transpose ``x.T``,
+# in which rows become columns, and one line of 10 places that holds both. Touch an element to see its place, or a place
+# to see which elements it is.
 
 import itertools
 
@@ -22,6 +23,7 @@ from ptguide.errors import expect_error
 from ptguide.pictures import draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import storage_map, who_shares
+from ptguide.zoo import zoo
 
 x = torch.arange(70, 80).reshape(2, 5)
 draw_storage([x, x.T], ["x", "x.T"])
@@ -34,7 +36,7 @@ draw_storage([x, x.T], ["x", "x.T"])
 # right goes to the next place: the strides are (5, 1). :meth:`torch.Tensor.storage_offset` is the place where the
 # tensor begins. The element with indices :math:`i_0, i_1, \ldots` lies at place
 # :math:`\text{offset} + i_0 \, \text{stride}_0 + i_1 \, \text{stride}_1 + \cdots`, which is the sum below the picture.
-# ``storage_map`` gives the places of all elements.
+# ``storage_map``, a helper of this guide, gives the places of all elements.
 
 
 def place(tensor, indices):
@@ -59,18 +61,25 @@ assert torch.equal(storage_map(turned), storage_map(x).T)
 assert storage_map(turned)[3, 1] == storage_map(x)[1, 3]
 
 # %%
-# A :term:`slice` begins at another place, takes longer steps, or has fewer axes. ``x[:, ::2]`` (every second column)
-# has twice the stride on axis 1; ``x[:, 3]`` (one column) begins at place 3 and has lost axis 1. What both leave out,
-# in gray, stays in memory.
+# A :term:`slice` can begin at another place, take longer steps, or be shorter. ``x[:, ::2]`` (one column of two) has
+# twice the stride on axis 1. ``x[:, :3]`` has the strides and the offset of ``x``, and a smaller size. ``x[:, 3]`` (one
+# column) begins at place 3 and has lost axis 1. The places that neither of the two drawn tensors uses are gray. They
+# stay in memory as long as one of the tensors does, so a small view can keep a large storage alive.
 
-second, column = x[:, ::2], x[:, 3]
+second, column, first = x[:, ::2], x[:, 3], x[:, :3]
 assert (second.shape, second.stride(), second.storage_offset()) == ((2, 3), (5, 2), 0)
 assert (column.shape, column.stride(), column.storage_offset()) == ((2,), (5,), 3)
+assert (first.shape, first.stride(), first.storage_offset()) == ((2, 3), (5, 1), 0)
+large = torch.zeros(1_000_000)
+small = large[:2]
+del large
+assert small.untyped_storage().nbytes() == 4_000_000
 draw_storage([second, column], ["x[:, ::2]", "x[:, 3]"])
 
 # %%
-# A write through a view changes every tensor that uses the place. These two lie in one storage and have no place in
-# common, so a write into one leaves the other alone. ``who_shares`` compares the bytes of every two tensors.
+# A write through a view changes the other tensors that use the place. The two slices in the picture lie in one storage
+# and have no place in common, so a write into one leaves the other alone. ``who_shares``, a helper of this guide, tells
+# which tensors have bytes in common.
 
 before = second.tolist()
 column[0] = -73
@@ -96,9 +105,10 @@ draw_storage(rows, "rows")
 # -----------------------
 #
 # :meth:`torch.Tensor.data_ptr` is the address in bytes of a tensor's first element; ``untyped_storage().data_ptr()`` is
-# that of its storage, the same for all its views. They differ by the offset times :attr:`torch.Tensor.itemsize`, which
-# is 8 bytes for :val:`int64 <x.dtype>`. :meth:`torch.Tensor.as_strided` makes a view of any shape, strides and offset;
-# with it, ``memory`` reads the whole line.
+# that of its storage, the same for its views. They differ by the offset times :attr:`torch.Tensor.itemsize`, which is 8
+# bytes for :val:`int64 <x.dtype>`. :meth:`torch.Tensor.as_strided` makes a view of a shape, strides and an offset that
+# you choose. It raises if that leaves the storage, or if a stride is negative. With it, ``memory`` reads the whole
+# line.
 
 
 def memory(tensor):
@@ -108,15 +118,23 @@ def memory(tensor):
 
 assert memory(turned).tolist() == memory(column).tolist() == x[0].tolist() + x[1].tolist()
 assert column.data_ptr() - x.data_ptr() == 3 * 8
-assert column.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
+for view in (turned, second, column, first):
+    assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
+with expect_error(RuntimeError, match="out of bounds for storage of size 80"):
+    x.as_strided((100,), (1,))
+with expect_error(RuntimeError, match="Negative strides are not supported"):
+    x.as_strided((2,), (-1,), 1)
 
 # %%
-# For every element of every tensor so far, and of a view of a view with three axes, the rule must give the address
-# where torch finds it, the value must lie there, and ``storage_map`` must say the same. (``permute`` reorders axes.)
+# Now test the rule on the tensors so far, on a view of a view with three axes, and on :val:`len(others)` other tensors.
+# For each element the rule gives the address where torch finds it, the value lies there, and ``storage_map`` says the
+# same. (``permute`` reorders axes.)
 
 deep = torch.arange(9 * 33 * 13).reshape(9, 33, 13)[1:, ::3].permute(2, 0, 1)
 print(f"{tuple(deep.shape) = }, {deep.stride() = }, {deep.storage_offset() = }")
-for tensor in (x, turned, second, column, rows, deep):
+others = zoo(axes=range(5), dtypes=[torch.int64, torch.uint8])
+
+for tensor in (x, turned, second, column, first, rows, deep, *others.values()):
     start = tensor.untyped_storage().data_ptr()
     elements = list(itertools.product(*map(range, tensor.shape)))
     places = [place(tensor, i) for i in elements]
@@ -130,25 +148,34 @@ for tensor in (x, turned, second, column, rows, deep):
 # -----------------------------
 #
 # A tensor is :term:`contiguous` when its elements lie in the order in which they print, with no gap: each stride is the
-# product of the sizes to its right. (An axis of size 1 may have any stride, since no step along it is possible.)
-# :meth:`torch.Tensor.contiguous` copies a tensor into this order; one that has it already is given back as it is.
+# product of the sizes to its right. (The stride of an axis of size 1 does not count, since no step along it is
+# possible. A tensor without elements is contiguous.) :meth:`torch.Tensor.contiguous` copies a tensor into this order;
+# one that has it already is given back as it is.
 
-for tensor in (x, turned, second, column, rows, deep):
-    packed = tuple(tensor.shape[axis + 1 :].numel() for axis in range(tensor.ndim))
-    assert tensor.is_contiguous() == (tensor.stride() == packed)
-    assert tensor.contiguous().stride() == packed
+
+def is_contiguous(tensor):
+    packed = [tensor.shape[axis + 1 :].numel() for axis in range(tensor.ndim)]
+    axes = zip(tensor.shape, tensor.stride(), packed, strict=True)
+    return tensor.numel() == 0 or all(size == 1 or step == right for size, step, right in axes)
+
+
+odd = x.as_strided((1, 5), (99, 1))
+for tensor in (x, turned, second, column, first, rows, deep, odd, *zoo(axes=range(5)).values()):
+    assert tensor.is_contiguous() == is_contiguous(tensor)
+    assert tensor.contiguous().is_contiguous()
     assert (tensor.contiguous() is tensor) == tensor.is_contiguous()
-assert x.as_strided((1, 5), (99, 1)).is_contiguous()
+assert (odd.stride(), odd.is_contiguous()) == ((99, 1), True)
 
 # %%
 # A :term:`batch` of images has shape [N, C, H, W]: image, channel, row, column. ``torch.channels_last`` puts the
-# channels of a pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay;
-# the strides change.
+# channels of a pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay,
+# and the strides are others. For that the elements are copied to other places.
 
 for n, c, h, w in ((16, 3, 14, 15), (1, 3, 2, 4)):
     images = torch.arange(n * c * h * w).reshape(n, c, h, w)
     last = images.to(memory_format=torch.channels_last)
     assert torch.equal(last, images)  # the same shape, the same values
+    assert last.data_ptr() != images.data_ptr()  # a copy
     assert images.stride() == (c * h * w, h * w, w, 1)
     assert last.stride() == (h * w * c, 1, w * c, c)
     assert not last.is_contiguous()
@@ -166,9 +193,9 @@ draw_storage(list(last[0]), ["last[0, 0]", "last[0, 1]", "last[0, 2]"])
 # What goes wrong
 # ---------------
 #
-# "``id()`` gives the memory where the tensor is stored." It is the identity of the Python object that *describes* the
-# elements: a storage, an offset, a shape and strides. Two objects can describe the same memory, and one object can be
-# made to describe other memory, here with :meth:`torch.Tensor.set_`.
+# ``id()`` does not give the memory of the elements. It is the identity of the Python object that *describes* them: a
+# storage, an offset, a shape and strides. Two objects can describe the same memory, and one object can be made to
+# describe other memory, here with :meth:`torch.Tensor.set_`.
 
 one, two = x[1], x[1]
 assert (id(one) == id(two), one.data_ptr() == two.data_ptr()) == (False, True)
@@ -177,9 +204,9 @@ one.set_(row)
 assert (id(one), one.data_ptr()) == (before, row.data_ptr())
 
 # %%
-# A write into one row of an expanded tensor changes all rows, since they are one. ``+=`` on the whole would add several
-# times at each place, and torch refuses. And no stride is negative: unlike a list, a tensor can't be sliced backwards;
-# :func:`torch.flip` makes a reversed copy.
+# The rows of ``rows`` are one row in memory, so a write into one changes the others. ``+=`` on the whole
+# raises, since each place is there several times. Strides are not negative, so a tensor can't be sliced backwards as a
+# list can. :func:`torch.flip` makes a reversed copy.
 
 rows[0, 2] = -1
 assert rows[:, 2].tolist() == [-1] * 7

@@ -20,6 +20,7 @@ from ptguide.errors import expect_error, expect_warning
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
 array = np.array([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]])
 makers = [torch.tensor, torch.as_tensor, torch.from_numpy, torch.Tensor]
@@ -29,8 +30,8 @@ array[0, 1] = -9
 draw(made, names)
 
 # %%
-# The fractions of NumPy are float64, and three functions keep that. ``torch.Tensor``, with a capital T, makes them
-# float32.
+# NumPy's fractions are float64 unless you say otherwise, and three functions keep that. ``torch.Tensor``, with a
+# capital T, makes them float32.
 
 assert [t[0, 1].item() for t in made] == [1.5, -9, -9, 1.5]
 assert [t.dtype for t in made] == [torch.float64] * 3 + [torch.float32]
@@ -59,30 +60,47 @@ for name, row in ({"": sources} | table).items():
     print(f"{name:<12}" + "".join(f"{entry:<18}" for entry in row))
 
 # %%
-# In words: ``tensor`` never shares; ``as_tensor`` and ``from_numpy`` always share an array's memory; ``Tensor`` wants
-# float32, and shares if the array is just that.
+# In words: ``tensor`` copies. ``as_tensor`` and ``from_numpy`` share the memory of an array, of each dtype that they
+# accept. ``Tensor`` wants float32, and shares if the array is just that. The check tries views and other shapes too, of
+# one axis or more.
 
 assert table["tensor"] == ["copy, int64", "copy, int64", "copy, float32", "copy, float64"]
 assert table["as_tensor"] == ["copy, int64", "view, int64", "view, float32", "view, float64"]
 assert table["from_numpy"] == ["raises", *table["as_tensor"][1:]]
 assert table["Tensor"] == ["copy, float32", "copy, float32", "view, float32", "copy, float32"]
+real = [
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.int64,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+]
+for t in zoo(axes=(1, 2, 3), dtypes=real).values():
+    data = t.detach().numpy()
+    if data.size > 0:
+        shares = [what(make, data).startswith("view") for make in makers]
+        assert shares == [False, True, True, data.dtype == np.float32]
 
 # %%
-# torch.tensor: always a copy
-# ---------------------------
+# torch.tensor: a copy
+# --------------------
 #
-# :func:`torch.tensor` reads numbers, nested lists of any depth, arrays and tensors. "The default dtype is float32" is
-# true of Python's fractions only: whole numbers give int64, truth values bool, a mixture what can hold them all.
+# :func:`torch.tensor` reads numbers, nested lists, arrays and tensors. Python's fractions give the default dtype, which
+# is float32, and so does an empty list. Whole numbers give int64 and truth values bool. A mixture becomes the highest
+# kind among them, even where that is not exact for the others.
 
-lists = [[1.0, 2.0], [1, 2], [True, False], [True, 2, 0.5]]
+lists = [[1.0, 2.0], [], [1, 2], [True, False], [True, 2, 0.5]]
 for numbers in lists:
     print(f"{numbers!s:<15} {torch.tensor(numbers).dtype}")
 dtypes = [torch.tensor(numbers).dtype for numbers in lists]
-assert dtypes == [torch.float32, torch.int64, torch.bool, torch.float32]
+assert dtypes == [torch.float32, torch.float32, torch.int64, torch.bool, torch.float32]
+assert torch.tensor([2**24 + 1, 0.5])[0] == 2**24  # float32 has no room for the 1
 
 # %%
-# Each level of brackets is an :term:`axis`. The keyword arguments ``dtype``, ``device`` and ``requires_grad`` decide
-# what is not to be inferred.
+# Each level of brackets is an :term:`axis`. The keyword arguments ``dtype``, ``device`` and ``requires_grad`` set what
+# you do not want to leave to torch.
 
 nested = [[[1, 2, 3, 4]] * 3, [[5, 6, 7, 8]] * 3]
 block = torch.tensor(nested, dtype=torch.float64, requires_grad=True)
@@ -93,9 +111,10 @@ draw(block, "block")
 # as_tensor and from_numpy: no copy if possible
 # ---------------------------------------------
 #
-# :func:`torch.as_tensor` gives a tensor back as it is, with its history for the :term:`gradient`. An array becomes a
-# :term:`view` of its memory. Another dtype or :term:`device` forces a copy. :func:`torch.from_numpy` takes arrays only
-# and has no options; more about it under :ref:`NumPy and back <numpy-and-back>`.
+# :func:`torch.as_tensor` gives a tensor back as it is, with its history for the :term:`gradient`. The tensor that it
+# makes of an array looks into the array's memory. Another dtype or :term:`device` forces a copy.
+# :func:`torch.from_numpy` takes an array alone and has no options; more about it under
+# :ref:`NumPy and back <numpy-and-back>`.
 
 x = torch.tensor([1.5, 2.5], requires_grad=True)
 y = x * 2
@@ -105,7 +124,7 @@ with expect_error(TypeError, match="expected np.ndarray"):
     torch.from_numpy([1, 2, 3])
 
 # %%
-# That is all there is to it, as a few lines show:
+# Without options, ``as_tensor`` is a choice among three cases:
 
 
 def as_tensor(data):
@@ -119,8 +138,8 @@ assert as_tensor(array).data_ptr() == torch.as_tensor(array).data_ptr()
 assert torch.equal(as_tensor([1, 2, 3]), torch.as_tensor([1, 2, 3]))
 
 # %%
-# To copy a *tensor* with ``torch.tensor(y)`` works, and warns, because it leaves the history behind without saying so.
-# ``y.clone()`` copies and keeps the history, ``y.detach().clone()`` drops it.
+# Copying a *tensor* with ``torch.tensor(y)`` works, and warns. The copy has no history. ``y.clone()`` copies and keeps
+# the history, ``y.detach().clone()`` drops it and says so.
 
 with expect_warning(UserWarning, match="it is recommended to use"):
     copied = torch.tensor(y)
@@ -132,21 +151,25 @@ assert not shares_memory(copied, y)
 # On which device?
 # ----------------
 #
-# Lists and arrays become tensors on the CPU, unless ``device=`` says otherwise; a tensor stays where it is. The device
-# ``meta``, which keeps shapes and no values, stands in for a GPU here.
+# ``tensor`` and ``as_tensor`` put lists and arrays on the CPU, unless ``device=`` or a block ``with torch.device(...)``
+# says otherwise. A tensor stays where it is. ``from_numpy`` makes a CPU tensor. The device ``meta``, which keeps shapes
+# and no values, stands in for a GPU here.
 
 elsewhere = torch.tensor([1.0, 2.0], device="meta")
 assert torch.tensor([1.0, 2.0]).device.type == torch.as_tensor(array).device.type == "cpu"
 assert (elsewhere.device.type, torch.as_tensor(elsewhere).device.type) == ("meta", "meta")
 assert torch.as_tensor(array, device="meta").device.type == "meta"
+with torch.device("meta"):
+    inside = torch.tensor([1.0]), torch.as_tensor(array), torch.from_numpy(array)
+assert [t.device.type for t in inside] == ["meta", "meta", "cpu"]
 
 # %%
 # What goes wrong: torch.Tensor
 # -----------------------------
 #
-# ``torch.Tensor`` is the :term:`class` of all tensors. Calling it is an old way to make one, and it guesses what you
-# mean: ints are *sizes*, a list holds *values*. ``torch.Tensor(3)`` is no 3 but a :term:`vector` of three elements with
-# what was in the memory before, as from ``torch.empty(3)``.
+# ``torch.Tensor`` is the :term:`class` of tensors. Calling it is an old way to make one, and it guesses what you mean:
+# ints are *sizes*, a list holds *values*. ``torch.Tensor(3)`` is no 3 but a :term:`vector` of three elements whose
+# values nobody has set, as from ``torch.empty(3)``.
 
 assert isinstance(torch.tensor(3), torch.Tensor)
 assert (torch.Tensor(3).shape, torch.tensor(3).shape) == ((3,), ())
@@ -155,21 +178,24 @@ with expect_error(TypeError, match="data must be a sequence"):
     torch.Tensor(3.0)
 
 # %%
-# It has no ``dtype`` and no ``requires_grad``; the message lists what it takes.
+# It takes no ``dtype`` and no ``requires_grad``. The message lists what it takes.
 
 with expect_error(TypeError, match=r"got \(list, requires_grad=bool\)"):
     torch.Tensor([1.0], requires_grad=True)
+with expect_error(TypeError, match=r"got \(list, dtype=torch.dtype\)"):
+    torch.Tensor([1.0], dtype=torch.float64)
 assert torch.tensor([1.0], requires_grad=True).requires_grad
 
 # %%
-# "``torch.Tensor(array)`` copies": not if the array is float32 already, as the table shows. Then a write into one
-# changes the other. A tensor keeps even its dtype: the result is a view of it.
+# If the array is float32 already, ``torch.Tensor(array)`` does not copy, as the table shows. Then a write into one
+# changes the other. What it makes of a tensor has the dtype and the memory of that tensor.
 
 prices = np.array([7.5, 8.5], np.float32)
 torch.Tensor(prices)[0] = -1
 assert prices.tolist() == [-1, 8.5]
-whole = torch.tensor([4, 5, 6])
-assert (torch.Tensor(whole).dtype, shares_memory(torch.Tensor(whole), whole)) == (torch.int64, True)
+for whole in (torch.tensor([4, 5, 6]), torch.ones(2, 3, dtype=torch.float64)):
+    assert torch.Tensor(whole).dtype == whole.dtype
+    assert shares_memory(torch.Tensor(whole), whole)
 
 # %%
 # What else goes wrong

@@ -4,20 +4,23 @@
 How do I get a Python number or list out of a tensor?
 =====================================================
 
-:meth:`torch.Tensor.item` turns a tensor with one element into a number of Python, :meth:`torch.Tensor.tolist` turns any
-tensor into nested lists. ``int()``, ``float()`` and ``bool()`` take one element, too. You need to know
+:meth:`torch.Tensor.item` turns a tensor with one element into a number of Python, :meth:`torch.Tensor.tolist` turns a
+tensor with axes into nested lists. ``int()``, ``float()`` and ``bool()`` take one element, too. You need to know
 :ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
 """
 
 # %%
-# Three tensors that hold one number each, and one that holds six. ``item`` works on the first three, whatever the
-# number of their axes. ``tolist`` works on all, and keeps one pair of brackets for each axis.
+# Three tensors that hold one number each, and one that holds six. ``item`` works on the first three, with none, one or
+# two axes. ``tolist`` works on all four, and keeps one pair of brackets for each axis.
+
+import math
 
 import torch
 
 from ptguide.errors import expect_error, expect_warning
 from ptguide.pictures import draw
 from ptguide.questions import ask
+from ptguide.zoo import zoo
 
 scalar, vector, matrix = torch.tensor(2.5), torch.tensor([2.5]), torch.tensor([[2.5]])
 six = torch.tensor([[7, 8, 9], [10, 11, 12]])
@@ -37,15 +40,18 @@ with expect_error(RuntimeError, match="a Tensor with 6 elements cannot be conver
 # The type of the number
 # ----------------------
 #
-# All kinds of floating-point numbers become ``float``, all kinds of integers ``int``; then there are ``bool`` and
-# ``complex``. The value is exact. Python's float has 64 bits, so it shows what a float32 or bfloat16 really holds where
-# 0.1 was asked for.
+# Floating-point numbers become ``float`` and integers ``int``; then there are ``bool`` and ``complex``. The value is
+# exact. Python's float has 64 bits, so it shows what a float32 or bfloat16 really holds where 0.1 was asked for.
 
 floats = (torch.float64, torch.float32, torch.bfloat16)
 for dtype in (*floats, torch.int16, torch.bool, torch.complex64):
     number = torch.tensor(0.1 if dtype in floats else 1, dtype=dtype)
     print(f"{dtype!s:<16} {type(number.item()).__name__:<8} {number.item()!r}")
-    assert torch.equal(torch.tensor(number.item(), dtype=dtype), number)
+for t in zoo(axes=0).values():
+    number = t.item()
+    assert torch.equal(torch.tensor(number, dtype=t.dtype), t) or math.isnan(number)
+    kind = float if t.is_floating_point() else complex if t.is_complex() else int
+    assert type(number) is (bool if t.dtype == torch.bool else kind)
 
 assert torch.tensor(0.1, dtype=torch.float64).item() == 0.1 != torch.tensor(0.1).item()
 
@@ -64,32 +70,42 @@ def tolist(tensor):
 block = torch.arange(24).reshape(2, 3, 4)
 for tensor in (scalar, six, block, block > 11, torch.zeros(2, 0), block.reshape(4, 1, 6) / 7):
     assert tolist(tensor) == tensor.tolist()
+for tensor in zoo(axes=range(5)).values():
+    assert str(tolist(tensor)) == str(tensor.tolist())  # as text, since NaN equals nothing
 assert block.tolist()[1][2][3] == block[1, 2, 3].item() == 23
 print(block.tolist())
 
 # %%
-# The way back is :func:`torch.tensor`. The numbers arrive; the dtype is chosen anew and may be another one, and memory,
-# device and gradient are not those of the old tensor.
+# The way back is :func:`torch.tensor`. It chooses the dtype anew: floats become float32, which rounds those of float64.
+# Name the dtype to keep the numbers. Memory, device and gradient are not those of the old tensor, and a tensor without
+# elements can lose its shape.
 
-small = torch.tensor([1, 2], dtype=torch.uint8)
+small, exact = torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([0.1], dtype=torch.float64)
 assert torch.tensor(small.tolist()).dtype == torch.int64
 assert torch.equal(torch.tensor(block.tolist()), block)
+assert torch.tensor(exact.tolist()).dtype == torch.float32
+assert torch.tensor(exact.tolist()).double() != exact
+assert torch.tensor(exact.tolist(), dtype=exact.dtype) == exact
+assert torch.tensor(torch.zeros(0, 3).tolist()).shape == (0,)
 
 # %%
-# ``list()`` is another thing: it goes along axis 0 and gives a list of *tensors*, as a ``for`` loop does. So do
-# ``sum()`` and ``max()`` of Python; use the methods of the tensor instead.
+# ``list()`` is another thing: it goes along axis 0 and gives a list of *tensors*, as a ``for`` loop does. Python's
+# ``sum()`` and ``max()`` go along axis 0 too, and ``max()`` can't compare rows. Use the methods of the tensor instead.
 
 assert [type(part) for part in list(six)] == [torch.Tensor, torch.Tensor]
 assert torch.equal(list(six)[1], six[1])
 assert sum(six).tolist() == [7 + 10, 8 + 11, 9 + 12]  # row + row
 assert six.sum().item() == 7 + 8 + 9 + 10 + 11 + 12
+with expect_error(RuntimeError, match="more than one value is ambiguous"):
+    max(six)
+assert six.max().item() == 12
 
 # %%
 # int, float, bool
 # ----------------
 #
-# They take one element. ``int`` drops what stands after the point, on both sides of 0. For many elements ``int`` and
-# ``item`` fail with different kinds of error.
+# They take one element. ``int`` drops what stands after the point, on both sides of 0. For several elements ``int``
+# raises ``ValueError``, and ``item`` raised ``RuntimeError`` above.
 
 assert (int(torch.tensor(2.9)), int(torch.tensor([-2.9]))) == (2, -2)
 assert repr(float(torch.tensor([[3]]))) == "3.0"
@@ -98,8 +114,9 @@ with expect_error(ValueError, match="only one element tensors can be converted t
     int(six)
 
 # %%
-# ``if`` asks for ``bool()``. Is a tensor of three truth values true when one is, or when all are? Torch does not guess:
-# it wants :func:`torch.any` or :func:`torch.all`. ``and``, ``or``, ``not`` and ``a < x < b`` ask for ``bool()``, too.
+# ``if`` asks for ``bool()``. Is a tensor of three truth values true when one is, or when all are? Torch does not guess.
+# You choose: :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. ``and``, ``or``, ``not`` and ``a < x < b`` ask for
+# ``bool()``, too.
 
 right = six[0] == torch.tensor([7, 0, 9])
 with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
@@ -107,8 +124,10 @@ with expect_error(RuntimeError, match="Tensor with more than one value is ambigu
         print("equal")
 assert (right.any().item(), right.all().item()) == (True, False)
 
-with expect_error(RuntimeError, match="more than one value is ambiguous"):
-    inside = 7 < six < 11
+asking = [lambda: 7 < six < 11, lambda: right and six, lambda: right or six, lambda: not right]
+for ask_for_bool in asking:
+    with expect_error(RuntimeError, match="more than one value is ambiguous"):
+        ask_for_bool()
 inside = (six > 7) & (six < 11)
 assert inside.tolist() == [[False, True, True], [True, False, False]]
 
@@ -138,21 +157,22 @@ assert (names.get(place), names.get(place.item())) == (None, "dog")
 # What it costs
 # -------------
 #
-# ``item`` needs the value, so the computation must be finished. On a GPU, Python runs ahead: a call puts work into a
-# queue and returns. ``item``, ``tolist``, ``print``, ``int()`` and ``if`` wait for all work in the queue before them,
-# and copy the value to the CPU; meanwhile the queue runs empty. That is why a training loop calls ``item`` every
-# hundred steps and not at each; :func:`torch.cuda.set_sync_debug_mode` reports each wait. Without a GPU, the device
-# ``meta`` shows who needs a value: tensors there have a shape and no values.
+# ``item`` needs the value, so it waits until the computation is finished. On a GPU, Python runs ahead: a call puts work
+# into a queue and returns. ``item``, ``tolist``, ``print``, ``int()`` and ``if`` wait for the work in the queue before
+# them, and copy the value to the CPU. So call ``item`` seldom in a training loop, for example once in a hundred steps.
+# :ref:`timing-on-a-gpu` has more about the queue, and :func:`torch.cuda.set_sync_debug_mode` reports each wait. Without
+# a GPU, the device ``meta`` shows who needs a value: tensors there have a shape and no values.
 
 loss = torch.ones(4, 5, device="meta").sum()
 assert loss.shape == ()  # no value is needed for this
-with expect_error(RuntimeError, match="cannot be called on meta tensors"):
-    loss.item()
+for needs_the_value in (torch.Tensor.item, int, float, bool):
+    with expect_error(RuntimeError, match="cannot be called on meta tensors"):
+        needs_the_value(loss)
 
 # %%
-# So compute on the device as long as possible: add up tensors and call ``item`` once, at the end. But first
-# :meth:`detach <torch.Tensor.detach>` what belongs to a recorded calculation. A sum of losses that are not detached
-# keeps the record of *every* step in memory: the second of the two mistakes people make, after ``if tensor:``.
+# So add up tensors on the device and call ``item`` once, at the end. But first :meth:`detach <torch.Tensor.detach>`
+# what belongs to a recorded calculation. A sum of losses that are not detached keeps the record of the
+# :val:`4 <steps_kept>` steps in memory, and so on for each step that follows.
 
 weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 careless, careful, numbers = 0, 0, 0.0
@@ -163,9 +183,19 @@ for step in range(4):
 assert careless.item() == careful.item() == numbers == 6 * (0 + 1 + 2 + 3)
 assert (careless.requires_grad, careful.requires_grad, type(numbers)) == (True, False, float)
 
+
+def count_sums(node):  # of the record that ends with this operation
+    if node is None:
+        return 0
+    return ("Sum" in node.name()) + sum(count_sums(before) for before, _ in node.next_functions)
+
+
+steps_kept = count_sums(careless.grad_fn)
+assert steps_kept == 4
+
 # %%
-# A number of Python has no gradient: what is computed from ``item()`` is a constant for autograd. ``item`` says nothing
-# about it; ``float()`` warns.
+# A number of Python has no gradient: what is computed from ``item()`` is a constant for autograd. ``item`` raises no
+# warning about it; ``float()`` warns.
 
 assert not torch.tensor(loss.item()).requires_grad
 torch.set_warn_always(True)  # otherwise torch gives this warning once in a process
