@@ -114,15 +114,15 @@ assert s.grad_fn._saved_self is x
 draw_graph(y, {"x": x, "s": s, "y": y}, gradient=v)
 
 # %%
-# The node of a square does not make the table. For 5000 elements the table would have 25 million numbers, of which 5000
-# are not 0. The product has 5000.
+# The node of a square does not make the table. For 5000 elements the table would have 25 million numbers, and they are
+# 0 outside a diagonal of 5000. The product has 5000 numbers.
 
 many = torch.linspace(0, 1, 5000, requires_grad=True)
 (product,) = torch.autograd.grad(many**2, many, torch.ones(5000))
 print(f"Jacobian: {5000 * 5000 * many.itemsize:,} bytes")
 print(f"product:  {product.numel() * product.itemsize:,} bytes")
 assert product.shape == (5000,)
-assert 5000 * 5000 == 25e6
+assert many.numel() ** 2 == 25e6
 
 # %%
 # A usual training loop does not give ``v``: the :term:`loss` is a scalar, and ``backward()`` starts from 1. Inside the
