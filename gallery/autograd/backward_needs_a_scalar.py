@@ -4,14 +4,14 @@
 Why does backward() need a scalar, and what is its gradient argument?
 =====================================================================
 
-``backward()`` asks how *one number* changes. For a result of many elements there are many answers, a table of them, the
-:term:`Jacobian`. ``backward(v)`` does not give that table: it gives the sum of its rows, weighted by ``v``, which is a
-:term:`vector-Jacobian product`. You need to know :ref:`from-calculation-to-graph` and :ref:`matmul`.
+``backward()`` asks how *one number* changes. For a result of many elements there are many answers. They form a table,
+the :term:`Jacobian`. ``backward(v)`` does not give that table. It gives the sum of the table's rows, weighted by ``v``,
+which is a :term:`vector-Jacobian product`. You need to know :ref:`from-calculation-to-graph` and :ref:`matmul`.
 """
 
 # %%
-# Three elements go in, two come out, and ``backward()`` refuses. Some read the message as a complaint about scalars.
-# It is the opposite: a scalar is the one case in which the gradient to start from need not be given.
+# Three elements go in, two come out, and ``backward()`` refuses. The message means: for a result of one element, the
+# gradient to start from is 1, and ``backward()`` fills it in. For other results you have to give it.
 
 import torch
 
@@ -34,8 +34,8 @@ with expect_error(RuntimeError, match="grad can be implicitly created only for s
 # The Jacobian
 # ------------
 #
-# How does ``y`` change with ``x``? Each of the 2 elements has a slope for each of the 3: six numbers, with
-# :math:`J_{ij} = \partial y_i / \partial x_j`. A row belongs to an output, a column to an input.
+# How does ``y`` change with ``x``? Each of the 2 outputs has one derivative for each of the 3 inputs. That makes six
+# numbers, with :math:`J_{ij} = \partial y_i / \partial x_j`. A row belongs to an output, a column to an input.
 # :func:`torch.func.jacrev` computes it from the function. Here :math:`y_i = \sum_j A_{ij} x_j^2`, so
 # :math:`J_{ij} = 2 A_{ij} x_j`.
 
@@ -51,8 +51,9 @@ J
 # What backward(v) gives
 # ----------------------
 #
-# "``z.backward(v)`` gives dz/dx." It can't: ``x.grad`` has room for 3 numbers, and there are 6. ``v`` has a weight for
-# each *output*, and what arrives is :math:`v^T J`. Touch a result: row 0 counts once, row 1 ten times.
+# ``y.backward(v)`` cannot give the whole table: ``x.grad`` has room for 3 numbers, and there are 6. ``v`` has a weight
+# for each *output*, and what arrives in ``x.grad`` is :math:`v^T J`. Touch a result: row 0 counts once, row 1 counts
+# ten times.
 
 from ptguide.pictures import draw, draw_graph
 
@@ -63,9 +64,9 @@ torch.testing.assert_close(x.grad, v @ J)
 draw(torch.matmul, (v, J), names=["v", "J"])
 
 # %%
-# So ``v`` chooses the question. With a 1 and zeros it is one row, the gradient of that one output. With ones it is the
-# sum of the rows, which is the gradient of ``y.sum()``. And in general, ``backward(v)`` is ``backward()`` of the scalar
-# ``(v * y).sum()``.
+# So ``v`` chooses the question. A ``v`` of zeros with a single 1 gives one row, the gradient of that one output. A
+# ``v`` of ones gives the sum of the rows, which is the gradient of ``y.sum()``. In general, ``backward(v)`` gives what
+# ``backward()`` of the scalar ``(v * y).sum()`` gives.
 
 
 def gradient(make_scalar):
@@ -75,55 +76,64 @@ def gradient(make_scalar):
 torch.testing.assert_close(gradient(lambda y: y[1]), J[1])
 torch.testing.assert_close(gradient(lambda y: y.sum()), J.sum(dim=0))
 torch.testing.assert_close(gradient(lambda y: y.mean()), J.mean(dim=0))
-torch.testing.assert_close(gradient(lambda y: (v * y).sum()), v @ J)
+for weights in (v, torch.tensor([0.0, 1.0]), torch.ones(2), torch.tensor([-3.0, 0.5])):
+    torch.testing.assert_close(gradient(lambda y, v=weights: (v * y).sum()), weights @ J)
+    torch.testing.assert_close(torch.autograd.grad(f(x), x, weights)[0], weights @ J)
 
 # %%
-# Where the belief comes from: element by element
-# -----------------------------------------------
+# When it looks like dz/dx: element by element
+# --------------------------------------------
 #
-# For ``z = x ** 2``, each output depends on one input, so the Jacobian is 0 but for its diagonal. Then ``v`` of ones
-# gives just that diagonal, which a textbook calls dz/dx. With another ``v`` it is not, and for a matrix product it
-# never was.
+# For ``z = x ** 2``, each output depends on one input, so the Jacobian is 0 outside its diagonal. A ``v`` of ones then
+# gives that diagonal, which a textbook calls dz/dx. Another ``v`` gives something else, and so do ones for the ``y``
+# above: there they gave the sum of two rows.
 
 z = x**2
 diagonal = torch.autograd.grad(z, x, torch.ones(3))[0]
 torch.testing.assert_close(jacrev(lambda x: x**2)(x.detach()), torch.diag(2 * x.detach()))
 torch.testing.assert_close(diagonal, 2 * x.detach())
+weighted = torch.autograd.grad(x**2, x, torch.tensor([1.0, 10.0, 100.0]))[0]
+assert weighted.tolist() == [2, 40, 600]
 draw(torch.matmul, (torch.ones(3), torch.diag(diagonal)), names=["ones", "J of x²"])
 
 # %%
 # Why autograd works this way
 # ---------------------------
 #
-# A vector is all that a step back needs. Let ``s = x ** 2`` and ``y = A @ s``. The node of ``y`` takes ``v`` and gives
-# ``v @ A``; the node of ``s`` takes that, and multiplies by ``2 * x``. Each node knows the product with *its* Jacobian,
-# and the chain rule is their sequence. The picture starts from ``v``, as ``backward(v)`` does.
+# A step back takes a vector, uses what its node has saved, and gives a vector. Let ``s = x ** 2`` and ``y = A @ s``.
+# The node of ``y`` has saved ``A``; it takes ``v`` and gives ``v @ A``. The node of ``s`` has saved ``x``; it takes
+# that result and multiplies it by ``2 * x``. Each of the two computes the product with *its* Jacobian, and one after
+# the other they follow the chain rule. The picture starts from ``v``, as ``backward(v)`` does.
 
 s = x**2
 y = A @ s
 (pulled,) = torch.autograd.grad(y, x, v, retain_graph=True)
 torch.testing.assert_close(pulled, (v @ A) * (2 * x.detach()))
+assert torch.equal(y.grad_fn._saved_self, A)
+assert s.grad_fn._saved_self is x
 draw_graph(y, {"x": x, "s": s, "y": y}, gradient=v)
 
 # %%
-# No node makes the table. For a square of 5000 elements it would be 25 million numbers, all but 5000 of them 0; the
-# product is one multiplication for each element.
+# The node of a square does not make the table. For 5000 elements the table would have 25 million numbers, and they are
+# 0 outside a diagonal of 5000. The product has 5000 numbers.
 
 many = torch.linspace(0, 1, 5000, requires_grad=True)
 (product,) = torch.autograd.grad(many**2, many, torch.ones(5000))
 print(f"Jacobian: {5000 * 5000 * many.itemsize:,} bytes")
 print(f"product:  {product.numel() * product.itemsize:,} bytes")
 assert product.shape == (5000,)
+assert many.numel() ** 2 == 25e6
 
 # %%
-# In training, ``v`` is never typed: the :term:`loss` is a scalar, its gradient by itself is 1, and for every layer
-# before it, ``v`` is what the layer behind has handed back.
+# A usual training loop does not give ``v``: the :term:`loss` is a scalar, and ``backward()`` starts from 1. Inside the
+# network, each node gets as its ``v`` what the node behind it has handed back.
 #
 # From scratch: a Jacobian from products
 # --------------------------------------
 #
-# One walk back gives one row. So the whole table takes as many walks as there are outputs. ``vjp`` of ``torch.func``
-# gives the product as a function, and ``vmap`` calls it for all rows at once: so ``jacrev`` is made.
+# One backward pass gives one row, so the whole table takes as many passes as there are outputs. ``vjp`` of
+# ``torch.func`` returns the product as a function, and ``vmap`` calls that function for many rows at once. Together
+# they give what ``jacrev`` gives.
 
 
 from torch.func import vjp, vmap
@@ -144,9 +154,10 @@ torch.testing.assert_close(rows, J)
 # More axes
 # ---------
 #
-# For results of any shape, ``v`` has the shape of the result. The Jacobian has the axes of the output and then those of
-# the input, and the product sums over those of the output. Four items of 3 features become 4 of 2: each item depends on
-# itself alone, so all but 4 of the :val:`table.shape[0] * table.shape[2]` blocks are 0.
+# ``v`` has the shape of the result, also when that has more axes. The Jacobian then has the axes of the output,
+# followed by those of the input, and the product sums over those of the output. Here four items of 3 features become
+# four items of 2 features. Each depends on itself alone, so 4 of the :val:`table.shape[0] * table.shape[2]` blocks are
+# not 0.
 
 batch = torch.arange(12.0).reshape(4, 3)
 table = jacrev(lambda items: items @ A.T)(batch)
@@ -160,8 +171,8 @@ torch.testing.assert_close(pulled, torch.einsum("no,noki->ki", weights, table))
 # What goes wrong
 # ---------------
 #
-# *A loss for each item.* ``reduction="none"`` gives one loss for each, and ``backward()`` raises. Say how they count:
-# take the mean or the sum, which differ by a factor, or weight them.
+# *A loss for each item.* ``reduction="none"`` gives one loss for each item, and ``backward()`` raises an error. Say how
+# much each one counts: take the mean or the sum, whose gradients differ by the number of items, or weight the losses.
 
 from torch.nn import functional as F
 
@@ -174,19 +185,25 @@ by_sum = torch.autograd.grad(losses, x, torch.ones_like(losses))[0]
 torch.testing.assert_close(by_sum, 2 * by_mean)
 
 # %%
-# *The weights of the wrong side.* ``v`` belongs to the output. One made for the input is refused, as long as the two
-# shapes differ; where they are equal, nothing tells.
+# *The weights of the wrong side.* ``v`` belongs to the output. A ``v`` of another shape is refused, and it is not
+# broadcast. Where the input and the output have equal shapes, a ``v`` made for the input raises no error.
 
 y = f(x)
-with expect_error(RuntimeError, match="Mismatch in shape"):
-    y.backward(torch.ones_like(x))
+for wrong in (torch.ones_like(x), torch.ones(1), torch.ones(1, 2), torch.tensor(1.0)):
+    with expect_error(RuntimeError, match="Mismatch in shape"):
+        y.backward(wrong)
 y.backward(torch.ones_like(y))
 
 # %%
-# *One element counts as a scalar*, whatever its number of axes.
+# *One real element counts as a scalar*, with 0, 1, 2 or 3 axes. A complex one does not, and neither does an empty
+# tensor.
 
-for shape in [(), (1,), (1, 1)]:
+for shape in [(), (1,), (1, 1), (1, 1, 1)]:
+    x.grad = None
     x.sum().reshape(shape).backward()
+    assert x.grad.tolist() == [1, 1, 1]
+with expect_error(RuntimeError, match="only for real scalar outputs"):
+    (x.sum() * 1j).backward()
 with expect_error(RuntimeError, match="only for scalar outputs"):
     x[:0].backward()  # no element is not one element
 
@@ -195,7 +212,8 @@ with expect_error(RuntimeError, match="only for scalar outputs"):
 # --------------------------------
 #
 # ``y = x @ w`` with shapes (n, k), (k, m) and so (n, m). Given ``v``, of the shape of ``y``, return what
-# ``backward(v)`` leaves in ``x.grad``, without autograd. The shapes allow hardly any other answer.
+# ``backward(v)`` leaves in ``x.grad``, without autograd. The three sizes differ, so the shapes tell which transpose you
+# need.
 
 
 from ptguide.exercises import check
@@ -219,8 +237,8 @@ def backward_of_product(x, w, v):
 check(backward_of_product, by_autograd, cases, without=["grad", "backward"])
 
 # %%
-# Element (i, j) of ``x`` meets row j of ``w`` and adds to row i of ``y``: its slopes are ``w[j]``, with the weights
-# ``v[i]``.
+# Element (i, j) of ``x`` is multiplied by row j of ``w``, and added to row i of ``y``. So its derivatives are ``w[j]``,
+# and their weights are ``v[i]``.
 
 # Solution
 
@@ -250,7 +268,7 @@ ask(
             8.0,
         ): "That is 2 * p, the result for weights of 1. The second output has the weight 0.",
         (6.0, 0.0): "The first row of the Jacobian: the gradient of the first output.",
-        (1.0, 0.0): "That is what the walk starts from.",
+        (1.0, 0.0): "That is v, what the backward pass starts from.",
     },
 )
 
@@ -264,7 +282,7 @@ ask(
     "q has shape (5,), W has shape (7, 5). What is the shape of q.grad after (W @ q).backward(torch.ones(7))?",
     answer=q.grad.shape,
     choices={
-        (5,): "A gradient has the shape of its tensor, always. The 7 rows are summed.",
+        (5,): "q.grad has the shape of q. The 7 rows of the Jacobian are summed.",
         (7,): "That is the shape of the weights, and of the output.",
         (7, 5): "That is the shape of the Jacobian, which is not made.",
     },

@@ -4,14 +4,14 @@
 How do hooks on modules work, forward and backward?
 ===================================================
 
-A :term:`hook` on a :term:`module` is called when the module is: before and after its ``forward``, before and after its
-part of ``backward``, and when its state is saved or loaded. So one can look into a :term:`network`, and change what
-passes, without touching its code. You need to know :ref:`hooks-on-tensors`.
+A :term:`hook` on a :term:`module` is a function that PyTorch calls before or after the module's ``forward``, before or
+after its part of ``backward``, or when its state is saved or loaded. So you can look into a :term:`network`, and change
+what passes, without editing its code. You need to know :ref:`hooks-on-tensors`.
 """
 
 # %%
-# A hook of ``register_forward_hook`` gets the module, the :term:`arguments <argument>` that it was called with, as a
-# tuple, and the output. This one is put on each layer, and says what passes.
+# A hook of ``register_forward_hook`` gets the module, a tuple of the positional :term:`arguments <argument>` that the
+# module was called with, and the output. This one is put on each layer, and prints the shapes that pass.
 
 from functools import partial
 
@@ -39,8 +39,9 @@ assert torch.equal(network(x), logits)  # the same, and in silence
 # Four kinds, and when each is called
 # -----------------------------------
 #
-# This registers all four on all modules. ``args`` and ``output`` are tensors of the forward pass, ``grad_output`` and
-# ``grad_input`` :term:`gradients <gradient>` with respect to them, each in a tuple. The line says what the hook got.
+# The code registers the four kinds on each module. ``args`` and ``output`` are those of the forward pass.
+# ``grad_output`` and ``grad_input`` are tuples of the :term:`gradients <gradient>` with respect to them. Each printed
+# line has the shapes that the hook got.
 
 
 def sizes(values):
@@ -77,8 +78,8 @@ for name, kind, *shapes in log:
     print(f"{name:<3} {kind:<17}", *shapes)
 
 # %%
-# Forward, the whole network encloses its parts: its pre-hook comes first, its forward hook last. Backward, too, with
-# the parts in reverse. What a module hands back, its ``grad_input``, arrives at the one before as ``grad_output``.
+# In the forward pass the hooks of the whole network enclose those of its parts: its pre-hook comes first, its forward
+# hook last. In the backward pass they enclose them too, and the parts come in reverse order.
 
 names = [(name, kind) for name, kind, *_ in log]
 assert names[0] == ("all", "forward_pre")
@@ -89,8 +90,36 @@ assert [name for name, kind in names if kind == "forward"] == ["0", "1", "2", "a
 assert [name for name, kind in names if kind == "full_backward"] == ["2", "1", "0", "all"]
 
 # %%
-# Gradients with respect to the input exist only if the input requires them. Data does not. Then ``grad_input`` of the
-# first layer is ``(None,)``, and the hook of the whole network is called early. PyTorch warns.
+# In a ``Sequential``, where each output goes to one module alone, the ``grad_input`` of a module is the ``grad_output``
+# of the module before it. Where an output is used twice, as in ``h + b(h)``, the two differ: the gradient of the other
+# use is added.
+
+
+def flows(model, inner, outer):
+    back = {}
+    with (
+        inner.register_full_backward_hook(
+            lambda module, inputs, outputs: back.update(out=outputs[0])
+        ),
+        outer.register_full_backward_hook(
+            lambda module, inputs, outputs: back.update(into=inputs[0])
+        ),
+    ):
+        model(x).square().sum().backward()
+    return back["out"], back["into"]
+
+
+for place in (0, 1):
+    arrived, handed_back = flows(network, network[place], network[place + 1])
+    assert torch.equal(arrived, handed_back)
+one, two = nn.Linear(3, 3), nn.Linear(3, 3)
+arrived, handed_back = flows(lambda x: (h := one(x)) + two(h), one, two)
+torch.testing.assert_close(arrived - handed_back, 2 * (one(x) + two(one(x))))
+
+# %%
+# A gradient with respect to the input exists if the input requires it, and a batch of data usually does not. Then the
+# ``grad_input`` of the first layer is ``(None,)``. The hook of the whole network is called before those of its parts,
+# and PyTorch warns.
 
 from ptguide.errors import expect_warning
 
@@ -103,8 +132,8 @@ late = [(name, grad_input) for name, kind, grad_input, *_ in log if kind == "ful
 assert late == [("all", [None]), ("2", [(5, 4)]), ("1", [(5, 4)]), ("0", [None])]
 
 # %%
-# Only ``network(x)`` calls the hooks of ``network``. ``network.forward(x)`` runs the code alone, and the hooks of the
-# parts, which it calls in the right way.
+# ``network(x)`` calls the hooks of ``network``. ``network.forward(x)`` does not. It still calls the hooks of the parts,
+# because ``forward`` calls those as ``part(x)``.
 
 log.clear()
 network.forward(x)
@@ -119,9 +148,9 @@ assert log == []
 # Changing what passes
 # --------------------
 #
-# As with tensors, a value that is returned takes the place: a pre-hook gives new arguments, a forward hook a new
-# output, the backward hooks new gradients. So a unit can be switched off to see what it is good for. ``None`` changes
-# nothing.
+# As with tensors, a value that the hook returns replaces what passes. A pre-hook returns new arguments, a forward hook
+# a new output, and a backward hook new gradients. A hook that returns ``None`` changes nothing. Here a forward hook
+# switches one unit off, and the logits change by the part that this unit had in them.
 
 
 def without_unit_2(module, args, output):
@@ -135,9 +164,9 @@ assert hidden[:, 2].max() > 0  # it was on
 torch.testing.assert_close(logits - ablated, hidden[:, 2:3] * network[2].weight[:, 2])
 
 # %%
-# The backward hooks differ in what they reach. A new ``grad_output`` of the pre-hook changes everything, the weights
-# too. A new ``grad_input`` changes only what the layers before get: the gradients of this layer's own weights are made
-# from ``grad_output``.
+# The two backward hooks differ in what they reach. A new ``grad_output`` from the pre-hook changes the gradients of
+# this layer's weights, and what the layers before get. A new ``grad_input`` changes what the layers before get, and
+# leaves this layer's weights alone, because their gradients are made from ``grad_output``.
 
 layer, data = nn.Linear(3, 4, bias=False), torch.rand(5, 3, requires_grad=True)
 
@@ -156,7 +185,8 @@ with layer.register_full_backward_pre_hook(lambda module, outputs: (10 * outputs
 # Keyword arguments
 # -----------------
 #
-# A hook gets positional arguments only. With ``with_kwargs=True`` it also gets those given by name.
+# A forward hook and a forward pre-hook get the positional arguments. With ``with_kwargs=True`` they also get those that
+# were given by name. Without it, an input that was given by name is missing in ``args``.
 
 
 class Scale(nn.Module):
@@ -169,13 +199,17 @@ scale.register_forward_pre_hook(lambda *given: got.append(given[1:]))
 scale.register_forward_pre_hook(lambda *given: got.append(given[1:]), with_kwargs=True)
 scale(x, by=3.0)
 assert got == [((x,),), ((x,), {"by": 3.0})]
+scale.register_forward_hook(lambda module, args, output: got.append(args))
+scale.register_forward_hook(lambda module, *given: got.append(given[:2]), with_kwargs=True)
+scale(x=x)
+assert got[2:] == [((),), ((), {"x": x}), (), ((), {"x": x})]
 
 # %%
-# State and all modules: the complete list
-# ----------------------------------------
+# State, whole programs, and the complete list
+# --------------------------------------------
 #
-# Saving and loading have hooks, too. One before loading may change the dictionary in place, for example rename what an
-# older version of the program had saved.
+# Saving and loading have hooks, too. A hook that is called before loading may change the dictionary :term:`in place`.
+# This one renames a weight that an older version of the program had saved under another name.
 
 
 def rename(module, state, prefix, *_):
@@ -192,25 +226,29 @@ assert (layer.weight == 1).all()
 assert order == ["state_dict_pre", "state_dict_post", "load_state_dict_post"]
 
 # %%
-# Here is all that a module has, and what there is for all modules of a program at once, as functions in
-# ``torch.nn.modules.module``: for tools, hardly for programs. They are called before a module's own.
+# These are the methods of a module that register hooks, and the functions in ``torch.nn.modules.module`` that register
+# one for each module of the program at once. Tools use those. For the four kinds of above, such a hook is called before
+# the module's own, also when it was registered later.
 
 everywhere = torch.nn.modules.module
 for place, start in ((nn.Module, "register_"), (everywhere, "register_module_")):
     found = [name for name in dir(place) if name.startswith(start) and name.endswith("_hook")]
     print(f"{place.__name__}:", *found, sep="\n  ")
 
-first = everywhere.register_module_forward_hook(lambda *_: order.append("global"))
-with first, layer.register_forward_hook(lambda *_: order.append("own")):
-    layer(data)
-assert order[3:] == ["global", "own"]
+for kind in ("forward_pre", "forward", "full_backward_pre", "full_backward"):
+    order.clear()
+    own = getattr(layer, f"register_{kind}_hook")(lambda *_: order.append("own"))
+    later = getattr(everywhere, f"register_module_{kind}_hook")(lambda *_: order.append("global"))
+    with own, later:
+        layer(data).sum().backward()
+    assert order == ["global", "own"]
 
 # %%
 # What goes wrong
 # ---------------
 #
-# ``register_backward_hook``, without "full", is the old kind. It gets the gradients of the last operation inside the
-# module, whatever they belong to: here of the bias, the input and the weight. It is deprecated.
+# ``register_backward_hook``, without "full", is the old kind, and deprecated. It gets the gradients of the last
+# operation inside the module. Here these are the gradients of the bias, the input and the weight.
 
 wrong = []
 old = nn.Linear(3, 4)
@@ -221,7 +259,8 @@ out.sum().backward()
 assert wrong == [[(4,), (5, 3), (3, 4)]]
 
 # %%
-# A full backward hook makes the output a :term:`view`. A module behind it that writes :term:`in place` is refused.
+# Where gradients are recorded, a full backward hook makes the output a :term:`view`. A module behind it that writes
+# :term:`in place` is refused.
 
 from ptguide.errors import expect_error
 
@@ -229,6 +268,8 @@ block = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
 block[0].register_full_backward_hook(lambda module, grad_input, grad_output: None)
 with expect_error(RuntimeError, match="is a view and is being modified inplace"):
     block(data)
+with torch.no_grad():
+    assert block(data).shape == (5, 4)
 block[1].inplace = False
 assert block(data).shape == (5, 4)
 
@@ -266,7 +307,7 @@ ask(
     answer=seen[0],
     choices={
         ((7, 2),): "That is grad_output: it has the shape of the output.",
-        ((7, 4),): "One entry for each argument of forward, in its shape.",
+        ((7, 4),): "One entry for each positional argument of forward, in its shape.",
         (
             (7, 4),
             (2, 4),

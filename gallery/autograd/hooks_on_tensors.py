@@ -4,13 +4,13 @@
 How do hooks on tensors work? (register_hook)
 =============================================
 
-A :term:`hook` is a function of yours that PyTorch calls at a certain point. Those on tensors are called in
-``backward``, when the :term:`gradient` of the tensor is known: to see it, to change it, or to use it at once. This page
-fires each kind, prints their order, and removes them. You need to know :ref:`from-calculation-to-graph`.
+A :term:`hook` is a function that you write and PyTorch calls at a certain point. A hook on a tensor is called in the
+backward pass, when the :term:`gradient` of the tensor is known. It can look at the gradient, change it, or use it at
+once. This page runs each kind, prints their order, and removes them. You need to know :ref:`from-calculation-to-graph`.
 """
 
 # %%
-# The gradient of ``z``, half-way up, is not kept anywhere. A hook sees it pass.
+# The gradient of ``z``, half-way up, is not kept in ``z.grad``. A hook sees it pass.
 
 from functools import partial
 
@@ -43,10 +43,9 @@ assert seen[0].tolist() == [12, 14, 16]
 # Changing a gradient
 # -------------------
 #
-# What the hook returns takes the place of the gradient, for everything that is further up; ``None``, as above, leaves
-# it as it is. The picture shows ``z`` with three times its
-# :val:`0.1 <torch.autograd.grad(v, z, retain_graph=True)[0] / 3>`, and what became of ``x`` and ``y``. The values below
-# are untouched: a hook on a tensor changes the way back only.
+# What the hook returns replaces the gradient, for what is further up. ``None``, as above, leaves it as it is. The
+# picture shows ``z`` with three times its :val:`0.1 <torch.autograd.grad(v, z, retain_graph=True)[0] / 3>`, and what
+# became of ``x`` and ``y``. The values of the forward pass are untouched.
 
 handle.remove()
 handle = z.register_hook(lambda grad: 3 * grad)
@@ -57,8 +56,8 @@ assert "gradient 0.3, changed by a hook" in picture.description
 picture
 
 # %%
-# Several hooks on one tensor run in the order in which they were registered, each on what the one before gave. What
-# ``retain_grad()`` keeps is the last state, even if it was called first.
+# Several hooks on one tensor run in the order in which they were registered. Each gets what the one before returned.
+# ``retain_grad()`` keeps what the last one returned, even if ``retain_grad()`` was called first.
 
 q = x * 1
 q.retain_grad()
@@ -73,7 +72,7 @@ assert q.grad == (3 + 1) * 10
 #
 # On a :term:`leaf` there are two moments. ``register_hook`` is called with the gradient of *this* walk, before it is
 # added to ``.grad``. ``register_post_accumulate_grad_hook`` is called after that, with the *tensor*, so that ``.grad``
-# can be read. What it returns must be ``None``.
+# can be read. It has to return ``None``.
 
 leaf = torch.tensor(4.0, requires_grad=True)
 leaf.register_hook(lambda grad: print(f"arrives: {grad:.0f}"))
@@ -81,13 +80,20 @@ leaf.register_post_accumulate_grad_hook(lambda tensor: print(f".grad is now {ten
 for _ in range(2):
     (leaf**2).backward()
 assert leaf.grad == 2 * 8
+other = torch.tensor(4.0, requires_grad=True)
+other.register_post_accumulate_grad_hook(lambda tensor: tensor.grad)
+with expect_error(RuntimeError, match="hooks should return None"):
+    (other**2).backward()
 
 # %%
-# The second kind can use a gradient up and throw it away, while the walk goes on: here a training step. So the
-# gradients of a large model need never exist all at once. (Without the hook: ``p - 0.1 * p.grad``.)
+# The second kind can use a gradient and throw it away while the backward pass goes on. Here it takes a training step.
+# The gradients of the two weights are not kept at the same time. (Without the hook, the step is ``p - 0.1 * p.grad``.)
+
+kept = []
 
 
 def step(parameter):
+    kept.append(sum(weight.grad is not None for weight in weights))
     with torch.no_grad():
         parameter -= 0.1 * parameter.grad
     parameter.grad = None
@@ -97,6 +103,7 @@ weights = [torch.ones(2, requires_grad=True), torch.full((3,), 5.0, requires_gra
 for weight in weights:
     weight.register_post_accumulate_grad_hook(step)
 sum((weight**2).sum() for weight in weights).backward()
+assert kept == [1, 1]
 assert all(weight.grad is None for weight in weights)
 torch.testing.assert_close(weights[0], torch.full((2,), 1 - 0.1 * 2 * 1))
 torch.testing.assert_close(weights[1], torch.full((3,), 5 - 0.1 * 2 * 5))
@@ -105,10 +112,10 @@ torch.testing.assert_close(weights[1], torch.full((3,), 5 - 0.1 * 2 * 5))
 # Hooks on nodes
 # --------------
 #
-# A node of the graph (``grad_fn``) takes hooks, too. ``register_prehook`` is called before the node runs, with what
-# arrives; ``register_hook`` after it, with what it hands on and what had arrived. Both get tuples, in the words of the
-# *forward* calculation: ``grad_inputs`` belongs to the inputs of the multiplication, ``x`` and ``y``, and comes *out*
-# of the node. Here the prehook makes 1 of the 0.1 that arrives.
+# A node of the graph (``grad_fn``) takes hooks, too. A hook of ``register_prehook`` is called before the node runs,
+# with what arrives. A hook of ``register_hook`` is called after it, with what the node hands on and what had arrived.
+# Both get tuples, named after the *forward* calculation: ``grad_inputs`` belongs to the inputs of the multiplication,
+# ``x`` and ``y``, and comes *out* of the node. Here the prehook makes 1 of the 0.1 that arrives.
 
 handle.remove()
 
@@ -128,8 +135,9 @@ torch.testing.assert_close((x.grad, y.grad), (torch.tensor(5.0), torch.tensor(2.
 # All of them, in order
 # ---------------------
 #
-# Now one of each, on the way from ``v`` to ``x``; the node of ``x`` is its ``AccumulateGrad``. For every node: first
-# the hooks of the tensor that it made, then those before the node, the node itself, and those after it.
+# Here is one of each, on the way from ``v`` to ``x``. The node of ``x`` is its ``AccumulateGrad``. For each of the two
+# nodes, the hook of the tensor comes first, then the one before the node, the node itself, and the one after it. The
+# order of registration was another one.
 
 after.remove()
 before.remove()
@@ -158,19 +166,21 @@ assert order[6:] == ["x: node has run"]
 
 # %%
 # :func:`torch.autograd.grad` returns gradients and adds nothing to ``.grad``. It calls the hooks of the tensors on its
-# way, and of the nodes that it runs; the ``AccumulateGrad`` of ``x`` is none of them.
+# way, and of the nodes that it runs. It does not run the ``AccumulateGrad`` of ``x``.
 
 order.clear()
+before_it = x.grad.clone()
 torch.autograd.grad(v, x, retain_graph=True)
 assert order[:3] == ["z: gradient is known", "z: node will run", "z: node has run"]
 assert order[3:] == ["x: gradient is known"]
+assert torch.equal(x.grad, before_it)
 
 # %%
 # Removing
 # --------
 #
-# Each registration returns a handle, and ``handle.remove()`` ends it. In a ``with`` block it ends with the block. A
-# cell of a notebook that is run twice registers twice, and the hook is called twice.
+# Each of these registrations returns a handle, and ``handle.remove()`` ends it. In a ``with`` block it ends with the
+# block. A cell of a notebook that you run twice registers the hook twice, and then the hook is called twice.
 
 for handle in handles:
     handle.remove()
@@ -183,12 +193,21 @@ with x.register_hook(partial(note, "in the block")):
 v.backward(retain_graph=True)
 assert order == ["in the block"]
 
+order.clear()
+for _ in range(2):  # as a cell that is run twice
+    handles.append(x.register_hook(partial(note, "again")))
+v.backward(retain_graph=True)
+assert order == ["again", "again"]
+for handle in handles:
+    handle.remove()
+
 # %%
 # Use: where does NaN begin?
 # --------------------------
 #
-# The result is finite, the gradient is not. A hook on every step tells from where on. The slope of the square root at 0
-# is infinite, and 0 times infinity is :term:`NaN`. (:class:`torch.autograd.detect_anomaly` looks at all nodes, slowly.)
+# The result is finite, the gradient is not. A hook on each of the three steps tells from where on. The slope of the
+# square root at 0 is infinite, and 0 times infinity is :term:`NaN`. (:class:`torch.autograd.detect_anomaly` is torch's
+# own tool for this.)
 
 
 def watch(name, grad):
@@ -207,8 +226,8 @@ assert a.grad.isfinite().tolist() == [True, False, True]
 # What goes wrong
 # ---------------
 #
-# *Writing into the gradient.* A hook must return a new tensor. One that writes :term:`in place` may change the gradient
-# of others, because a sum hands the same tensor to all its inputs. ``right`` has no hook, and gets ten times too much.
+# *Writing into the gradient.* Return a new tensor. A hook that writes :term:`in place` may change the gradient of
+# others, because ``left + right`` hands the same tensor to both. ``right`` has no hook, and gets ten times too much.
 
 left, right = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
 factors = torch.tensor([1.0, 2.0, 4.0])
@@ -221,8 +240,8 @@ with left.register_hook(lambda grad: grad * 10):
 assert torch.equal(right.grad, factors)
 
 # %%
-# *One name for all.* A ``lambda`` in a loop looks the name up when it is called, and by then the loop is over. Hand it
-# over with ``partial``, as on this page. (The linter ruff finds this as B023.)
+# *One name for several hooks.* A ``lambda`` in a loop looks the name up when it is called, and by then the loop is
+# over. Hand the name over with ``partial``, as on this page. (The linter ruff finds this as B023.)
 
 late, early = [], []
 for name, tensor in {"left": left, "right": right}.items():
@@ -233,16 +252,17 @@ assert late == ["right", "right"]
 assert sorted(early) == ["left", "right"]
 
 # %%
-# *Not there, or not so.* Without ``requires_grad`` there is nothing to wait for; only leaves add up; and what a hook
-# returns must have the shape of what it got.
+# *Refused.* A tensor without ``requires_grad`` takes no hook. A hook that is called after accumulating needs a leaf.
+# And what a hook returns needs the shape and the dtype of what the hook got.
 
 with expect_error(RuntimeError, match="a hook on a tensor that doesn't require gradient"):
     factors.register_hook(print)
 with expect_error(RuntimeError, match="cannot be registered on non-leaf tensors"):
     z.register_post_accumulate_grad_hook(print)
-left.register_hook(lambda grad: grad[:2])
-with expect_error(RuntimeError, match="changed the size"):
-    left.sum().backward()
+changes = {"size": lambda grad: grad[:2], "type": lambda grad: grad.double()}
+for what, change in changes.items():
+    with left.register_hook(change), expect_error(RuntimeError, match=f"changed the {what}"):
+        left.sum().backward()
 
 # %%
 # Neighbours: :func:`torch.autograd.graph.register_multi_grad_hook` waits for several tensors, and
@@ -277,9 +297,12 @@ ask(
     "r has a hook that notes its argument. What is noted in two calls of (r * 3).backward()?",
     answer=moments,
     choices={
-        (3.0, 3.0): "Each time the gradient of that walk. Only r.grad adds up.",
-        (3.0, 6.0): "So a hook of register_post_accumulate_grad_hook would read r.grad.",
-        (6.0,): "A hook is called in every walk.",
+        (3.0, 3.0): "Each time it is the gradient of that backward pass. The sum is in r.grad.",
+        (
+            3.0,
+            6.0,
+        ): "That is what a hook of register_post_accumulate_grad_hook would read in r.grad.",
+        (6.0,): "The hook is called in both backward passes.",
     },
 )
 

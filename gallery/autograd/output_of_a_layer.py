@@ -4,15 +4,16 @@
 How do I get the output of a layer in the middle of a network?
 ==============================================================
 
-With a forward :term:`hook` on that layer. It is called with the output whenever the layer has run, and the code of the
-:term:`network` stays as it is. This page keeps the features of a ResNet-18, compares two ways without hooks, measures
-how :term:`gradients <gradient>` flow, and shows four ways to keep the wrong thing. You need to know
+Put a forward :term:`hook` on that layer. PyTorch calls it with the output each time the layer has been called, and the
+code of the :term:`network` stays as it is. This page keeps the features of a ResNet-18, compares two ways without
+hooks, measures how :term:`gradients <gradient>` flow, and shows four ways to keep the wrong thing. You need to know
 :ref:`hooks-on-modules`.
 """
 
 # %%
 # ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
-# of them. Two images go in; the hook keeps the features. (Random weights here; what follows holds for trained ones.)
+# of them. Two images go in, and the hook keeps the features. (The weights are random here. The code is the same for
+# trained ones.)
 
 import torch
 from torch import nn
@@ -35,17 +36,18 @@ handle.remove()
 print(tuple(images.shape), "->", tuple(kept["features"].shape), "->", tuple(logits.shape))
 
 # %%
-# The rest of the network makes the logits of what was kept: so it is the right thing.
+# The rest of the network makes the logits of what was kept, so it is the right thing.
 
 with torch.no_grad():
     torch.testing.assert_close(network.fc(kept["features"].flatten(start_dim=1)), logits)
 
 # %%
-# For any number of layers
-# ------------------------
+# For several layers
+# ------------------
 #
-# The name of a layer is its way through the :term:`attributes <attribute>`, as ``named_modules`` lists it;
-# ``get_submodule`` finds it. The ``with`` block removes the hooks, also after an error.
+# The name of a layer is its path through the :term:`attributes <attribute>`, as ``named_modules`` lists it.
+# ``get_submodule`` finds the layer by this name. The ``with`` block removes the hooks, also after an error. The
+# function is for layers whose output is one tensor. ``nn.LSTM`` returns a tuple.
 
 
 from contextlib import contextmanager
@@ -74,14 +76,29 @@ with outputs_of(network, names) as kept, torch.no_grad():
     network(images)
 for name, (output,) in kept.items():
     print(f"{name:<14}", tuple(output.shape))
+assert not any(part._forward_hooks for part in network.modules())
+assert isinstance(nn.LSTM(3, 4)(torch.rand(2, 1, 3)), tuple)
+
+# %%
+# A hook waits for a call of the module. Where ``forward`` takes the weights of a layer and does not call the layer, its
+# hook keeps nothing: ``nn.MultiheadAttention`` does so with its ``out_proj``.
+
+attention = nn.MultiheadAttention(8, num_heads=2)
+tokens = torch.rand(3, 1, 8)
+with outputs_of(attention, ["out_proj"]) as kept:
+    attention(tokens, tokens, tokens)
+assert kept == {"out_proj": []}
+with outputs_of(network, names) as kept, torch.no_grad():
+    network(images)
+assert all(len(outputs) == 1 for outputs in kept.values())
 
 # %%
 # Two ways without hooks
 # ----------------------
 #
 # torchvision's ``create_feature_extractor`` makes a new network of the operations that lead to the wanted outputs, and
-# leaves out the rest, so that nothing is computed in vain. It has to understand ``forward`` as a fixed list of
-# operations, which an ``if`` on values prevents. A hook does not care.
+# leaves out the rest, such as ``fc`` here. It has to understand ``forward`` as a fixed list of operations, which an
+# ``if`` on values prevents. A hook works there, too.
 
 from torch.fx.proxy import TraceError
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -103,11 +120,15 @@ class Branching(nn.Module):
 
 with expect_error(TraceError, match="used as inputs to control flow"):
     create_feature_extractor(Branching(), ["relu"])
+branch = nn.Sequential(Branching())
+with outputs_of(branch, ["0"]) as of_branch:
+    branch(torch.tensor([-1.0, 3.0]))
+assert of_branch["0"][0].tolist() == [0, 3]
 
 # %%
-# The other way is to cut: put the first parts into ``nn.Sequential``. It is right only if ``forward`` calls the parts
-# one after the other, in the order in which they were made, with nothing between. For ResNet that holds up to
-# ``avgpool``; with ``fc`` it fails, because ``forward`` flattens before it, and that is no module.
+# The other way is to cut: put the first parts into ``nn.Sequential``. It is right if ``forward`` calls the parts one
+# after the other, in the order in which they were made, and does nothing between. For ResNet that holds up to
+# ``avgpool``. With ``fc`` it fails, because ``forward`` flattens before it, and flattening is not one of the parts.
 
 cut = nn.Sequential(*list(network.children())[:-1])
 with torch.no_grad():
@@ -120,9 +141,9 @@ with expect_error(RuntimeError, match="shapes cannot be multiplied"):
 # Use: gradient flow
 # ------------------
 #
-# Which layers learn, and which get next to nothing? A hook before the backward part of each layer measures what
-# arrives there. Below are twelve layers, each with a sigmoid behind it: the first gets less than a millionth of what
-# the last gets. :ref:`vanishing-gradients` says why.
+# Which layers get a gradient, and which get next to nothing? A hook before the backward part of each layer measures
+# what arrives there. Below are twelve layers, each with a sigmoid behind it. The first gets less than a millionth of
+# what the last gets. :ref:`vanishing-gradients` says why.
 
 import matplotlib.pyplot as plt
 
@@ -149,8 +170,8 @@ plt.show()
 # ---------------
 #
 # *Kept, then overwritten.* ``bn1`` is followed by a ReLU that writes :term:`in place`, into the very tensor that was
-# kept. So the "output of bn1" has no negative number, which is not what ``bn1`` gave. ``detach`` does not copy;
-# ``clone`` does.
+# kept. So the "output of bn1" has no negative number, which is not what ``bn1`` gave. ``detach`` does not copy the
+# numbers, and ``clone`` does.
 
 shared = []
 handle = network.bn1.register_forward_hook(lambda *given: shared.append(given[2].detach()))
@@ -173,10 +194,10 @@ assert not torch.equal(first, second)
 assert torch.equal(second, kept["layer1.0"][0])
 
 # %%
-# *The graph is kept, too.* An output without ``detach`` leads to its ``grad_fn``, and so to all that was saved on the
-# way. A list of them fills the memory, batch by batch.
+# *The graph is kept, too.* An output without ``detach`` leads to its ``grad_fn``, and so to what the layers before it
+# have saved. A list of such outputs grows by that with each batch.
 #
-# *The wrong mode.* In ``train()``, batch normalization takes mean and variance from the :term:`batch`: an image has
+# *The wrong mode.* In ``train()``, batch normalization takes mean and variance from the :term:`batch`, so an image has
 # other features when it comes alone.
 
 held = []

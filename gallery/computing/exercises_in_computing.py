@@ -4,9 +4,9 @@
 Exercises in computing
 ======================
 
-Five functions to write with what this chapter taught, each in one to four lines and without a loop. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the smallest input for which
-your function is wrong. The solutions are folded; each is run on this page.
+Here are five functions to write with what this chapter taught, each in one to four lines and without a loop. Copy a
+cell into a session of your own, replace ``raise NotImplementedError``, and run it. ``check`` shows the smallest input
+for which your function is wrong. The solutions are folded, and each of them is run on this page.
 """
 
 # %%
@@ -43,7 +43,7 @@ def product(a, b):
 check(product, product_by_loops, factors, without=forbidden)
 
 # %%
-# With axes (i, k, 1) and (1, k, j), all products stand in a block (i, k, j); the sum over k is left to do.
+# With axes (i, k, 1) and (1, k, j), the products stand in a block (i, k, j). The sum over k is left to do.
 
 # Solution
 
@@ -154,8 +154,8 @@ report
 # 4. Cross-entropy that does not overflow
 # ---------------------------------------
 #
-# For each row of logits and its label: minus the logarithm of the share that softmax gives to the label. The last
-# input has a logit of 1000, for which softmax and then the logarithm gives infinity.
+# For each row of logits and its label, return minus the logarithm of the probability that softmax gives to the label.
+# The last input has a logit of 1000, for which softmax and then the logarithm gives infinity.
 
 
 def losses_by_loops(logits, labels):
@@ -179,8 +179,8 @@ def losses(logits, labels):
 check(losses, losses_by_loops, batches, without=forbidden)
 
 # %%
-# The logarithm of a share is a difference; ``logsumexp`` takes care of large numbers. Two lists of indices pick one
-# element from each row.
+# The logarithm of a probability is a difference, and ``logsumexp`` takes care of large numbers. Two lists of indices
+# pick one element from each row.
 
 # Solution
 

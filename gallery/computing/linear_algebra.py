@@ -5,13 +5,13 @@ How do I solve A x = b in PyTorch, and why not with inv?
 ========================================================
 
 :func:`torch.linalg.solve` finds the numbers that a :term:`matrix` turns into a given :term:`vector`. The way over the
-:term:`inverse` is less exact. When there are more equations than unknowns, :func:`torch.linalg.lstsq` comes nearest.
-You need to know :ref:`matmul`.
+:term:`inverse` can lose far more digits, as a matrix on this page shows. When there are more equations than unknowns,
+:func:`torch.linalg.lstsq` finds the numbers that miss by the least. You need to know :ref:`matmul`.
 """
 
 # %%
-# Three equations with three unknowns: row 0 says :math:`2 x_0 + x_1 = 4`. Touch a result: each unknown depends on the
-# whole of both inputs.
+# Here are three equations with three unknowns. Row 0 says :math:`2 x_0 + x_1 = 4`. Touch a result: each unknown depends
+# on the whole of both inputs.
 
 import torch
 
@@ -28,8 +28,9 @@ draw(torch.linalg.solve, (A, b), names=["A", "b"])
 # From scratch
 # ------------
 #
-# Elimination: subtract multiples of row ``k`` from the other rows, so that column ``k`` is 0 everywhere else. At the
-# end each row has one unknown left. The row with the largest number goes first, so that nothing is divided by 0.
+# The method is elimination: subtract multiples of row ``k`` from the other rows, so that column ``k`` is 0 in them. At
+# the end each row has one unknown left. Of the rows that are left, the one with the largest number in column ``k`` goes
+# first. So a 0 on the diagonal is no problem, unless the matrix is singular.
 
 
 def solve(A, b):
@@ -44,13 +45,15 @@ def solve(A, b):
 
 
 torch.testing.assert_close(solve(A, b), torch.linalg.solve(A, b))
+swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+assert solve(swap, torch.tensor([3.0, 5.0])).tolist() == [5, 3]
 
 # %%
 # inv instead of solve
 # --------------------
 #
-# On paper, :math:`x = A^{-1} b`. In floating point, the inverse is rounded before it meets ``b``. This matrix is a hard
-# one, though it looks harmless; 100 known solutions, as columns, are to be found again.
+# On paper, :math:`x = A^{-1} b`. In floating point, the inverse is rounded before it meets ``b``. This Hilbert matrix
+# is a hard one, though it looks harmless. 100 known solutions, as columns, are to be found again.
 
 torch.manual_seed(0)
 i = torch.arange(8, dtype=torch.float64)
@@ -64,8 +67,8 @@ found = {
 
 # %%
 # The :term:`residual` is what is left of the equations, :math:`A x - b`. Here it is divided by the length of ``b``, and
-# the median of the 100 is compared with what rounding alone explains. The digits differ from one processor to the next;
-# that the equations hold for ``solve``, and do not for ``inv``, does not.
+# the median of the 100 is compared with what rounding alone explains. The digits may differ on your processor. The
+# difference is a factor of more than 10,000.
 
 residual = {
     name: (hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0) for name, x in found.items()
@@ -77,23 +80,35 @@ assert residual["solve"].median() < rounding
 assert residual["inv @"].median() > 10_000 * rounding
 
 # %%
-# Neither ``x`` is exact: an *ill-conditioned* matrix enlarges every rounding error, at worst by
-# :func:`torch.linalg.cond`. In float32 nothing of the solution is left. If :math:`A^{-1}` stands in a formula, call
-# ``solve``; ``inv`` is for when the inverse itself is wanted.
+# Neither ``x`` is exact. An *ill-conditioned* matrix enlarges the relative error of ``b``, at worst by the factor
+# :func:`torch.linalg.cond`. In float32 the error of ``x`` is about as large as ``x`` itself. For a well-conditioned
+# matrix the two ways are about equally good. If :math:`A^{-1}` stands in a formula, call ``solve``. Call ``inv`` if you
+# want the inverse itself.
 
 error = (found["solve"] - truth).norm(dim=0) / truth.norm(dim=0)
 assert torch.linalg.cond(hilbert) > 1e10
 assert torch.linalg.cond(A) < 4
 assert error.median() < torch.linalg.cond(hilbert) * torch.finfo(torch.float64).eps
 lost = torch.linalg.solve(hilbert.float(), targets.float()) - truth
-assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.1
+assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.5
+cond = torch.linalg.cond(hilbert)
+for _ in range(100):
+    change = 1e-6 * torch.randn_like(targets)
+    moved = torch.linalg.solve(hilbert, targets + change) - found["solve"]
+    grown = (moved.norm(dim=0) / truth.norm(dim=0)) / (change.norm(dim=0) / targets.norm(dim=0))
+    assert (grown < cond).all()
+easy = torch.eye(8, dtype=torch.float64) + 0.1 * hilbert
+right = easy @ truth
+for way in (torch.linalg.solve(easy, right), torch.linalg.inv(easy) @ right):
+    assert (easy @ way - right).norm() < rounding * right.norm()
 
 # %%
 # Shapes
 # ------
 #
-# ``A`` is (..., n, n), and ``b`` is (..., n) or (..., n, k), with k columns to solve for; leading axes are a
-# :term:`batch`. Here are 2 systems of 3 equations, each with a ``b`` of its own: the two do not mix.
+# ``A`` is (..., n, n), and ``b`` is (..., n) or (..., n, k), with k columns to solve for. Leading axes are a
+# :term:`batch`. Here are 2 systems of 3 equations, each with a ``b`` of its own. The two do not mix. If ``A`` is (3, 3,
+# 3) and ``b`` is (3, 3), ``b`` is read as 3 vectors, one for each matrix, and not as one matrix for the three.
 
 systems = torch.stack([A, A + 5 * torch.eye(3)])
 rights = torch.stack([b, b + 10])
@@ -102,16 +117,21 @@ one_by_one = [
 ]
 torch.testing.assert_close(torch.linalg.solve(systems, rights), torch.stack(one_by_one))
 assert torch.linalg.solve(systems, torch.ones(2, 3, 7)).shape == (2, 3, 7)
+three, square = torch.stack([A, 2 * A, 3 * A]), torch.tensor([[1.0, 2, 4], [8, 0, 1], [2, 1, 3]])
+assert (three.shape, square.shape) == ((3, 3, 3), (3, 3))
+as_vectors = torch.linalg.solve(three, square)
+for i in range(3):
+    torch.testing.assert_close(as_vectors[i], torch.linalg.solve(three[i], square[i]))
 draw(torch.linalg.solve, (systems, rights), names=["systems", "rights"])
 
 # %%
 # More equations than unknowns
 # ----------------------------
 #
-# A line through five points: intercept and slope are the unknowns, and no line meets all of them.
+# A line is to go near five points. Intercept and slope are the unknowns, and no line meets the five points.
 # :func:`torch.linalg.lstsq` makes the sum of the squared misses smallest. The misses are then at right angles to the
-# columns of ``A``, which gives two equations, :math:`A^T A x = A^T b`. lstsq does not form :math:`A^T A`: the ``cond``
-# of that matrix is the square of the first.
+# columns of ``A``, which gives two equations, :math:`A^T A x = A^T b`. The ``cond`` of :math:`A^T A` is the square of
+# that of ``A``. So these equations can be singular in float32 where lstsq still finds the solution.
 
 t = torch.arange(5, dtype=torch.float64)
 points = torch.stack([torch.ones(5), t], dim=1)
@@ -122,14 +142,24 @@ misses = points @ line - heights
 torch.testing.assert_close(points.T @ misses, torch.zeros(2, 1, dtype=torch.float64))
 torch.testing.assert_close(line, torch.linalg.solve(points.T @ points, points.T @ heights))
 torch.testing.assert_close(torch.linalg.cond(points.T @ points), torch.linalg.cond(points) ** 2)
+for _ in range(100):
+    other = points @ (line + 0.1 * torch.randn(2, 1, dtype=torch.float64)) - heights
+    assert other.norm() > misses.norm()
+narrow, wanted = torch.tensor([[1.0, 1.0], [1e-5, 0.0], [0.0, 1e-5]]), torch.tensor([[1.0], [2.0]])
+assert narrow.dtype == torch.float32
+near = torch.linalg.lstsq(narrow, narrow @ wanted).solution
+assert (near - wanted).abs().max() < 0.1
+with expect_error(RuntimeError, match="singular"):
+    torch.linalg.solve(narrow.T @ narrow, narrow.T @ narrow @ wanted)
 draw(lambda A, b: torch.linalg.lstsq(A, b).solution, (points, heights), names=["points", "heights"])
 
 # %%
 # What goes wrong
 # ---------------
 #
-# A matrix whose rows depend on each other is :term:`singular`: no solution, or too many. A change of 1e-6 hides it from
-# the check, and the result is huge. Integers and half precision are refused, and the matrix must be square.
+# A matrix whose rows depend on each other is :term:`singular`: the equations have no solution, or infinitely many.
+# ``solve`` raises an error if its elimination meets a 0. After a change of 1e-6 it does not, and the result is huge.
+# Integers, half precision and matrices that are not square are refused.
 
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
 with expect_error(RuntimeError, match="singular"):
@@ -138,13 +168,14 @@ nearly = singular + torch.tensor([[0.0, 0.0], [0.0, 1e-6]])
 assert torch.linalg.solve(nearly, torch.ones(2)).abs().max() > 100_000
 with expect_error(RuntimeError, match="Expected a floating point"):
     torch.linalg.solve(A.long(), b.long())
-with expect_error(NotImplementedError, match="Half"):
-    torch.linalg.solve(A.half(), b.half())
+for dtype, name in ((torch.float16, "Half"), (torch.bfloat16, "BFloat16")):
+    with expect_error(NotImplementedError, match=f"'{name}'"):
+        torch.linalg.solve(A.to(dtype), b.to(dtype))
 with expect_error(RuntimeError, match="must be batches of square matrices"):
     torch.linalg.solve(points, heights)  # lstsq takes these
 
 # %%
-# All results are new tensors, and gradients go through: that of ``b`` is again a system, with ``A.T``.
+# The solution is a new tensor, and gradients go through: that of ``b`` is again the solution of a system, with ``A.T``.
 
 wanted = b.clone().requires_grad_()
 gradient = torch.autograd.grad(torch.linalg.solve(A, wanted).sum(), wanted)[0]

@@ -5,9 +5,9 @@ What is logsumexp, and why not log of sum of exp?
 =================================================
 
 :func:`torch.logsumexp` adds up numbers that are given by their :term:`logarithms <logarithm>`, and returns the
-logarithm of the sum: ``x.exp().sum(dim).log()``, but without overflow. It is close to the maximum, it is the logarithm
-of what :ref:`softmax <softmax>` divides by, and it is how probabilities too small for a float are added. You need to
-know :ref:`reductions`.
+logarithm of the sum. That is ``x.exp().sum(dim).log()`` without the overflow of ``exp``. It lies at most log n above
+the maximum of n numbers, it is the logarithm of what :ref:`softmax <softmax>` divides by, and it adds probabilities
+that are too small for a float. You need to know :ref:`reductions`.
 """
 
 # %%
@@ -32,8 +32,8 @@ draw(torch.logsumexp, logs, dim=1, names=["logs"])
 # Why not in three steps
 # ----------------------
 #
-# In :val:`float32 <logs.dtype>` ``exp`` is infinite from 88.8 on, and 0 below -104. Then the logarithm gives infinity,
-# or minus infinity, although the result is an ordinary number.
+# In :val:`float32 <logs.dtype>` ``exp`` is infinite from 88.8 on, and 0 from -104 down. The logarithm of that is
+# infinity, or minus infinity, although the result is an ordinary number.
 
 
 def naive(x, dim):
@@ -51,7 +51,8 @@ torch.testing.assert_close((logs - 1000).logsumexp(1), logs.logsumexp(1) - 1000)
 # ------------
 #
 # Take the largest number m out: :math:`\log \sum_j e^{x_j} = m + \log \sum_j e^{x_j - m}`. Now the largest exponent is
-# 0, so nothing overflows, and the sum is at least 1. The result must be torch's for every ``dim``.
+# 0, so ``exp`` does not overflow, and the sum is at least 1. The loops compare the result with torch's for each
+# ``dim``.
 
 
 def logsumexp(x, dim, keepdim=False):
@@ -72,8 +73,8 @@ torch.testing.assert_close(logsumexp(hidden, 1), hidden.logsumexp(1))
 # Any number of axes
 # ------------------
 #
-# As in every reduction, delete the axis from the shape: of (2, 3, 4) remains (2, 4) with ``dim=1``. Several axes go
-# together as a tuple, and ``dim`` is required.
+# As in :ref:`sum <reductions>`, delete the axis from the shape: of (2, 3, 4) remains (2, 4) with ``dim=1``. Several
+# axes go together as a tuple. Unlike in ``sum``, ``dim`` is required.
 
 small = torch.arange(24.0).reshape(2, 3, 4) % 5
 assert small.logsumexp(dim=1).shape == (2, 4)
@@ -88,13 +89,17 @@ draw(torch.logsumexp, small, dim=1, names=["small"])
 # --------------
 #
 # The sum is at least its largest part and at most n times that, so the result lies between the maximum and the maximum
-# plus log n. With one number far above the rest it is nearly the maximum; with n equal numbers it is log n above. It is
-# no mean: for that, subtract log n.
+# plus log n. With one number far above the rest it is nearly the maximum. With n equal numbers it is log n above. To
+# get the logarithm of the mean of the exponentials, subtract log n.
 
 x = torch.tensor([[9.0, 0.0, 1.0, 2.0], [4.0, 4.0, 4.0, 4.0], [4.0, 3.0, 2.0, 1.0]])
 soft, hard = x.logsumexp(dim=1), x.amax(dim=1)
 print("above the maximum by", [round(d, 4) for d in (soft - hard).tolist()])
 assert ((soft >= hard) & (soft <= hard + math.log(4) + 1e-6)).all()
+torch.manual_seed(0)
+for n in (1, 2, 10, 1000):
+    above = (t := torch.randn(50, n) * 10).logsumexp(dim=1) - t.amax(dim=1)
+    assert ((above >= 0) & (above <= math.log(n) + 1e-5)).all()
 assert soft[0] - hard[0] < 0.002
 torch.testing.assert_close(soft[1], torch.tensor(4 + math.log(4)))
 torch.testing.assert_close((soft - math.log(4)).exp(), x.exp().mean(dim=1))
@@ -104,8 +109,8 @@ torch.testing.assert_close((soft - math.log(4)).exp(), x.exp().mean(dim=1))
 # -------------------------
 #
 # A text of 30 words, each with probability 0.01, has probability :val:`1e-60 <0.01**30>`. :val:`float32 <words.dtype>`
-# has no such number; the sum of the logarithms is a plain :val:`-138 <texts[0]>`. To ask for "this text *or* that one",
-# the probabilities must be added: logsumexp adds what cannot be written down.
+# has no such number, but the sum of the logarithms is :val:`-138 <texts[0]>`. The probability of "this text *or* that
+# one" is the sum of two such probabilities. logsumexp computes the logarithm of that sum from the two logarithms.
 
 words = torch.full((2, 30), 0.01)
 assert words.prod(dim=1).tolist() == [0, 0]
@@ -126,41 +131,50 @@ draw(torch.logcumsumexp, logs, dim=1, names=["logs"])
 # ------------------------------------
 #
 # ``x - x.logsumexp(1, keepdim=True)`` is :func:`torch.log_softmax`. So cross-entropy, the usual loss of a classifier,
-# is the logsumexp of the :term:`logits` minus the logit of the right class: 0 would mean that it has all the weight.
+# is the logsumexp of the :term:`logits` minus the logit of the right class. A loss of 0 means that the right class has
+# the probability 1, up to rounding.
 
 labels = torch.tensor([0, 3, 1])
 torch.testing.assert_close(x - x.logsumexp(1, keepdim=True), x.log_softmax(dim=1))
 losses = x.logsumexp(dim=1) - x[[0, 1, 2], labels]
 torch.testing.assert_close(losses, F.cross_entropy(x, labels, reduction="none"))
+torch.testing.assert_close((-losses).exp(), x.softmax(dim=1)[[0, 1, 2], labels])
 
 # %%
 # Gradients, data types, and what goes wrong
 # ------------------------------------------
 #
-# The :term:`gradient` of logsumexp is softmax: each number counts by its share of the sum. The maximum instead gives
-# everything to the winner. Without ``keepdim=True``, three results meet four columns, as in any
-# :ref:`reduction <reductions>`.
+# The :term:`gradient` of logsumexp is softmax: each number counts by its part in the sum. The gradient of the maximum
+# goes to the largest number alone, and where several are largest, ``amax`` splits it. Without ``keepdim=True``, three
+# results meet four columns, as in ``sum`` (:ref:`reductions`).
 
 p = x.clone().requires_grad_()
+winners = (x == x.amax(dim=1, keepdim=True)).float()
+by_maximum = torch.autograd.grad(p.amax(dim=1).sum(), p)[0]
+torch.testing.assert_close(by_maximum, winners / winners.sum(dim=1, keepdim=True))
 torch.testing.assert_close(torch.autograd.grad(p.logsumexp(dim=1).sum(), p)[0], x.softmax(dim=1))
 with expect_error(RuntimeError, match="must match the size"):
     x - x.logsumexp(dim=1)
 
 # %%
-# A sum of nothing is 0, and its logarithm minus infinity; so also where all terms are hidden by a :term:`mask` of minus
-# infinity. The value is right, but the gradient is that of 0/0, :term:`NaN`, and it spreads to every weight before it.
+# A sum of nothing is 0, and its logarithm is minus infinity. The same comes out where each term is hidden by a
+# :term:`mask` of minus infinity. The value is right, but the gradient is that of 0/0, :term:`NaN`, and it spreads to
+# the weights before it.
 
 assert torch.zeros(0, 3).logsumexp(dim=0).tolist() == [-math.inf] * 3
 nothing = torch.full((2,), -math.inf, requires_grad=True)
 total = nothing.logsumexp(dim=0)
 assert total == -math.inf
 assert torch.autograd.grad(total, nothing)[0].isnan().all()
+weights = torch.tensor([1.0, 2.0], requires_grad=True)
+assert torch.autograd.grad((weights - math.inf).logsumexp(dim=0), weights)[0].isnan().all()
 
 # %%
-# Integers become :val:`float32 <torch.tensor([0]).logsumexp(dim=0).dtype>`, other than in ``softmax``, which refuses
+# Integers and truth values become :val:`float32 <torch.tensor([0]).logsumexp(dim=0).dtype>`, while ``softmax`` refuses
 # them. float16 is taken, and keeps its coarse steps: of 1000 + log 2 remains 1000.5. The result is a new tensor.
 
-assert torch.tensor([0, 0, 0]).logsumexp(dim=0) == torch.tensor(3.0).log()
+for dtype in (torch.int64, torch.int32, torch.uint8, torch.bool):
+    assert torch.zeros(3, dtype=dtype).logsumexp(dim=0) == torch.tensor(3.0).log()
 assert torch.tensor([1000.0, 1000.0]).half().logsumexp(dim=0) == 1000.5
 assert logs[:, :1].logsumexp(dim=1).data_ptr() != logs.data_ptr()
 
@@ -188,8 +202,8 @@ ask(
     answer=torch.tensor([500.0, -500.0]).logsumexp(dim=0),
     choices={
         float("inf"): "So says log(exp(500) + exp(-500)); logsumexp takes the 500 out first.",
-        0.0: "That is the logarithm of the product; the sum is ruled by its largest part.",
-        500.0: "500 is taken out; what is left of the other is 0 after rounding.",
+        0.0: "That is the logarithm of the product. The sum is nearly its largest part.",
+        500.0: "500 is taken out. What is left of the other is 0 after rounding.",
     },
 )
 

@@ -4,16 +4,17 @@
 Why is my result NaN or inf?
 ============================
 
-A float that is too large becomes infinity, ``inf``. A calculation without an answer, such as 0/0, gives :term:`NaN`,
-"not a number". Neither raises an error, and a NaN spoils all that is computed from it. You need to know
-:ref:`element-by-element` and :ref:`floating-point-surprises`.
+A result that is too large for its float type becomes infinity, ``inf``. A calculation without an answer, such as 0/0,
+gives :term:`NaN`, "not a number". Neither raises an error, and a NaN spoils nearly all that is computed from it. You
+need to know :ref:`element-by-element` and :ref:`floating-point-surprises`.
 """
 
 # %%
-# Four numbers, each divided by three. 1/0 is infinity, 0/0 has no answer, nor has infinity by infinity, and NaN stays
-# NaN whatever is done with it.
+# Here four numbers are divided by each of three. 1/0 is infinity, 0/0 has no answer, nor has infinity by infinity, and
+# NaN divided by a number is NaN.
 
 import math
+import operator
 
 import torch
 
@@ -26,16 +27,21 @@ below = torch.tensor([2.0, 0.0, math.inf])
 table = above / below
 assert table[:2].tolist()[0] == [0.5, math.inf, 0]
 assert table.isnan().nonzero().tolist()[:2] == [[1, 1], [2, 2]]
-assert table[3].isnan().all()
+assert table.isnan().tolist() == [
+    [False] * 3,
+    [False, True, False],
+    [False, False, True],
+    [True] * 3,
+]
 draw(torch.div, (above, below), names=["above", "below"])
 
 # %%
 # Where they come from
 # --------------------
 #
-# Infinity: overflow, division by 0, the logarithm of 0. NaN: infinity minus infinity, 0 times infinity, roots and
-# logarithms of negative numbers, the mean of nothing. Integers have neither: ``//`` raises an error, and ``/`` makes
-# floats first.
+# Infinity comes from overflow, from division by 0 and from the logarithm of 0. NaN comes from infinity minus infinity,
+# from 0 times infinity, from roots and logarithms of negative numbers, and from the mean of nothing. Integers have
+# neither: on the CPU, ``//`` and ``%`` by 0 raise an error, and ``/`` makes floats first.
 
 infinite = {
     "1e38 * 10": torch.tensor(1e38) * 10,
@@ -57,37 +63,60 @@ assert all(value == math.inf for value in infinite.values())
 assert all(value.isnan() for value in undefined.values())
 print("inf:", *infinite, sep="  ")
 print("NaN:", *undefined, sep="  ")
-with expect_error(RuntimeError, match="ZeroDivisionError"):
-    torch.tensor(1) // torch.tensor(0)
+for operation in (operator.floordiv, operator.mod):
+    with expect_error(RuntimeError, match="ZeroDivisionError"):
+        operation(torch.tensor(1), torch.tensor(0))
 
 # %%
-# Infinity still can be counted with: it is larger than every number, a limit that no value reaches, and it hides what
-# must not count (:ref:`triu-and-tril` uses it so). Minus infinity is its counterpart.
+# Not each result is spoiled. A NaN to the power 0 is 1, and so is 1 to the power NaN. :func:`torch.fmax` takes the
+# other number, and a comparison gives True or False.
+
+nan, one = torch.tensor(math.nan), torch.tensor(1.0)
+assert nan**0 == one**nan == 1
+assert torch.fmax(nan, one) == 1
+for spoiled in (
+    nan + 1,
+    nan * 0,
+    nan / nan,
+    nan.exp(),
+    nan.relu(),
+    torch.maximum(nan, one),
+    nan.clamp(0, 1),
+):
+    assert spoiled.isnan()
+
+# %%
+# Infinity can be counted with. It is larger than each finite number, and minus infinity is smaller, so it can hide what
+# is not to count in a maximum or in softmax (:ref:`triu-and-tril` uses it so).
 
 scores = torch.tensor([2.0, -math.inf, 1.0])
 assert (scores.max(), scores.argmin(), scores.exp()[1]) == (2, 1, 0)
 assert torch.softmax(scores, dim=0)[1] == 0
 assert inf + 1 == inf == inf * 2
-assert torch.tensor(1e38) < inf
+for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+    limit, about = torch.tensor(math.inf, dtype=dtype), torch.finfo(dtype)
+    assert -limit < about.min < about.max < limit
 
 # %%
 # Finding them
 # ------------
 #
-# NaN is equal to nothing, itself included, so search with :func:`torch.isnan`, or :func:`torch.isfinite` for both. One
-# NaN spoils every sum, mean and maximum that it is part of. This finds the rows of each item that hold one.
+# NaN is not equal to a number, and not to itself. So search with :func:`torch.isnan`, or with :func:`torch.isfinite`
+# for NaN and infinity. A NaN spoils each sum, mean and maximum that it is part of, and each median and deviation. The
+# picture shows which rows of each item hold one.
 
 block = torch.arange(24.0).reshape(2, 3, 4)
 block[1, 0, 2] = math.nan
 assert not (block == math.nan).any()
 assert block.isnan().nonzero().tolist() == [[1, 0, 2]]
-assert block.sum().isnan()
-assert block.max().isnan()
+assert (nan == nan, nan == 1, nan == inf) == (False, False, False)
+for name in ("sum", "mean", "max", "min", "amax", "amin", "std", "var", "median", "prod"):
+    assert getattr(block, name)().isnan()
 draw(lambda block: block.isnan().any(dim=2), block, names=["block"])
 
 # %%
-# From scratch, ``isnan`` is one comparison, and ``isfinite`` one subtraction: :math:`x - x` is 0 for a number, and NaN
-# for the others. Two tensors with NaN in the same places are not "close", unless you say so.
+# From scratch, ``isnan`` is one comparison, and ``isfinite`` is one subtraction: :math:`x - x` is 0 for a finite
+# number, and NaN for the others. Two tensors with NaN in the same places are not "close", unless you say so.
 
 
 def isnan(x):
@@ -126,21 +155,26 @@ assert torch.autograd.grad(safe.sum(), p)[0].tolist() == [0, 0.25]
 # What goes wrong
 # ---------------
 #
-# A condition that NaN passes. Every comparison with it is false, so "stop if the loss is above 100" never stops, and
-# "keep what is not negative" drops it in silence. Ask for what you want to be true.
+# *A condition that NaN passes.* ``<``, ``<=``, ``>``, ``>=`` and ``==`` with NaN are false, and ``!=`` is true. So
+# "stop if the loss is above 100" does not stop at a NaN, and "keep what is at least 0" drops it without a word. Ask for
+# what you want to be true.
 
 loss = torch.tensor(math.nan)
-assert (loss > 100, loss <= 100) == (False, False)
+for number in (100, -math.inf, math.inf, math.nan):
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq):
+        assert not compare(loss, number)
+    assert loss != number
 assert not loss.isfinite()
 readings = torch.tensor([5.0, math.nan, -1.0])
 assert readings[readings >= 0].tolist() == [5]
 assert len(readings[~(readings < 0)]) == 2
 
 # %%
-# A conversion to integers that hides them. What int64 becomes of NaN and infinity is not defined: one processor gives
-# the smallest integer, another 0. Check before you convert.
+# *A conversion to integers that hides them.* What int64 becomes of NaN and infinity is not defined, and may differ from
+# processor to processor. No error is raised. Check before you convert.
 
 assert not table[1:].isfinite().all()
+assert table.long().dtype == torch.int64  # no error
 assert table[:2].nan_to_num(nan=-1, posinf=99).long().tolist() == [[0, 99, 0], [0, -1, 0]]
 
 # %%
@@ -152,7 +186,7 @@ ask(
     answer=(torch.tensor([1.0, math.nan]).max() > 0).item(),
     choices={
         True: "That would need 1 to be the maximum; one NaN spoils it.",
-        False: "The maximum is NaN, and every comparison with NaN is false.",
+        False: "The maximum is NaN, and NaN > 0 is false.",
     },
 )
 
@@ -164,8 +198,8 @@ ask(
     answer="it goes on" if not (loss > 100) else "it stops",
     choices={
         "it stops": "That would need NaN to be greater than 100.",
-        "it goes on": "Every comparison with NaN is false. Write: if not loss.isfinite() or loss > 100.",
-        "it raises RuntimeError": "Comparisons with NaN are allowed; they are false.",
+        "it goes on": "NaN > 100 is false. Write: if not loss.isfinite() or loss > 100.",
+        "it raises RuntimeError": "Comparing with NaN raises no error.",
     },
 )
 

@@ -5,8 +5,8 @@ Which axis does dim remove in sum, mean and max?
 ================================================
 
 The :term:`axis` that you name is the one that disappears. A :term:`reduction` combines many :term:`elements <element>`
-into one, as :func:`torch.sum`, :func:`torch.mean` and :func:`torch.max` do; ``dim`` is the axis that it walks along,
-and the result's :term:`shape` is the input's shape without that axis. You need to know :ref:`what a shape is
+into one, as :func:`torch.sum`, :func:`torch.mean` and :func:`torch.max` do. It walks along the axis ``dim``, and the
+result's :term:`shape` is the input's shape without that axis. You need to know :ref:`what a shape is
 <what-is-a-tensor>`.
 """
 
@@ -24,8 +24,8 @@ x = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [8, 3, 5, 7]])
 draw(torch.sum, x, dim=0)
 
 # %%
-# The 3 is gone from the shape; 4 column sums remain. With ``dim=1`` the 4 goes, and each row has a sum. "``dim=0`` sums
-# the rows" can be read both ways; "axis 0 is gone" cannot.
+# The 3 is gone from the shape, and 4 column sums remain. With ``dim=1`` the 4 goes, and each row has a sum. "``dim=0``
+# sums the rows" can be read in two ways. "Axis 0 is gone" cannot.
 
 assert x.sum(dim=0).tolist() == [3 + 5 + 8, 1 + 9 + 3, 4 + 2 + 5, 1 + 6 + 7]
 assert x.sum(dim=1).tolist() == [3 + 1 + 4 + 1, 5 + 9 + 2 + 6, 8 + 3 + 5 + 7]
@@ -44,14 +44,20 @@ assert all(v.sum(1)[i, k] == sum(v[i, j, k] for j in range(3)) for i in range(2)
 draw(torch.sum, v, dim=1, names=["v"])
 
 # %%
-# Several axes disappear together when ``dim`` is a tuple. With (0, 2) only axis 1 is left, and each sum takes the same
-# row of every slice.
+# For ``sum``, and for the other reductions in the loop below, several axes disappear together when ``dim`` is a tuple.
+# With (0, 2), axis 1 is left, and each sum takes the same row of each slice. ``prod``, ``max``, ``min``, ``median`` and
+# ``argmax`` take one axis at a time.
 
 assert v.sum(dim=(0, 2)).tolist() == [v[:, j, :].sum() for j in range(3)]
+for name in ("sum", "mean", "amax", "amin", "any", "all", "std", "var", "logsumexp", "nansum"):
+    assert getattr(torch, name)(v.float(), dim=(0, 2)).shape == (3,)
+for name in ("prod", "max", "min", "median", "argmax"):
+    with expect_error(TypeError, match="tuple"):
+        getattr(torch, name)(v, dim=(0, 2))
 draw(torch.sum, v, dim=(0, 2), names=["v"])
 
 # %%
-# Negative values count from the end. When ``dim`` is left out, or None, all axes disappear.
+# A negative ``dim`` counts from the end. When ``dim`` is left out of ``sum``, or None, the result has no axes.
 
 for dim, shape in {0: (3, 4), 1: (2, 4), 2: (2, 3), -1: (2, 3), (0, 2): (3,), None: ()}.items():
     print(f"dim={dim!s:>6}: {tuple(v.sum(dim).shape)}")
@@ -62,8 +68,9 @@ assert torch.equal(v.sum(), v.sum(None))
 # From scratch
 # ------------
 #
-# :func:`torch.unbind` cuts a tensor into its slices along an axis. A reduction is a loop that combines these slices;
-# only the combining function differs: sum adds, prod multiplies, amax takes the larger, any is "or", all is "and".
+# :func:`torch.unbind` cuts a tensor into its slices along an axis. These five reductions are a loop that combines the
+# slices, and they differ in the function that combines: sum adds, prod multiplies, amax takes the larger, any is "or",
+# all is "and".
 
 
 def reduce(combine, x, dim):
@@ -92,8 +99,8 @@ torch.testing.assert_close(f.std(dim=1, correction=0), (squares / 4).sqrt())
 
 # %%
 # :func:`torch.max` with a ``dim`` gives two results: the values, and their indices along the axis that disappeared.
-# Each value is a copy of one element; dotted frames mark those that it was compared with. :func:`torch.amax` gives the
-# values only and takes several axes.
+# Each value is a copy of one element. Dotted frames mark those that it was compared with. :func:`torch.amax` gives the
+# values alone, and takes several axes.
 
 values, indices = x.max(dim=1)
 assert values.tolist() == x.amax(dim=1).tolist() == [x[row, indices[row]] for row in range(3)]
@@ -101,35 +108,40 @@ assert x.max() == x.amax(dim=(0, 1)) == 9  # without dim, max gives one value
 draw(torch.max, x, dim=1)
 
 # %%
-# :func:`torch.cumsum` is no reduction: it keeps the axis, holds the running sums, and ends with the sum. An element is
-# made of those before it in its row, and of the one in its own place.
+# :func:`torch.cumsum` is no reduction. It keeps the axis, holds the running sums, and ends with the sum. Each element
+# is made of those before it in its row, and of the one in its own place.
 
 assert x.cumsum(dim=1)[0].tolist() == [3, 3 + 1, 3 + 1 + 4, x[0].sum()]
 draw(torch.cumsum, x, dim=1)
 
 # %%
-# Sums, products and running sums of booleans and integers are int64 whatever their size, so that two uint8 (0 to
-# :val:`255 <torch.iinfo(torch.uint8).max>`) do not :term:`overflow`, and the sum of a :term:`mask`, a tensor of True
-# and False, counts. A maximum keeps the dtype.
+# Sums, products and running sums of booleans and of integers are int64, whatever the integers' size. So the sum of a
+# few uint8 (0 to :val:`255 <torch.iinfo(torch.uint8).max>`) does not :term:`overflow`, and the sum of a :term:`mask`, a
+# tensor of True and False, counts. An int64 still overflows, and a maximum keeps the dtype.
 
 small = torch.tensor([200, 100], dtype=torch.uint8)
-for summed in (small.sum(), small.prod(), small.cumsum(0), (x > 4).sum()):
-    assert summed.dtype == torch.int64
-assert (small.sum(), (x > 4).sum(), small.amax().dtype) == (300, 6, torch.uint8)
+for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+    t = small.to(dtype)
+    for summed in (t.sum(), t.prod(), t.cumsum(0)):
+        assert summed.dtype == torch.int64
+    assert t.amax().dtype == dtype
+assert (small.sum(), (x > 4).sum()) == (300, 6)
+assert torch.tensor([torch.iinfo(torch.int64).max, 1]).sum() == torch.iinfo(torch.int64).min
 
 # %%
 # keepdim
 # -------
 #
-# ``keepdim=True`` is said to "maintain the original shape". It keeps the *number* of axes: the reduced one has size 1.
-# The totals are a column, and stand in the rows that they were made of.
+# ``keepdim=True`` keeps the *number* of axes: the reduced one has size 1. The totals are a column, and stand in the
+# rows that they were made of.
 
 assert x.sum(dim=1, keepdim=True).shape == (3, 1)
 assert x.sum(dim=1, keepdim=True).dim() == x.dim()
 draw(torch.sum, x, dim=1, keepdim=True)
 
 # %%
-# So the result broadcasts against the input (:ref:`broadcasting`) and can make every row sum to 1, as in softmax.
+# So the result broadcasts against the input (:ref:`broadcasting`). Divided by its total, each row sums to 1 if the
+# total is not 0. :ref:`softmax` works so.
 
 totals = f.sum(dim=1, keepdim=True)
 torch.testing.assert_close((f / totals).sum(dim=1), torch.ones(3))
@@ -145,9 +157,9 @@ with expect_error(RuntimeError, match="must match the size"):
     f / f.sum(dim=1)
 
 # %%
-# On a square matrix nothing is raised. A confusion matrix, square by nature, counts how often each class (row) was
+# On a square matrix no error is raised. A confusion matrix, square by nature, counts how often each class (row) was
 # taken for which (column). Divided by the totals of its rows without keepdim, each *column* is divided by the total of
-# the row with its number: the framed 6, from a row of 20, is divided by 40. Test with sizes that differ.
+# the row with its number: the 6, from a row with the total 20, is divided by 40. Test with sizes that differ.
 
 counts = [[8, 1, 1, 0, 0], [1, 10, 6, 2, 1], [3, 5, 28, 2, 2], [1, 4, 5, 35, 5], [10, 6, 4, 20, 60]]
 confusion = torch.tensor(counts)
@@ -155,12 +167,14 @@ row_totals = confusion.sum(dim=1)
 wrong = confusion / row_totals
 assert all(torch.equal(wrong[:, j], confusion[:, j] / confusion[j].sum()) for j in range(5))
 assert wrong[1, 2] == confusion[1, 2] / row_totals[2] == torch.tensor(6 / 40)
+assert (confusion == 6).sum() == 2  # the other one is in the last row
+assert row_totals[1] == 20
 assert ((wrong.sum(dim=1) - 1).abs() > 0.1).all()  # no row sums to 1
 draw(torch.div, (confusion, row_totals), names=["confusion", "row_totals"])
 
 # %%
-# "The mean of 1, 2, 3, 4 is 2.5" holds for floats. Integers have no 2.5; convert first, or name a dtype.
-# And max with a ``dim`` is a pair, which arithmetic does not take: write ``.values``, or amax.
+# The mean of 1, 2, 3, 4 is 2.5, which is no integer. So ``mean`` refuses integers: convert them first, or name a dtype.
+# And ``max`` with a ``dim`` gives a pair, which arithmetic does not take. Write ``.values``, or use ``amax``.
 
 row = torch.arange(1, 5)
 with expect_error(RuntimeError, match="must be either a floating point or complex dtype"):
@@ -171,24 +185,33 @@ with expect_error(TypeError, match=r"return_types\.max"):
 assert torch.equal(f / f.max(dim=1, keepdim=True).values, f / f.amax(dim=1, keepdim=True))
 
 # %%
-# An axis of size 0 is reduced like any other. Sum starts from 0, prod from 1, any from False, all from True; the mean
-# is 0 / 0, which is NaN ("not a number") and raises nothing; max has nothing to start from.
+# An axis of size 0 can be reduced if there is a value to start from. Sum starts from 0, prod from 1, ``any`` from
+# False, ``all`` from True. The mean is 0 / 0, which is NaN ("not a number"), and raises no error. Max, min, argmax and
+# median have no value to start from.
 
 empty = torch.zeros(0, 4)
 assert (empty.sum(dim=0).tolist(), empty.prod(dim=0).tolist()) == ([0] * 4, [1] * 4)
 assert ((empty > 0).any(), (empty > 0).all(), empty.mean().isnan()) == (False, True, True)
-with expect_error(IndexError, match="Expected reduction dim 0 to have non-zero size"):
-    empty.max(dim=0)
+for name in ("max", "min", "amax", "argmax", "median"):
+    with expect_error(IndexError, match="Expected reduction dim 0 to have non-zero size"):
+        getattr(torch, name)(empty, dim=0)
 
 # %%
-# A :term:`gradient` says by how much the result changes when one element changes by a unit. It is 1 for each element of
-# a sum and :math:`1/n` in a mean; in a maximum, 1 for the winner and 0 for the rest.
+# The :term:`gradient` is the rate at which the result changes with one element. It is 1 for each element of a sum and
+# :math:`1/n` in a mean. In a maximum it is 1 for the largest element and 0 for the rest. Where two elements are
+# largest, ``amax`` and ``max()`` split the 1 between them, and ``max`` with a ``dim`` gives it to the one whose index
+# it returns.
 
 g = f.clone().requires_grad_()
 assert torch.equal(torch.autograd.grad(g.sum(), g)[0], torch.ones(3, 4))
 torch.testing.assert_close(torch.autograd.grad(g.mean(), g)[0], torch.full((3, 4), 1 / 12))
 winners = (x == x.amax(1, keepdim=True)).float()
 assert torch.equal(torch.autograd.grad(g.max(dim=1).values.sum(), g)[0], winners)
+tie = torch.tensor([4.0, 4.0, 1.0], requires_grad=True)
+for whole in (tie.amax(dim=0), tie.max()):
+    assert torch.autograd.grad(whole, tie)[0].tolist() == [0.5, 0.5, 0]
+value, index = tie.max(dim=0)
+assert torch.autograd.grad(value, tie)[0].nonzero().item() == index
 
 # %%
 # Check yourself
@@ -206,7 +229,7 @@ ask(
     choices={
         1: "That is the axis that disappears: the three colors are averaged, and gone.",
         (2, 3): "This leaves two axes: one mean for each channel of each image.",
-        (0, 2, 3): "All axes but that of the channels disappear.",
+        (0, 2, 3): "The axes except that of the channels disappear.",
     },
 )
 
@@ -231,10 +254,9 @@ ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
     answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
     choices={
-        320
-        - 256: "In uint8 the sum would overflow to this, but sums of integers have a larger type.",
+        320 - 256: "In uint8 the sum would overflow to this, but the sum is an int64.",
         255: "Nothing stops at the largest uint8: the sum is not a uint8.",
-        320: "The sum has the largest integer type, whatever the type of the elements.",
+        320: "The sum of integers is an int64, also when the elements are smaller.",
     },
 )
 
