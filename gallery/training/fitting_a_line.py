@@ -152,7 +152,8 @@ assert loss(descend(0.1, 10)[-1]) > 1e14 * start
 #
 # We count the steps until w and b are both within 0.001 of the best. A step is a multiplication by a small matrix, so
 # we can count without the points. The flat direction decides now: each step multiplies it by
-# :math:`1 - \text{lr} \cdot 0.489`, and a rate :val:`33 <0.01 / 0.0003>` times as small needs :val:`33 <needed[0.0003] / needed[0.01]>` times as many.
+# :math:`1 - \text{lr} \cdot 0.489`, and a rate
+# :val:`33 <0.01 / 0.0003>` times as small needs :val:`33 <needed[0.0003] / needed[0.01]>` times as many.
 
 
 def count_steps(lr, matrix=H, tolerance=1e-3):
