@@ -112,7 +112,7 @@ torch.testing.assert_close(curves["leaky ReLU"][1].unique(), torch.tensor([0.01,
 # ------------------------------------
 #
 # Far from 0 they are nearly ReLU; around it they are smooth, and dip below 0. A gradient passes on the left, too, but a
-# small one. To the left of the lowest point its sign is turned, and far to the left, at -200, it is 0 in float32. Many
+# small one. To the left of the lowest point its sign is turned, and far to the left, at -200, it rounds to 0. Many
 # transformers have one of them. :class:`torch.nn.TransformerEncoderLayer` has ReLU unless you ask for another.
 
 for name in ("GELU", "SiLU"):

@@ -227,7 +227,7 @@ assert p.tolist() == [5 - 0.5 * 2, 6, 7 + 0.5 * 4]
 # ---------------
 #
 # The update outside ``no_grad``: torch refuses to change a leaf that is being recorded. Written as ``w = w - ...`` it
-# raises nothing, but makes a new tensor that is no :term:`leaf`, and the next ``backward`` leaves no gradient there.
+# raises nothing, but makes a new tensor that is no :term:`leaf`. ``backward`` fills the ``.grad`` of leaves.
 
 w = torch.tensor(3.0, requires_grad=True)
 (w**2).backward()
