@@ -114,11 +114,9 @@ assert torch.equal(weight.grad, gradient)
 assert F.cross_entropy(fresh(images), labels) < loss  # after one step, this batch costs less
 
 # %%
-# ``optimizer.zero_grad()`` empties it: it sets each ``.grad`` to ``None``. Without it, the next ``backward`` would
-# *add* to what is there. It stands somewhere between one ``step`` and the next ``backward``. In this loop its place
-# between them changes no bit of the weights, as the next section shows.
-#
-# .. not tried: to None — the value None of Python, and no word about all cases
+# ``optimizer.zero_grad()`` empties ``.grad``: then a weight has no gradient, as at the start. Without it, the next
+# ``backward`` would *add* to what is there. It stands somewhere between one ``step`` and the next ``backward``. In this
+# loop its place between them changes no bit of the weights, as the next section shows.
 
 optimizer.zero_grad()
 assert weight.grad is None
