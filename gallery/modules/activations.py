@@ -11,7 +11,7 @@ used. You need to know :ref:`nn-linear` and what a :term:`gradient` is.
 
 # %%
 # Blue is what comes out, orange the slope: by how much a gradient is multiplied on its way back. All but softmax work
-# :ref:`element by element <element-by-element>`; of softmax, one share is drawn.
+# :ref:`element by element <element-by-element>`; of softmax, one probability is drawn.
 
 import matplotlib.pyplot as plt
 import torch
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 x = torch.linspace(-5, 5, 1000)  # none of them is 0, where a step has no slope
 functions = {"step": lambda x: torch.where(x > 0, 1.0, 0.0), "sigmoid": F.sigmoid, "tanh": F.tanh}
 functions |= {"ReLU": F.relu, "leaky ReLU": F.leaky_relu, "GELU": F.gelu, "SiLU": F.silu}
-functions["share of x in softmax(x, 0)"] = lambda x: F.softmax(torch.stack([x, 0 * x]), dim=0)[0]
+functions["softmax(x, 0)[0]"] = lambda x: F.softmax(torch.stack([x, 0 * x]), dim=0)[0]
 curves = {name: (function(x), vmap(grad(function))(x)) for name, function in functions.items()}
 
 figure, axes = plt.subplots(4, 2, figsize=(6.5, 8), layout="constrained")
@@ -37,8 +37,9 @@ plt.show()
 # The formulas
 # ------------
 #
-# Here they are, from scratch, with :math:`\sigma` for the sigmoid and :math:`\Phi` for the share of a normal
-# distribution below x:
+# Here they are, from scratch, with :math:`\sigma` for the sigmoid and :math:`\Phi` for the part of a normal
+# distribution below x. On the points of the figure they agree with torch, in values and slopes. For large x those with
+# an exponential overflow: the formula of tanh gives NaN at 100, where :func:`torch.tanh` gives 1.
 #
 # - sigmoid: :math:`\sigma(x) = 1 / (1 + e^{-x})`; tanh: :math:`(e^x - e^{-x}) / (e^x + e^{-x})`
 # - ReLU: :math:`\max(x, 0)`; leaky ReLU: :math:`x` above 0, :math:`0.01 x` below
@@ -56,6 +57,9 @@ formulas = {
 }
 for name, formula in formulas.items():
     torch.testing.assert_close((formula(x), vmap(grad(formula))(x)), curves[name])
+large = torch.tensor(100.0)
+assert formulas["tanh"](large).isnan()
+assert torch.tanh(large) == 1
 
 # %%
 # Step: why not just on and off?
@@ -78,14 +82,16 @@ with expect_error(RuntimeError, match="does not require grad"):
 # -------------------------------
 #
 # Sigmoid lies between 0 and 1, tanh between :val:`-1 <curves['tanh'][0].min()>` and 1; :math:`\tanh(x) = 2 \sigma(2x) -
-# 1`. Both are flat at the ends, and the slope of sigmoid is at most 1/4: it shrinks every gradient to a quarter or
-# less. Use sigmoid for the probability of a yes, and both inside recurrent cells.
+# 1`. In float32 they reach these ends by rounding: the sigmoid of 20 is 1. Both are flat at the ends, and the slope of
+# sigmoid is at most 1/4: a gradient that passes it shrinks to a quarter or less. Use sigmoid for the probability of a
+# yes, and both inside recurrent cells.
 
 values, slopes = curves["sigmoid"]
 assert ((values > 0) & (values < 1)).all()
 torch.testing.assert_close(slopes, values * (1 - values))
 torch.testing.assert_close(slopes.max(), torch.tensor(0.25))
 assert slopes[0] < 0.01
+assert torch.sigmoid(torch.tensor(20.0)) == 1
 torch.testing.assert_close(curves["tanh"][0], 2 * torch.sigmoid(2 * x) - 1)
 torch.testing.assert_close(curves["tanh"][1], 1 - curves["tanh"][0] ** 2)
 
@@ -93,8 +99,8 @@ torch.testing.assert_close(curves["tanh"][1], 1 - curves["tanh"][0] ** 2)
 # ReLU and leaky ReLU: a kink
 # ---------------------------
 #
-# ReLU passes a gradient whole where x is positive, and stops it elsewhere; in the kink PyTorch takes 0. It is the usual
-# choice in networks for images. Leaky ReLU leaves a small slope below 0. It "solves vanishing gradients",
+# ReLU passes a gradient whole where x is positive, and stops it elsewhere; in the kink PyTorch takes 0. ResNet and many
+# other networks for images have it. Leaky ReLU leaves a small slope below 0. It "solves vanishing gradients",
 # some learners write; :ref:`the next page <vanishing-gradients>` tests that.
 
 assert set(curves["ReLU"][1].tolist()) == {0, 1}
@@ -105,8 +111,9 @@ torch.testing.assert_close(curves["leaky ReLU"][1].unique(), torch.tensor([0.01,
 # GELU and SiLU: ReLU without the kink
 # ------------------------------------
 #
-# Far from 0 they are nearly ReLU; around it they are smooth, and dip below 0. So a gradient passes on both sides, if
-# only a small one on the left. They are the usual choice in transformers.
+# Far from 0 they are nearly ReLU; around it they are smooth, and dip below 0. A gradient passes on the left, too, but a
+# small one. To the left of the lowest point its sign is turned, and far to the left, at -200, it rounds to 0. Many
+# transformers have one of them. :class:`torch.nn.TransformerEncoderLayer` has ReLU unless you ask for another.
 
 for name in ("GELU", "SiLU"):
     values, slopes = curves[name]
@@ -114,8 +121,11 @@ for name in ("GELU", "SiLU"):
     assert slopes.min() < 0
     assert slopes.max() > 1
     assert (slopes != 0).all()
+    assert (slopes[: values.argmin()] < 0).all()
+    assert grad(functions[name])(torch.tensor(-200.0)) == 0
 torch.testing.assert_close(F.gelu(x[-1]), x[-1], rtol=1e-5, atol=0)
 torch.testing.assert_close(F.silu(x[-1]), x[-1], rtol=1e-2, atol=0)
+assert torch.nn.TransformerEncoderLayer(8, nhead=2).activation is F.relu
 
 # %%
 # "GELU is used in GPT and Llama": half of that. GPT-2 has GELU in an approximation by tanh (`its code
@@ -148,22 +158,23 @@ assert SwiGLU(6, 16)(torch.rand(2, 5, 6)).shape == (2, 5, 6)
 # Softmax: for the last layer
 # ---------------------------
 #
-# Softmax makes shares of a row of :term:`logits`: each output depends on the whole row. "Its output is always >= 1" is
-# wrong: the shares lie between 0 and 1 and sum to 1. With one other logit, of 0, it is the sigmoid. It stands behind
-# the last layer, for one answer among several, and inside attention. Losses such as ``cross_entropy`` contain it, and
-# :ref:`softmax` shows what happens if it is applied twice.
+# Softmax turns a row of :term:`logits` into probabilities: each output depends on the whole row. A note has "its output
+# is always >= 1", which is wrong: the probabilities are from 0 to 1, and sum to 1. With one other logit, of 0, it is
+# the sigmoid. It stands behind the last layer, for one answer among several, and inside attention. Losses such as
+# ``cross_entropy`` contain it, and :ref:`softmax` shows what happens if it is applied twice.
 
-shares = torch.softmax(torch.tensor([2.0, 1.0, -1.0]), dim=0)
-assert ((shares > 0) & (shares < 1)).all()
-torch.testing.assert_close(shares.sum(), torch.tensor(1.0))
-torch.testing.assert_close(curves["share of x in softmax(x, 0)"], curves["sigmoid"])
+for row in ([2.0, 1.0, -1.0], [0.0, 200.0], [3.0]):
+    probabilities = torch.softmax(torch.tensor(row), dim=0)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    torch.testing.assert_close(probabilities.sum(), torch.tensor(1.0))
+torch.testing.assert_close(curves["softmax(x, 0)[0]"], curves["sigmoid"])
 
 # %%
 # "Without an activation the network would not learn anything"
 # ------------------------------------------------------------
 #
-# It learns: but only a linear map, however many layers it has. Two layers learn a line, and of :math:`|x|` the best
-# line, which is its mean. With ReLU between them they learn the angle.
+# It learns a linear map, and no more. Two layers learn a line, and of :math:`|x|` the best line, which is its mean on
+# these points. With ReLU between them they learn the angle.
 
 
 def fit(activation, target):
@@ -199,8 +210,8 @@ plt.show()
 # What goes wrong
 # ---------------
 #
-# *An activation after the last layer* limits what can come out. With ReLU there, a target of -1 is out of reach: the
-# output is 0 for good. Leave the last layer without one for numbers and for logits. ``nn.ReLU(x)`` and
+# *An activation after the last layer* limits what can come out. ReLU gives no number below 0, so a target of -1 is out
+# of reach. Leave the last layer without one for numbers and for logits. ``nn.ReLU(x)`` and
 # ``inplace=True`` have their places in :ref:`functional-modular-elementwise`.
 
 assert F.relu(torch.randn(100)).min() >= 0
@@ -272,7 +283,7 @@ ask(
     answer=answer,
     choices={
         "GELU": "Its formula has a distribution in it, but each element is treated by itself.",
-        "softmax": "The shares must sum to 1, so if one grows the others shrink.",
+        "softmax": "The probabilities sum to 1, so if one grows the others shrink.",
         "tanh": "It works element by element.",
     },
 )

@@ -4,9 +4,9 @@
 Why do ReLU units die, and what brings them back?
 =================================================
 
-A ReLU gives 0 for a negative input, and its slope there is 0. A unit whose input is negative for *all* data gets no
-:term:`gradient`, so it never changes again: it is dead. This page kills a network by a learning rate that is far too
-large, shows that nothing revives it, and what would have. You need to know :ref:`vanishing-gradients`.
+A ReLU gives 0 for a negative input, and its slope there is 0. A unit whose input is negative for each item of the data
+gets no :term:`gradient`. It is called dead. This page kills a whole layer by a learning rate that is far too large,
+shows that training does not revive it, and what does. You need to know :ref:`vanishing-gradients`.
 """
 
 # %%
@@ -78,8 +78,10 @@ assert dead.all()
 # Nothing comes back
 # ------------------
 #
-# The output is now one number for every input, the last bias. And the gradient is exactly 0 in all layers but that: it
-# would have to pass a dead layer. So no learning rate, and no number of steps, brings it back.
+# The output is now the last bias, for each of the items. The gradient of the other parameters is exactly 0: it would
+# have to pass a dead layer. Gradient descent changes a parameter by the rate times its gradient, so neither another
+# rate nor more steps bring the layer back. (A unit that is dead alone can come back: other units still
+# train the layers before it, and so change its input.)
 
 state = {name: value.clone() for name, value in network.state_dict().items()}
 assert (network(x) == network[-1].bias).all()
@@ -87,13 +89,19 @@ network.zero_grad()
 F.mse_loss(network(x), target).backward()
 reached = [name for name, value in network.named_parameters() if value.grad.any()]
 assert reached == ["10.bias"]
+for lr in (1e-3, 1.0, 1e3):
+    same = network_of(nn.ReLU)
+    same.load_state_dict(state)
+    train(same, torch.optim.SGD(same[:-1].parameters(), lr=lr), steps=5)
+    assert all(torch.equal(value, state[name]) for name, value in same.state_dict().items())
 
 # %%
 # What leaky ReLU is good for
 # ---------------------------
 #
-# The same broken weights, trained on with a proper rate: once with ReLU, once with leaky ReLU in its place, once with
-# GELU, whose slope below 0 is small but not 0. ReLU learns one number, the mean. The others come back.
+# The same broken weights are trained on with a proper rate: once with ReLU, once with leaky ReLU in its place, once
+# with GELU, which has a small slope at the inputs of these units. With ReLU the network learns one number, the mean.
+# The other two come back.
 
 # Varies with the processor: a training amplifies how it rounds.
 curves = {}
@@ -116,7 +124,8 @@ axis.legend()
 plt.show()
 
 # %%
-# In numbers: the best that a constant can do is the variance of the target (the gray line), and there ReLU ends.
+# The smallest loss of a constant is the variance of the target (the gray line), and there ReLU ends. The other two end
+# below a third of it.
 
 variance = target.var(correction=0).item()
 assert 0.99 * variance < curves["ReLU"][-1] < 1.05 * variance
@@ -124,10 +133,18 @@ assert curves["leaky ReLU"][-1] < 0.3 * variance
 assert curves["GELU"][-1] < 0.3 * variance
 
 # %%
-# Better than bringing them back is not to kill them: a smaller learning rate, or one that grows in the first steps.
+# Better than bringing them back is not to kill them. With a smaller learning rate the layer stays alive, and the loss
+# ends below a tenth of the variance. A unit that is dead at some step often comes back here, since the layers before it
+# change.
 
 healthy = network_of(nn.ReLU)
-losses = train(healthy, torch.optim.Adam(healthy.parameters(), lr=0.003), steps=400)
+optimizer = torch.optim.Adam(healthy.parameters(), lr=0.003)
+losses, revived = [], 0
+for _ in range(400):
+    was_dead = dead_units(healthy)
+    losses += train(healthy, optimizer, steps=1)
+    revived += (was_dead & ~dead_units(healthy)).sum().item()
+assert revived > 0
 assert not dead_units(healthy).all()
 assert losses[-1] < 0.1 * variance
 
@@ -166,7 +183,7 @@ ask(
     choices={
         "GELU": "Its slope at -2 is small and negative, but not 0.",
         "leaky ReLU": f"Its slope below 0 is {slopes['leaky ReLU']:.2f}.",
-        "ReLU": "Its slope below 0 is 0, however close.",
+        "ReLU": "Its slope below 0 is 0.",
     },
 )
 

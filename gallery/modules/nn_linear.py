@@ -61,9 +61,9 @@ assert torch.equal(weight @ item + bias, F.linear(x, weight, bias)[1])
 assert torch.equal(x @ weight.T + bias, F.linear(x, weight, bias))
 
 # %%
-# So what belongs to one output, often called a *unit*, lies together in memory: ``weight[k]`` and ``bias[k]``. One can
-# read it, remove it, or put two layers on top of each other. The transposition costs nothing: ``weight.T`` is a
-# :term:`view`, with the :ref:`strides <strides-and-storage>` exchanged.
+# So the weights of one output, often called a *unit*, are neighbours in memory: ``weight[k]``, with ``bias[k]`` for it.
+# You can compute one unit alone, or put the units of two layers together. The transposition copies nothing:
+# ``weight.T`` is a :term:`view`, with the :ref:`strides <strides-and-storage>` exchanged.
 
 assert weight[2].is_contiguous()
 assert F.linear(item, weight[2], bias[2]) == F.linear(x, weight, bias)[1, 2]
@@ -104,14 +104,17 @@ torch.testing.assert_close(mine(x.float()), layer(x.float()))
 # Any number of axes
 # ------------------
 #
-# Only the last axis counts: (..., in) becomes (..., out). Five groups of 2 items are 10 items, each treated by itself,
-# and a :term:`vector` is one item. Two of the groups are drawn; touch an output: nothing comes from its neighbours.
+# The last axis is the features: (..., in) becomes (..., out), for one axis or more. Five groups of 2 items are 10
+# items, each treated by itself, and a :term:`vector` is one item. Two of the groups are drawn. Touch an output: nothing
+# comes from its neighbours.
 
 block = torch.arange(40).reshape(5, 2, 4) % 6
 assert F.linear(block, weight, bias).shape == (5, 2, 3)
 assert F.linear(item, weight, bias).shape == (3,)
-rows = linear(block.reshape(10, 4), weight, bias)
-assert torch.equal(F.linear(block, weight, bias), rows.reshape(5, 2, 3))
+for shape in [(4,), (0, 4), (1, 4), (5, 2, 4), (2, 0, 4), (2, 3, 5, 4)]:
+    items = torch.arange(math.prod(shape)).reshape(shape) % 6
+    rows = linear(items.reshape(-1, 4), weight, bias)
+    assert torch.equal(F.linear(items, weight, bias), rows.reshape(*shape[:-1], 3))
 draw(F.linear, (block[:2], weight, bias), names=["block", "W", "b"])
 
 # %%
@@ -145,30 +148,40 @@ torch.testing.assert_close(second(first(inputs)), merged(inputs))
 # What goes wrong
 # ---------------
 #
-# *The last axis has another size.* The message counts all other axes as rows and shows the weight transposed;
-# :ref:`mat1-and-mat2-shapes` has all its causes. *The features are not last*, and the axis that is happens to fit:
-# nothing is raised, and the layer mixes the wrong numbers.
+# *The last axis has another size.* The message multiplies the sizes of the other axes to a number of rows, and shows
+# the weight transposed; :ref:`mat1-and-mat2-shapes` has its causes. *The features are not last*, and the axis that is
+# happens to fit. Then nothing is raised, and the layer mixes the wrong numbers.
 
-with expect_error(RuntimeError, match=r"shapes cannot be multiplied \(10x6 and 4x3\)"):
-    layer(torch.rand(2, 5, 6))
+for shape, rows in [((2, 5, 6), 10), ((5, 6), 5), ((6,), 1)]:
+    with expect_error(RuntimeError, match=rf"shapes cannot be multiplied \({rows}x6 and 4x3\)"):
+        layer(torch.rand(shape))
 signal = torch.rand(7, 4, 4)  # 7 items, 4 features, 4 steps
 assert layer(signal).shape == layer(signal.mT).shape
 assert not torch.allclose(layer(signal), layer(signal.mT))
 
 # %%
-# *Another* :term:`dtype`. A layer is float32 and promotes nothing. Integers, and the float64 that NumPy makes, must be
-# converted.
+# *Another* :term:`dtype`. A layer is float32 unless you ask for another dtype, and it promotes nothing. So integers,
+# and the float64 that NumPy makes by default, have to be converted.
 
-for wrong in (x, x.double()):
+for dtype in (torch.int64, torch.float64, torch.float16, torch.bool):
     with expect_error(RuntimeError, match="must have the same dtype"):
-        layer(wrong)
+        layer(x.to(dtype))
 assert layer(x.float()).dtype == layer.weight.dtype == torch.float32
 
 # %%
 # *A layer as if it were a function.* ``nn.Linear(4, 3)(x)`` inside ``forward`` has new random weights at each call,
-# and an optimizer never sees them. Layers are made in ``__init__``: :ref:`anatomy-of-nn-module`.
+# and no optimizer has them: they are no parameters of the module. Layers are made in ``__init__``:
+# :ref:`anatomy-of-nn-module`.
 
-assert not torch.allclose(nn.Linear(4, 3)(inputs), nn.Linear(4, 3)(inputs))
+
+class Forgetful(nn.Module):
+    def forward(self, x):
+        return nn.Linear(4, 3)(x)
+
+
+forgetful = Forgetful()
+assert not torch.allclose(forgetful(inputs), forgetful(inputs))
+assert list(forgetful.parameters()) == []
 
 # %%
 # Exercise: features on axis 1
@@ -242,4 +255,4 @@ ask(
 )
 
 # %%
-# Next: :ref:`anatomy-of-nn-module`, what every layer and every network has.
+# Next: :ref:`anatomy-of-nn-module`, what layers and networks have in common.

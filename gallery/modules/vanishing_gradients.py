@@ -4,9 +4,9 @@
 Why do gradients vanish in a deep network?
 ==========================================
 
-On its way back through a deep :term:`network`, a :term:`gradient` is multiplied at every layer: by the slope of the
-:term:`activation` and by the weights. If the factors are small, nothing is left for the first layers, and they do not
-learn. This page measures it, finds the factors, and shows what helps. You need to know :ref:`activations`.
+On its way back through a deep :term:`network`, a :term:`gradient` is multiplied at each layer: by the slope of the
+:term:`activation` and by the weights. If the factors are small, next to nothing is left for the first layers, and they
+do not learn. This page measures it, finds the factors, and shows what helps. You need to know :ref:`activations`.
 """
 
 # %%
@@ -31,8 +31,8 @@ plt.show()
 # Four activations
 # ----------------
 #
-# The same with others. tanh and ReLU lose less, but they lose: with the default weights the gradient shrinks at every
-# layer.
+# Here are four activations. With tanh and ReLU less is lost, but in all four networks the gradient shrinks at every
+# layer, with the default weights.
 
 
 def deep(activation, initialize=lambda weight: None):
@@ -60,11 +60,14 @@ def plot(norms, title):
 
 kinds = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU, "leaky ReLU": nn.LeakyReLU}
 norms = {name: gradient_norms(deep(kind)) for name, kind in kinds.items()}
+for values in norms.values():
+    assert (values[:-1] < values[1:]).all()
 plot(norms, "In all four, the first layers get less than the last")
 
 # %%
-# How much of the last layer's gradient reaches the first? For sigmoid not a millionth of a millionth. A step of
-# training changes these weights by less than :val:`float32 <first.dtype>` can tell from nothing.
+# We compare the first layer's gradient with the last one's. For sigmoid it is less than a millionth of a millionth. A
+# step of training is too small to change a weight of the first layer: in :val:`float32 <first.dtype>` the result is
+# rounded back to what the weight was.
 
 share = {name: (values[0] / values[-1]).item() for name, values in norms.items()}
 assert share["sigmoid"] < 1e-12
@@ -82,7 +85,7 @@ assert torch.equal(first - 0.1 * first.grad, first)
 #
 # One layer back: the gradient is multiplied by the slopes and then by the weight. The slope of sigmoid is at most 1/4,
 # so 20 of them leave at most :math:`4^{-20} \approx 10^{-12}`. The weights of ``nn.Linear`` do the rest: with the
-# default they are so small that ReLU, whose slope is 1, loses as well.
+# default they are so small that ReLU loses as well, though its slope is 1 for a positive input.
 
 z = torch.randn(200, 64, requires_grad=True)
 layer, g = nn.Linear(64, 64), torch.randn(200, 64)
@@ -98,12 +101,14 @@ assert back.norm() < (g * s * (1 - s)).norm() < 0.25 * g.norm()
 # What helps: weights of the right size
 # -------------------------------------
 #
-# A ReLU switches half of its inputs off, so the variance of the weights must be 2 / inputs for the size to stay the
-# same: that is :func:`torch.nn.init.kaiming_normal_`. For tanh, whose slope at 0 is 1, it is about 1 / inputs,
-# :func:`torch.nn.init.xavier_normal_`. For sigmoid no such rule exists: with slopes below 1/4 it still vanishes.
+# At the start a ReLU switches about half of its inputs off. Weights with the variance 2 / inputs make up for that, and
+# the size stays about the same: :func:`torch.nn.init.kaiming_normal_` makes them. For tanh, whose slope at 0 is 1, it
+# is about 1 / inputs in layers as wide as these: :func:`torch.nn.init.xavier_normal_`. For sigmoid these weights are
+# too small: with slopes of at most 1/4 the gradient still vanishes.
 
 kaiming, xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
 assert abs(kaiming(torch.empty(400, 500)).var() * 500 - 2) < 0.05
+assert abs(xavier(torch.empty(500, 500)).var() * 500 - 1) < 0.05
 starts = {"sigmoid, Xavier": (nn.Sigmoid, xavier), "tanh, Xavier": (nn.Tanh, xavier)}
 starts |= {"ReLU, Kaiming": (nn.ReLU, kaiming), "leaky ReLU, Kaiming": (nn.LeakyReLU, kaiming)}
 started = {name: gradient_norms(deep(*how)) for name, how in starts.items()}
@@ -116,9 +121,9 @@ plot(started, "With weights of the right size, only sigmoid still vanishes")
 # "Leaky ReLU solves vanishing gradients"
 # ---------------------------------------
 #
-# It does not: look at both figures. Where ReLU vanishes, leaky ReLU vanishes at the same rate, and where it holds, ReLU
-# holds as well. A slope of :val:`0.01 <nn.LeakyReLU().negative_slope>` in place of 0 is no help against a product of
-# small factors. What it does help against is a unit that is off for all data: :ref:`dead-relus`.
+# On this page it does not, as both figures show. Where ReLU vanishes, leaky ReLU vanishes at the same rate, and where
+# it holds, ReLU holds as well. A slope of :val:`0.01 <nn.LeakyReLU().negative_slope>` in place of 0 is no help against
+# a product of small factors. What it does help against is a unit that is off for all data: :ref:`dead-relus`.
 
 for start, plain, leaky in [
     ("default", norms["ReLU"], norms["leaky ReLU"]),
@@ -131,8 +136,8 @@ for start, plain, leaky in [
 # What goes wrong
 # ---------------
 #
-# *No error, and a loss that falls a little.* The last layers learn, so the loss moves, and the first ones stay as they
-# were: the network is a shallow one on random features. So look at the gradients of all layers, not at the loss alone.
+# *No error, and a loss that falls a little.* The last layers learn, so the loss moves. The first five do not change by
+# one bit in 30 steps. So look at the gradients layer by layer, and not at the loss alone.
 
 from torch.nn import functional as F
 
@@ -171,7 +176,7 @@ ask(
     choices={
         "leaky ReLU": "With the default weights it vanishes as ReLU does.",
         "Kaiming weights with ReLU": "They are as large as needed to make up for the half that ReLU switches off.",
-        "Xavier weights with sigmoid": "Each slope is at most 1/4, and no usual weights make up for that.",
+        "Xavier weights with sigmoid": "Each slope is at most 1/4, and these weights do not make up for that.",
     },
 )
 

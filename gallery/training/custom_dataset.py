@@ -4,9 +4,9 @@
 How do I write a Dataset of my own, from files?
 ===============================================
 
-A class with two methods: ``__len__`` says how many examples there are, ``__getitem__`` gives the one at an index. This
-page writes one for images that lie in files, adds a transform for each image, and shows a mistake that changes the data
-while it is read. You need to know :ref:`dataset-and-dataloader`.
+A data set is a class with two methods: ``__len__`` says how many examples there are, ``__getitem__`` gives the one at
+an index. This page writes one for images that lie in files, adds a transform for each image, and shows a mistake that
+changes the data while it is read. You need to know :ref:`dataset-and-dataloader`.
 """
 
 # %%
@@ -41,8 +41,8 @@ assert len(list(folder.glob("*.npy"))) == 23
 # The class
 # ---------
 #
-# ``__init__`` reads the small table only. An image is read when it is asked for, so the whole may be larger than the
-# memory. ``transform`` is a function for each image, such as a crop; it is None where nothing has to change.
+# ``__init__`` reads the small table, and no image. An image is read when it is asked for, so the whole may be larger
+# than the memory. ``transform`` is a function for each image, such as a crop. Without one the image stays as it is.
 
 
 class DigitFiles(Dataset):
@@ -87,8 +87,8 @@ plt.show()
 # A transform for each image
 # --------------------------
 #
-# It is called at each read, so a random one gives another image in each :term:`epoch`. Here the image is moved by up to
-# one pixel to the left or to the right. Only training wants that: for measuring, make a second object without it. Both
+# It is called at each read, so a random one can give another image in each :term:`epoch`. Here the image is moved by up
+# to one pixel to the left or to the right. That is for training. For measuring, make a second object without it. Both
 # read the same files.
 
 
@@ -107,14 +107,14 @@ assert len({tuple(still[4][0].flatten().tolist()) for _ in range(50)}) == 1
 # Look before you train
 # ---------------------
 #
-# One pass over a data set takes seconds and finds what would cost hours: a missing file, a label that does not exist,
-# an image of another shape or type. Negative indices come for free here, because a list counts so, too.
+# One pass over a data set finds what else stops a training after hours: a label that does not exist, or an image of
+# another shape or type. Negative indices come for free here, because a list counts so, too.
 
 
 def check_data(data, classes):
     shapes = {(tuple(image.shape), image.dtype) for image, _ in (data[i] for i in range(len(data)))}
     if len(shapes) != 1:
-        raise ValueError(f"shapes and types differ: {shapes}")
+        raise ValueError(f"shapes and types differ: {sorted(map(str, shapes))}")
     wrong = [i for i in range(len(data)) if not 0 <= data[i][1] < classes]
     if wrong:
         raise ValueError(f"labels out of range at {wrong}")
@@ -126,11 +126,26 @@ with (folder / "labels.csv").open("a", newline="") as file:
     csv.writer(file).writerow(["04.npy", 10])
 with expect_error(ValueError, match=r"labels out of range at \[23\]"):
     check_data(DigitFiles(folder), classes=10)
+with expect_error(ValueError, match="shapes and types differ"):
+    check_data([(images[0], 3), (images[0, 0], 3)], classes=10)
 
 # %%
-# An index that is too large must raise an ``IndexError``: by that, ``for`` and :class:`list` know where a data set
-# ends. The list of rows raises it. A class that computes its examples has to raise it itself, or ``for`` never ends.
+# An index that is too large has to raise an ``IndexError``: by that, ``for`` and :class:`list` know where a data set
+# ends. The list of rows raises it. A class that computes its examples has to raise it itself. ``for`` does not look at
+# ``__len__``: below it goes on after the 2 examples, and we stop it after 100.
 
+import itertools
+
+
+class Endless(Dataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return index**2
+
+
+assert len(list(itertools.islice(Endless(), 100))) == 100
 assert len(list(data)) == 23
 with expect_error(IndexError, match="list index out of range"):
     data[23]
@@ -140,7 +155,7 @@ with expect_error(IndexError, match="list index out of range"):
 # ------------------------------------------------------
 #
 # :func:`torch.from_numpy` shares the memory of the array, and ``*=`` writes :term:`in place`. So each look at an item
-# changes it for the next one. This is from a learner's notes on a table of wines, whose first number is 14.23; every
+# changes it for the next one. This is from a learner's notes on a table of wines, whose first number is 14.23. Each
 # epoch trained on other data.
 
 
@@ -167,7 +182,7 @@ print(reads)
 assert reads == [56.92, 227.68, 910.72]
 
 # %%
-# ``inputs * 4`` makes a new tensor, and every read is the same. A test that reads an item twice finds the mistake.
+# ``inputs * 4`` makes a new tensor, and both reads give the same. A test that reads an item twice finds the mistake.
 
 wines = Wines(lambda inputs: inputs * 4)
 once, again = wines[0], wines[0]
@@ -227,8 +242,8 @@ ask(
     answer=counted.read,
     choices={
         1: "A batch of 8 needs 8 examples.",
-        8: "Only what was asked for. The rest stays on the disk.",
-        1000: "Nothing is read in advance, unless __init__ does it.",
+        8: "Only what was asked for. The rest stays on the disk. (Workers would read ahead.)",
+        1000: "Without workers nothing is read in advance, unless __init__ does it.",
     },
 )
 

@@ -4,21 +4,22 @@
 num_workers: what do the workers of a DataLoader do?
 ====================================================
 
-A :term:`worker` is a :term:`process` that reads, transforms and joins examples while yours trains. The batches stay the
-same; they may come sooner. In return each worker has a copy of the data set, and must be able to import its code. This
-page shows who makes what, and the two rules that a script has to keep. You need to know :ref:`custom-dataset`.
+A :term:`worker` is a :term:`process` that reads, transforms and joins examples while yours trains. The batches may come
+sooner. They are the same if an example depends on its index alone, and not on random numbers, for instance. Each worker
+has a copy of the data set. This page shows who makes what, and the two rules that a script has to keep on systems where
+a worker is a fresh Python. You need to know :ref:`custom-dataset`.
 """
 
 # %%
-# Seven numbers, in batches of 2, without and with two workers. What starts workers stands below ``if __name__ ==
-# "__main__":``, on this page and in every script that is to run anywhere; the reason comes below.
+# Here are seven numbers, in batches of 2, without and with two workers. The code that starts workers stands below
+# ``if __name__ == "__main__":``. A script that is to run on Windows or macOS, too, needs that; the reason comes below.
 
 import sys
 import tempfile
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from ptguide.questions import ask
 
@@ -33,11 +34,14 @@ if __name__ == "__main__":
 # Who makes which batch?
 # ----------------------
 #
-# A data set of your own can ask: ``get_worker_info()`` gives the number of the worker, and None in your own process.
-# Here the class is written into a file and imported, because a worker may have to import it, too.
+# A data set of your own can ask: ``get_worker_info().id`` is the number of the worker, and in your own process
+# ``get_worker_info()`` gives ``None``. Here the classes are written into a file and imported, because a worker may have
+# to import them, too.
 
 module = """
+import os
 import time
+import torch
 from torch.utils.data import Dataset, get_worker_info
 
 class Squares(Dataset):
@@ -54,13 +58,21 @@ class Squares(Dataset):
         self.calls += 1
         info = get_worker_info()
         return index**2, -1 if info is None else info.id
+
+class Noise(Squares):
+    def __getitem__(self, index):
+        return torch.randint(100, ())
+
+class Processes(Squares):
+    def __getitem__(self, index):
+        return os.getpid()
 """
 if __name__ == "__main__":
     temporary = tempfile.TemporaryDirectory()
     folder = Path(temporary.name)
     (folder / "squares.py").write_text(module, encoding="utf-8")
     sys.path.insert(0, str(folder))
-    from squares import Squares
+    from squares import Noise, Processes, Squares
 
     loader = DataLoader(Squares(), batch_size=2, num_workers=2)
     makers = []
@@ -70,23 +82,53 @@ if __name__ == "__main__":
     assert makers == [[0], [1], [0], [1]]
 
 # %%
-# The workers take turns: each makes every second batch, whole. The DataLoader hands the batches out in their order, and
-# waits if the next one is late. Each worker works ahead by ``prefetch_factor`` batches, so that some lie ready.
+# The workers take turns: of two, each makes every second batch, whole. The DataLoader hands the batches out in their
+# order, and waits if the next one is late. It gives each worker the indices of ``prefetch_factor`` batches ahead. With
+# two workers and batches of 1 it has asked for four indices before you take the first batch.
 
 if __name__ == "__main__":
     assert all((made_by == -1).all() for _, made_by in DataLoader(Squares(), batch_size=2))
     assert loader.prefetch_factor == 2
 
+    asked = []
+
+    class Asked(Sampler):
+        def __iter__(self):
+            for index in range(7):
+                asked.append(index)
+                yield index
+
+    ahead = iter(DataLoader(range(7), sampler=Asked(), num_workers=2))
+    assert asked == [0, 1, 2, 3]
+    del ahead
+
+# %%
+# The same batches?
+# -----------------
+#
+# They are, if an example depends on its index alone. A random number is drawn from the worker's own
+# :term:`generator`, so the same :term:`seed` gives other examples with workers than without. With the same number of
+# workers it gives the same again.
+
+if __name__ == "__main__":
+
+    def noise(workers):
+        torch.manual_seed(0)
+        return torch.cat(list(DataLoader(Noise(), batch_size=2, num_workers=workers))).tolist()
+
+    assert noise(0) == noise(0) != noise(2) == noise(2)
+
 # %%
 # When do they help?
 # ------------------
 #
-# When making a batch takes longer than the step that uses it. Below, each example takes 0.1 seconds, as a file from a
-# slow disk may. Starting a worker costs time as well, from some milliseconds to some seconds, at the beginning of
-# *every* :term:`epoch`; ``persistent_workers=True`` keeps them. The second epoch is measured, against one without
-# workers.
+# They help where making a batch takes longer than the step that uses it. Below, each example takes 0.1 seconds, as a
+# file from a slow disk may. Starting a worker costs time as well, and new ones start with each :term:`epoch`, unless
+# ``persistent_workers=True`` keeps them. The second epoch is measured, against one without workers.
 
+import os
 import time
+import warnings
 
 if __name__ == "__main__":
     slow = {"dataset": Squares(pause=0.1), "batch_size": 2}
@@ -100,17 +142,42 @@ if __name__ == "__main__":
     assert seconds[0] > 7 * 0.1
     assert seconds[1] < 0.8 * seconds[0]
 
+    for keep in (False, True):
+        processes = DataLoader(Processes(), num_workers=2, persistent_workers=keep)
+        first, second = ({int(process) for process in processes} for epoch in range(2))
+        assert (first == second) == keep
+
 # %%
-# For examples that lie in memory it is the other way round: sending a batch from one process to another takes longer
-# than making it. Measure with 0, 1, 2, ... workers, and take the smallest number that is good enough; above
-# the number of cores PyTorch warns.
-#
+# Examples that lie in memory and need no work come sooner without workers: sending a batch from one process to another
+# takes longer than making it. Measure with 0, 1, 2, ... workers, and take the smallest number that is good enough.
+# Above the number of cores PyTorch warns.
+
+if __name__ == "__main__":
+    numbers = {"dataset": range(1000), "batch_size": 2}
+    fastest = []
+    for settings in ({}, {"num_workers": 2, "persistent_workers": True}):
+        loader = DataLoader(**numbers, **settings)
+        list(loader)
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            list(loader)
+            seconds.append(time.perf_counter() - start)
+        fastest.append(min(seconds))
+    assert fastest[0] < fastest[1]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        DataLoader(range(7), num_workers=os.cpu_count() + 1)
+    assert "suggested max number of worker" in str(caught[0].message)
+
+# %%
 # A worker has a copy
 # -------------------
 #
 # What a worker changes in the data set, it changes in its own copy. Counters, caches and lists that ``__getitem__``
-# fills stay empty in your process. For the same reason memory grows with the number of workers, and random numbers need
-# care: :ref:`randomness-and-seeds`.
+# fills stay as they were in your process. A copy may need memory of its own, and random numbers need care:
+# :ref:`randomness-and-seeds`.
 
 if __name__ == "__main__":
     data = Squares()
@@ -124,10 +191,10 @@ if __name__ == "__main__":
 # Rule 1: the guard
 # -----------------
 #
-# There are three ways to begin a process. ``fork`` copies yours; Windows has no such thing. *Spawn* (Windows and macOS)
-# and ``forkserver`` (Linux, since Python 3.14) begin a fresh Python, which first imports your script. Without the guard
-# that import would start workers of its own, and Python stops it. The rule is Python's, so this script needs no torch;
-# ``"spawn"`` exists on every system. Here it runs with the guard.
+# There are three ways to begin a process. ``fork`` copies yours; Windows does not have it. ``spawn`` (the default on
+# Windows and macOS) and ``forkserver`` (on Linux the default since Python 3.14) begin a fresh Python, which first
+# imports your script. Without the guard that import would start workers of its own, and Python stops it. The rule is
+# Python's, so this script needs no torch. It asks for ``"spawn"``, which Linux has, too. Here it runs with the guard.
 
 import subprocess
 
@@ -166,14 +233,16 @@ if __name__ == "__main__":
     assert "if __name__ == '__main__':" in bare.stderr  # the advice of the message
 
 # %%
-# Rule 2: what a worker runs can be imported
-# ------------------------------------------
+# Rule 2: what a fresh worker runs can be imported
+# ------------------------------------------------
 #
 # To a fresh process a data set travels as bytes (Python's *pickle*), and its class as a name: module and class. A class
-# that stands in a script is found, because the script is imported. One that was defined in a cell of a notebook is not,
-# as a notebook is no file of Python's: write it into a file, as above. A ``lambda`` has no name that could be looked
-# up, so it never travels; use a function, and ``functools.partial`` for its settings.
+# at the top level of a script is found, because the script is imported. One that was defined in a cell of a notebook is
+# not, as a notebook is no file of Python's: write it into a file, as above. A ``lambda`` has no name that could be
+# looked up, so pickle refuses it. Use a function, and ``functools.partial`` for its settings. Where ``fork`` begins the
+# workers, nothing travels and a ``lambda`` works, until somebody runs the script on another system.
 
+import multiprocessing
 import pickle
 
 if __name__ == "__main__":
@@ -188,12 +257,20 @@ if __name__ == "__main__":
     print(refusal.partition(" at ")[0])
     assert refusal.startswith("Can't pickle <function <lambda>")
 
+    loader = DataLoader(range(7), num_workers=1, collate_fn=lambda numbers: torch.tensor(numbers))
+    try:
+        works = len(list(loader)) == 7
+    except (pickle.PicklingError, AttributeError):  # Python before 3.14 raises the second for some
+        works = False
+    assert works == (multiprocessing.get_start_method() == "fork")
+
 # %%
 # What goes wrong: every example twice
 # ------------------------------------
 #
-# An iterable data set has no indices that could be shared out. Each worker gets a copy and runs through *all* of it.
-# Nothing is raised; with two workers every example comes twice.
+# An iterable data set has no indices that could be shared out. Each worker gets a copy, and runs through *all* of it
+# unless the data set asks which worker it is in. Nothing is raised. With two workers, each of these examples comes
+# twice.
 
 import importlib
 
@@ -226,8 +303,8 @@ if __name__ == "__main__":
         assert seen == sorted([*range(100, 105)] * (2 if kind is Stream else 1))
 
 # %%
-# The second class mends it: of two workers, one begins at 0 and one at 1, and both take every second example. An error
-# inside a worker arrives as "Caught RuntimeError in DataLoader worker process 0":
+# The second class gives each example once: of two workers, one begins at 0 and one at 1, and both take every second
+# example. An error inside a worker arrives as "Caught RuntimeError in DataLoader worker process 0":
 # :ref:`dataloader-worker-process` has its causes.
 #
 # .. not looked up: Caught RuntimeError in DataLoader worker process 0 — the page that is linked raises it
@@ -242,7 +319,7 @@ if __name__ == "__main__":
         answer=counts[Stream],
         choices={
             5: "So it is without workers. Each worker has a copy, and reads all of it.",
-            7: "Nobody fills up to whole rounds.",
+            7: "Nothing is added to fill a batch.",
             10: "Each of the two workers gives all 5.",
         },
     )
@@ -260,7 +337,7 @@ if __name__ == "__main__":
         choices={
             7: "So it would be without workers.",
             4: "Workers count in their copies: one has these, the other the rest.",
-            0: "The copies are counted in, and they end with the epoch.",
+            0: "The workers count in their copies, which end with the epoch.",
         },
     )
     temporary.cleanup()

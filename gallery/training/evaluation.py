@@ -72,9 +72,9 @@ torch.testing.assert_close(accuracy, (confusion.trace() / confusion.sum()).item(
 # "Accuracy is 100 * n_correct / n_correct"
 # -----------------------------------------
 #
-# So it stands in two sets of notes, and it is 100 for every network, also for one that has learned nothing. The
-# denominator is the number of examples. A metric is code, and code needs a test: perfect answers must give 1, wrong
-# ones 0, and one wrong of four 0.75.
+# Two sets of notes say so. The result is 100 for a network with one right answer or more, also for one that has learned
+# nothing, and NaN for a network with none. The denominator should be the number of examples. A metric is code, and code
+# needs a test: perfect answers give 1, wrong ones 0, and one wrong of four 0.75.
 
 
 from ptguide.errors import expect_error
@@ -101,14 +101,15 @@ with expect_error(AssertionError, match="one wrong of four must give 0.75"):
     test_metric(notes)
 always_0 = torch.zeros_like(labels)  # 35 of the 355 are a 0
 assert notes(always_0, labels) == 1
+assert math.isnan(notes(labels + 1, labels))
 torch.testing.assert_close(accuracy_of(always_0, labels), 35 / 355)
 
 # %%
 # "The mean of the batches' accuracies is the accuracy"
 # -----------------------------------------------------
 #
-# Only if all :term:`batches <batch>` are equally large. Of 355 examples in batches of 100 the last has 55, and each of
-# them would count nearly twice. Add up counts, and divide once.
+# It is, if the :term:`batches <batch>` are equally large. Of 355 examples in batches of 100 the last batch has 55, and
+# each of them would count nearly twice. Add up counts, and divide once.
 
 right = answers == labels
 parts = right.float().split(100)
@@ -141,7 +142,7 @@ assert precision[8] == (labels[answers == 8] == 8).double().mean()
 
 # %%
 # They matter where a class is rare. Of 200 patients 6 are ill, and a program that calls everybody healthy has an
-# accuracy of 97 %. Its recall is 0: it finds nobody. Its precision is 0 divided by 0, since it never says "ill".
+# accuracy of 97 %. Its recall is 0: it finds nobody. Its precision is 0 divided by 0, since it calls nobody ill.
 
 ill = torch.tensor([1] * 6 + [0] * 194)
 says = torch.zeros(200, dtype=torch.int64)
@@ -154,16 +155,16 @@ assert (found_ill.sum() / (says == 1).sum()).isnan()
 # eval and no_grad are two things
 # -------------------------------
 #
-# ``network.eval()`` changes what some layers *compute*: dropout, which sets inputs to 0 at random in training, lets all
-# pass. :class:`torch.no_grad` changes what is *recorded*: nothing, which saves time and memory. Neither does the work
-# of the other, so measuring needs both, and training needs ``network.train()`` again.
+# ``network.eval()`` changes what some layers *compute*: dropout sets inputs to 0 at random in training, and gives its
+# input back in eval mode. :class:`torch.no_grad` changes what is *recorded*: inside it nothing is, which saves memory.
+# Neither does the work of the other, so use both for measuring. Before training goes on, call ``network.train()``.
 
 dropout = nn.Sequential(nn.Linear(7, 9), nn.Dropout(0.5))
 x = torch.rand(3, 7)
 with torch.no_grad():
     assert not torch.equal(dropout(x), dropout(x))  # train mode: random
 dropout.eval()
-assert torch.equal(dropout(x), dropout(x))
+assert torch.equal(dropout(x), dropout[0](x))
 assert dropout(x).requires_grad  # eval mode: recorded all the same
 with torch.no_grad():
     assert not dropout(x).requires_grad
@@ -196,8 +197,8 @@ assert not torch.equal(layer.weight, weight)
 # What goes wrong: measured in train mode
 # ---------------------------------------
 #
-# With batch normalization in train mode, the answer for an image depends on the others of its batch. A single row even
-# fails, because one value has no variance.
+# With batch normalization in train mode, the answer for an item depends on the others of its batch. A batch of one row
+# of features even fails, because one value has no variance.
 
 norm = nn.BatchNorm1d(7)
 assert not torch.allclose(norm(x)[0], norm(x[:2])[0])

@@ -4,14 +4,14 @@
 Fitting a line: which learning rate is too large?
 =================================================
 
-A :term:`learning rate` can crawl, converge or diverge, and the border is no matter of taste: it is 2 divided by the
-largest :term:`eigenvalue` of the loss's curvature. This page derives the border for a line, meets it from both sides,
-and draws the way down. You need to know :ref:`gradient-descent-four-times`.
+With a small :term:`learning rate` a fit crawls, with one that is too large it diverges. For plain gradient descent on
+the loss of a line, the border is 2 divided by the largest :term:`eigenvalue` of the loss's curvature. This page derives
+the border, meets it from both sides, and draws the way down. You need to know :ref:`gradient-descent-four-times`.
 """
 
 # %%
-# The points lie on y = 2.25x + 1.25, for x from 0 to 10, and the fit starts at w = 1, b = 0. Twelve steps with three
-# rates: what becomes of the loss?
+# The points lie on y = 2.25x + 1.25, for x from 0 to 10, and the fit starts at w = 1, b = 0. Here is what twelve steps
+# make of the loss, with three rates.
 
 import torch
 
@@ -70,8 +70,8 @@ assert (ends[0.001] < 0.3, ends[0.029] < 0.8, ends[0.03] > 2) == (True, True, Tr
 #
 # The gradient is a matrix times the distance from the best line: :math:`H (\theta - \theta^*)`, where
 # :math:`H = 2 \begin{pmatrix} \overline{x^2} & \bar x \\ \bar x & 1 \end{pmatrix}` holds the second derivatives and a
-# bar means a mean. (H for Hessian; here it is the same everywhere.) So one step makes of the distance
-# :math:`d` the distance :math:`d - \text{lr} \, H d`.
+# bar means a mean. (H stands for Hessian; for this loss it is the same everywhere.) Each step replaces the distance
+# :math:`d` by :math:`d - \text{lr} \, H d`.
 
 H = 2 * torch.stack([x.square().mean(), x.mean(), x.mean(), x.new_ones(())]).reshape(2, 2)
 torch.testing.assert_close(torch.autograd.functional.hessian(loss, best), H)
@@ -82,7 +82,8 @@ for lr, path in paths.items():
 # %%
 # Along an eigenvector of H with the eigenvalue :math:`\lambda`, that is a multiplication by
 # :math:`1 - \text{lr} \, \lambda`. The distance shrinks if this lies between -1 and 1, so for
-# :math:`0 < \text{lr} < 2 / \lambda`. All directions must shrink, so the largest eigenvalue decides.
+# :math:`0 < \text{lr} < 2 / \lambda`. H has two eigenvectors, and both parts have to shrink, so the larger eigenvalue
+# decides.
 
 flat, steep = torch.linalg.eigvalsh(H).tolist()
 border = 2 / steep
@@ -98,8 +99,8 @@ assert round(border, 4) == 0.0293
 # The border, met
 # ---------------
 #
-# One percent below it the loss ends lower than it began, one percent above it higher. On the border itself, the
-# steep part of the distance turns its sign with every step and never gets smaller.
+# One percent below the border the loss ends lower than it began. One percent above it ends higher. On the border
+# itself, the steep part of the distance changes its sign with each of the 6 steps, and keeps its size.
 
 start = loss(best.new_tensor([1.0, 0.0]))
 assert loss(descend(0.99 * border, 200)[-1]) < 0.1 * start
@@ -109,11 +110,35 @@ bounce = (descend(border, 6) - best) @ directions[:, 1]
 torch.testing.assert_close(bounce, bounce[0] * torch.tensor([1, -1, 1, -1, 1, -1, 1.0]).double())
 
 # %%
+# Other optimizers have other borders
+# -----------------------------------
+#
+# :class:`torch.optim.SGD` with ``momentum`` still converges 1 % above the border, where it diverges without.
+# :class:`torch.optim.Adam` takes another kind of step: it gets closer to the line even with 34 times the border. So the
+# border is that of this loss and of plain gradient descent, and no rule for a network that is trained by Adam.
+
+
+def loss_after(steps, make_optimizer):
+    wb = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = make_optimizer([wb])
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(wb).backward()
+        optimizer.step()
+    return loss(wb).item()
+
+
+SGD, Adam = torch.optim.SGD, torch.optim.Adam
+assert loss_after(200, lambda wb: SGD(wb, lr=1.01 * border)) > 10 * start
+assert loss_after(200, lambda wb: SGD(wb, lr=1.01 * border, momentum=0.9)) < 1e-3 * start
+assert loss_after(200, lambda wb: Adam(wb, lr=34 * border)) < 1e-3 * start
+
+# %%
 # "0.01, 0.1 (small)"
 # -------------------
 #
-# So a note lists rates for this very fit. A rate is small or large only beside the curvature: 0.01 is a third of the
-# border, and 0.1 more than three times the border, which multiplies the steep part by nearly -6 in every step.
+# A note lists these rates for this very fit. Whether a rate is small depends on the curvature: 0.01 is a third of the
+# border. 0.1 is more than three times the border, and multiplies the steep part by nearly -6 in each step.
 
 factor = 1 - 0.1 * steep
 assert -6 < factor < -5.7
@@ -125,9 +150,10 @@ assert loss(descend(0.1, 10)[-1]) > 1e14 * start
 # How many steps?
 # ---------------
 #
-# Until w and b are both within 0.001 of the best. As a step is only a multiplication by a small matrix, it can be
-# counted without the points. The flat direction decides now: it shrinks by :math:`1 - \text{lr} \cdot 0.489` a step,
-# and a rate :val:`33 <0.01 / 0.0003>` times as small needs :val:`33 <needed[0.0003] / needed[0.01]>` times as many.
+# We count the steps until w and b are both within 0.001 of the best. A step is a multiplication by a small matrix, so
+# we can count without the points. The flat direction decides now: each step multiplies it by
+# :math:`1 - \text{lr} \cdot 0.489`, and a rate
+# :val:`33 <0.01 / 0.0003>` times as small needs :val:`33 <needed[0.0003] / needed[0.01]>` times as many.
 
 
 def count_steps(lr, matrix=H, tolerance=1e-3):
@@ -146,18 +172,24 @@ distance = (descend(0.029, 487) - best).abs().amax(dim=1)  # the same with all p
 assert (distance[486] >= 1e-3, distance[487] < 1e-3) == (True, True)
 
 # %%
-# All rates at once: the number of steps falls as the rate grows, and goes straight up just before the border. So the
-# best rate lies close to the first that fails. The best possible one, where steep and flat part shrink alike, is
-# :math:`2 / (\lambda_\text{min} + \lambda_\text{max})`.
+# The number of steps falls as the rate grows, and goes straight up just before the border. At the best rate, steep and
+# flat part shrink alike: it is :math:`2 / (\lambda_\text{min} + \lambda_\text{max})`. Here, where one eigenvalue is
+# much larger than the other, that is close to the first rate that fails. With equal eigenvalues it is half of the
+# border.
 
 ideal = 2 / (flat + steep)
 assert 0.99 < ideal / border < 1
+assert 2 / (steep + steep) == border / 2
 torch.testing.assert_close(abs(1 - ideal * flat), abs(1 - ideal * steep))
 
 rates = [border * 10 ** (-k / 20) for k in range(1, 41)] + [border * s for s in (0.95, 0.99, 0.999)]
 rates.sort()
+counts = [count_steps(lr) for lr in rates]
+falling = [count for lr, count in zip(rates, counts, strict=True) if lr < ideal]
+assert falling == sorted(falling, reverse=True)
+assert counts[-1] > 2 * min(counts)  # 0.999 of the border
 figure, axis = plt.subplots(figsize=(6.5, 3), layout="constrained")
-axis.loglog(rates, [count_steps(lr) for lr in rates])
+axis.loglog(rates, counts)
 axis.loglog(list(needed), list(needed.values()), "o")
 axis.axvline(border, linestyle="--", color="tab:red")
 axis.set(xlabel="learning rate", ylabel="steps to 0.001")
@@ -168,13 +200,25 @@ plt.show()
 # What helps: inputs of one size
 # ------------------------------
 #
-# The valley is narrow because the eigenvalues differ 139 times, and they do because x is large and far from 0. Shift
-# and scale x to mean 0 and variance 1, and H becomes 2 on the diagonal and 0 elsewhere: a round bowl. Then the rate 0.5
-# goes to the bottom in a single step. The line in the old x follows from the one in the new.
+# The valley is narrow because the larger eigenvalue is 139 times the smaller. If x is shifted to mean 0, it is
+# :val:`8.3 <spread(x - mean)>` times the smaller; if x is scaled to variance 1, :val:`23 <spread(x / scale)>` times.
+# With both, H is 2 on the diagonal and 0 elsewhere: a round bowl. Then the rate 0.5 goes to the bottom in a single
+# step. The line in the old x follows from the one in the new.
 
-assert 139 < steep / flat < 140
+
+def hessian_of(x):
+    return 2 * torch.stack([x.square().mean(), x.mean(), x.mean(), x.new_ones(())]).reshape(2, 2)
+
+
+def spread(x):
+    smaller, larger = torch.linalg.eigvalsh(hessian_of(x)).tolist()
+    return larger / smaller
+
+
+assert 139 < spread(x) < 140
 mean, scale = x.mean(), x.std(correction=0)
 z = (x - mean) / scale
+torch.testing.assert_close(hessian_of(z), 2 * torch.eye(2, dtype=torch.float64))
 wb = torch.zeros(2, dtype=torch.float64, requires_grad=True)
 (((wb[0] * z + wb[1] - y) ** 2).mean()).backward()
 w, b = (wb - 0.5 * wb.grad).tolist()
@@ -184,8 +228,8 @@ torch.testing.assert_close([w / scale.item(), b - w * (mean / scale).item()], be
 # What goes wrong
 # ---------------
 #
-# A rate that should shrink a little with every step, ``lr *= 0.9999``, inside a loop that sets ``lr`` at its top. It is
-# undone at every turn. Set it once, before the loop.
+# ``lr *= 0.9999`` is to shrink the rate a little with each step. Here the loop sets ``lr`` at its top, which undoes the
+# shrinking at each turn. Set ``lr`` once, before the loop.
 
 used = []
 for _step in range(1000):
@@ -204,8 +248,8 @@ assert len(set(used)) == 1000
 assert math.isclose(used[-1], 0.01 * 0.9999**999)
 
 # %%
-# With an :term:`optimizer` it is set in ``param_groups``, since the optimizer keeps its own. A variable ``lr`` that was
-# given to it once is not read again.
+# An :term:`optimizer` keeps a rate of its own, in ``param_groups``: change it there. A number ``lr`` that was given to
+# it once is not read again.
 
 lr = 0.01
 optimizer = torch.optim.SGD([torch.zeros(3, requires_grad=True)], lr=lr)

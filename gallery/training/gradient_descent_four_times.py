@@ -5,13 +5,13 @@ Gradient descent four times: NumPy, torch, autograd, nn and optim
 =================================================================
 
 :term:`Gradient descent <gradient descent>` takes small steps against the :term:`gradient` of a :term:`loss`. This page
-fits a line four times, each time leaving more of the work to PyTorch, and gets the same numbers. You need to know
-:ref:`element-by-element` and :ref:`reductions`.
+fits a line four times, each time leaving more of the work to PyTorch. The numbers are the same up to rounding. You need
+to know :ref:`element-by-element` and :ref:`reductions`.
 """
 
 # %%
-# Four points lie on the line y = 2x + 1. The fit starts with w = 0 and b = 0, and each step moves both a little. All
-# numbers on this page are :val:`float64 <x.dtype>`, so that rounding can't hide a difference.
+# Four points lie on the line y = 2x + 1. The fit starts with w = 0 and b = 0, and each step moves both a little. The
+# four fits compute in :val:`float64 <x.dtype>`, so that rounding can't hide a difference.
 
 import numpy as np
 
@@ -36,7 +36,8 @@ for step in (1, 3, 8, 20):
     print(f"step {step:>2}: w = {path[step - 1, 0]:.3f}, b = {path[step - 1, 1]:.3f}")
 
 # %%
-# As lines. After 20 steps the slope is nearly 2; b, which moves less, lags behind.
+# Here they are as lines. After 20 steps the slope is within 0.3 of 2. The other parameter, b, lags behind: it is below
+# 0.9.
 
 import matplotlib.pyplot as plt
 import torch
@@ -64,7 +65,7 @@ plt.show()
 # The loss is the mean of the squared errors, :math:`L = \frac1n \sum_i (w x_i + b - y_i)^2`. Its gradient was found
 # with pencil and paper: :math:`\partial L / \partial w` is the mean of :math:`2 \, \text{error}_i \, x_i`, and
 # :math:`\partial L / \partial b` the mean of :math:`2 \, \text{error}_i`. The :term:`learning rate` ``lr`` says how far
-# a step goes. A mistake in these two lines is one that nobody else will find; here, a difference quotient tests them.
+# a step goes. PyTorch does not check these two lines. Here, a difference quotient does.
 
 
 def mean_squared_error(w, b):
@@ -104,9 +105,9 @@ torch.testing.assert_close(torch_by_hand(), path, rtol=1e-12, atol=0)
 # 3. autograd computes the gradient
 # ---------------------------------
 #
-# Now only the loss is written down. ``backward`` computes the gradients and adds them to ``w.grad`` and ``b.grad``, so
-# they are emptied before. The update must not be recorded as a part of the calculation: that is what
-# :class:`torch.no_grad` is for.
+# Now the loss alone is written down. ``backward`` computes the gradients and adds them to ``w.grad`` and ``b.grad``, so
+# they are emptied before. The update is no part of the calculation of the loss: inside :class:`torch.no_grad` it is not
+# recorded.
 
 
 def with_autograd():
@@ -159,7 +160,7 @@ print(f"after {steps} steps, four times: w = {path[-1, 0]:.4f}, b = {path[-1, 1]
 #
 # One learner wrote this after such a comparison: the version in NumPy was nearly done after 20 steps, the one with
 # autograd was not. The gradient there was ``np.dot(2 * x, error).mean()``. But ``np.dot`` of two vectors is a *sum*,
-# one number, and the mean of one number is that number. So every step was 4 times as large, for the 4 points.
+# one number, and the mean of one number is that number. So the gradient was 4 times as large, for the 4 points.
 
 error = 0 * x + 0 - y
 learners = np.dot(2 * x, error).mean()
@@ -184,28 +185,31 @@ print(f"loss after {steps} steps: {by_sums:.3f} with sums, {by_means:.3f} with m
 assert by_sums < 0.8 * by_means
 
 # %%
-# It is no other gradient, and no more exact one: it is a learning rate of 0.04. Autograd with that rate would take the
-# same steps. With 0.03 the sums are at :val:`0.12 <4 * 0.03>`, and run away, while the means still converge:
-# :ref:`fitting-a-line` shows where the border is.
+# So this version is not more exact. Its steps are those of the means with a learning rate of 0.04. With 0.03 the sums
+# are at :val:`0.12 <4 * 0.03>`, and run away, while the means still converge: :ref:`fitting-a-line` shows where the
+# border is.
 
 torch.testing.assert_close(sums.numpy(), numpy_by_hand(lr=4 * lr), rtol=1e-12, atol=0)
 assert mean_squared_error(*learners_version(lr=0.03)[-1].tolist()) > mean_squared_error(0, 0)
 assert mean_squared_error(*numpy_by_hand(lr=0.03)[-1].tolist()) < 0.1
 
 # %%
-# And the gradient of autograd is exact up to rounding: in float64 it agrees with the formula in 14 digits.
+# And the gradient of autograd is exact up to rounding: for this loss, in float64, it agrees with the formula in 14
+# digits at each of four places.
 
-w = torch.zeros((), dtype=torch.float64, requires_grad=True)
-(gradient,) = torch.autograd.grad(((w * xt - yt) ** 2).mean(), w)
-formula = (2 * (0 * x - y) * x).mean()
-assert abs(gradient.item() - formula) <= 10**-14 * abs(formula)
+for place in (0.0, 0.3, -1.7, 1e5):
+    w = torch.tensor(place, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(((w * xt - yt) ** 2).mean(), w)
+    formula = (2 * (place * x - y) * x).mean()
+    assert abs(gradient.item() - formula) <= 10**-14 * abs(formula)
 
 # %%
 # "The optimizer calculates the gradients"
 # ----------------------------------------
 #
-# It does not: ``backward`` does. An :term:`optimizer` never sees the loss. It reads ``.grad`` and changes the
-# parameters. Without a gradient it changes nothing; with one that somebody wrote there by hand, it takes that.
+# It does not: ``backward`` does. The :term:`optimizer` in this loop does not see the loss. It reads ``.grad`` and
+# changes the parameters. Where there is no ``.grad``, it changes nothing. If somebody has written one by hand, it takes
+# that. (:class:`torch.optim.LBFGS` is given a function for the loss; that function calls ``backward``.)
 
 p = nn.Parameter(torch.tensor([5.0, 6.0, 7.0]))
 optimizer = torch.optim.SGD([p], lr=0.5)
@@ -223,7 +227,7 @@ assert p.tolist() == [5 - 0.5 * 2, 6, 7 + 0.5 * 4]
 # ---------------
 #
 # The update outside ``no_grad``: torch refuses to change a leaf that is being recorded. Written as ``w = w - ...`` it
-# raises nothing, but makes a new tensor that is no :term:`leaf`, and the next ``backward`` leaves no gradient there.
+# raises nothing, but makes a new tensor that is no :term:`leaf`. ``backward`` fills the ``.grad`` of leaves.
 
 w = torch.tensor(3.0, requires_grad=True)
 (w**2).backward()

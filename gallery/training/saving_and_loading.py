@@ -41,9 +41,9 @@ for name, tensor in loaded.state_dict().items():
 # What the file holds, and what not
 # ---------------------------------
 #
-# Names and tensors. The class is not in it, nor its settings: the program must make the same model first. So the file
-# runs no code and does not care where the source lies. Call ``eval()`` before use, since a new model is in train mode;
-# here that switches dropout off.
+# It holds names and tensors. The class is not in it, nor are its settings: the program makes the same model first. So
+# loading runs no code of the file, and the source may be moved. Call ``eval()`` before use, since a new model is in
+# train mode; here that switches dropout off.
 
 from ptguide.data import digits
 
@@ -65,9 +65,9 @@ with expect_error(RuntimeError, match="size mismatch for layers.0.weight"):
 # -----------------------------------
 #
 # ``torch.save(model)`` writes a *pickle*: names of classes, and how to rebuild their objects. The class itself is not
-# in it, so a renamed or moved file breaks it. And building an object can call *any* function. Since release 2.6
-# :func:`torch.load` therefore reads tensors and plain values only, and this belief is out of date:
-# "``model = torch.load(path)``".
+# in it, so a renamed or moved source breaks it. And building an object can call a function that the file names. Since
+# release 2.6 :func:`torch.load` therefore reads tensors, plain values, and those classes that you have allowed. This
+# belief is out of date: "``model = torch.load(path)``".
 
 import pickle
 
@@ -88,8 +88,8 @@ print(reason.partition(" Please")[0])
 assert "GLOBAL ptguide.models.mlp.MLP was not an allowed global" in reason
 
 # %%
-# With ``weights_only=False`` it loads. Do this with files of your own only: here is one that looks like weights and
-# calls a function. It is ``print``; it could be any other.
+# With ``weights_only=False`` it loads. Do this with files that you trust. Here is one that looks like weights and calls
+# a function. It is ``print``; a stranger would choose another.
 
 
 class Harmless:
@@ -108,7 +108,8 @@ assert torch.equal(restored.eval()(images), model.eval()(images))
 # ----------------------------------------
 #
 # A file says of each tensor on which device it was, and by default it goes there again. Where that device is missing,
-# ``map_location`` has to name another. ``"cpu"`` is always right: ``load_state_dict`` copies to where the model is.
+# ``map_location`` has to name another. ``"cpu"`` exists on each machine, and ``load_state_dict`` copies to where the
+# model is.
 
 locations = set()
 torch.load(folder / "weights.pt", map_location=lambda data, place: locations.add(place) or data)
@@ -123,9 +124,9 @@ assert next(model.parameters()).device.type == device.type
 # safetensors
 # -----------
 #
-# A format without pickle, which other languages and libraries read too: names and tensors, nothing else. It suits
-# weights that are passed on. The package is called safetensors; a model's tensors have to be contiguous and apart from
-# each other.
+# This is a format without pickle, which other languages and libraries read, too. It holds names and tensors, and
+# strings about them. It suits weights that are passed on. The package is called safetensors. The tensors have to be
+# contiguous, and no two may share memory.
 
 from safetensors import torch as safetensors
 
@@ -134,12 +135,20 @@ back = safetensors.load_file(folder / "weights.safetensors")
 assert all(torch.equal(back[name], tensor) for name, tensor in on_cpu.items())
 with expect_error(ValueError, match="Key `epoch` is invalid"):
     safetensors.save_file({"epoch": 3}, folder / "epoch.safetensors")
+with expect_error(ValueError, match="non contiguous tensor"):
+    safetensors.save_file({"weight": torch.ones(3, 2).T}, folder / "transposed.safetensors")
+shared = torch.ones(3)
+try:
+    safetensors.save_file({"one": shared, "other": shared}, folder / "shared.safetensors")
+except RuntimeError as error:
+    refusal = str(error)
+assert "share memory" in refusal
 
 # %%
 # What goes wrong: keeping the best weights
 # -----------------------------------------
 #
-# Training goes on after the best epoch, so its weights must be kept. Two ways do not keep them.
+# Training goes on after the best epoch, so its weights have to be kept. Two ways do not keep them.
 # ``best = copy.deepcopy(model.state_dict)`` lacks the parentheses: it copies the method, not its result.
 # ``best = model.state_dict()`` lacks the copy: its tensors are the model's own, and training goes on changing them.
 

@@ -4,13 +4,13 @@
 The PyTorch training loop, line by line
 =======================================
 
-Batch, forward, loss, ``zero_grad``, ``backward``, ``step``: every training in PyTorch is these lines. This page trains
-a small :term:`network` on pictures of digits, looks at what each line changes, and measures what happens when one
-stands in the wrong place. You need to know :ref:`gradient-descent-four-times`.
+Batch, forward, loss, ``zero_grad``, ``backward``, ``step``: most training loops in PyTorch have these lines at their
+core. This page trains a small :term:`network` on pictures of digits, looks at what each line changes, and measures what
+happens when one stands in the wrong place. You need to know :ref:`gradient-descent-four-times`.
 """
 
 # %%
-# The whole loop, and how far the :term:`loss` falls.
+# The loop, and how far the :term:`loss` falls.
 
 import torch
 from torch import nn
@@ -38,7 +38,8 @@ for _epoch in range(5):
 print(f"{len(losses)} steps; loss of the first {losses[0]:.1f}, of the last {losses[-1]:.1f}")
 
 # %%
-# It has learned something: here are digits that it has not seen, each with its answer.
+# It has learned something. Here are the first eight digits of a test set that it has not seen, each with the answer of
+# the network. :val:`(answers == labels.to(device)).sum()` of the eight are right.
 
 import matplotlib.pyplot as plt
 
@@ -47,11 +48,11 @@ images, labels = test_set[:8]
 with torch.no_grad():
     answers = network(images.to(device)).argmax(dim=1)
 figure, axes = plt.subplots(1, 8, figsize=(6.5, 1.5), layout="constrained")
-for axis, image, answer in zip(axes, images, answers, strict=True):
+for axis, image, label, answer in zip(axes, images, labels, answers, strict=True):
     axis.imshow(image[0].numpy(), cmap="gray_r")
-    axis.set_title(answer.item())
+    axis.set_title(answer.item(), color="black" if answer == label else "tab:red")
     axis.axis("off")
-figure.suptitle("Eight digits, and what the trained network takes them for")
+figure.suptitle("Eight digits, and the answers of the network (red: wrong)")
 plt.show()
 assert losses[-1] < 0.5 * losses[0]
 
@@ -60,9 +61,9 @@ assert losses[-1] < 0.5 * losses[0]
 # ------------
 #
 # ``for images, labels in loader``: a :term:`batch` of 50 examples, moved to the :term:`device` where the network is.
-# One pass of this loop is an :term:`iteration`, one pass over all the data an :term:`epoch`. ``network(images)`` is the
-# forward pass: 10 :term:`logits` for each image. The loss is one number. A network that knows nothing gives each of 10
-# classes about the same share, and :math:`-\log \frac1{10} = 2.3`.
+# One pass of the inner loop is an :term:`iteration`, one pass of the outer loop, over the whole data set, an
+# :term:`epoch`. ``network(images)`` is the forward pass: 10 :term:`logits` for each image. The loss is one number. This
+# network knows nothing yet and gives the 10 classes about the same probability, and :math:`-\log \frac1{10} = 2.3`.
 
 import math
 
@@ -90,8 +91,8 @@ assert loss.shape == ()
 assert abs(loss.item() - math.log(10)) < 0.2
 
 # %%
-# ``loss.backward()`` computes how the loss changes with each weight. Before it ``.grad`` is None; after it ``.grad``
-# holds a tensor of the weight's shape. The weights are what they were.
+# ``loss.backward()`` computes how the loss changes with each weight. Before the first ``backward`` a weight has no
+# gradient. Afterwards ``.grad`` holds a tensor of the weight's shape. The weights are what they were.
 
 weight = fresh[1].weight
 before = weight.detach().clone()
@@ -102,7 +103,7 @@ assert weight.grad.any()
 assert torch.equal(weight, before)
 
 # %%
-# ``optimizer.step()`` changes the weights: plain :class:`torch.optim.SGD` takes ``lr`` times the gradient away. It does
+# ``optimizer.step()`` changes the weights: plain :class:`torch.optim.SGD` subtracts ``lr`` times the gradient. It does
 # not empty ``.grad``.
 
 optimizer = torch.optim.SGD(fresh.parameters(), lr=0.5)
@@ -113,9 +114,9 @@ assert torch.equal(weight.grad, gradient)
 assert F.cross_entropy(fresh(images), labels) < loss  # after one step, this batch costs less
 
 # %%
-# ``optimizer.zero_grad()`` does. It sets ``.grad`` to None, which frees the memory. Without it, the next ``backward``
-# would *add* to what is there. It has to stand somewhere between one ``step`` and the next ``backward``; where, makes
-# no difference to a single bit.
+# ``optimizer.zero_grad()`` empties ``.grad``: then a weight has no gradient, as at the start. Without it, the next
+# ``backward`` would *add* to what is there. It stands somewhere between one ``step`` and the next ``backward``. In this
+# loop its place between them changes no bit of the weights, as the next section shows.
 
 optimizer.zero_grad()
 assert weight.grad is None
@@ -172,13 +173,13 @@ figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 axis.barh(list(accuracy), [100 * share for share in accuracy.values()])
 axis.invert_yaxis()
 axis.set(xlabel="right answers in % (10 % is guessing)", ylabel="order", xlim=(0, 100))
-axis.set_title("Three of five orders do not learn")
+axis.set_title("In two of five orders nothing changes, in one it fails")
 plt.show()
 
 # %%
-# The first two are one and the same. With ``zero_grad`` or ``step`` in the wrong place, every step is taken with empty
-# gradients, and after 5 epochs no weight has changed by one bit. No error, no warning. Without ``zero_grad`` each step
-# uses the sum of all gradients so far, and runs past every goal.
+# The first two give the same weights. In the next two, the steps are taken with empty gradients: after 5 epochs the
+# weights are those of the start, to the last bit. There is no error and no warning. Without ``zero_grad`` each step
+# uses the sum of the gradients so far. With this rate, fewer than half of the answers are right then.
 
 assert same_weights(trained["zero, back, step"], network)
 assert same_weights(trained["back, step, zero"], network)
@@ -192,8 +193,8 @@ assert accuracy["back, step"] < 0.5
 # ---------------------------------------------
 #
 # :func:`torch.nn.functional.cross_entropy` takes logits and contains softmax. With another one before it, the loss
-# can't fall below :math:`\log(e + 9) - 1 = 1.46` for 10 classes, however right the answers are. It learns, but worse;
-# :ref:`softmax` explains the number.
+# can't fall below :math:`\log(e + 9) - 1 = 1.46` for 10 classes, however right the answers are. Here the network
+# learns, but it has fewer right answers after the same 5 epochs; :ref:`softmax` explains the number.
 
 
 def softmax_twice(logits, labels):
@@ -206,7 +207,7 @@ torch.testing.assert_close(softmax_twice(sure, torch.tensor([3])).item(), floor)
 
 twice = train_in_order("zero", "back", "step", criterion=softmax_twice)
 right, wrong = (count_correct(one) / len(test_set) for one in (network, twice))
-assert wrong < right - 0.1
+assert 0.2 < wrong < right - 0.1  # guessing gives 0.1
 with torch.no_grad():
     inputs, targets = digits("train").inputs.to(device), digits("train").targets.to(device)
     assert softmax_twice(twice(inputs), targets) > floor
@@ -216,8 +217,8 @@ with torch.no_grad():
 # The same with ptguide.training.fit
 # ----------------------------------
 #
-# ``fit`` is this loop, with what a real run needs around it, such as a record of each epoch, :term:`validation` and
-# checkpoints. The weights are the same, bit for bit. Its source is worth reading once the loop is clear.
+# ``fit`` is this loop with more around it, such as a record of each epoch, :term:`validation` and checkpoints. The
+# weights are the same, bit for bit. Its source is worth reading once the loop is clear.
 
 from ptguide.training import evaluate, fit
 
@@ -231,6 +232,23 @@ for figure_of in ("loss", "validation_loss"):
     assert history[figure_of][-1] < 0.8 * history[figure_of][0]
 history.plot("It falls on unseen data, too")
 plt.show()
+
+# %%
+# What these lines leave out
+# --------------------------
+#
+# A network with dropout or batch normalization needs ``network.train()`` before the loop (:ref:`evaluation`). A rate
+# that is as good as 0 raises no error, but no weight moves. And there are optimizers that need another loop:
+# :class:`torch.optim.LBFGS` takes a function that computes the loss.
+
+from ptguide.errors import expect_error
+
+p = nn.Parameter(torch.tensor([0.3]))
+p.sum().backward()
+torch.optim.SGD([p], lr=1e-9).step()
+assert torch.equal(p, torch.tensor([0.3]))  # 0.3 - 1e-9 is 0.3 in float32
+with expect_error(TypeError, match="missing 1 required positional argument: 'closure'"):
+    torch.optim.LBFGS([p]).step()
 
 # %%
 # Check yourself
@@ -259,9 +277,9 @@ ask(
     "The loss of every epoch is the same to the last digit. What is the first thing to look at?",
     answer="the order of zero_grad, backward and step" if stuck else "the learning rate",
     choices={
-        "the learning rate": "Small or large, it moves the weights: the last digits change.",
+        "the learning rate": "Unless it is too small to change a float32, the last digits of the loss change.",
         "the order of zero_grad, backward and step": "With zero_grad before step, no weight changes by one bit.",
-        "softmax before the loss": "That learns slowly, but it learns.",
+        "softmax before the loss": "On this page such a network learned, so its loss moved.",
     },
 )
 
