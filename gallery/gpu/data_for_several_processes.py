@@ -47,8 +47,8 @@ figure.suptitle("The sampler gives each process a part of its own")
 plt.show()
 
 # %%
-# All parts are equally long, so that no process waits for one that has a batch less. That was tried for up to 29
-# examples and 5 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out instead.
+# All parts are equally long, so that no process waits for one that has a batch less. That was tried for fewer than 30
+# examples and fewer than 6 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out instead.
 
 import itertools
 
