@@ -48,7 +48,8 @@ plt.show()
 
 # %%
 # All parts are equally long, so that no process waits for one that has a batch less. That was tried for fewer than 30
-# examples and fewer than 6 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out instead.
+# examples and fewer than 6 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out
+# instead.
 
 import itertools
 
