@@ -152,8 +152,6 @@ with expect_error(NotImplementedError, match="no data"):
 # `PyTorch 1.6 <https://docs.pytorch.org/1.6.0/optim.html>`_. Today ``.to`` puts new data into the *same* parameter
 # where it changes the dtype, and, on a GPU, where it moves it. So the optimizer still holds it. (On ``meta`` the
 # parameters are new ones; ``torch.__future__`` has switches for this.)
-#
-# .. not looked up: 1.6 — a release of PyTorch, whose documentation is linked
 
 model = nn.Linear(3, 5)
 weight, optimizer = model.weight, torch.optim.Adam(model.parameters())

@@ -196,7 +196,7 @@ for process in both:
     assert torch.equal(process["weights in DDP"], first["own weights"])
 
 # %%
-# What goes into each exchange: one number of 4 bytes (``float32``) for each parameter, also where the batch is larger.
+# What goes into each exchange: one number of 4 bytes for each parameter, also where the batch is larger.
 # So a larger share for each process makes the exchange cheaper beside the work.
 
 parameters = sum(parameter.numel() for parameter in model.parameters())
