@@ -4,7 +4,7 @@
 How do I split the data between GPUs?
 =====================================
 
-Nothing divides the data by itself: without a sampler every process reads all of it. ``DistributedSampler`` gives each a
+Nothing divides the data by itself: without a sampler each process reads the whole. ``DistributedSampler`` gives each a
 part of its own, another one in each epoch if it is told which epoch it is. This page shows who gets what, what a share
 that is smaller than the others does to the gradient, and ``fit``, which sees to all of it. You need to know
 :ref:`one-model-on-several-processes`.
@@ -30,8 +30,8 @@ for rank, part in enumerate(parts):
     print(f"process {rank} sees {part}")
 
 # %%
-# A colour for each process, and a ring where an example is read for the second time. Without the sampler every process
-# goes through all the data, and two do the work of one.
+# A colour for each process, and a ring where an example is read for the second time. Without the sampler each process
+# goes through the whole data, and two do the work of one.
 
 figure, axes = plt.subplots(ncols=2, figsize=(6.5, 2.4), sharey=True, layout="constrained")
 for axis, read in zip(axes, ([seen(), seen()], parts), strict=True):
@@ -47,8 +47,11 @@ figure.suptitle("The sampler gives each process a part of its own")
 plt.show()
 
 # %%
-# All parts are equally long, so that no process waits for one that has a batch less. Of 13 examples, one comes twice;
-# with ``drop_last=True``, one is left out instead.
+# All parts are equally long, so that no process waits for one that has a batch less. That was tried for fewer than 30
+# examples and fewer than 6 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out
+# instead.
+
+import itertools
 
 assert [len(part) for part in parts] == [7, 7]
 assert set(parts[0] + parts[1]) == set(seen()) == set(range(13))
@@ -56,6 +59,12 @@ assert len(set(parts[0]) & set(parts[1])) == 1
 
 dropping = [DistributedSampler(range(13), 2, rank, drop_last=True) for rank in (0, 1)]
 assert len({example for sampler in dropping for example in seen(sampler)}) == 12
+for count, processes in itertools.product(range(1, 30), range(1, 6)):
+    for drop in (False, True):
+        of = [
+            DistributedSampler(range(count), processes, n, drop_last=drop) for n in range(processes)
+        ]
+        assert len({len(list(sampler)) for sampler in of}) == 1
 
 # %%
 # What goes wrong: ``set_epoch`` was forgotten
@@ -84,8 +93,8 @@ assert (sum(answers), len(answers)) == (2, 14)
 # What goes wrong: unequal shares
 # --------------------------------
 #
-# The mean of the means is the mean of all only if all shares are equally large. With 7 and 5 examples, each of the 5
-# would count more.
+# Where the shares are equally large, the mean of their means is the mean of the whole. With 7 and 5 examples, each of
+# the 5 counts more, and it is another one.
 
 from torch import nn
 from torch.nn import functional as F
@@ -105,7 +114,7 @@ assert (means.mean(dim=0) - whole).abs().max() > 1e-3
 
 # %%
 # Exercise: mend it. From the gradients of the shares, one in each row, and the numbers of examples, make the gradient
-# of all.
+# of the whole.
 
 
 from ptguide.exercises import check
@@ -126,7 +135,8 @@ def mean_of_shares(means, counts):
 check(mean_of_shares, by_examples, cases)
 
 # %%
-# Each mean counts as often as it has examples. (Each process multiplies by its count before the all-reduce.)
+# Each mean counts as often as it has examples. (Between processes: each multiplies by its count, ``all_reduce`` adds,
+# and the sum is divided by the number of examples.)
 
 # Solution
 
@@ -146,7 +156,7 @@ report
 # -------------------------
 #
 # A script for one process, started with two: :func:`ptguide.training.fit` sees that ``torchrun`` started it, wraps the
-# model in DDP, and cuts every batch into shares that it weighs by their sizes. The weights come out as those of one
+# model in DDP, and cuts each batch into shares that it weighs by their sizes. The weights come out as those of one
 # process. On GPUs, add ``device=pick_device()``: each process gets one of its own.
 
 train = """

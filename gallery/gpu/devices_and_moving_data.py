@@ -6,14 +6,14 @@ How do I move tensors and models to the GPU?
 
 A :term:`device` is a memory together with the processor that computes on what lies in it. ``x.to(device)`` makes a copy
 in another memory, and gives ``x`` itself back where there is nothing to change. This page shows what moves, what stays
-behind, and how one script runs on every machine. You need to know :ref:`storage <strides-and-storage>` and
+behind, and how one script runs with and without a GPU. You need to know :ref:`storage <strides-and-storage>` and
 :ref:`modules <anatomy-of-nn-module>`.
 """
 
 # %%
 # Three tensors: ``x``, a copy elsewhere, and what ``x.to("cpu")`` gave. Without a GPU, *elsewhere* is ``meta``: a
-# second device that every torch has. Its tensors have a shape and a :term:`dtype` and no data, so the rules for moving
-# can be seen on it, and nothing computed.
+# second device that needs no hardware. Its tensors have a shape and a :term:`dtype` and no data, so the rules for
+# moving can be seen on it, and nothing computed.
 
 import matplotlib.pyplot as plt
 import torch
@@ -57,7 +57,7 @@ with expect_error(RuntimeError, match="device type at start of device string: gp
     torch.device("gpu")
 
 # %%
-# ``torch.accelerator`` is the same code for all kinds. This guide's ``pick_device`` uses it, and obeys a variable
+# ``torch.accelerator`` is the same code for these kinds. This guide's ``pick_device`` uses it, and obeys a variable
 # ``PTGUIDE_DEVICE`` where one is set. In plain PyTorch the second line does.
 
 print(f"{torch.accelerator.is_available() = }, {torch.accelerator.device_count() = }")
@@ -68,9 +68,9 @@ assert (plain.type != "cpu") == torch.accelerator.is_available()
 # "Sometimes the data is not copied to the GPU"
 # ---------------------------------------------
 #
-# "Apparently it points to the data on the CPU", one note goes on. It never does: another device is another memory, and
-# two memories share nothing. What the note saw is the other case: with the same device and dtype, ``.to`` is no copy,
-# and a write through one name is seen through the other. ``copy=True`` copies always.
+# Then the GPU would use the memory of the CPU. It does not: a tensor on another device has a storage of its own.
+# Another case is easily taken for it: with the same device and dtype, ``.to`` is no copy, and a write through one name
+# is seen through the other. ``copy=True`` copies there as well.
 
 z[0, 0] = -1
 assert x[0, 0] == -1
@@ -78,7 +78,7 @@ if elsewhere.type != "meta":
     assert y.flatten().tolist() == [1, 2, 3, 4, 5, 6]  # only on a GPU: as x was before the write
 else:
     assert y.untyped_storage().data_ptr() == 0  # only on a CPU: nothing is there to share
-assert x.to("cpu", copy=True) is not x
+assert x.to("cpu", copy=True).data_ptr() != x.data_ptr()
 assert x.to("cpu", torch.float64) is not x  # another dtype needs a copy, too
 
 # %%
@@ -104,11 +104,15 @@ assert {value.device.type for value in model.state_dict().values()} == {elsewher
 # Where results live
 # ------------------
 #
-# Beside their operands; two memories in one operation raise. The exception is a single number on the CPU (a tensor
-# without axes), for it travels with the command. The other way round it would have to be fetched, and that is refused.
+# Beside their operands. An operation such as ``+`` or ``torch.cat`` on two memories raises. A single number on the CPU
+# (a tensor without axes) is taken, for it travels with the command. The other way round it would have to be fetched,
+# and that is refused. Two more things may be on the CPU: an index, and what ``copy_`` or an assignment copies.
 
 assert (y * 2 + y.sum()).device == y.device
 assert (y * torch.tensor(2.0)).device == y.device
+assert y[torch.tensor([1, 0])].device == torch.empty_like(y).copy_(x).device == y.device
+with expect_error(RuntimeError, match="device"):
+    torch.cat([x, y])
 with expect_error(RuntimeError, match="device"):
     x + y
 with expect_error(RuntimeError, match="device"):
@@ -119,14 +123,21 @@ with expect_error(RuntimeError, match="device"):
 # ------------------------------------------
 #
 # ``torch.zeros(n).to(device)`` fills CPU memory, then copies. ``device=`` makes the tensor in its place, and so do
-# ``zeros_like``, ``new_zeros`` and a block ``with torch.device(...)``; :func:`torch.set_default_device` does it for the
-# rest of the program, libraries included. What comes from NumPy stays where it is. On ``meta`` one sees best that the
-# CPU takes no part: this layer would take 80 GB.
+# ``zeros_like``, ``new_zeros`` and a block ``with torch.device(...)``; :func:`torch.set_default_device` does it from
+# there on, in libraries too, but not in other threads. What comes from NumPy stays where it is. On ``meta`` one sees
+# that the CPU takes no part: this layer would take 80 GB.
+
+from concurrent.futures import ThreadPoolExecutor
 
 assert torch.zeros_like(y).device == y.new_zeros(4).device == y.device
 with torch.device(elsewhere):
     assert torch.ones(4).device.type == torch.tensor([1, 2]).device.type == elsewhere.type
     assert torch.from_numpy(x.numpy()).device.type == "cpu"
+torch.set_default_device("meta")
+with ThreadPoolExecutor() as threads:
+    assert threads.submit(torch.ones, 4).result().device.type == "cpu"
+assert torch.ones(4).is_meta
+torch.set_default_device(None)
 with torch.device("meta"):
     layer = nn.Linear(200_000, 100_000)
 assert layer.weight.nbytes == 80_000_000_000
@@ -137,10 +148,10 @@ with expect_error(NotImplementedError, match="no data"):
 # The optimizer before or after?
 # ------------------------------
 #
-# "After ``.cuda()`` the parameters are different objects, so make the optimizer afterwards." PyTorch's own
-# documentation said so for years. Today ``.to`` puts new data into the *same* parameter, whether it changes the dtype
-# or goes to a GPU, so the optimizer still holds it. (``meta`` gets new parameters; ``torch.__future__`` has switches
-# for this.)
+# "Parameters of a model after ``.cuda()`` will be different objects", so make the optimizer afterwards: that is from
+# `PyTorch 1.6 <https://docs.pytorch.org/1.6.0/optim.html>`_. Today ``.to`` puts new data into the *same* parameter
+# where it changes the dtype, and, on a GPU, where it moves it. So the optimizer still holds it. (On ``meta`` the
+# parameters are new ones; ``torch.__future__`` has switches for this.)
 
 model = nn.Linear(3, 5)
 weight, optimizer = model.weight, torch.optim.Adam(model.parameters())
@@ -149,11 +160,14 @@ optimizer.step()
 model.to(device, torch.float16)
 assert model.weight is weight is optimizer.param_groups[0]["params"][0]
 assert (weight.device.type, weight.dtype) == (device.type, torch.float16)
+small = nn.Linear(3, 5)
+before = small.weight
+assert small.to("meta").weight is not before
 
 # %%
 # What does stay behind is what the optimizer has gathered, once it has made a step: its moments know nothing of the
-# move. On a GPU the next step raises. Moving first is the habit that needs no thought; loading the optimizer's own
-# state mends the rest, as each tensor goes to its parameter's device and dtype.
+# move. On a GPU the next step raises. So move the model first. Loading the optimizer's own state mends it afterwards,
+# as each moment goes to its parameter's device and dtype.
 
 moments = optimizer.state[weight]
 assert (moments["exp_avg"].device.type, moments["exp_avg"].dtype) == ("cpu", torch.float32)
@@ -168,7 +182,7 @@ assert (moments["exp_avg"].device, moments["exp_avg"].dtype) == (weight.device, 
 # Back to the CPU
 # ---------------
 #
-# NumPy, files and plots read the CPU's memory alone. ``.detach().cpu().numpy()`` is right wherever the tensor is, as
+# NumPy and Matplotlib read the CPU's memory. ``.detach().cpu().numpy()`` is right on the CPU and on a GPU, as
 # ``.cpu()`` is ``.to("cpu")`` and copies nothing that is there. ``.item()``, ``.tolist()`` and ``print`` fetch the
 # value themselves. So they *wait* until it is computed: see :ref:`timing-on-a-gpu`.
 

@@ -21,13 +21,20 @@ with expect_error(ValueError, match="environment variable RANK expected"):
     dist.init_process_group("gloo")
 
 # %%
-# Whatever needs the other processes comes after ``init_process_group``: an all-reduce, the sampler, DDP.
+# What needs the other processes comes after ``init_process_group``: ``all_reduce``, the sampler, DDP.
 
+import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DistributedSampler
 
-with expect_error(ValueError, match="Default process group has not been initialized"):
-    DistributedDataParallel(nn.Linear(5, 3))
+for needs_others in (
+    lambda: dist.all_reduce(torch.ones(1)),
+    lambda: DistributedSampler(range(13)),
+    lambda: DistributedDataParallel(nn.Linear(5, 3)),
+):
+    with expect_error(ValueError, match="Default process group has not been initialized"):
+        needs_others()
 
 # %%
 # Four mistakes in one script
@@ -110,15 +117,13 @@ dist.destroy_process_group()
 """
 
 # %%
-# The page starts it as ``torchrun`` does, and hides any GPU, for NCCL wants one for each process.
+# The page starts it as ``torchrun`` does, and hides the GPUs, for NCCL wants one for each process.
 
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import torch
 
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 settings = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -132,8 +137,8 @@ with tempfile.TemporaryDirectory() as folder:
 # Each line stands twice in the log
 # ---------------------------------
 #
-# Everybody prints, writes the log and saves the model, into one another's lines and files. Let process 0 do it. A line
-# that all of them must reach, such as the all-reduce, must not stand under that ``if``.
+# Each process prints, writes the log and saves the model, into the lines and files of the others. Let process 0 do it.
+# A line that each of them has to reach, such as ``all_reduce``, does not belong under that ``if``.
 
 import re
 
@@ -180,8 +185,8 @@ assert missing == [name for name in names if name not in first["found"]]
 # "ChildFailedError"
 # ------------------
 #
-# ``torchrun`` says this last, whatever happened, and names the process that failed first. It has ended the others. The
-# error itself stands above, where its lines begin with the number of the process; so read upwards.
+# ``torchrun`` says this last, and names the process that failed first. It ends the others. The error itself is further
+# up, where its lines begin with the number of the process. So read upwards.
 
 lines = done.stderr.splitlines()
 cause = lines.index("[rank1]: ValueError: this process has no labels")
@@ -195,7 +200,8 @@ assert re.search(r"rank +: 1 \(local_rank: 1\)", done.stderr)
 # It is no faster
 # ---------------
 #
-# Two processes that read all the data do the work of one, and nothing says so: see :ref:`data-for-several-processes`.
+# Two processes that each read the whole data do the work of one, and nothing says so: see
+# :ref:`data-for-several-processes`.
 
 # %%
 # Check yourself

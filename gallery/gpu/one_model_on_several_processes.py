@@ -33,11 +33,15 @@ print(f"largest difference of the halves:       {(halves[0] - halves[1]).abs().m
 print(f"of their mean and the whole's gradient: {(halves.mean(dim=0) - whole).abs().max():.2f}")
 
 # %%
-# The halves have different gradients. Their mean is the gradient of the whole, as the loss is a mean over examples.
+# The halves have different gradients. Their mean is the gradient of the whole, as the loss is a mean over examples and
+# the shares are equally large. So it is with 3, 4, 6 or 12 shares.
 
 import matplotlib.pyplot as plt
 
-torch.testing.assert_close(halves.mean(dim=0), whole, rtol=0, atol=1e-6)
+for count in (2, 3, 4, 6, 12):
+    size = 12 // count
+    shares = torch.stack([gradient(slice(n, n + size)) for n in range(0, 12, size)])
+    torch.testing.assert_close(shares.mean(dim=0), whole, rtol=0, atol=1e-6)
 assert (halves[0] - halves[1]).abs().max() > 0.01
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.8), sharey=True, layout="constrained")
@@ -54,7 +58,7 @@ plt.show()
 # One script, two processes
 # -------------------------
 #
-# All processes begin with the same weights and the same batch, which the page puts into a file.
+# Both processes begin with the same weights and the same batch, which the page puts into a file.
 
 import tempfile
 from pathlib import Path
@@ -66,8 +70,8 @@ torch.save(task, folder / "task.pt")
 
 # %%
 # This is what each process runs. ``rank`` is its number and ``world_size`` says how many there are; ``torchrun`` passes
-# both on. Each takes its share, and ``all_reduce`` adds the tensors of all: it returns once everybody has called it,
-# and then all of them have the sum.
+# both on. Each takes its share, and ``all_reduce`` adds the tensors of the processes. It returns once each of them has
+# called it, and then each has the sum.
 
 start = """
 from pathlib import Path
@@ -90,7 +94,7 @@ def gradient(model):
 """
 
 # %%
-# Then each computes the gradient of its share, and with all others the mean:
+# Then each computes the gradient of its share, and with the others the mean:
 
 by_hand = """
 model = nn.Linear(5, 3)
@@ -119,7 +123,7 @@ found["weights in DDP"] = network.module.weight.detach().clone()
 """
 
 # %%
-# A hook gets what DDP would send, and sends it in its place: the sum over all processes, divided by their number.
+# A hook gets what DDP would send, and sends it in its place: the sum over the processes, divided by their number.
 
 sending = """
 found["bytes"] = []
@@ -145,7 +149,7 @@ dist.destroy_process_group()
 # --------
 #
 # In a terminal: ``torchrun --nproc-per-node=2 train.py``. The page uses the same program by its module's name, and
-# hides any GPU, for NCCL wants one for each process. It is written for Linux and macOS; on Windows it was never run.
+# hides the GPUs, for NCCL wants one for each process. It is written for Linux and macOS; on Windows it was not run.
 
 import os
 import subprocess
@@ -173,14 +177,15 @@ for rank, process in enumerate(both):
     print(f"process {rank} had the examples {process['share']}")
 
 # %%
-# What each computed is what the page had computed alone, and so is the mean, by hand and by DDP. So both optimizers
-# take the same step, and the models stay equal without ever being compared.
+# What each computed is what the page had computed alone, and so is the mean, by hand and by DDP. The mean of DDP is the
+# same in both, to the last bit. So two equal optimizers take the same step, and the weights stay equal.
 
 assert first["share"] + second["share"] == list(range(12))
 for process, half in zip(both, halves, strict=True):
     torch.testing.assert_close(process["mine"], half, rtol=0, atol=1e-6)
     torch.testing.assert_close(process["mean"], whole, rtol=0, atol=1e-6)
     torch.testing.assert_close(process["mean of DDP"], whole, rtol=0, atol=1e-6)
+assert torch.equal(first["mean of DDP"], second["mean of DDP"])
 
 # %%
 # "Set the same seed everywhere, or the models differ." The weights need none: DDP broadcasts those of process 0 when it
@@ -191,8 +196,8 @@ for process in both:
     assert torch.equal(process["weights in DDP"], first["own weights"])
 
 # %%
-# What goes into each exchange: one number of 4 bytes for each parameter, whatever the size of the batch. So a larger
-# share for each process makes the exchange cheaper beside the work.
+# What goes into each exchange: one number of 4 bytes for each parameter, also where the batch is larger.
+# So a larger share for each process makes the exchange cheaper beside the work.
 
 parameters = sum(parameter.numel() for parameter in model.parameters())
 assert parameters == 5 * 3 + 3

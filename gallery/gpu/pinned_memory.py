@@ -6,13 +6,13 @@ What do pin_memory and non_blocking do?
 
 ``pin_memory`` puts a tensor where a GPU can fetch it by itself, and with ``non_blocking=True`` Python goes on while it
 does. Then two rules hold: do not read what comes, and do not change what goes, before the copy is done. This page shows
-both being broken. A thread plays the GPU where there is none; what takes how long is measured on GPUs alone. You need
-to know :ref:`timing-on-a-gpu`.
+both being broken, with a thread that plays the GPU. What takes how long is measured where there is a GPU. You need to
+know :ref:`timing-on-a-gpu`.
 """
 
 # %%
-# The system may move ordinary memory about, so a GPU can't fetch from it by itself: the driver first copies it to a
-# place that stays, :term:`pinned memory`. What lies there already is spared this copy.
+# The system may move ordinary memory about, so a GPU usually can't fetch from it by itself. The driver first copies it
+# to a place that stays, :term:`pinned memory`. A tensor that is there already is spared this copy.
 
 import matplotlib.pyplot as plt
 
@@ -73,7 +73,7 @@ if device.type in ("cuda", "xpu"):
     assert taken["pinned"] < taken["to pin and send"]  # only on a GPU
 
 # %%
-# And how soon ``non_blocking`` lets Python go on, whatever the copy takes:
+# And how soon ``non_blocking`` lets Python go on, beside the time of the copy:
 
 # Measured where there is such a GPU.
 import time
@@ -125,8 +125,8 @@ assert [batch.is_pinned() for batch in batches] == [can_pin] * 3
 assert torch.equal(torch.cat(batches), data.tensors[0])
 
 # %%
-# So ask for it where it can be had. ``non_blocking=True`` may stand in every script: from ordinary memory, and on a
-# CPU, it changes no value.
+# So ask for it where it can be had. On the way to the device, ``non_blocking=True`` may be written also for ordinary
+# memory and for a CPU: it changes no value.
 
 loader = DataLoader(data, batch_size=3, pin_memory=can_pin)
 for (batch,) in loader:
@@ -139,9 +139,9 @@ if device.type == "cpu":
 # What goes wrong: read too early
 # -------------------------------
 #
-# The way to the GPU needs no wait, as the work that uses the tensor stands in the same queue behind the copy. The way
-# back does, for it is Python that reads. Here a thread plays the GPU; it copies when ``gate`` opens. Nothing raises,
-# and the values are those that the memory held before.
+# The way to the GPU needs no wait, as the work that uses the tensor is behind the copy in the same queue (a *stream*;
+# torch uses one unless told otherwise). The way back does, for it is Python that reads. Here a thread plays the GPU; it
+# copies when ``gate`` opens. Nothing raises, and the values are those that the memory held before.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -175,9 +175,9 @@ if device.type in ("cuda", "xpu"):
 # What goes wrong: change it too early
 # ------------------------------------
 #
-# Who pins one buffer and fills it anew for each batch writes into what is still to be sent. The GPU then gets the
-# second batch twice, and the first never. Wait before the buffer is filled again, or leave it to the loader, which
-# pins each batch in memory that is not in use.
+# If one pinned buffer is filled again for each batch, that writes into what may still have to be sent. Then the second
+# batch arrives in place of the first. Wait before the buffer is filled again, or leave it to the loader, which pins
+# each batch in a tensor of its own.
 
 gate, buffer, first = threading.Event(), torch.ones(4), torch.zeros(4)
 with ThreadPoolExecutor(max_workers=1) as queue:

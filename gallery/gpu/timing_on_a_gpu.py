@@ -5,14 +5,15 @@ How do I time code on a GPU?
 ============================
 
 A call on a GPU puts its work into a queue and returns, so a clock that does not wait measures the hand-over. Two more
-mistakes are made on every machine: to time the first call, and to trust one measurement. This page makes all three, and
-shows the tools that do not. Where only a GPU can show something, it says so. You need to know
+mistakes are made on a CPU as well: to time the first call, and to trust one measurement. This page makes all three, and
+shows the tools that do not. What a GPU alone can show is marked, and runs where there is one. You need to know
 :ref:`devices-and-moving-data`.
 """
 
 # %%
-# Three pieces of work for a GPU. So that every machine shows the same, a thread plays the GPU. Python hands each piece
-# over and goes on; the ``gate`` keeps the first from ending before the clock is read, however busy the machine is.
+# Three pieces of work for a GPU. So that a machine without one can show it, a thread plays the GPU. Python hands each
+# piece over and goes on; the ``gate`` keeps the first from ending before the clock is read, however busy the machine
+# is.
 
 # Measured where this page runs.
 # sphinx_gallery_parallel = False
@@ -131,7 +132,7 @@ def loop(ask_each_time):
 assert loop(True) == loop(False) == 100_000
 
 # %%
-# On a CPU nothing is queued and little is won, so only a GPU is asked how much longer the first takes.
+# On a CPU nothing is queued, so a GPU is asked how much longer the first takes.
 
 # Measured where there is an accelerator.
 found = recorded("item in a loop")
@@ -149,8 +150,8 @@ print(sources("item in a loop", found))
 # --------------
 #
 # The first call of its kind also prepares: memory is reserved, the GPU's programs are loaded, a way to compute is
-# chosen. :func:`torch.compile` prepares most, as it reads the function and makes a new program. Here it does the
-# reading alone (``backend="eager"``), which every machine can. Make some calls before you measure: warm up.
+# chosen. :func:`torch.compile` prepares much, as it reads the function and makes a new program. Here it does the
+# reading alone (``backend="eager"``), which needs no compiler. Make some calls before you measure: warm up.
 
 # Measured where this page runs.
 compiled = torch.compile(lambda x: x + 1, backend="eager")
@@ -174,12 +175,12 @@ assert min(singles) < max(singles)
 figure, axis = plt.subplots(figsize=(6.5, 2.5), layout="constrained")
 axis.plot([1e6 * seconds for seconds in singles], ".")
 axis.set(xlabel="which call", ylabel="microseconds")
-axis.set_title("The same call, 200 times: it never takes quite the same time")
+axis.set_title("The same call, 200 times: the times differ")
 plt.show()
 
 # %%
 # One late call pulls the mean along, and leaves the median where it is: half of the times lie below that. So give the
-# median with a spread, and how often was measured. As a disturbance only adds, the least time is a good answer, too.
+# median with a spread, and how often was measured. A disturbance adds time, so the least time is a good answer, too.
 
 import statistics
 
@@ -218,7 +219,8 @@ assert Timer("x + 1", globals={"x": x}).timeit(1).task_spec.num_threads == 1
 
 # %%
 # ``torch.cuda.Event`` lets the GPU itself note the time, in milliseconds, when it comes to that place in its queue. So
-# a part of a program can be timed without a wait before and after it; only the reading waits. This needs CUDA.
+# a part of a program can be timed without a wait before and after it. ``elapsed_time`` does not wait: before it is
+# asked, the second event has to have happened (``end.synchronize()``). This needs CUDA.
 
 # Measured where there is such a GPU.
 if device.type == "cuda":

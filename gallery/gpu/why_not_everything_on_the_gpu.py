@@ -4,10 +4,11 @@
 Is moving data to the GPU worth it?
 ===================================
 
-A GPU does one instruction on thousands of numbers at once. But every call has a fixed price, and the data must get
-there first: small work is done sooner on the CPU, large work on the GPU. This page measures the parts, makes a model of
-three numbers from them, and predicts the size at which the GPU wins. You need to know :ref:`devices-and-moving-data`
-and :ref:`timing-on-a-gpu`.
+A GPU does one instruction on thousands of numbers at once. But a call has a fixed price, and the data has to get there
+first. So small work can be done sooner on the CPU, and large work on the GPU. This page measures the price of a call
+and of a copy on the machine that runs it. A model of six numbers then says from which size a GPU wins: for two machines
+that are made up, and in the last figure for a GPU where one was measured. You need to know
+:ref:`devices-and-moving-data` and :ref:`timing-on-a-gpu`.
 """
 
 # %%
@@ -55,8 +56,8 @@ plt.show()
 print(sources("one call", found))
 
 # %%
-# So a number that comes alone costs many times what it costs in a crowd, on every device: give it one large tensor, not
-# a loop over small ones.
+# So a number that comes alone costs more than 100 times what it costs in a crowd: call once with a large tensor, not in
+# a loop with small ones.
 
 seconds = found[0].values["seconds"]
 assert seconds[1] < 8 * seconds[0]  # 16 numbers cost about as much as one
@@ -66,11 +67,11 @@ assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and 
 # What the way costs
 # ------------------
 #
-# A copy to the device, from :val:`64 <bytes_moved[0]>` bytes to :val:`64 <bytes_moved[-1] / 2**20>` MiB: what ``.to``
-# does, once the memory there is taken. On a CPU it is a copy within its memory: nothing has to travel, and this page
-# can't measure a journey there. On a GPU it is the journey. Either way small pieces pay for their call: move one large
-# tensor, not many small ones. The line is the model again, with the rate of the largest piece; what fits into its cache
-# a CPU copies faster.
+# A copy to the device, from :val:`64 <bytes_moved[0]>` bytes to :val:`64 <bytes_moved[-1] / 2**20>` MiB. ``.to`` does
+# the same after it has taken memory there. On a CPU it is a copy within its memory: nothing has to travel, and the page
+# can't measure a journey. On a GPU it is the journey. Small pieces pay for their call: move one large tensor, not many
+# small ones. The line is the model again, with the rate of the largest piece. A CPU can be faster than its line where
+# the piece fits into its cache.
 
 # Measured where this page runs.
 
@@ -114,8 +115,8 @@ plt.show()
 #
 # A sum of two vectors of n numbers does n additions, and moves 12n bytes: two in, one out,
 # :val:`4 <torch.ones(1).itemsize>` bytes each. A product of two n by n matrices does 2n³ operations and moves 12n²
-# bytes. So the work for each byte moved grows with n, and the work on a sum never does. This, not the size, decides
-# whether a journey can pay.
+# bytes. So the work for each byte moved grows with n in a product, and stays the same in a sum. In the model below,
+# this decides whether a journey can pay.
 
 
 def add_work(n):
@@ -135,12 +136,13 @@ for n in (60, 600, 6000):
 # The model, and the crossing
 # ---------------------------
 #
-# time = fixed + operations / rate, and on the GPU bytes / (rate of the way) more. ``crossing`` is the first size at
-# which the GPU is done sooner, or None.
+# time = fixed + operations / rate, with two numbers for the CPU and two for the GPU. If the data has to travel, there
+# are three copies more, two there and one back: 3 · (fixed of a copy) + bytes / (rate of the way). ``crossing`` tries
+# the powers of two up to 2³⁰ and returns the first at which the GPU is done sooner, or None.
 
 
 def crossing(work, here, there, way=None, sizes=tuple(2**power for power in range(31))):
-    """Return the first size at which the GPU is done sooner; without a way, the data is there."""
+    """Return the first of the sizes at which the GPU is done sooner; without a way, the data is there."""
     for n in sizes:
         operations, nbytes = work(n)
         on_cpu = here[0] + operations / here[1]
@@ -153,9 +155,9 @@ def crossing(work, here, there, way=None, sizes=tuple(2**power for power in rang
 
 
 # %%
-# The two machines here are made up, with round numbers, to see what the model says. With the data on the GPU already,
-# even small work pays. If the product has to travel, it must be larger. And the sum never pays for its journey: the CPU
-# has read the bytes and added them before they could be sent.
+# The two machines here are made up, with round numbers, to see what the model says. With the data on the GPU already, a
+# product pays from n = 128. If it has to travel, it has to be larger. The sum does not pay for its journey at these
+# sizes, nor at larger ones: to send the 12 bytes of one addition takes longer than to add on the CPU.
 
 products = {"here": (2e-6, 1e11), "there": (1e-5, 2e13)}  # seconds of a call, operations a second
 additions = {"here": (2e-6, 2e9), "there": (1e-5, 2e11)}
@@ -164,7 +166,8 @@ for name, work, machines in (("product", product_work, products), ("sum", add_wo
     stays, travels = crossing(work, **machines), crossing(work, **machines, way=link)
     after_travel = f"from n = {travels}" if travels else "never"
     print(f"{name}: the GPU wins from n = {stays}; if the data has to travel, {after_travel}")
-    assert travels is None if name == "sum" else stays < travels
+    assert travels is None if name == "sum" else 128 == stays < travels
+assert 12 / link[1] > 1 / additions["here"][1]  # seconds for one more number
 
 # %%
 # The measured crossing
@@ -220,19 +223,19 @@ axis.legend()
 plt.show()
 
 # %%
-# A CPU, too, does far more operations a second on large matrices than on small ones.
+# This CPU, too, does more than 20 times as many operations a second on the largest matrices as on the smallest.
 
 seconds = found[0].values[ON_CPU]
 assert 2 * 1024**3 / seconds[-1] > 20 * (2 * 4**3 / seconds[0])
 
 # %%
-# "Moving data to the GPU is costly: always careful. Is it necessary?"
-# --------------------------------------------------------------------
+# What to move, and how often
+# ---------------------------
 #
-# So one note asks, and gives no answer. Here is the rule that the model makes of the measurements. What is used once,
-# with little work for each byte, stays on the CPU. What is used again and again (a model, its optimizer) moves once,
-# and all uses share the price: after 1000 uses even the sum pays. A :term:`batch` moves once a step, and all of the
-# step's work is done on it there. Results come back as few numbers, seldom.
+# The model gives a rule. What is used once, with little work for each byte, stays on the CPU. What is used again and
+# again (a model, its optimizer) moves once, and the uses share the price: in 1000 uses on the made-up GPU even the sum
+# pays. A :term:`batch` moves once a step, and the work of that step is done on it there. Results come back as few
+# numbers, seldom. For your own work, measure both sides with ``measure``.
 
 shared = (link[0] / 1000, link[1] * 1000)  # the vectors are sent once, for 1000 sums
 assert crossing(add_work, **additions, way=link) is None
@@ -265,8 +268,8 @@ ask(
     if crossing(add_work, **additions, way=link) is None
     else "if they are long enough",
     choices={
-        "never": "Sending a byte takes longer than adding it here, so length does not help.",
-        "if they are long enough": "Both times grow in step with the length, and the journey's faster.",
+        "never": "To send one number more takes longer than to add it here, so length does not help.",
+        "if they are long enough": "Both times grow with the length, and that of the journey grows faster.",
     },
 )
 

@@ -10,9 +10,10 @@ need to know :ref:`cnn-digits`.
 """
 
 # %%
-# ``LeNet`` learns digits of 8 by 8 pixels in the middle of 12 by 12. Of 712 others it gets few wrong; when these move
-# by one pixel, many.
+# ``LeNet`` learns digits of 8 by 8 pixels in the middle of 12 by 12. Of 712 others it gets less than a tenth wrong.
+# When these move by one pixel, it makes more than four times as many mistakes.
 
+# Varies with the processor: a training amplifies how it rounds.
 import torch
 from torch.nn import functional as F
 
@@ -33,7 +34,9 @@ model = LeNet(settings).to(device)
 loader = batches(learned, 100, shuffle=True, generator=torch.Generator().manual_seed(0))
 fit(model, loader, F.cross_entropy, torch.optim.Adam(model.parameters(), lr=0.01), epochs=15)
 wrong, then = (1 - evaluate(model, batches(part, 712)).accuracy for part in (unseen, moved))
-print(f"{wrong < 0.1 = }, {then > 4 * wrong = }")
+print(f"wrong: {wrong:.1%} in their place, {then:.1%} one pixel further right")
+assert wrong < 0.1
+assert then > 4 * wrong
 
 # %%
 # Some of those that it reads in their place, and no longer one pixel further right:
@@ -59,9 +62,9 @@ assert len(lost) > 50
 # The maps move along
 # -------------------
 #
-# What is true: the *maps* of a convolution move along with the image (it is **equivariant**). Pooling with
-# stride 2 halves the way, so that only even steps come through unharmed: moved by two pixels, ``s2`` moves by one
-# place; moved by one, it is another map.
+# What is true: the *maps* of a convolution with stride 1 move along with the image (it is **equivariant**), as long as
+# the border does not matter. Pooling with stride 2 halves the way. Moved by two pixels, to the left or right, ``s2``
+# moves by one place. Moved by one pixel, it is another map.
 
 
 def move(images, down, right):
@@ -76,9 +79,12 @@ with torch.no_grad():
     still, one, two = (model.feature_maps(move(digit, 0, right)) for right in (0, 1, 2))
 close = {"rtol": 1e-3, "atol": 1e-3}  # a GPU may multiply with 10 bits
 torch.testing.assert_close(one["c1"], move(still["c1"], 0, 1), **close)
-torch.testing.assert_close(two["s2"], move(still["s2"], 0, 1), **close)
-for right in (0, 1):  # one pixel: these are not the old maps in another place
-    assert not torch.allclose(one["s2"], move(still["s2"], 0, right), atol=0.1)
+for step in (1, -1):
+    with torch.no_grad():
+        odd, even = (model.feature_maps(move(digit, 0, k * step))["s2"] for k in (1, 2))
+    torch.testing.assert_close(even, move(still["s2"], 0, step), **close)
+    for right in (0, step):  # one pixel: these are not the old maps in another place
+        assert not torch.allclose(odd, move(still["s2"], 0, right), atol=0.1)
 
 # %%
 # One of the maps after each of the two layers. Follow a dark spot from left to right: above, it moves by a pixel each
@@ -107,9 +113,9 @@ assert not torch.allclose(here, there, atol=0.1)
 # Three networks
 # --------------
 #
-# How many mistakes do they make on moved digits? None saw a moved one in training: the feed-forward network of
-# :ref:`feed-forward-digits`, LeNet, and one that takes of each map only its largest value, wherever it is
-# (``nn.AdaptiveMaxPool2d(1)``, **global pooling**), so that the place is gone before the linear layer.
+# How many mistakes do they make on moved digits, after a training on digits in the middle? The first is a feed-forward
+# network as in :ref:`feed-forward-digits`, the second LeNet. The third takes the largest value of each map
+# (``nn.AdaptiveMaxPool2d(1)``, **global pooling**), so that the linear layer is not told where it was.
 
 from torch import nn
 
@@ -176,10 +182,10 @@ axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %%
-# One pixel is an eighth of the digit, and LeNet gets a good part wrong: fewer than the feed-forward network, but it is
-# far from not caring. With global pooling it is less than a quarter, and two pixels harm *less* than one, as the
-# stride of the pooling foretold. On digits in their place LeNet is hardly better than the feed-forward network; global
-# pooling is.
+# One pixel is an eighth of the digit, and LeNet gets more than 30 % wrong: fewer than the feed-forward network, but it
+# is far from not caring. With global pooling it is less than a quarter, and two pixels harm *less* than one. That is
+# the stride of its pooling: the same network with stride 1 gets less than half as many wrong after one pixel. On digits
+# in their place LeNet is about as good as the feed-forward network, and global pooling is better.
 
 feed, lenet, pooled = (values.mean(dim=0) for values in shares.values())  # each (3,)
 assert feed[0] < 0.07
@@ -189,13 +195,20 @@ assert lenet[2] > 0.6
 assert pooled[0] < 0.8 * min(feed[0], lenet[0])
 assert 1.3 * pooled[2] < pooled[1] < 0.25
 
+torch.manual_seed(0)
+no_stride = global_pooling()
+no_stride[2] = nn.MaxPool2d(2, stride=1)
+assert wrong_share(train(no_stride, 0), 1) < 0.5 * pooled[1]
+
 # %%
 # Two remedies
 # ------------
 #
-# Build the network so that the place can't matter, as above, or show it moved digits in training. Here LeNet sees each
+# Build the network so that the place matters less, as above, or show it moved digits in training. Here LeNet sees each
 # digit in five places: as it was, and one pixel further up, down, left and right. (Five times the data, a third of the
-# epochs.) Then one pixel hardly harms, but two still do: it copes with what it was shown. "It is a CNN" is not enough.
+# epochs.) After one pixel it now gets less than 15 % wrong, and after two still more than twice as many: it copes with
+# what it was shown. That has its price, as in their place it gets more digits wrong than before. "It is a CNN" is not
+# enough.
 
 ways = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
 images = torch.cat([move(learned.inputs, *way) for way in ways])
@@ -203,7 +216,7 @@ shown = TensorData(images, learned.targets.repeat(5))
 torch.manual_seed(0)
 augmented = train(LeNet(settings), 0, data=shown, epochs=5)
 at_0, at_1, at_2 = (wrong_share(augmented, steps) for steps in (0, 1, 2))
-assert at_0 < 0.1
+assert lenet[0] < at_0 < 0.1
 assert at_1 < min(0.15, 0.4 * lenet[1])
 assert at_2 > 2 * at_1
 

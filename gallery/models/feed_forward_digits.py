@@ -12,6 +12,7 @@ brings over simpler models. You need to know :ref:`the-training-loop`.
 # %%
 # Trained on 1085 images of 8 by 8 pixels, counted on 355 others.
 
+# Varies with the processor: a training amplifies how it rounds.
 import torch
 from torch.nn import functional as F
 
@@ -26,7 +27,8 @@ model = MLP(MLPSettings((64, 200, 10))).to(device)
 loader = batches(train_set, 100, shuffle=True, generator=torch.Generator().manual_seed(0))
 fit(model, loader, F.cross_entropy, torch.optim.Adam(model.parameters(), lr=0.02), epochs=40)
 found = evaluate(model, batches(test_set, 355))
-print(f"{found.accuracy > 0.94 = }")
+print(f"{found.accuracy:.1%} of {len(test_set)} digits are read")
+assert found.accuracy > 0.94
 assert (len(train_set), len(test_set)) == (1085, 355)
 
 # %%
@@ -50,15 +52,14 @@ figure.suptitle("The eight largest losses, and how sure the network was")
 plt.show()
 
 # %%
-# The loss of an image is :math:`-\log p` for the share :math:`p` that the network gave to the right class: where it is
-# sure and wrong, the loss is large. It is more often right when it is sure, but "99 %" is not a promise.
-#
-# .. not looked up: 99 % — what a network may say of any image
+# The loss of an image is :math:`-\log p` for the probability :math:`p` that the network gave to the right class. Where
+# it is sure and wrong, the loss is large. It is more often right where it gives its answer more than 90 % than
+# elsewhere. That is no promise: one of its mistakes is among them.
 
-share = logits.softmax(dim=1).gather(1, test_set.targets[:, None]).squeeze(1)
-torch.testing.assert_close(losses, -share.log(), rtol=1e-3, atol=1e-4)
+right = logits.softmax(dim=1).gather(1, test_set.targets[:, None]).squeeze(1)
+torch.testing.assert_close(losses, -right.log(), rtol=1e-3, atol=1e-4)
 wrong = answers != test_set.targets
-assert sure[~wrong].mean() > sure[wrong].mean() + 0.1
+assert wrong[sure > 0.9].float().mean() < wrong[sure <= 0.9].float().mean() - 0.1
 assert sure[wrong].max() > 0.9
 assert wrong[worst].float().mean() > 0.6
 
@@ -67,7 +68,7 @@ assert wrong[worst].float().mean() > 0.6
 # --------------------
 #
 # ``evaluate`` counts how often each class is taken for each other. Row: what it is. Column: what the network says. So
-# the diagonal holds the right answers, and its share is the accuracy.
+# the diagonal holds the right answers, and its share of all images is the accuracy.
 
 confusion = found.confusion.cpu()  # (10, 10)
 assert confusion.sum() == len(test_set) == 355
@@ -83,13 +84,13 @@ for row in range(10):
             weight = "normal" if row == column else "bold"
             axis.text(column, row, count, ha="center", va="center", weight=weight)
 axis.set(xticks=range(10), yticks=range(10), xlabel="what the network says", ylabel="what it is")
-axis.set_title("Right answers lie on the diagonal; the rest shows what looks alike")
+axis.set_title("Right answers lie on the diagonal; the rest shows what was taken for what")
 plt.show()
 
 # %%
 # *Read a row*: of all real eights, how many were found? That is the :term:`recall` of the class. *Read a column*: of
 # all answers "eight", how many were right? That is its :term:`precision`. Always saying "eight" would have recall 1,
-# and a precision of a tenth.
+# and a precision of about a tenth; so it is with each of the ten digits.
 
 assert torch.equal(confusion.sum(dim=1), test_set.targets.bincount())
 assert torch.equal(confusion.sum(dim=0), answers.bincount(minlength=10))
@@ -98,7 +99,11 @@ precision = confusion.diag() / confusion.sum(dim=0)
 assert recall[8] == (answers[test_set.targets == 8] == 8).float().mean()
 assert precision[8] == (test_set.targets[answers == 8] == 8).float().mean()
 assert min(recall.min(), precision.min()) > 0.75
-assert (test_set.targets == 8).float().mean() < 0.11  # the precision of always saying "eight"
+for digit in range(10):  # always saying this one
+    said = torch.full_like(test_set.targets, digit)
+    hits = (said == test_set.targets).sum()
+    assert hits / (test_set.targets == digit).sum() == 1
+    assert 0.08 < hits / len(said) < 0.12
 
 # %%
 # What does a hidden layer bring?
@@ -159,14 +164,14 @@ for name, values in counts.items():
 right.axhline(by_neighbour, linestyle=":", color="tab:red", label="nearest neighbour")
 right.set(ylim=(0, 40), ylabel=f"mistakes in {len(unseen)}", title="Five seeds each")
 right.legend(loc="lower left")
-figure.suptitle("Known by heart is not understood: the hidden layers win little")
+figure.suptitle("The hidden layers win little, and the nearest neighbour wins")
 plt.show()
 
 # %%
 # On the right: one hidden layer saves some mistakes. With a second one, the seeds differ so much that one run of each
-# would prove nothing. And on average all lose to the neighbour. (The same 13 people wrote all the images, so a very
-# similar one is often there.) A network is worth its price where no neighbour is near; :ref:`cnn-digits` is a better
-# one.
+# would prove nothing. On average, each of the three loses to the neighbour. (The same 13 people wrote the images of
+# training and test, which may help it.) So count the mistakes of a simple model before you praise a network.
+# :ref:`cnn-digits` is a network of another kind.
 
 from sklearn.datasets import load_digits
 
@@ -180,29 +185,34 @@ assert min(counts["one hidden"]) < max(counts["two hidden"])
 assert min(means.values()) > 1.3 * by_neighbour
 
 # %%
-# On the left: :term:`overfitting`. The training loss goes to nothing, since these :val:`1085 <len(train_set)>` images
-# are known by heart. On the validation data it falls, then stays, or rises again: the network only becomes surer of its
-# mistakes. From there on more epochs do not help. ``patience=5`` stops after five epochs without progress, and puts the
-# weights of the best one back.
+# On the left: :term:`overfitting`. The training loss falls to less than 0.02, as the network gets these
+# :val:`1085 <len(train_set)>` images right, up to one at most. On the validation data it is many times as large, and
+# the second half of the epochs brings no progress. ``patience=5`` stops after five epochs without progress, and puts
+# the weights of the best one back.
 
 training, validation = history["loss"], history["validation_loss"]
 assert training[-1] < 0.02
 assert validation[-1] > 4 * training[-1]
-assert min(validation[20:]) > 0.8 * min(validation[:20])  # no progress in the second half
+assert min(validation[20:]) > 0.9 * min(validation[:20])  # no progress in the second half
+assert count_mistakes(again, train_set) <= 1
 
 part = {"validation": batches(validation_set, 357), "patience": 5}
-_, stopped = train((64, 200, 10), epochs=40, **part)
+best, stopped = train((64, 200, 10), epochs=40, **part)
 assert len(stopped) < 40
 assert stopped["validation_loss"] == validation[: len(stopped)]
+kept = evaluate(best, batches(validation_set, 357), F.cross_entropy).loss
+assert abs(kept - min(stopped["validation_loss"])) < 1e-4
 
 # %%
 # It is the :term:`activation` that makes the difference: without one, two layers :ref:`learn <activations>`, but
-# only what the linear model can learn. They *are* one, whose weight is the product of the two.
+# only what the linear model can learn. They *are* one, whose weight is the product of the two. Here it is so for hidden
+# layers of 1, 7 and 200.
 
-first, last = torch.nn.Linear(64, 200), torch.nn.Linear(200, 10)
 x = test_set.inputs.flatten(1)
-weight, bias = last.weight @ first.weight, last.weight @ first.bias + last.bias
-torch.testing.assert_close(last(first(x)), F.linear(x, weight, bias), rtol=1e-4, atol=1e-5)
+for hidden in (1, 7, 200):
+    first, last = torch.nn.Linear(64, hidden), torch.nn.Linear(hidden, 10)
+    weight, bias = last.weight @ first.weight, last.weight @ first.bias + last.bias
+    torch.testing.assert_close(last(first(x)), F.linear(x, weight, bias), rtol=1e-4, atol=1e-5)
 assert not torch.allclose(last(first(x).relu()), F.linear(x, weight, bias), atol=0.01)
 
 # %%
@@ -210,7 +220,8 @@ assert not torch.allclose(last(first(x).relu()), F.linear(x, weight, bias), atol
 # ---------------------------
 #
 # *Standardizing each pixel.* "Subtract the mean, divide by the standard deviation", pixel by pixel: some pixels at the
-# border are 0 in all images, and 0 / 0 is NaN. ``fit`` refuses it; a plain loop would train on NaN until the end.
+# border are 0 in all images, and 0 / 0 is NaN. ``fit`` refuses it. A plain loop would go on: after one step the weights
+# themselves are NaN.
 # For images, take one mean and one deviation over all pixels, of the *training* data, and use these two numbers for
 # validation and test as well.
 
@@ -222,11 +233,15 @@ assert (images.std(dim=0) == 0).sum() == 3
 assert standardized.isnan().any()
 with expect_error(FloatingPointError, match="The loss is nan in step 1"):
     train((64, 10), data=TensorData(standardized, train_set.targets))
+plain = torch.nn.Linear(64, 10)
+F.cross_entropy(plain(standardized.flatten(1)), train_set.targets).backward()
+torch.optim.SGD(plain.parameters(), lr=0.1).step()
+assert plain.weight.isnan().all()
 assert ((images - images.mean()) / images.std()).isfinite().all()
 
 # %%
-# *"It fails on my own digits."* They have to look like those that it learned from. Here ink is 1 and paper 0; a photo
-# or a drawing program often has it the other way round. Nothing complains, and most answers are wrong.
+# *"It fails on my own digits."* They have to look like those that it learned from. Here ink is 1 and paper 0. In a
+# photo, paper is bright. With these images the other way round, nothing complains, and most answers are wrong.
 
 inverted = TensorData(1 - unseen.inputs, unseen.targets)
 assert count_mistakes(model, inverted) > 0.6 * len(unseen)
@@ -236,8 +251,8 @@ assert count_mistakes(model) < 0.06 * len(unseen)
 # Exercise: precision
 # -------------------
 #
-# From a confusion matrix (row: what it is) return the precision of each class. A class that was never answered has
-# none: give 0 for it, and not NaN.
+# From a confusion matrix (row: what it is) return the precision of each class. A class that is in no answer has no
+# precision: give 0 for it, and not NaN.
 
 from ptguide.exercises import check
 
@@ -257,7 +272,7 @@ def precisions(confusion):
 check(precisions, precision_by_loops, cases)
 
 # %%
-# A class that was never answered has a 0 on the diagonal as well, so dividing by at least 1 gives the 0 that is wanted.
+# A class that is in no answer has a 0 on the diagonal as well, so dividing by at least 1 gives the 0 that is wanted.
 
 # Solution
 

@@ -5,7 +5,7 @@ Why does a frozen network still change? (BatchNorm and eval)
 ============================================================
 
 ``requires_grad_(False)`` freezes the :term:`parameters <parameter>`. The statistics of a batch normalization are no
-parameters, and move with every batch that passes in train mode. This page watches them move, measures what that does,
+parameters, and move with each batch that passes in train mode. This page watches them move, measures what that does,
 and stops it. You need to know :ref:`transfer-learning`.
 """
 
@@ -84,7 +84,7 @@ optimizer = torch.optim.Adam(network[1].parameters(), lr=0.01)
 loader = batches(second, 50, shuffle=True, generator=torch.Generator().manual_seed(0))
 
 # %%
-# And train it. The running mean of the first normalization is written down after each step.
+# And train it. The running mean of the first normalization is kept after each step.
 
 network.train()
 path = [body[1].running_mean.clone()]
@@ -143,9 +143,9 @@ assert now < was - 0.08
 # The remedy: eval(), after every train()
 # ---------------------------------------
 #
-# Put the frozen part into evaluation mode, *after* ``network.train()``, which sets all modules back. A loop that calls
-# ``train()`` in each epoch needs ``eval()`` in each epoch. ``ptguide.training.fit`` keeps a module in evaluation mode,
-# if the whole is in train mode.
+# Put the frozen part into evaluation mode, *after* ``network.train()``, which sets all modules back to train mode. A
+# loop that calls ``train()`` in each epoch needs ``eval()`` in each epoch. ``ptguide.training.fit`` leaves a module in
+# evaluation mode where the whole is in train mode.
 
 mended = copy.deepcopy(source)
 mended[0].requires_grad_(False)
@@ -157,7 +157,8 @@ assert all(torch.equal(part, before[name]) for name, part in mended[0].state_dic
 assert not torch.equal(mended[1].weight, source[1].weight)  # the head has learned
 assert not mended[0].training
 mended.train()
-assert mended[0].training  # the next batch would move the statistics
+for module in mended.modules():
+    assert module.training  # the next batch would move the statistics
 
 # %%
 # Or nobody has to think of it: a body whose ``train`` does nothing but ``eval``.
@@ -201,7 +202,8 @@ for frozen in (False, True):
         assert (weight, running) == (not frozen, not evaluation)
 
 # %%
-# Two switches, for two things. A frozen part needs both; :ref:`evaluation` shows what else ``eval()`` does.
+# Two switches, for two things. A frozen part with batch normalization needs both. :ref:`evaluation` shows what else
+# ``eval()`` does.
 #
 # What goes wrong
 # ---------------

@@ -10,8 +10,8 @@ your own classes. This page does each step without the internet: the file is its
 """
 
 # %%
-# One set of weights knows all about itself but the numbers. Left, a photo as it is; right, what the network gets: 224
-# by 224 pixels from the middle, and other colors. (To be drawn, they were brought back to 0 to 1.)
+# A set of weights says how an input is to be prepared. Left, a photo as it is; right, what the network gets: 224 by 224
+# pixels from the middle, and other colors. (To be drawn, they were brought back to 0 to 1.)
 
 import matplotlib.pyplot as plt
 from torchvision.models import ResNet18_Weights
@@ -34,8 +34,9 @@ plt.show()
 # What a set of weights knows
 # ---------------------------
 #
-# The sets of a network are members of an enum. ``DEFAULT`` is the best of them, and may be another one tomorrow; the
-# full name stays. The classes, the accuracy on ImageNet and the number of parameters are in ``meta``.
+# The sets of a network are members of an enum. ``DEFAULT`` names the one that torchvision suggests. It need not be the
+# most accurate, as for ``vit_b_16``, and may be another one in a later release. The full name stays. The classes, the
+# accuracy on ImageNet and the number of parameters are in ``meta``.
 
 from pathlib import Path
 
@@ -48,6 +49,10 @@ torch.manual_seed(0)
 model = resnet18(weights=None)  # random weights
 assert sum(p.numel() for p in model.parameters()) == weights.meta["num_params"] == 11_689_512
 print(weights, weights.meta["_metrics"], Path(weights.url).name)
+for one in (others := get_model_weights("vit_b_16")):
+    print(one, one.meta["_metrics"]["ImageNet-1K"]["acc@1"], "DEFAULT" * (one is others.DEFAULT))
+right = {one: one.meta["_metrics"]["ImageNet-1K"]["acc@1"] for one in others}
+assert max(right, key=right.get) is not others.DEFAULT
 
 # %%
 # "Pretrained weights need inputs normalized with 0.5"
@@ -65,9 +70,10 @@ torch.testing.assert_close(ready, by_hand)
 assert by_hand.shape == (3, 224, 224)
 
 # %%
-# Other sets have other sizes, other numbers and, of all sets that classify photos, hardly any has 0.5. With 0.5 in
-# place of its own numbers, this model gets inputs that are off by a fifth of a deviation and more, and nothing
-# complains.
+# torchvision's sets that classify photos have :val:`14 <len({tuple(preset.crop_size) for preset in presets})>` sizes,
+# and nearly all have the mean and deviation above; 0.5 is the number of :val:`1 <len(with_half)>` among
+# :val:`115 <len(presets)>`. With 0.5 in place of its own numbers, this model gets this photo off by more than a fifth
+# of a deviation on average, and nothing complains.
 
 from torchvision import models
 
@@ -75,6 +81,7 @@ names = models.list_models(module=models)
 presets = [one.transforms() for name in names for one in get_model_weights(name)]
 with_half = [preset for preset in presets if set(preset.mean) == {0.5}]
 assert 0 < len(with_half) < 0.05 * len(presets)
+assert sum(preset.mean == mean for preset in presets) > 0.95 * len(presets)
 assert len({tuple(preset.crop_size) for preset in presets}) > 5
 by_half = functional.normalize(functional.convert_image_dtype(small), [0.5] * 3, [0.5] * 3)
 assert (by_half - by_hand).abs().mean() > 0.2
@@ -83,10 +90,10 @@ assert (by_half - by_hand).abs().mean() > 0.2
 # Load them
 # ---------
 #
-# On a machine with internet, ``resnet18(weights=weights)`` is all. It downloads the file once, into the folder
+# On a machine with internet, ``resnet18(weights=weights)`` is enough. It downloads the file once, into the folder
 # ``checkpoints`` of ``torch.hub.get_dir()``, and finds it there the next time. This page runs without internet, so it
-# puts a file of that name there itself, with random weights; all else is as you would do it. A file that is there
-# already is not checked: only a download is compared with the digits in its name.
+# puts a file of that name there itself, with random weights. The rest is as you would do it. A file that is there
+# already is not checked, as one sees here; a download is compared with the digits in its name.
 
 import tempfile
 
@@ -110,7 +117,8 @@ for name, tensor in model.state_dict().items():
     assert torch.equal(old_way.state_dict()[name], tensor)
 
 # %%
-# ``pretrained=True``, from older tutorials, still works, with two warnings: what to write today is in the second.
+# ``pretrained=True``, from older tutorials, still works in this release, with two warnings: what to write today is in
+# the second.
 #
 # A head for your own classes
 # ---------------------------
@@ -156,7 +164,7 @@ ask(
     answer=round(black[0, 0, 0].item(), 2),
     choices={
         0.0: "So it is before the mean of the red channel is taken away.",
-        -1.0: "So it were with a mean and a deviation of one half.",
+        -1.0: "So it would be with a mean and a deviation of one half.",
         -2.12: f"(0 - {mean}) / {deviation}: what the network learned to read as black.",
     },
 )

@@ -32,7 +32,7 @@ axis.set_title("The first task, with many labels, and the second, with few")
 plt.show()
 
 # %%
-# The data of both tasks. ``scatter`` does the above with many digits.
+# The data of both tasks. ``place_anywhere`` puts each of many digits on such a canvas.
 
 
 def digits_of(classes, *splits):
@@ -43,7 +43,7 @@ def digits_of(classes, *splits):
     return images[chosen], labels[chosen] - classes[0]
 
 
-def scatter(images, random):
+def place_anywhere(images, random):
     canvas = 0.1 * torch.randn(len(images), 1, 16, 16, generator=random)
     places = torch.randint(9, (len(images), 2), generator=random).tolist()
     for image, there, (up, left) in zip(images, canvas, places, strict=True):
@@ -100,43 +100,53 @@ def accuracy(network, images, labels):
 
 
 # %%
-# The ``source`` learns the first task, each digit in 12 places, with small steps at the end.
+# The ``source`` learns the first task, each digit in 12 places, with smaller steps at the end. It reads nearly all
+# digits of the test set.
 
-images, labels = many_images.repeat(12, 1, 1, 1), many_labels.repeat(12)
+
+def learn(network, images, labels):
+    for lr, steps in ((0.005, 200), (0.001, 100)):
+        train(network, images, labels, [{"params": network.parameters(), "lr": lr}], steps)
+    return network
+
+
+labels = many_labels.repeat(12)
 torch.manual_seed(0)
 source = new_network()
-images = scatter(images, random)
-for lr, steps in ((0.005, 200), (0.001, 100)):
-    train(source, images, labels, [{"params": source.parameters(), "lr": lr}], steps)
-again, labels = digits_of([0, 1, 2, 3, 4], "test")
-assert accuracy(source, scatter(again, random), labels) > 0.8
+images = place_anywhere(many_images.repeat(12, 1, 1, 1), random)
+learn(source, images, labels)
+first_images, first_labels = digits_of([0, 1, 2, 3, 4], "test")
+first_test = place_anywhere(first_images, random), first_labels
+assert accuracy(source, *first_test) > 0.95
 
 # %%
 # Three ways to the second task
 # -----------------------------
 #
-# ``few`` chooses labels. ``begin`` makes a network with a new head, and with the body that has learned, or a new one.
+# ``few`` draws some images of each class, with their labels. ``begin`` makes a network with a new head. Its body is a
+# copy of one that has learned, or a new one.
 
 
 def few(count, seed, spread):
-    """Return some images of each class."""
+    """Return ``count`` images of each class, and their labels."""
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(few_labels), generator=random)
     chosen = torch.cat([order[few_labels[order] == k][:count] for k in range(5)])
     return spread(few_images[chosen], random), few_labels[chosen]
 
 
-def begin(seed, learned=True):
+def begin(seed, learned=source):
     torch.manual_seed(seed)
     network = new_network()  # with a new head
     if learned:
-        network[0].load_state_dict(source[0].state_dict())
+        network[0].load_state_dict(learned[0].state_dict())
     return network
 
 
 # %%
-# Train the head alone; train all, the body with smaller steps, for it knows something already; or begin from nothing.
-# A body that is frozen stays in evaluation mode, or it would change all the same: see :ref:`frozen-batch-norm`.
+# The first way trains the head alone. The second trains both, the body with smaller steps. The third begins from
+# nothing. The frozen body stays in evaluation mode, since its batch normalizations would change in train mode: see
+# :ref:`frozen-batch-norm`.
 
 
 def train_head(images, labels, seed):
@@ -146,27 +156,27 @@ def train_head(images, labels, seed):
     return train(network, images, labels, head)
 
 
-def fine_tune(images, labels, seed):
-    network = begin(seed)
+def fine_tune(images, labels, seed, learned=source):
+    network = begin(seed, learned)
     body = {"params": network[0].parameters(), "lr": 0.002}
     head = {"params": network[1].parameters(), "lr": 0.02}
     return train(network, images, labels, [body, head])
 
 
 def from_nothing(images, labels, seed):
-    network = begin(seed, learned=False)
+    network = begin(seed, learned=None)
     return train(network, images, labels, [{"params": network.parameters(), "lr": 0.005}])
 
 
 # %%
-# ``measure`` lets each way learn from some numbers of labels for each class, three times others, and counts on images
-# that none has seen.
+# ``measure`` trains each way on several numbers of labels for each class, three times with other labels. It returns the
+# accuracy on the test images.
 
 
 def measure(spread, counts):
     random = torch.Generator().manual_seed(1)
     test = spread(test_images, random), test_labels
-    ways = {"head only": train_head, "fine-tuned": fine_tune, "from nothing": from_nothing}
+    ways = {"head alone": train_head, "fine-tuned": fine_tune, "from nothing": from_nothing}
     found = {}
     for name, way in ways.items():
         rows = [[accuracy(way(*few(n, k, spread), k), *test) for n in counts] for k in range(3)]
@@ -175,16 +185,18 @@ def measure(spread, counts):
 
 
 # %%
-# With 2, 10 and 80 labels for each class: each point is one choice of labels, and the line is the mean.
+# Each point is one choice of labels, and the line is their mean. There are five classes, so guessing is right in 20 %.
 
 # Varies with the processor: a training amplifies how it rounds.
 counts = [2, 10, 80]
-found = measure(scatter, counts)
+found = measure(place_anywhere, counts)
 figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 for (name, values), style in zip(found.items(), ("s--", "o-", "^:"), strict=True):
     line = axis.semilogx(counts, 100 * values.mean(dim=0), style[1:], label=name)[0]
+    print(f"{name:<12}", *(f"{mean:7.1%}" for mean in values.mean(dim=0)))
     for row in 100 * values:
         axis.semilogx(counts, row, style[0], alpha=0.4, color=line.get_color())
+axis.semilogx(counts, [20] * 3, color="gray", linewidth=0.8, label="guessing")
 axis.set(xlabel="labels for each class", ylabel="accuracy in %", ylim=(0, 100))
 axis.minorticks_off()
 axis.set_xticks(counts, counts)
@@ -193,27 +205,45 @@ axis.legend()
 plt.show()
 
 # %%
-# - **Head only** does well with next to no labels, and soon stays behind: the body knows what tells a 0 from a 4, and
-#   what a 5 needs it can't learn.
-# - :term:`Fine-tuning <fine-tuning>` is as good with few labels, and goes on learning. The body gets a smaller
-#   :term:`learning rate` than the new head, as a parameter group of its own: it knows something already, and is to
-#   change little.
-# - **From nothing** needs more labels. With 80 for each class it has about caught up.
+# - **Head alone** beats a network from nothing with 2 labels for each class. Yet that is no good result: between 30 %
+#   and 55 %, where guessing gives 20 %. With 80 labels it is the worst of the three.
+# - :term:`Fine-tuning <fine-tuning>` is about as good as head alone with 2 labels, and the best of the three with 10.
+#   The body is a parameter group of its own, so that it can have a smaller :term:`learning rate` than the new head.
+# - **From nothing** needs more labels. With 80 for each class it has caught up with fine-tuning, to within 5 %.
 
 head, tuned, nothing = (values.mean(dim=0) for values in found.values())  # each (3,)
-assert tuned[1] > nothing[1] + 0.04
-assert min(head[0], tuned[0]) > nothing[0] + 0.02
-assert head[2] < min(tuned[2], nothing[2]) - 0.04
-assert abs(tuned[2] - nothing[2]) < 0.15
+assert 0.3 < head[0] < 0.55
+assert min(head[0], tuned[0]) > nothing[0] + 0.08
+assert abs(head[0] - tuned[0]) < 0.08
+assert tuned[1] > max(head[1], nothing[1]) + 0.04
+assert head[2] < min(tuned[2], nothing[2]) - 0.1
+assert abs(tuned[2] - nothing[2]) < 0.05
+
+# %%
+# Why the head alone stays behind
+# -------------------------------
+#
+# Are the labels too few, or is the frozen body the limit? Give the head the whole training data, each digit in
+# 12 places. It still misreads many of the very images that it learned from. A network without a frozen part learns
+# them, and a new head for the digits 0 to 4 does well on the same frozen body. So this body keeps what tells a 0 from a
+# 4, and too little of what tells a 5 from the digits beside it.
+
+second = place_anywhere(few_images.repeat(12, 1, 1, 1), random), few_labels.repeat(12)
+heads = {}
+for name, data in {"first": (images, labels), "second": second}.items():
+    heads[name] = begin(0)
+    heads[name][0].requires_grad_(False).eval()
+    train(heads[name], *data, [{"params": heads[name][1].parameters(), "lr": 0.005}], 300)
+assert accuracy(heads["second"], *second) < 0.85
+assert accuracy(heads["first"], *first_test) > 0.95
+assert accuracy(learn(begin(0, learned=None), *second), *second) > 0.95
 
 # %%
 # When it does not help
 # ---------------------
 #
-# The same digits, but all in the middle, without noise. Now five labels for each class are enough to learn from
-# nothing, and what was learned before brings no gain. What the first task taught was above all to find a digit in the
-# noise, wherever it is; here there is nothing to find. Transfer pays if the first task taught what the second needs
-# *and* has too few labels to teach. So measure against a network from nothing.
+# The same digits, but in the middle and without noise. Now five labels for each class are enough to read more than 80 %
+# from nothing, and what was learned before brings no gain.
 
 
 def center(images, random):
@@ -222,7 +252,20 @@ def center(images, random):
 
 easy = {name: values.mean().item() for name, values in measure(center, [5]).items()}
 assert easy["from nothing"] > 0.8
-assert max(easy["head only"], easy["fine-tuned"]) < easy["from nothing"] + 0.03
+assert max(easy["head alone"], easy["fine-tuned"]) < easy["from nothing"] + 0.03
+
+# %%
+# Did the first task mainly teach how to find a digit in the noise? Take that away: here a body learns the digits 0 to 4
+# in the middle, without noise. On the digits that stand anywhere, it brings no gain with 10 labels, and the first body
+# did. Transfer pays if the second task needs what the first taught, and has few labels. So measure against a network
+# from nothing.
+
+torch.manual_seed(0)
+simple = learn(new_network(), center(many_images, random).repeat(12, 1, 1, 1), labels)
+test = place_anywhere(test_images, torch.Generator().manual_seed(1)), test_labels
+rows = [accuracy(fine_tune(*few(10, k, place_anywhere), k, simple), *test) for k in range(3)]
+assert sum(rows) / 3 < nothing[1] + 0.06
+assert tuned[1] > nothing[1] + 0.1
 
 # %%
 # Check yourself
@@ -251,8 +294,8 @@ ask(
     f"With {max(counts)} labels for each class, in the second figure: which way is clearly the worst?",
     answer=min(last, key=last.get),
     choices={
-        "head only": "The frozen body can't learn what the new classes need.",
-        "fine-tuned": "It may change everything, and begins with a good guess.",
+        "head alone": "The frozen body can't learn what the new classes need.",
+        "fine-tuned": "It may change the body as well.",
         "from nothing": "With so many labels, it has caught up.",
     },
 )

@@ -4,14 +4,15 @@
 Is PyTorch installed correctly, and does it use my GPU?
 =======================================================
 
-One command says what PyTorch found: its version, the :term:`CUDA` that it was built for, the GPU and the driver. This
+A report says what PyTorch found: its version, the :term:`CUDA` that it was built for, the GPU and the driver. This
 page explains each line of it, says why ``torch.cuda.is_available()`` may be False, and checks a first calculation. You
 need to know nothing.
 """
 
 # %%
-# ``python -m ptguide`` prints what a bug report needs. Here the page calls it with the very Python that runs the page;
-# the lines are those of the machine on which this page ran, and yours will differ.
+# ``python -m ptguide`` prints what a bug report needs, where this guide's package is installed. A torch alone has
+# ``python -m torch.utils.collect_env``, which says more at greater length. The page calls the first with the very
+# Python that runs it. The lines are those of the machine on which the page ran, and yours will differ.
 
 # Measured where this page ran
 import importlib.metadata
@@ -33,27 +34,32 @@ print(report)
 # Line by line:
 #
 # - *ptguide*, *python*, *system*: this guide's helpers, the Python that ran, and the operating system.
-# - *torch*: the version, and behind the ``+`` what it was built for. *torchvision* must fit it; *numpy* need not.
+# - *torch*: the version, and behind the ``+`` what it was built for. *torchvision* has to fit it (see below).
 # - *CUDA* or *ROCm*: the library for NVIDIA's or AMD's GPUs that this torch was built with. It comes with torch, so it
 #   says nothing about the machine.
-# - *driver*: what the machine has for an NVIDIA GPU. No driver, no GPU, whatever else is installed.
+# - *driver*: the machine's driver for NVIDIA's GPUs; without one, torch can't use them. An AMD GPU has another driver,
+#   of which this line says nothing.
 # - *CPU*, and a line for each GPU, such as *cuda:0*, with its name.
 # - *picked*: the :term:`device` on which the pages of this guide compute.
 # - *threads*: how many CPU threads an operation may use, and how many operations may run side by side.
 # - Variables of the environment that change what torch does, such as ``CUDA_VISIBLE_DEVICES``, where they are set.
+
+import importlib.util
 
 found = environment()
 lines = "ptguide python system torch torchvision numpy CUDA ROCm driver CPU picked threads"
 assert set(lines.split()) <= set(found)
 assert all(name in report for name in found)
 assert found["torch"] == torch.__version__
+assert importlib.util.find_spec("torch.utils.collect_env")
 
 # %%
 # The version and what stands behind the +
 # ----------------------------------------
 #
-# ``+cu130`` is a build for CUDA 13.0, ``+cpu`` one without GPU support, ``+rocm7.0`` one for AMD's GPUs. Builds for
-# macOS have no suffix, and use Apple's GPU under the name ``mps``. ``pip list`` may leave the suffix out: ask torch.
+# ``+cu130`` is a build for CUDA 13.0, ``+cpu`` one without GPU support, ``+rocm7.0`` one for AMD's GPUs, ``+xpu`` one
+# for Intel's. Builds for macOS have no suffix, and use Apple's GPU under the name ``mps``. ``pip list`` may leave the
+# suffix out: ask torch.
 
 
 def built_for(version):
@@ -62,14 +68,22 @@ def built_for(version):
         return f"CUDA {cuda[1]}.{cuda[2]}"
     if rocm := re.match(r"rocm([\d.]+)", build):
         return f"ROCm {rocm[1]}"
-    return {"cpu": "the CPU alone"}.get(build, "not said")
+    return {"cpu": "the CPU alone", "xpu": "Intel's GPUs"}.get(build, "not said")
 
 
-for version in ("2.14.1+cu130", "2.14.1+cu128", "2.14.1+rocm7.0", "2.14.1+cpu", "2.14.1"):
+for version in (
+    "2.14.1+cu130",
+    "2.14.1+cu128",
+    "2.14.1+rocm7.0",
+    "2.14.1+xpu",
+    "2.14.1+cpu",
+    "2.14.1",
+):
     print(f"{version:<15} {built_for(version)}")
 
-built = "the CPU alone" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
-assert torch.version.hip or built_for(torch.__version__) in (built, "not said")
+said = built_for(torch.__version__)
+if said.startswith("CUDA") or torch.version.cuda:
+    assert said in (f"CUDA {torch.version.cuda}", "not said")
 release = torch.__version__.partition("+")[0]
 assert importlib.metadata.version("torch").partition("+")[0] == release
 
@@ -77,9 +91,9 @@ assert importlib.metadata.version("torch").partition("+")[0] == release
 # Does it use my GPU?
 # -------------------
 #
-# :func:`torch.cuda.is_available` asks whether a GPU can be used *now*, in this process. ``torch.version.cuda`` and
-# :func:`torch.backends.cuda.is_built` say only what torch was built with. So do most names in ``torch.backends``: on
-# a machine without a GPU, :func:`torch.backends.cudnn.is_available` is True all the same if cuDNN came with torch.
+# :func:`torch.cuda.is_available` asks whether a GPU of NVIDIA or AMD can be used *now*, in this process.
+# ``torch.version.cuda`` and :func:`torch.backends.cuda.is_built` say what torch was built with, and nothing of the
+# machine. So does :func:`torch.backends.cudnn.is_available`: it can be True on a machine without a GPU.
 
 # Measured where this page ran
 print("torch.cuda.is_available()           ", torch.cuda.is_available())
@@ -95,19 +109,22 @@ assert with_gpu_support or not torch.cuda.is_available()
 assert torch.accelerator.is_available() or not torch.cuda.is_available()
 
 # %%
-# Why is ``torch.cuda.is_available()`` False? Ask in this order. The oldest driver for each CUDA is from `NVIDIA's table
-# <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`_; a newer driver always does.
+# Why is ``torch.cuda.is_available()`` False? Ask in this order, for a GPU of NVIDIA. The oldest driver for each CUDA is
+# from `NVIDIA's table <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`_, for
+# Linux; none of this was tried on a GPU here.
 
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 
 
-def why_not(cuda, driver, visible=None):
-    """Return the first thing in the way, from what the lines CUDA and driver say."""
+def why_not(cuda, driver, visible=None, rocm=None):
+    """Return the first thing in the way, from what the lines CUDA, driver and ROCm say."""
+    if cuda is None and rocm:
+        return "this torch was built for AMD's GPUs: on one of NVIDIA, install one for CUDA"
     if cuda is None:
-        return "this torch was built for the CPU: install one for CUDA"
+        return "this torch was built without CUDA: install one for CUDA"
     if driver is None:
         return "no driver: install it; start a container with --gpus all"
-    if visible in ("", "-1"):
+    if visible is not None and (not visible or visible.startswith("-")):
         return "CUDA_VISIBLE_DEVICES hides every GPU: unset it"
     oldest = OLDEST_DRIVER.get(int(cuda.partition(".")[0]), 0)
     if int(driver.partition(".")[0]) < oldest:
@@ -115,14 +132,26 @@ def why_not(cuda, driver, visible=None):
     return "nothing that these lines show"
 
 
-for facts in [(None, "580.65"), ("13.0", None), ("13.0", "580.65", ""), ("13.0", "535.183")]:
+for facts in [
+    (None, "580.65"),
+    (None, None, None, "7.0"),
+    ("13.0", None),
+    ("13.0", "580.65", ""),
+    ("13.0", "535.183"),
+]:
     print(*facts, "->", why_not(*facts))
-assert why_not("12.8", "535.183") == why_not("12.8", "580.65") == "nothing that these lines show"
+assert "AMD" in why_not(None, None, rocm="7.0")
+for driver in ("535.183", "560.35", "580.65"):
+    assert why_not("12.8", driver) == "nothing that these lines show"
 
 # %%
-# A container brings its own torch and CUDA, and borrows the driver from the machine: Docker lends the GPU only when it
-# is told to by ``--gpus all``. If ``nvidia-smi`` fails inside the container, torch cannot succeed. The test on this
-# machine, whatever it has: a new process that may see no GPU finds none.
+# A container brings its own torch and CUDA, and borrows the driver from the machine. Docker lends an NVIDIA GPU when it
+# is told to, for example `by --gpus all <https://docs.docker.com/engine/containers/gpu/>`_. If ``nvidia-smi`` then
+# lists the GPU inside the container, the driver is there. If it is missing, that proves nothing: an image can `ask for
+# the driver without it
+# <https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html>`_. This was read in
+# these pages, and not run here. What was run: a new process from which the GPUs are hidden finds none. (Where there is
+# none anyway, that shows little.)
 
 code = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count(), torch.get_num_threads())"
 settings = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -134,7 +163,8 @@ assert said[2] == "1"
 
 # %%
 # The third number is that of the CPU threads: ``OMP_NUM_THREADS`` sets it from outside, :func:`torch.set_num_threads`
-# from inside. Several processes on one machine should share the cores out; the result is the same up to rounding.
+# from inside. Several processes on one machine should share the cores out. With one thread, this product is the same up
+# to rounding.
 
 torch.manual_seed(0)
 left, right = torch.rand(70, 500), torch.rand(500, 60)
@@ -148,7 +178,7 @@ torch.set_num_threads(threads)
 # A first calculation
 # -------------------
 #
-# Whatever the report says, let the device compute, there and back, and compare with numbers found by hand. Here
+# A report is not yet a result. Let the device compute, there and back, and compare with numbers found by hand. Here
 # :math:`y = \sum_i x_i^2`, so the gradient is :math:`2x`. On a GPU this needs driver, libraries and torch to fit.
 
 device = pick_device()
@@ -162,27 +192,35 @@ table = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], device=device) @ torc
     2, 4, device=device
 )
 assert table[:, 3].tolist() == [3, 7, 11]
-print("The device computes, and its numbers are right.")
+print("The device computes, and these numbers are right.")
 
 # %%
 # torchvision must match torch
 # ----------------------------
 #
-# torchvision adds operators of its own to torch, in a compiled library for one release of torch. If torch refuses that
-# library, the first use of an operator says this. Here torchvision was not even imported, with the same effect:
+# torchvision adds operators of its own to torch, in a compiled library. If that library can't be loaded, torch does not
+# know the operators, and the import of torchvision ends with this message. Here torchvision was not yet imported, so
+# torch does not know them either:
 
 if "torchvision" not in sys.modules:
     with expect_error(RuntimeError, match=r"operator torchvision::nms does not exist"):
         torch.library.register_fake("torchvision::nms")(lambda *boxes: None)
 
 # %%
-# torch 2.m goes with torchvision 0.(m + 15): here :val:`release` with :val:`torchvision.__version__`. Install both in
-# one command, from one source. ``nms`` keeps the best of boxes that overlap; that it works shows that the pair fits.
+# torchvision comes with a table of the pairs that were made together. In the table of this one, each torch 2.m has
+# torchvision 0.(m + 15), and so it is here: :val:`release` with :val:`torchvision.__version__`. Its *requirement* can
+# be wider than the pair. Install both in one command, from one source. ``nms`` keeps the best of boxes that overlap; it
+# is an operator of that library, so the library was loaded.
 
 import torchvision
 
-minor = int(release.split(".")[1])
-assert torchvision.__version__.split(".")[:2] == ["0", str(minor + 15)]
+about = importlib.metadata.metadata("torchvision")
+table = about.get_payload() or about["Description"]
+pairs = re.findall(r"`2\.(\d+)`\s*\| `0\.(\d+)`", table)
+for minor, other in [*pairs, (release.split(".")[1], torchvision.__version__.split(".")[1])]:
+    assert int(other) == int(minor) + 15
+assert len(pairs) >= 10
+print([needed for needed in importlib.metadata.requires("torchvision") if "torch" in needed])
 boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30]])
 kept = torchvision.ops.nms(boxes, scores=torch.tensor([0.9, 0.8, 0.7]), iou_threshold=0.5)
 assert kept.tolist() == [0, 2]
@@ -203,7 +241,7 @@ ask(
         why_not(None, "560.35"): "CUDA says 13.0, so this torch was built for a GPU.",
         why_not(
             "13.0", "560.35"
-        ): "CUDA 13 came with a later driver. A torch for CUDA 12 would run as well.",
+        ): "CUDA 13 needs a newer driver. To this one, a torch for CUDA 12 would fit as well.",
         why_not("13.0", None): "The line driver has a number, so the machine has one and lends it.",
     },
 )
@@ -213,10 +251,10 @@ ask(
 
 ask(
     "Which torchvision goes with torch 2.12?",
-    answer=f"0.{12 + int(torchvision.__version__.split('.')[1]) - minor}",
+    answer=f"0.{dict(pairs)['12']}",
     choices={
-        "0.12": "The numbers are not equal: torchvision began to count later.",
-        "0.27": f"0.({12} + {15}). Its compiled operators are made for this torch.",
+        "0.12": "The numbers are not equal: torch 2.0 came with torchvision 0.15.",
+        "0.27": f"0.({12} + {15}). The two were made together.",
         "2.12": "torchvision has not reached version 1 yet.",
     },
 )
@@ -228,7 +266,7 @@ ask(
     "torch.__version__ is 2.14.1+cpu, and the machine has a GPU with a new driver. Will torch use it?",
     answer="no" if why_not(None, "580.65").startswith("this torch") else "yes",
     choices={
-        "yes": "The driver is there, but this torch has no code for the GPU.",
+        "yes": "The driver is there, but this torch was built without CUDA.",
         "no": "It was built without CUDA. Install a build whose version ends with +cu and a number.",
     },
 )

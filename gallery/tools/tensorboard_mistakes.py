@@ -4,13 +4,13 @@
 Why does TensorBoard show no data, or wrong data?
 =================================================
 
-A mistake in logging raises nothing: the chart is empty, white or too good. This page makes the usual ones, finds each
+Some mistakes in logging raise nothing: the chart is empty, white or too good. This page makes four of them, finds each
 by reading the log back in Python, without a server, and mends it. You need to know :ref:`using-tensorboard`.
 """
 
 # %%
 # "Close the writer in the loop, so that everything is written." Each ``close`` ends a file, and the next ``add_scalar``
-# begins another: one *event file* per turn. All points are in the log, but TensorBoard has 6 files to watch.
+# begins another: one *event file* per turn. The 6 points are in the log, but TensorBoard has 6 files to watch.
 
 import tempfile
 from pathlib import Path
@@ -83,12 +83,14 @@ assert [one.step for one in events.Histograms("params/first")] == [0, 1, 2, 3]
 # Nothing to see yet
 # ------------------
 #
-# The writer collects points and writes them out every
-# :val:`120 <inspect.signature(SummaryWriter).parameters['flush_secs'].default>` seconds, so a short run can seem to
-# show nothing. That is what the ``close`` in the loop is after, and ``flush`` does it: it writes what waits, into the
-# same file.
+# A thread of the writer puts the points into the file, so a short run can seem to show nothing yet. That is what the
+# ``close`` in the loop is after, and ``flush`` does it: it waits until the points are written, into the same file.
+# Where the log is a local folder and TensorFlow is not installed, as here, they get there soon without it as well. For
+# another place, the writer may hold them back for
+# :val:`120 <inspect.signature(SummaryWriter).parameters['flush_secs'].default>` seconds.
 
 import inspect
+import time
 
 assert inspect.signature(SummaryWriter).parameters["flush_secs"].default == 120
 with SummaryWriter(log / "flushing") as writer:
@@ -98,6 +100,15 @@ with SummaryWriter(log / "flushing") as writer:
     print(f"{len(points('flushing'))} points after flush, while the writer is still open")
     assert len(points("flushing")) == 4
 assert len(event_files("flushing")) == 1
+
+with SummaryWriter(log / "waiting") as writer:
+    for step in range(4):
+        writer.add_scalar("loss/train", 1 / (step + 1), step)
+    asked = 0
+    while len(points("waiting")) < 4 and asked < 300:  # no flush
+        time.sleep(0.1)
+        asked += 1
+    assert len(points("waiting")) == 4
 
 # %%
 # Two runs in one folder
@@ -118,8 +129,8 @@ assert [point.step for point in points("both")] == [0, 1, 2, 0, 1, 2]
 # White images
 # ------------
 #
-# Floats are taken for brightness from 0 to 1. Floats from 0 to 255 are multiplied by 255 once more and cut off, so each
-# pixel that is not black becomes white. Divide by 255, or pass ``uint8``.
+# Floats are taken for brightness from 0 to 1. Floats from 0 to 255 are multiplied by 255 once more and cut off, so a
+# pixel of 1 or more becomes white. Divide by 255, or pass ``uint8``.
 
 import io
 
@@ -136,17 +147,17 @@ for tag in events.Tags()["images"]:
     png = io.BytesIO(events.Images(tag)[0].encoded_image_string)
     shown[tag] = (255 * torch.tensor(plt.imread(png, format="png"))[..., 0]).round()
     print(f"{tag:<8}", shown[tag].int().tolist())
-assert torch.equal(shown["floats"], 255 * (image[0] > 0))
+assert torch.equal(shown["floats"], 255 * (image[0] >= 1))
 assert torch.equal(shown["divided"], image[0].float())
 assert torch.equal(shown["uint8"], image[0].float())
 
 # %%
-# "PR curves are drawn from the predictions"
-# ------------------------------------------
+# A PR curve of the predictions
+# -----------------------------
 #
 # A precision-recall curve asks for each threshold: of the images that the model calls a 3, how many are (*precision*)?
-# Of all 3s, how many did it find (*recall*)? :ref:`evaluation` has both. The curve needs the true *labels*. A
-# well-known example passed the predicted classes instead. So here is a model that guesses at random, drawn both ways.
+# Of all 3s, how many did it find (*recall*)? :ref:`evaluation` has both. The curve needs the true *labels*, and the
+# predicted classes have the same shape. So here is a model that guesses at random, drawn with the one and the other.
 
 torch.manual_seed(0)
 labels = torch.arange(1500) % 10
@@ -157,7 +168,7 @@ with SummaryWriter(log / "guessing") as writer:
 
 # %%
 # With the labels, the guesses are right as often as there are 3s, one in ten. Against its own predictions the model
-# looks perfect: a class with a share above 0.5 is always the predicted one, so precision is exactly 1 there.
+# looks perfect: a class with a probability above 0.5 is the predicted one, so precision is exactly 1 there.
 
 from tensorboard.util.tensor_util import make_ndarray
 

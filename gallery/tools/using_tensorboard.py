@@ -54,7 +54,7 @@ except ModuleNotFoundError as error:
 # -----------------------
 #
 # A *run* is one training, and has a folder of its own in the log. ``with`` closes the writer once, at the end, also
-# after an error. Each ``add_...`` takes a tag, which names a chart, and the step, which is the place on its x axis.
+# after an error. ``add_scalar`` takes a tag, which names a chart, and the step, which is the place on its x axis.
 
 torch.manual_seed(0)
 digits = load_digits()
