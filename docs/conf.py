@@ -161,7 +161,6 @@ gallery_order = {
         "loss_of_n_against_n_by_1",
     ],
 }
-text_not_tried = ["computing", "autograd", "modules", "training", "models", "tools", "gpu"]  # chapters still to go through
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
 pages_time_limit = 600  # seconds; a busy machine takes many times as long as an idle one

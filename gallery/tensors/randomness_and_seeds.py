@@ -83,9 +83,9 @@ torch.manual_seed(0)
 shuffled = torch.randperm(8, generator=mine)
 assert torch.equal(torch.rand(4), expected)  # as if randperm had not been called
 assert torch.equal(torch.randperm(8, generator=mine.manual_seed(5)), shuffled)
-for draw_beside in (torch.rand, torch.randn, torch.randperm):
+for other in (torch.rand, torch.randn, torch.randperm):
     mine.manual_seed(5)
-    draw_beside(100)  # of the shared generator
+    other(100)  # of the shared generator
     assert torch.equal(torch.randperm(8, generator=mine), shuffled)
 
 # %%
