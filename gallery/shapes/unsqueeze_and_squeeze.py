@@ -102,7 +102,7 @@ assert all(table[i, j] == x[i] + j for i in range(3) for j in range(5))
 
 # %%
 # A network takes a :term:`batch`. One image of C channels (:term:`channel`), H rows and W columns becomes a batch of
-# one by ``unsqueeze(0)``: from (C, H, W) to (1, C, H, W). ``nn.BatchNorm2d``, for example, needs that axis.
+# one by ``unsqueeze(0)``: from (C, H, W) to (1, C, H, W). ``nn.BatchNorm2d`` is one that needs that axis.
 
 image, layer = torch.ones(3, 5, 7), nn.BatchNorm2d(3)
 with expect_error(ValueError, match="expected 4D input"):
