@@ -52,6 +52,7 @@ def measure(command: Sequence[str], folder: Path) -> Usage:
     """
     if sys.platform == "linux":  # so that what the command leaves behind is waited for, and counted, here
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    earlier = _children()  # of whoever measures; they may go on
     before, started = _cpu(), time.perf_counter()
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         memory = _Memory(process.pid)
@@ -60,12 +61,17 @@ def measure(command: Sequence[str], folder: Path) -> Usage:
         seconds = time.perf_counter() - started
         memory.ended.set()
         memory.join()
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()
+    while left := _children() - earlier:
+        for pid in left:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{printed}")
     return Usage(seconds, _cpu() - before, memory.of_main, memory.of_all)
+
+
+def _children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
 
 
 def _cpu() -> float:

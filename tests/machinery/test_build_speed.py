@@ -1,6 +1,7 @@
 """What measures the build: growth is told from noise, the made site is a whole one, and every process is counted."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def test_made_site_has_a_place_for_each_page_also_for_one_added_or_renamed(tmp_p
 def test_processes_that_a_command_leaves_behind_are_counted(tmp_path):
     busy = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
     left = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {busy!r}], stdout=subprocess.DEVNULL)"
-    assert usage.measure([sys.executable, "-c", left], tmp_path).cpu >= 0.5
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:  # is not waited for
+        assert usage.measure([sys.executable, "-c", left], tmp_path).cpu >= 0.5
+        assert other.poll() is None
 
 
 def test_command_that_fails_is_said(tmp_path):
