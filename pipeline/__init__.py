@@ -18,7 +18,7 @@ ROOMS = (
     "outputs",  # what it gave is held against what is kept
     "page",  # sphinx-gallery writes it, Sphinx reads it: what it shows beside its text is added, static code refused
     "formulas",  # its LaTeX becomes MathML
-    "text",  # what is typed in its text is looked up
+    "text",  # what is typed in its text is looked up, what is said of all cases was tried
     "downloads",  # it becomes a script, a notebook and Markdown
     "search",  # it can be found
     "tidying",  # the site is put in order

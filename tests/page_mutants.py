@@ -2,7 +2,8 @@
 
 `nox -s mutants -- --pages`. A change is noticed if the page fails, or if what it gives is not what is kept of it. What
 survives is printed with its change, and counted by chapter and kind. A change of the code after which the page still
-shows the same to the last letter changes nothing, and is counted apart.
+shows the same to the last letter changes nothing, and is counted apart. A page runs here without Sphinx: values in its
+text are checked, and what is typed is not looked up, so of texts less is noticed than in a build.
 """
 
 from __future__ import annotations

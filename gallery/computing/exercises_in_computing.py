@@ -5,7 +5,7 @@ Exercises in computing
 ======================
 
 Here are five functions to write with what this chapter taught, each in one to four lines and without a loop. Copy a
-cell into a session of your own, replace ``raise NotImplementedError``, and run it. ``check`` shows the smallest input
+cell into a session of your own, replace ``raise NotImplementedError``, and run it. ``check`` shows the first input
 for which your function is wrong. The solutions are folded, and each of them is run on this page.
 """
 

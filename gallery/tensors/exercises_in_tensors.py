@@ -5,7 +5,7 @@ Exercises in tensors
 ====================
 
 Four functions to write with what this chapter taught, about memory, data types and writing in place. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the smallest input for which
+session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which
 your function is wrong. The solutions are folded; each is run on this page.
 """
 

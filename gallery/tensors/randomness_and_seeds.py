@@ -185,9 +185,9 @@ assert one[2][1] == one[0][1] + 1  # the seeds
 assert epochs(Dice(), workers=2) == [one, two]
 
 # %%
-# The shared generators of torch and NumPy are seeded in each worker, so their draws differ. (Before torch 1.9, that of
-# NumPy was not.) A generator that the data set *holds* is copied with its state into both workers, and in the next
-# epoch once more, so it gives the same numbers again.
+# The shared generators of torch and NumPy are seeded in each worker, so their draws differ. A generator
+# that the data set *holds* is copied with its state into both workers, and in the next epoch once more, so it gives the
+# same numbers again.
 
 for place in (2, 3):
     assert len({item[place] for item in one + two}) == 8

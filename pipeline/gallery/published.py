@@ -75,13 +75,9 @@ def packages_of(script: str) -> list[str]:
     >>> packages_of("import os, torch\nfrom sklearn.svm import SVC")
     ['scikit-learn', 'torch>=2.11']
     """
-    imported = set()
-    for node in sources.import_statements(script):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name.partition(".")[0] for alias in node.names}
-        elif node.module:
-            imported.add(node.module.partition(".")[0])
-    imported |= KNOWN.keys() & set(re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE))
+    imported = sources.packages_of(script) | KNOWN.keys() & set(
+        re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE)
+    )
     attributes = {node.attr for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Attribute)}
     imported |= {"numpy"} if attributes & {"numpy", "from_numpy"} else set()
     imported |= {"tensorboard"} if "torch.utils.tensorboard" in script else set()

@@ -101,18 +101,19 @@ def _names_in_texts(script: str, package: str) -> set[str]:
 
 def imported_packages(files: Iterable[Path]) -> set[str]:
     """Return the packages that files import at any depth, without those of Python itself."""
-    return {name for file in files for name in _packages_of(_read(file).decode("utf-8"))} - sys.stdlib_module_names
+    return {name for file in files for name in packages_of(_read(file).decode("utf-8"))} - sys.stdlib_module_names
 
 
 @functools.cache
-def _packages_of(text: str) -> set[str]:
+def packages_of(text: str) -> frozenset[str]:
+    """Return the packages that a script imports at any depth, with those of Python itself."""
     names: set[str] = set()
     for node in import_statements(text):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return names
+    return frozenset(names)
 
 
 @functools.cache  # a page is asked for its helpers and for what its download needs

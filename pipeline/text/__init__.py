@@ -1,7 +1,8 @@
-"""What is typed in a text is looked up: each number, shape, data type and message stands in the code or output by it.
+"""What is typed in a text is looked up, and what it says of all cases was tried on several.
 
 In: a page as Sphinx has read it, and the page's record; a Markdown file and its snippets. Out: a warning, with file
-and line, for what stands nowhere, and for an exception that nothing needs.
+and line, for a number, shape, data type or message that no code or output by it has, for a sentence about all cases
+that no claim by it tries, and for an exception that nothing needs.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from docutils import nodes
-from docutils.utils import get_source_line
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -16,7 +15,7 @@ from pipeline.outputs import kept
 from pipeline.running import snippets
 from pipeline.text import strings, universals
 from pipeline.text.backing import Backing
-from pipeline.text.exceptions import Exceptional, in_comment
+from pipeline.text.exceptions import Exceptions
 from pipeline.text.typed import Typed, in_document, in_words
 
 logger = logging.getLogger(__name__)
@@ -45,30 +44,22 @@ class Lookup:
     def __init__(self, cells: Sequence[dict[str, Any]], file: str) -> None:
         self.cells, self.file = cells, file
         self._backings: dict[int, Backing] = {}
-        self._exceptions: dict[int, list[Exceptional]] = {}
 
     def cell_of(self, line: int) -> int:
         """Return the cell that follows a line, or the last."""
         return next((place for place, cell in enumerate(self.cells) if cell["line"] > line), len(self.cells) - 1)
 
-    def add_exceptions(self, document: nodes.document) -> Iterator[tuple[int, str]]:
-        """Read the exceptions of a document; yield line and description of what is wrong with them."""
-        for comment in document.findall(nodes.comment):
-            line = get_source_line(comment)[1] or 1
-            try:
-                self._exceptions.setdefault(self.cell_of(line), []).extend(in_comment(comment.astext(), line))
-            except ValueError as error:
-                yield line, str(error)
-
     def problems(self, document: nodes.document, where: str) -> Iterator[tuple[int, str]]:
         """Yield line and description of what stands nowhere, and of exceptions that nothing needs."""
-        yield from self.add_exceptions(document)
+        exceptions = Exceptions(document, "not looked up", self.cell_of)
+        yield from exceptions.wrong
         typed = self._typed(document)
         nowhere = [(cell, one) for cell, one, said in typed if not self._is_backed(cell, one, said)]
         for cell, one in dict.fromkeys(nowhere):
-            if not self._is_excepted(cell, one):
+            words = " ".join(one.text.split())
+            if not exceptions.use(cell, words.__eq__):
                 yield one.line, NOWHERE.format(text=one.text, where=where)
-        for excepted in (one for group in self._exceptions.values() for one in group if not one.used):
+        for excepted in exceptions.unused():
             yield excepted.line, UNUSED.format(text=excepted.text)
 
     def _typed(self, document: nodes.document) -> Iterator[tuple[int, Typed, Container[tuple[str, str]]]]:
@@ -90,13 +81,6 @@ class Lookup:
             outputs = [_output(self.cells[place], whole=place == cell) for place in around]
             self._backings[cell] = Backing(code, outputs)
         return self._backings[cell].has(typed)
-
-    def _is_excepted(self, cell: int, typed: Typed) -> bool:
-        words = " ".join(typed.text.split())
-        found = [one for one in self._exceptions.get(cell, ()) if one.text == words]
-        for one in found:
-            one.used = True
-        return bool(found)
 
 
 def _output(cell: dict[str, Any], *, whole: bool) -> str:
@@ -126,8 +110,7 @@ def _check(app: Sphinx, document: nodes.document) -> None:
         cells = pages.record(page)["cells"]
         lookup = Lookup(cells, source)
         problems = [*lookup.problems(document, IN_CELLS)]
-        if page.partition("/")[0] not in app.config.text_not_tried:
-            problems += universals.problems(document, source, cells, lookup.cell_of)
+        problems += universals.problems(document, source, cells, lookup.cell_of)
     elif source.endswith(".md"):
         problems = Lookup(_cells_of_snippets(app, docname), source).problems(document, IN_SNIPPETS)
     else:
@@ -138,6 +121,5 @@ def _check(app: Sphinx, document: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look at each document as it is read, before tabs of other devices are put into it (700)."""
-    app.add_config_value("text_not_tried", [], "env", types=[list])
     app.connect("doctree-read", _check, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from docutils import nodes
 from docutils.utils import get_source_line
 
-from pipeline.text.exceptions import Exceptional, in_comment
+from pipeline.text.exceptions import Exceptions
 from pipeline.text.typed import BLOCKS, QUOTED, words_of
 
 EXCEPTION = "not tried"
@@ -102,24 +102,15 @@ def problems(
     cell_of : callable
         Takes a line; returns the place of the cell that follows it.
     """
-    exceptions: dict[int, list[Exceptional]] = {}
-    for comment in document.findall(nodes.comment):
-        line = get_source_line(comment)[1] or 1
-        try:
-            exceptions.setdefault(cell_of(line), []).extend(in_comment(comment.astext(), line, EXCEPTION))
-        except ValueError as error:
-            yield line, str(error)
+    exceptions = Exceptions(document, EXCEPTION, cell_of)
+    yield from exceptions.wrong
     for one in in_document(document, file):
         place = cell_of(one.line)
         around = (cells[near]["code"] for near in range(max(0, place - 1), min(len(cells), place + 2)))
-        if any(tries_a_set(code, one.sentence) for code in around):
-            continue
-        excepted = [exception for exception in exceptions.get(place, ()) if exception.text in one.sentence]
-        for exception in excepted:
-            exception.used = True
-        if not excepted:
+        tried = any(tries_a_set(code, one.sentence) for code in around)
+        if not tried and not exceptions.use(place, one.sentence.__contains__):
             yield one.line, UNTRIED.format(word=one.word, sentence=one.sentence)
-    for exception in (one for group in exceptions.values() for one in group if not one.used):
+    for exception in exceptions.unused():
         yield exception.line, UNUSED.format(text=exception.text)
 
 

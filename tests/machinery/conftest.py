@@ -35,6 +35,19 @@ def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphin
     return app, re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue())
 
 
+@pytest.fixture
+def warning_of():
+    """Return a function that finds in what a build printed the warning about a page of the chapter ``one``."""
+
+    def find(printed: str, page: str, line: int | None) -> str:
+        place = rf"^gallery/one/{page}\.py:{line or '[0-9]+'}: WARNING: "
+        found = re.search(place + r"((?:.|\n)*?)(?=\ngallery/one/\w+\.py:\d|\Z)", printed, re.MULTILINE)
+        assert found, printed
+        return found[0]
+
+    return find
+
+
 @pytest.fixture(name="build_tiny")
 def _build_tiny():
     return build_tiny

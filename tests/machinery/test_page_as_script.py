@@ -147,12 +147,9 @@ def report(copy_of_accepted, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ONLY_IN_THE_BUILD)
-def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, name):
+def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, warning_of, name):
     _, line, message = ONLY_IN_THE_BUILD[name]
-    place = rf"gallery/one/{name}\.py:{line}: "
-    found = re.search(place + r"((?:.|\n)*?)(?=gallery/one/\w+\.py:\d|\Z)", report)
-    assert found, report
-    said = re.sub(r"^    ", "", found[0], flags=re.MULTILINE)
+    said = re.sub(r"^    ", "", warning_of(report, name, line), flags=re.MULTILINE)
     assert message in said
     assert "passed once and failed when run again, as its download" in said or "gave two outputs" in said
 

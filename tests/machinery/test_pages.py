@@ -46,12 +46,9 @@ def report(copy_of_accepted, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_page_is_named_with_its_line(report, name):
+def test_bad_page_is_named_with_its_line(report, warning_of, name):
     _, line, message = BAD[name]
-    place = rf"^gallery/one/{name}\.py:{line or '[0-9]+'}: WARNING: "
-    found = re.search(place + r"((?:.|\n)*?)(?=\ngallery/one/|\Z)", report, re.MULTILINE)
-    assert found, report
-    assert message in found[0]
+    assert message in warning_of(report, name, line)
 
 
 def test_hanging_page_says_where(minisite):
