@@ -175,7 +175,7 @@ if device.type in ("cuda", "xpu"):
 # What goes wrong: change it too early
 # ------------------------------------
 #
-# If one pinned buffer is filled again for each batch, that writes into what may still have to be sent. Then the second
+# A loop that fills one pinned buffer again for each batch writes into what may still have to be sent. Then the second
 # batch arrives in place of the first. Wait before the buffer is filled again, or leave it to the loader, which pins
 # each batch in a tensor of its own.
 

@@ -45,7 +45,7 @@ with torch.no_grad():
 assert maps["c1"].shape == (1, 8, 12, 12)
 
 # %%
-# Above, the filters: red where ink counts for, blue where it counts against. Below, the map of each.
+# The upper row shows the filters: red where ink counts for, blue where it counts against. Below each stands its map.
 
 # Varies with the processor: a training amplifies how it rounds.
 import matplotlib.pyplot as plt

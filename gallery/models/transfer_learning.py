@@ -10,8 +10,8 @@ not. You need to know :ref:`cnn-digits`.
 """
 
 # %%
-# Above, the first task: the digits 0 to 4, with many labels. Below, the second: 5 to 9, with few. They stand anywhere
-# in 16 by 16 noisy pixels, so there is more to learn than how a digit looks.
+# The upper row shows the first task: the digits 0 to 4, with many labels. The lower row shows the second: 5 to 9, with
+# few. They stand anywhere in 16 by 16 noisy pixels, so there is more to learn than how a digit looks.
 
 import matplotlib.pyplot as plt
 import torch
