@@ -24,6 +24,8 @@ PROGRAMS: dict[str | None, Path] = {}  # the folder of each shared environment's
 
 # Of pytest: many tests wait for a build, a process or a browser. A file stays together, for its tests share these.
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+TEXTS = "gallery src pipeline tests docs/conf.py docs/reference README.md CONTRIBUTING.md CHANGELOG.md".split()
+TEXTS += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").glob("*.md"))]
 PACKAGE = ("--doctest-modules", "tests/unit", "src")
 
 # torch pins these exactly itself; left out of the lock, a CPU-only torch (UV_TORCH_BACKEND=cpu) needs none.
@@ -135,12 +137,14 @@ def site(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"])
 def lint(session: nox.Session) -> None:
-    """Check style, types and the workflow files."""
+    """Check style, types, language and the workflow files."""
     fix = ["--fix"] if "--fix" in session.posargs else []
     run(session, "-m", "ruff", "check", *fix, ".")
     run(session, "-m", "ruff", "format", *([] if fix else ["--check"]), ".")
     run(session, "-m", "mypy")
     session.run(PROGRAMS[session.python] / "lint-imports", "--no-cache", external=True, env={"PYTHONPATH": "."})
+    run(session, "-m", "codespell_lib", *TEXTS)
+    run(session, "-m", "pipeline", "language")
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     run(session, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     run(

@@ -164,6 +164,8 @@ gallery_order = {
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
 pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
 pages_time_limit = 600  # seconds; a busy machine takes many times as long as an idle one
+pages_old_form = "old_form.txt"
+pages_moved = {}  # of each page that has another address now: the old one and the new one, as "guide/shapes/stack"
 # treescope looks at every name of NumPy, also at this one.
 pages_ignored_warnings = ["ignore:The chararray class is deprecated:DeprecationWarning"]
 sphinx_gallery_conf = {
@@ -193,6 +195,7 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["ptguide.css"]
+html_js_files = [("form.js", {"defer": "defer"})]
 html_use_index = False  # the search finds more
 html_additional_pages = {"search": "search.html"}
 search_other_names = "other_names.toml"

@@ -17,6 +17,7 @@ ROOMS = (
     "running",  # it runs alone, its claims watched
     "outputs",  # what it gave is held against what is kept
     "page",  # sphinx-gallery writes it, Sphinx reads it: what it shows beside its text is added, static code refused
+    "form",  # cells are folded, words explained where they are first met; what is not in the form is named
     "formulas",  # its LaTeX becomes MathML
     "text",  # what is typed in its text is looked up, what is said of all cases was tried
     "downloads",  # it becomes a script, a notebook and Markdown

@@ -8,7 +8,13 @@ import importlib
 import sys
 from pathlib import Path
 
-MODULES = {"new": "new", "record": "recorder", "serve": "live", "shards": "shards"}  # of each command
+MODULES = {
+    "new": "new",
+    "language": "language",
+    "record": "recorder",
+    "serve": "live",
+    "shards": "shards",
+}  # of each command
 
 
 def main(command: str = "", *arguments: str) -> int:

@@ -118,7 +118,7 @@ def _runner(recorded: Recorded, folder: Path) -> Runner:
 
 
 def _keep(recorded: Recorded, name: str, answer: dict[str, Any], device: str) -> tuple[str, str]:
-    """Keep what a page gave; return in a word what became of it and, if it failed, why."""
+    """Keep what a page gave; return in one word what became of it and, if it failed, why."""
     source = recorded.pages.source(name)
     if "failure" in answer:
         return "FAILED", runner.report(source, answer)

@@ -95,6 +95,19 @@ const ptguideSearch = (() => {
     return parts;
   };
 
+  /* What a page gives its reader to take away, unless the best section is this very box. */
+  const useOf = (page, section, root) => {
+    const use = page.sections.find(one => one.anchor === "use-this");
+    if (!use || use === section) return [];
+    const text = document.createElement("p");
+    const link = document.createElement("a");
+    text.className = "search-use";
+    link.href = `${root}${page.id}.html#${use.anchor}`;
+    link.textContent = use.title;
+    text.append(link, ` ${use.text}`);
+    return [text];
+  };
+
   const show = (query, box, root) => {
     const found = query.trim() ? find(query) : [];
     const summary = document.createElement("p");
@@ -117,7 +130,7 @@ const ptguideSearch = (() => {
       where.textContent = section.anchor ? section.title : "";
       const text = document.createElement("p");
       text.append(...excerpt(section, result.terms));
-      item.append(link, where, text);
+      item.append(link, where, ...useOf(page, section, root), text);
       list.append(item);
     }
     box.replaceChildren(summary, list);

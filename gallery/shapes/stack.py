@@ -4,142 +4,136 @@
 How does torch.stack work?
 ==========================
 
-:func:`torch.stack` puts tensors of one shape beside each other along an axis that did not exist before.
-The new axis indexes the list: ``torch.stack(ts, d).select(d, k)`` equals ``ts[k]``.
-You need to know :ref:`what a shape is <what-is-a-tensor>`.
+You have four photos, each a tensor of shape :val:`(3, 32, 32) <photos[0].shape>`, and a network that takes one batch of
+shape :val:`(4, 3, 32, 32) <torch.stack(photos).shape>`. :func:`torch.stack` builds the batch: it puts tensors of equal
+shape along a *new* axis.
 """
 
 # %%
-# Two tensors of 3 rows and 4 columns, in a list of 2: no two of these sizes are equal, so that no rule holds by luck.
-# ``dim=1`` puts the new axis in the middle. Touch an element of the result to see which one it is a copy of.
+# Set-up
 
 import torch
 
+from ptguide import data
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
+from ptguide.zoo import zoo
+
+landscape, _ = data.photos(split="all")[0]
+photos = [landscape[:, 200:232, left : left + 32] for left in (0, 150, 300, 450)]
 
 a = torch.arange(12).reshape(3, 4)
 b = a + 20
+
+# %%
+
 draw(torch.stack, [a, b], dim=1)
 
 # %%
-# Do not picture the block; fix the new index and look at what is left. With ``dim=1``, index ``k`` *on axis 1* gives
-# the ``k``-th tensor back: row 0 of each of the three slices is from ``a``, row 1 from ``b``.
-
-rows = torch.stack([a, b], dim=1)
-assert rows.shape == (3, 2, 4)
-assert torch.equal(rows[:, 0], a)
-assert torch.equal(rows[:, 1], b)
-
-# %%
-# ``dim=0`` puts the new axis first. The result is a pile of two sheets, and its first index says which sheet.
-
-pile = torch.stack([a, b], dim=0)
-assert pile.shape == (2, 3, 4)
-assert torch.equal(pile[0], a)
-assert torch.equal(pile[1], b)
-draw(torch.stack, [a, b], dim=0)
-
-# %%
-# With ``dim=2`` the new axis is the last: each element of ``a`` gets the element of ``b`` at the same place as its
-# neighbour. Three shapes, one rule: the axis that you name is the one that tells the tensors apart.
-
-pairs = torch.stack([a, b], dim=2)
-assert pairs.shape == (3, 4, 2)
-assert torch.equal(pairs[:, :, 0], a)
-assert torch.equal(pairs[:, :, 1], b)
-assert pairs[2, 1].tolist() == [a[2, 1].item(), b[2, 1].item()]
-draw(torch.stack, [a, b], dim=2)
-
-# %%
-# The rule in any number of dimensions
-# ------------------------------------
+# Here ``a`` and ``b`` are two small gray photos of 3 rows and 4 columns. The new axis is axis 1 of the result, because
+# ``dim=1`` says so. Point at an element of the result to see where it came from.
 #
-# For tensors of shape :math:`(s_0, \ldots, s_{n-1})` and a list of length :math:`k`, ``dim=d`` inserts :math:`k` before
-# position :math:`d`: the result is :math:`(s_0, \ldots, s_{d-1}, k, s_d, \ldots, s_{n-1})`. With two axes there are
-# three places to insert, so ``dim`` goes from 0 to 2; negative values count from the end of the result.
+# The rule
+# --------
+#
+# The new axis counts the tensors. Its size is the number of tensors, and ``dim`` is its place among the axes of the
+# result. If you fix the index on the new axis, one of the tensors is left: index 0 gives ``a``, index 1 gives ``b``.
+
+stacked = torch.stack([a, b], dim=1)
+assert torch.equal(stacked[:, 0], a)
+assert torch.equal(stacked[:, 1], b)
+stacked[:, 1]
+
+# %%
+# Two tensors with two axes leave three places for the new axis, so ``dim`` runs from 0 to 2. In the printed shapes, the
+# size 2 is the number of tensors. A negative ``dim`` counts from the end of the result.
 
 for dim in range(3):
-    stacked = torch.stack([a, b], dim)
-    expected = [3, 4]
-    expected.insert(dim, 2)
-    print(f"dim={dim}: {tuple(stacked.shape)}")
-    assert list(stacked.shape) == expected
+    shape = torch.stack([a, b], dim).shape
+    print(f"dim={dim}: {tuple(shape)}")
+    assert shape[dim] == 2
 
-assert torch.equal(torch.stack([a, b], -1), torch.stack([a, b], 2))
+assert torch.equal(torch.stack([a, b], dim=-1), torch.stack([a, b], dim=2))
 
 # %%
-# The same holds for inputs that have three axes already. Two volumes of shape (3, 4, 5), stacked with ``dim=1``, make a
-# result of four axes, drawn as 3 rows of 2 slices. The slices of the left column have index 0 on axis 1: they are the
-# first volume. Those of the right column are the second.
+# The four photos need the new axis in front, and ``dim=0``, the default, puts it there. The axes of the batch are photo,
+# channel, row and column. You need to know :ref:`what a shape is <what-is-a-tensor>` to read them.
 
-volume = torch.arange(60).reshape(3, 4, 5)
-volumes = [volume, volume + 100]
-for dim in range(4):
-    stacked = torch.stack(volumes, dim)
-    assert torch.equal(stacked.select(dim, 0), volumes[0])
-    assert torch.equal(stacked.select(dim, 1), volumes[1])
-    print(f"dim={dim}: {tuple(stacked.shape)}")
-
-draw(torch.stack, volumes, dim=1)
+batch = torch.stack(photos)
+assert torch.equal(batch[2], photos[2])
+print(tuple(batch.shape))
 
 # %%
-# From scratch: unsqueeze, then cat
-# ---------------------------------
+# .. use-this::
 #
-# ``stack`` is two steps that exist on their own: give each tensor an axis of size 1, then join them along it with
-# :func:`torch.cat`. ``cat`` makes an existing axis longer; ``stack`` makes the axis first.
+#    Write ``torch.stack(tensors)`` to make a batch, because most layers of PyTorch expect the batch axis first. Give
+#    ``dim`` only where the new axis has another place, such as time in (batch, time, feature). Stacking copies, so the
+#    result takes as much memory again as the tensors. To make an existing axis longer, use :ref:`cat <cat>`.
+
+assert batch.nbytes == sum(photo.nbytes for photo in photos)
+batch[2] = 0
+assert photos[2].any()
+
+# %%
+# A common mistake
+# ----------------
+#
+# A fifth photo is wider than the others. ``stack`` refuses it, and the message names the two shapes.
+
+wide = landscape[:, 200:232, 500:548]
+with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
+    torch.stack([*photos, wide])
+
+# %%
+# Bring the photos to one size first. Cutting off columns is the shortest way, and :ref:`padding <pad>` keeps them. A
+# ``DataLoader`` stacks for you, and raises :ref:`the same error in its worker <dataloader-worker-process>`.
+
+batch = torch.stack([*photos, wide[:, :, :32]])
+print(tuple(batch.shape))
+assert torch.equal(batch[4], wide[:, :, :32])
+
+# %%
+# From scratch
+# ------------
+#
+# ``stack`` is two steps. ``unsqueeze`` gives each tensor an axis of size 1, and :func:`torch.cat` joins the tensors
+# along it.
 
 
 def stack(tensors, dim=0):
     return torch.cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
 
 
-for dim in (-4, -3, -2, -1, 0, 1, 2, 3):
-    torch.testing.assert_close(stack(volumes, dim), torch.stack(volumes, dim), rtol=0, atol=0)
+assert torch.equal(stack([a, b], dim=1), torch.stack([a, b], dim=1))
 
 # %%
-# The result is a copy: it shares no memory with its inputs, so writing into one leaves the other alone. The gradient of
-# each input is the slice of the result's gradient that came from it.
+# How this was checked
 
-pile[0, 0, 0] = 99
-assert a[0, 0] == 0
+for tensor in zoo().values():
+    for dim in range(-tensor.dim() - 1, tensor.dim() + 1):
+        result = torch.stack([tensor, torch.zeros_like(tensor), tensor], dim)
+        assert result.shape[dim] == 3
+        for k, expected in enumerate([tensor, torch.zeros_like(tensor), tensor]):
+            torch.testing.assert_close(
+                result.select(dim, k), expected, rtol=0, atol=0, equal_nan=True
+            )
+        again = stack([tensor, torch.zeros_like(tensor), tensor], dim)
+        torch.testing.assert_close(again, result, rtol=0, atol=0, equal_nan=True)
 
 x, y = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
 weights = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
-(torch.stack([x, y]) * weights).sum().backward()
+(torch.stack([x, y]) * weights).sum().backward()  # each input gets its own slice of the gradient
 assert torch.equal(x.grad, weights[0])
 assert torch.equal(y.grad, weights[1])
-
-# %%
-# What goes wrong
-# ---------------
-#
-# ``stack`` refuses shapes that differ. ``cat`` would accept (3, 4) and (1, 4), because they differ in the joined axis
-# only; ``stack`` has no axis that may differ. ``cat`` refuses tensors without axes.
-
-for shape in ((1, 4), (3, 4, 1), (0,)):
-    with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
-        torch.stack([a, torch.ones(shape)])
-
-assert torch.cat([a, torch.ones(1, 4)]).shape == (3 + 1, 4)
-with expect_error(RuntimeError, match="zero-dimensional"):
-    torch.cat([torch.tensor(4), torch.tensor(5)])
-
-# %%
-# Data types may differ: as in arithmetic, :term:`promotion` chooses that of the result. It may not hold each value:
-# beyond 2²⁴, float32 rounds whole numbers.
-
-mixed = torch.stack([torch.tensor(2**24 + 1), torch.tensor(0.5)])
-assert mixed.dtype == torch.float32
-assert mixed.tolist() == [2**24, 0.5]
+assert torch.stack([torch.tensor(4), torch.tensor(0.5)]).dtype == torch.float32
 
 # %%
 # Check yourself
 # --------------
 #
-# The page computes each answer; open a choice to see whether it is right.
+# The page computes each answer. Open a choice to see whether it is right.
 
 sevenfold = torch.stack([torch.zeros(2, 3, 5)] * 7, dim=-2)
 ask(
@@ -153,43 +147,67 @@ ask(
 )
 
 # %%
-# Undo it:
+# Stacking can be undone.
 
-stacked = torch.stack(volumes, 1)
+stacked = torch.stack([a, b], dim=1)
 ways = {
     "unbind(0)": stacked.unbind(0),
     "split(1)": stacked.split(1),
     "unbind(1)": stacked.unbind(1),
 }
-
-
-def are_the_same(given):
-    return len(given) == len(volumes) and all(map(torch.equal, given, volumes))
-
-
-assert [way for way, given in ways.items() if are_the_same(given)] == ["unbind(1)"]
+undone = [
+    way for way, given in ways.items() if len(given) == 2 and all(map(torch.equal, given, [a, b]))
+]
 ask(
-    "Which call gives the list ts back from torch.stack(ts, 1)?",
-    answer=next(way for way, given in ways.items() if are_the_same(given)),
+    "Which call gives a and b back from torch.stack([a, b], dim=1)?",
+    answer=undone[0],
     choices={
-        "unbind(0)": "It takes the slices along axis 0, which the tensors had before.",
+        "unbind(0)": "It takes the slices along axis 0, which a and b had before.",
         "split(1)": "It cuts axis 0 into pieces of size 1, and keeps the axis.",
-        "unbind(1)": "It gives the slices along axis 1, the one that tells the tensors apart.",
+        "unbind(1)": "It takes the slices along axis 1, the new one.",
     },
 )
 
 # %%
-# And with tensors that have no axis:
+# **Exercise.** Three photos show the same place, and in each of them somebody walks through another part of it. The
+# median of the three values of each pixel is a photo without people. Write it in one line.
 
-ask(
-    "What does torch.stack([torch.tensor(4), torch.tensor(5)]) give?",
-    answer=lambda: torch.stack([torch.tensor(4), torch.tensor(5)]),
-    choices={
-        (4, 5): "Tensors without axes are stacked along a first one.",
-        ((4,), (5,)): "For this the tensors would need an axis of size 1 each.",
-        RuntimeError: "cat raises here, since there is no axis to make longer; stack makes one.",
-    },
-)
+
+def without_people(a, b, c):
+    raise NotImplementedError
+
+
+def by_loops(a, b, c):
+    pixels = zip(a.flatten().tolist(), b.flatten().tolist(), c.flatten().tolist(), strict=True)
+    return torch.tensor([sorted(three)[1] for three in pixels]).reshape(a.shape)
+
+
+torch.manual_seed(0)
+cases = [tuple(torch.randint(10, shape) for _ in "abc") for shape in ((2, 3), (1, 4), (3, 2, 5))]
+check(without_people, by_loops, cases)
 
 # %%
-# Next: :ref:`cat-or-stack`, which of the two you need.
+# The new axis counts the photos, and ``median`` along this axis makes one photo of three.
+
+# Solution
+
+
+def without_people(a, b, c):
+    return torch.stack([a, b, c]).median(dim=0).values
+
+
+report = check(without_people, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`cat-or-stack` helps to choose between the two.
+#
+# - Stevens, Antiga and Viehmann (2020). `Deep Learning with PyTorch
+#   <https://www.manning.com/books/deep-learning-with-pytorch>`__. Its seventh chapter stacks the images of CIFAR-10
+#   along a last axis, and takes the mean of each channel.
+# - PyTorch contributors (2026). `torch.stack
+#   <https://docs.pytorch.org/docs/stable/generated/torch.stack.html>`__. The reference.

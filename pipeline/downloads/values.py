@@ -1,6 +1,6 @@
 """What a value of the guide shows as HTML, written as Markdown: a picture, a question, a report, a table, a text.
 
-A library that turns any HTML into Markdown (markdownify) would need a method of ours for each of these but the table,
+A library that turns any HTML into Markdown (markdownify) would need a method for each of these but the table,
 and would pass over in silence what it does not know. Here that is an error.
 """
 

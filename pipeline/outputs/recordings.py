@@ -39,7 +39,7 @@ class Recorded:
         self.read()
 
     def read(self) -> None:
-        """Read what is kept, anew where some of it was just written."""
+        """Read what is kept, again where some of it has changed."""
         self.of: dict[str, dict[str, dict[str, Any]]] = {}
         self.problems: list[str] = []
         for file in sorted(self.pages.outputs.glob("*/*/*.txt")):

@@ -76,5 +76,5 @@ def _parsed(source: str) -> ast.AST:
 
 
 def markdown_parsers() -> list[Callable]:
-    """Return sybil's parsers for all that a Markdown page of ours may hold; the tests use the same."""
+    """Return sybil's parsers for all that a Markdown page may hold; the tests use the same."""
     return [PythonCodeBlockParser(doctest_optionflags=FLAGS), CodeBlockParser("console", run_console), find_values]

@@ -19,6 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.search.en import SearchEnglish
 
+from pipeline.form import folds, use_this
 from pipeline.gallery import adapter
 from pipeline.gallery.pages import is_live
 from pipeline.page.solutions import words_of_fold
@@ -29,7 +30,7 @@ STEMMERS = ("base-stemmer.js", "english-stemmer.js")
 
 
 def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
-    """Return what the sections of a page say; the first has the page's title.
+    """Return what the sections of a page say, its folded cells and its box *Use this*; the first has the page's title.
 
     Returns
     -------
@@ -37,17 +38,34 @@ def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
         With ``anchor``, ``title``, ``text``, ``code`` (without solutions and answers) and ``output``.
     """
     found: list[dict[str, Any]] = []
+    inside: dict[int, dict[str, Any]] = {}  # the fold or the box that a node stands in
+    here: dict[str, Any] = {}
     for node in _walk(doctree):
         if isinstance(node, nodes.title) and isinstance(node.parent, nodes.section):
-            anchor = node.parent["ids"][0] if found else ""
-            found.append({"anchor": anchor, "title": _said(node), "text": [], "code": [], "output": []})
+            here = _section(node.parent["ids"][0] if found else "", _said(node))
+            found.append(here)
+        elif found and (parts := _apart(node)) is not None:
+            found.append(_section((node if folds.CLASS in node["classes"] else node.parent)["ids"][0], _said(node)))
+            inside |= {id(part): found[-1] for one in parts for part in one.findall(nodes.Element)}
         elif found:
             kind = "text"
             if node.tagname in CODE:
                 kind = "output" if adapter.OUTPUT in node["classes"] else "code"
             if kind != "code" or not words_of_fold(node.astext()):
-                found[-1][kind].append(_said(node))
+                inside.get(id(node), here)[kind].append(_said(node))
     return [{key: part if isinstance(part, str) else " ".join(part) for key, part in one.items()} for one in found]
+
+
+def _section(anchor: str, title: str) -> dict[str, Any]:
+    return {"anchor": anchor, "title": title, "text": [], "code": [], "output": []}
+
+
+def _apart(node: nodes.Element) -> list[nodes.Node] | None:
+    """Return what stands in the fold or the box that a node is the title of; None for another node."""
+    if folds.CLASS in node["classes"]:
+        return folds.cell_below(node)
+    is_box = isinstance(node, nodes.title) and use_this.CLASS in node.parent["classes"]
+    return node.parent[1:] if is_box else None
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Element]:

@@ -1,7 +1,7 @@
 """The finished site is put in order.
 
-In: all files of the site. Out: none of a page that is gone, icon fonts without the icons that no page shows; a file
-that would load something from another host is a warning.
+In: all files of the site. Out: none of a page that is gone, one that leads on for each that moved, icon fonts without
+the icons that no page shows; a file that would load something from another host is a warning.
 """
 
 from __future__ import annotations
@@ -14,6 +14,6 @@ if TYPE_CHECKING:  # a page"s process passes here too: nothing is loaded that it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
-    for name in ["leftovers", "icons", "offline"]:
+    for name in ["moved", "leftovers", "icons", "offline"]:
         app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

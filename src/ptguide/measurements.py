@@ -60,7 +60,7 @@ class Measurement:
 
 
 def record(name: str, values: Mapping[str, float | list[float]]) -> Measurement:
-    """Keep numbers that were just measured on the device that `ptguide.devices.pick_device` picks.
+    """Keep numbers that were measured on the device that `ptguide.devices.pick_device` picks.
 
     Where ``nox -s record`` runs the page on an accelerator, they become part of its recording. Elsewhere they are only
     returned.

@@ -165,7 +165,7 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     -----
     The arguments are never written into: every run gets copies, in the same memory layout, and the same state of
     torch's random numbers. Modules and generators among the arguments are copied too; a module's parameters are not
-    inputs. What a function of yours holds otherwise, such as a layer with batch norm, takes part in every run.
+    inputs. What your function holds otherwise, such as a layer with batch norm, takes part in every run.
 
     *Copied* holds for all finite values: codes large, small, negative and whole arrive, which rules out ``relu`` and
     ``clamp``. *Computed* is found by changing one input element at a time, on the values given and on others (random,

@@ -16,7 +16,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass
 class Result:
-    """The tensors that a run gave, with their names, and what it returned in a word."""
+    """The tensors that a run gave, with their names, and what it returned in one word."""
 
     tensors: list[Tensor]
     names: list[str]

@@ -83,7 +83,7 @@ class _Epoch:
     Attributes
     ----------
     start : Tensor or None
-        The state of the generator just before it drew the order; None without shuffling.
+        The state of the generator before it drew the order; None without shuffling.
     given : int
         Batches that were handed out.
     """

@@ -72,7 +72,7 @@ def fit(
         pair ``(inputs, targets)`` of tensors whose first axis counts the samples; see `forward` for other batches.
     loss : callable
         ``loss(outputs, targets)`` returns one number, the mean over the batch: `torch.nn.functional.cross_entropy`,
-        ``torch.nn.MSELoss()``, or a function of yours.
+        ``torch.nn.MSELoss()``, or your own function.
     optimizer : torch.optim.Optimizer
         Made from the parameters of this model, on whatever device they were.
     epochs : int

@@ -58,7 +58,7 @@ class TrainingState:
     learning_rates: list[float] = field(default_factory=list)
 
     def note_learning_rates(self) -> None:
-        """Remember the learning rates of the step that was just done."""
+        """Remember the learning rates of the step that was done last."""
         self.learning_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
 
     def record(self) -> dict[str, float]:

@@ -27,7 +27,7 @@ def shard_model(
 ) -> None:
     """Let each process hold its part of every parameter, gradient and state of the optimizer only.
 
-    The parameters of each layer of the class ``layers`` are brought together on their own, just before it computes; the
+    The parameters of each layer of the class ``layers`` are brought together on their own, before it computes; the
     other parameters stay together during the whole forward and backward pass.
 
     Raises
