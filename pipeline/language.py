@@ -28,11 +28,15 @@ WORDS = "words.toml"
 LEFT_OUT = ("typography", "dates_times", "weasel_words.very")
 ONE_WORD_TWICE = re.compile(r"\s*([a-z]{2,})\s+\1\s*")  # proselint also names phrases, as "list of list of"
 CODE = re.compile(
-    r"```.*?^```|~~~.*?^~~~|^\.\. (?!use-this).*(?:\n(?: .*)?)*|^ *>>>.*(?:\n *\S.*)*", re.MULTILINE | re.DOTALL
+    r"^ *(```+|~~~+)[^`\n]*\n(?:.*?\n)?? *\1 *$"  # a block of Markdown
+    r"|^\.\. (?!use-this)[^\n]*(?:\n(?: [^\n]*)?(?=\n|\Z))*"  # a comment or a directive, with what is below it
+    r"|^ *>>>[^\n]*(?:\n *\S[^\n]*)*",  # an example with what it prints
+    re.MULTILINE | re.DOTALL,
 )
+PROSE = re.compile(r" *```+\{(?:glossary|note|tip|warning|admonition)\}.*")  # a block of Markdown that holds sentences
 ROLE = re.compile(r"(?::[\w:]+:|\{[\w:]+\})`(?:([^`<]*?)\s*<[^`>]*>|([^`]*))`")
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)|`([^`<]+?)\s*<[^>]*>`_+")
-LITERAL = re.compile(r"``.*?``|`[^`]*`|\$[^$]*\$", re.DOTALL)
+LITERAL = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)|\$[^$\n]*\$", re.DOTALL)
 
 
 class Text(NamedTuple):
@@ -60,7 +64,7 @@ def plain(text: str) -> str:
     >>> plain("See :ref:`the page <a>` and ``x = 1``, or [this](there.html).\n\n.. note:\n   no\n")
     'See the page and X, or this.\n\n\n\n'
     """
-    text = CODE.sub(_lines, text)
+    text = CODE.sub(lambda found: _lines(found) if not PROSE.match(found[0]) else plain(PROSE.sub("", found[0])), text)
     text = ROLE.sub(lambda found: found[1] or f"X{_lines(found)}", text)
     text = LINK.sub(lambda found: found[1] or found[2] or "", text)
     return LITERAL.sub(lambda found: f"X{_lines(found)}", text)

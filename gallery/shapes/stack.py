@@ -58,8 +58,8 @@ for dim in range(3):
 assert torch.equal(torch.stack([a, b], dim=-1), torch.stack([a, b], dim=2))
 
 # %%
-# The four photos need the new axis in front, and ``dim=0``, the default, puts it there. The axes of the batch are photo,
-# channel, row and column. You need to know :ref:`what a shape is <what-is-a-tensor>` to read them.
+# The four photos need the new axis in front, and ``dim=0``, the default, puts it there. The axes of the batch are then
+# photo, channel, row and column. You need to know :ref:`what a shape is <what-is-a-tensor>` to read them.
 
 batch = torch.stack(photos)
 assert torch.equal(batch[2], photos[2])

@@ -16,6 +16,7 @@ from pipeline.gallery import adapter
 from pipeline.gallery import pages as gallery_pages
 
 CLASS = "ptg-fold"
+CODE = ("literal_block", adapter.CODE_NODE)  # sphinx-gallery turns the first into the second
 WORDS = ("Set-up", "How this was checked")  # the whole text above a cell that is folded
 
 
@@ -37,20 +38,19 @@ def _mark(app: Sphinx, document: nodes.document) -> None:
 def is_alone(text: nodes.Element) -> bool:
     """Return whether a paragraph is the whole text above a cell."""
     place = text.parent.index(text)
-    before = text.parent[place - 1] if place else None
-    after = text.parent[place + 1 : place + 2]
-    return _begins(before) and bool(after) and after[0].tagname in ("literal_block", adapter.CODE_NODE)
+    around = text.parent[max(place - 1, 0) : place + 3]
+    return len(around) == 4 and _begins(around[0]) and _begins(around[2]) and around[3].tagname in CODE
 
 
-def _begins(node: nodes.Node | None) -> bool:
+def _begins(node: nodes.Node) -> bool:
     return isinstance(node, nodes.comment) and bool(adapter.BLOCK.match(node.astext()))
 
 
 def cell_below(text: nodes.Element) -> list[nodes.Node]:
     """Return what stands below the text of a fold: the code of its cell, and what that gave."""
-    place = text.parent.index(text) + 1
+    first = text.parent.index(text) + 2  # between them, a comment begins the cell
     found: list[nodes.Node] = []
-    for node in text.parent[place:]:
+    for node in text.parent[first:]:
         if _begins(node) or adapter.begins_downloads(node) or isinstance(node, nodes.section):
             break
         found.append(node)
@@ -67,7 +67,7 @@ def _fold(app: Sphinx, document: nodes.document, _name: str) -> None:
     if app.builder.format != "html":
         return
     for text in [node for node in document.findall(nodes.paragraph) if CLASS in node["classes"]]:
-        end = text.parent.index(text) + len(cell_below(text))
+        end = text.parent.index(text) + 1 + len(cell_below(text))
         text.parent.insert(end + 1, nodes.raw("", "</details>", format="html"))
         opening = f'<details class="{CLASS}" id="{text["ids"][0]}"><summary>{text.astext()}</summary>'
         text.replace_self(nodes.raw("", opening, format="html"))

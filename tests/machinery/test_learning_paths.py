@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.gallery import adapter
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/learning_paths.md").read_text(encoding="utf-8")
 CONF = (ROOT / "docs/conf.py").read_text(encoding="utf-8")
@@ -60,8 +62,8 @@ STEP = re.compile(r"\{ref\}`(?:[^`<]*<)?([\w-]+)>?`|\]\(#([\w-]+)\)")
 
 
 def opening(path):
-    """Return the label and the first text of a page, in one line."""
-    text = " ".join((ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split())
+    """Return the label and the texts of a page, in one line."""
+    text = " ".join(" ".join(block.content for block in adapter.blocks(path) if block.type == "text").split())
     return re.match(r"\.\. _([\w-]+):", text)[1], text
 
 

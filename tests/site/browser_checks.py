@@ -249,3 +249,29 @@ def keyboard(page: Page) -> tuple[list[str], list[str]]:
     if not in_a_field and places != [place for place in order if place in places]:
         found.append(f"Tab goes through {places}; expected the order {order}")
     return stops["places"], found
+
+
+FIRST_RESULT = """() => {
+  const drawn = ".bd-article :is(.output_html, .sphx-glr-script-out, img.sphx-glr-single-img)";
+  const first = [...document.querySelectorAll(drawn)].find(one => one.checkVisibility() && !one.closest(".ptg-fold"));
+  if (!first) return null;
+  const parts = [first, ...first.querySelectorAll("svg, img, table, pre")].map(one => one.getBoundingClientRect());
+  return Math.round(Math.max(...parts.map(box => box.bottom)) + scrollY);
+}"""
+LENGTH = "() => Math.round(document.querySelector('.bd-article').getBoundingClientRect().bottom + scrollY)"
+
+
+def first_result(page: Page, width: int, height: int) -> list[str]:
+    """Return a complaint unless the first picture or number of a page is whole in the first screen."""
+    page.set_viewport_size({"width": width, "height": height})
+    end = page.evaluate(FIRST_RESULT)
+    if end is None:
+        return ["the page shows no result"]
+    return [f"the first result ends at {end} px, at a width of {width}; expected {height}"] if end > height else []
+
+
+def length(page: Page, screens: int) -> list[str]:
+    """Return a complaint if the text of a page is longer than so many screens of 1280 x 800."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    found = page.evaluate(LENGTH) / 800
+    return [f"the page has {found:.1f} screens of 1280 x 800; expected at most {screens}"] if found > screens else []

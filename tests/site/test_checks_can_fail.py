@@ -169,3 +169,31 @@ def test_keyboard(small, body, style, complaint):
     page, _ = small(body, style)
     _, complaints = browser_checks.keyboard(page)
     assert [found[: len(complaint)] for found in complaints] == ([complaint] if complaint else [])
+
+
+RESULT = '<div style="height: {gap}px"></div><div class="output_html"><table style="height: 90px"></table></div>'
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (RESULT.format(gap=500), ""),
+        (RESULT.format(gap=760), "the first result ends at"),
+        (
+            f'<details class="ptg-fold" open>{RESULT.format(gap=1)}</details>{RESULT.format(gap=760)}',
+            "the first result",
+        ),
+        (f"<details>{RESULT.format(gap=900)}</details>{RESULT.format(gap=1)}", ""),
+        ("<p>Text.</p>", "the page shows no result"),
+    ],
+)
+def test_first_result(small, body, complaint):
+    page, _ = small(body)
+    found = browser_checks.first_result(page, 1280, 800)
+    assert [one[: len(complaint)] for one in found] == ([complaint] if complaint else [])
+
+
+def test_length(small):
+    page, _ = small('<div style="height: 1500px"></div>')
+    assert browser_checks.length(page, 2) == []
+    assert browser_checks.length(page, 1)[0].startswith("the page has 1.9 screens of 1280 x 800; expected at most 1")
