@@ -67,10 +67,10 @@ def _fold(app: Sphinx, document: nodes.document, _name: str) -> None:
     if app.builder.format != "html":
         return
     for text in [node for node in document.findall(nodes.paragraph) if CLASS in node["classes"]]:
-        end = text.parent.index(text) + 1 + len(cell_below(text))
-        text.parent.insert(end + 1, nodes.raw("", "</details>", format="html"))
+        parent, place = text.parent, text.parent.index(text)
+        parent.insert(place + 2 + len(cell_below(text)), nodes.raw("", "</details>", format="html"))
         opening = f'<details class="{CLASS}" id="{text["ids"][0]}"><summary>{text.astext()}</summary>'
-        text.replace_self(nodes.raw("", opening, format="html"))
+        parent[place] = nodes.raw("", opening, format="html")  # `replace_self` would hand on the class, too
 
 
 def almost(text: str) -> str:

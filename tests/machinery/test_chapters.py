@@ -49,7 +49,7 @@ def wrong_lead(page, text, following):
     if labels[:1] == [label(following)]:
         return ""
     return (
-        f"gallery/{page}.py:{line_of(text, '# %%') + 1}: let the first link of the last text lead to the page that follows: "
+        f"gallery/{page}.py:{line_of(text, '# %%') + 1}: lead to the page that follows, by the first link below: "
         f"'Next: :ref:`{label(following)}`, ...'; it has {labels[0] if labels else 'none'} (rule: lead)"
     )
 
@@ -97,7 +97,7 @@ def test_what_is_wrong_says_what_to_edit():
     assert wrong_label("a/two", text).startswith("gallery/a/two.py:1: begin the docstring with the label '.. _two:'")
     last = text.rpartition("# %%\n")[0].count("\n") + 2
     assert wrong_lead("a/one_two", text, "a/five").startswith(
-        f"gallery/a/one_two.py:{last}: let the first link of the last text lead to the page that follows: 'Next: :ref:`five`"
+        f"gallery/a/one_two.py:{last}: lead to the page that follows, by the first link below: 'Next: :ref:`five`"
     )
     line = text.splitlines().index("# Check yourself") + 1
     said = f"gallery/a/one_two.py:{line}: ask two questions or more below 'Check yourself'; it asks 1 (rule: questions)"

@@ -67,8 +67,7 @@ def built(copy_of_accepted, tmp_path_factory):
     site.edit("docs/conf.py", '"page", "search"', '"page", "form", "formulas", "downloads", "search"')
     site.edit("docs/conf.py", 'html_theme = "basic"', 'html_theme = "basic"\nhtml_baseurl = "https://example.org/"')
     site.write("docs/glossary.md", GLOSSARY)
-    site.write("docs/used.md", "# minihelp.used\n\n```{eval-rst}\n.. autofunction:: minihelp.used.double\n```\n")
-    site.edit("docs/index.md", "guide/index", "guide/index\nglossary\nused")
+    site.edit("docs/index.md", "guide/index", "guide/index\nglossary")
     site.write("gallery/one/gamma.py", PAGE)
     site.edit("docs/conf.py", '"beta"', '"beta", "gamma"')
     site.build("-Dpages_update_outputs=1")
@@ -120,7 +119,7 @@ def test_box_is_found_by_its_class(page):
 
 def test_words_are_explained_at_their_first_use_alone(page):
     found = [(link.get_text(), link["title"], link["href"]) for link in page.select("p a.ptg-word")]
-    used = "../../used.html#minihelp.used.double"
+    used = "../../checks.html#minihelp.used.double"
     assert found == [
         ("Axes", "One direction of a tensor.", "../../glossary.html#term-axis"),
         ("batches", "Examples side by side.", "../../glossary.html#term-batch"),
@@ -174,7 +173,7 @@ def test_empty_box_is_refused(minisite):
     [
         ("Axes, and an axis", ["axis", "axis"]),
         ("a data\ntype, data-types", ["data type", "data type"]),
-        ("one hot, One-hot", ["one-hot"]),
+        ("one hot, One-hot", ["one-hot", "one-hot"]),
         ("in place and in-place", ["in place", "in place"]),
         ("matrices and vector-Jacobian products", ["matrix", "vector-Jacobian product"]),
         ("nan and NaN, adam and Adam", ["NaN", "Adam"]),
