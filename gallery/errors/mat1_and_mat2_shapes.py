@@ -4,9 +4,8 @@
 RuntimeError: mat1 and mat2 shapes cannot be multiplied
 =======================================================
 
-A linear layer was made for another number of features than arrives. ``mat1`` is your data, ``mat2`` the layer's weight,
-and the two numbers in the middle of the message must be equal. The first says how many features arrive, the second
-what ``in_features`` is. Change the one that is wrong.
+A linear layer was made for another number of features than arrives: of the two numbers in the middle of the message,
+the first arrived and the second is ``in_features``. Change the one that is wrong.
 """
 
 # %%
@@ -32,8 +31,6 @@ images = digits("train").inputs[:32, :, :, 1:]
 assert images.shape == (32, 1, 8, 7)
 
 # %%
-# Grey images of 8 by 7 pixels go through a :term:`convolution` with 4 channels. Whoever wrote this layer expected
-# 4 · 8 · 7 features, and 120 arrive.
 
 network = nn.Sequential(nn.Conv2d(1, 4, kernel_size=3), nn.Flatten(), nn.Linear(4 * 8 * 7, 10))
 with expect_error(RuntimeError, match=r"\(32x120 and 224x10\)"):
@@ -41,6 +38,11 @@ with expect_error(RuntimeError, match=r"\(32x120 and 224x10\)"):
 explain_matmul((32, 120), (224, 10))
 
 # %%
+# Grey images of 8 by 7 pixels go through a convolution with 4 channels. ``mat1`` is what comes out of it, a row for
+# each of 32 images. Whoever wrote the linear layer expected 4 · 8 · 7 features, which is 224, and 120 arrive.
+#
+# .. longer: 10 cells; 6 screens — each cause has a cell of its own, and so have other messages of the same mistake
+#
 # The rule
 # --------
 #
@@ -71,8 +73,7 @@ draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
 # one image came without a batch            ``x.unsqueeze(0)``
 # the features are not the last axis        ``x.movedim(1, -1)``
 # two matrices are in the wrong order       ``b @ a``
-# a weight of shape (out, in) was not       ``x @ weight.mT``
-# transposed
+# a weight is stored as (out, in)           ``x @ weight.mT``
 # ========================================  ===================================================
 #
 # .. not looked up: (1, -1); (0); 0; 1; -1 — arguments that the causes run
@@ -87,7 +88,7 @@ print(f"next: {network[-1]}")
 # in_features is not what arrives
 # -------------------------------
 #
-# A 3 by 3 :term:`kernel` without :term:`padding` makes 6 by 5 of 8 by 7, and 4 · 6 · 5 is 120. You need not calculate
+# A 3 by 3 kernel without padding makes 6 by 5 of 8 by 7, and 4 · 6 · 5 is 120. You need not calculate
 # it. Write what you read above, or let ``LazyLinear`` read it from the first batch. Where images of several sizes come,
 # ``AdaptiveAvgPool2d`` averages each channel to a size that you choose.
 
@@ -160,9 +161,9 @@ explain_matmul(x, head.weight)
 # .. use-this::
 #
 #    Ask first what the last axis of your data should be. If it is right, change ``in_features``, or use
-#    ``nn.LazyLinear`` while you still change the layers in front. If it is wrong, mend the data: ``nn.Flatten()`` for
-#    images, ``movedim(1, -1)`` for channels. Do not try ``reshape`` until the numbers fit. ``LazyLinear`` has no weight
-#    to count, or to initialise, before its first batch. ``movedim`` copies nothing.
+#    ``nn.LazyLinear`` while you still change the layers in front. If it is wrong, correct the data: ``nn.Flatten()``
+#    for images, ``movedim(1, -1)`` for channels. Do not try ``reshape`` until the numbers fit. ``LazyLinear`` has no
+#    weight to count, or to initialise, before its first batch. ``movedim`` copies nothing.
 #
 # Common mistakes
 # ---------------
@@ -330,7 +331,7 @@ report
 # :ref:`size-of-tensor-a`, the error of shapes that are combined element by element. Products of vectors and of batches
 # are on :ref:`matmul`.
 #
-# - Dumoulin and Visin (2016), `A guide to convolution arithmetic for deep learning
-#   <https://arxiv.org/abs/1603.07285>`__: what size comes out of a convolution, drawn for each case.
-# - Karpathy (2019), `A recipe for training neural networks <https://karpathy.github.io/2019/04/25/recipe/>`__: among
-#   much advice, how gradients reveal a ``view`` that mixes samples.
+# - Dumoulin and Visin (2016). `A guide to convolution arithmetic for deep learning
+#   <https://arxiv.org/abs/1603.07285>`__. Which size comes out of a convolution, drawn for each case.
+# - Karpathy (2019). `A recipe for training neural networks <https://karpathy.github.io/2019/04/25/recipe/>`__. Among
+#   its advice: how gradients reveal a ``view`` that mixes samples.

@@ -4,9 +4,8 @@
 Is moving data to the GPU worth it?
 ===================================
 
-You moved a small network to the GPU, and a step takes as long as before, or longer. Each call has a fixed price, and
-the data has to travel before the GPU can be fast. The GPU pays where it saves more time in computing than its calls and
-the journey cost. This page counts all three for one training step, so that you can do it for yours.
+You moved a small network to the GPU, and a step takes as long as before, or longer. The GPU pays where it saves more
+time in computing than its calls and the journey of the data cost.
 """
 
 # %%
@@ -93,8 +92,6 @@ def costs(step):
 
 
 # %%
-# Each dot is one call of ``x + 1``, measured where this page was built. A number that comes alone costs more than 100
-# times what it costs among 16 million, because each call has a fixed price.
 
 # Measured where this page runs.
 counts = [16**power for power in range(7)]
@@ -112,6 +109,9 @@ plot(
 )
 
 # %%
+# Each dot is one call of ``x + 1``, measured where this page was built. A number that comes alone costs more than 100
+# times what it costs among 16 million, because each call has a fixed price.
+#
 # The rule
 # --------
 #
@@ -380,7 +380,7 @@ report
 # :ref:`one-model-on-several-processes`, for when one GPU is not enough. :ref:`pinned-memory` lets Python go on while a
 # batch travels.
 #
-# - He (2022), `Making deep learning go brrrr from first principles <https://horace.io/brrr_intro.html>`__: computing,
-#   memory or overhead, and what helps against each.
-# - Williams, Waterman and Patterson (2009), `Roofline: an insightful visual performance model for multicore
-#   architectures <https://doi.org/10.1145/1498765.1498785>`__: work for each byte, as a picture.
+# - He (2022). `Making deep learning go brrrr from first principles <https://horace.io/brrr_intro.html>`__. Computing,
+#   memory or overhead: which of them your time goes to, and what helps.
+# - Williams, Waterman and Patterson (2009). `Roofline: an insightful visual performance model for multicore
+#   architectures <https://doi.org/10.1145/1498765.1498785>`__. Work for each byte, as a picture.

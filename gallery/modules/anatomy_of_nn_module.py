@@ -4,10 +4,9 @@
 What is in an nn.Module? (parameters, buffers, submodules, state_dict)
 ======================================================================
 
-You train a network, save it, load it elsewhere, and its answers are worse. Or a layer never learns, and nothing is
-raised. Both happen when a tensor stands in the module and in none of its registers. A :term:`module` keeps three: its
-:term:`parameters <parameter>`, its :term:`buffers <buffer>` and the modules inside it. What is trained, saved and moved
-is found there.
+You train a network, save it and load it, and its answers are worse, because a tensor stood in none of the module's
+registers. A :term:`module` keeps three, of :term:`parameters <parameter>`, :term:`buffers <buffer>` and modules, and
+what is trained, saved and moved is found there.
 """
 
 # %%
@@ -69,7 +68,6 @@ def accuracy(network):
 
 
 # %%
-# A small reader of digits has one of each. The table was made by trying: an optimizer, a saved file, a conversion.
 
 
 class Reader(nn.Module):
@@ -87,6 +85,9 @@ class Reader(nn.Module):
 show_registers(Reader(mean))
 
 # %%
+# This small reader of digits has one of each. The table was made by trying: with an optimizer, with ``state_dict`` and
+# with a conversion to another data type.
+#
 # The rule
 # --------
 #
@@ -430,7 +431,7 @@ report
 # :ref:`activations`, the functions between the layers. What ``network(x)`` does besides calling ``forward`` is in
 # :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
 #
-# - Paszke and others (2019), `PyTorch: an imperative style, high-performance deep learning library
-#   <https://arxiv.org/abs/1912.01703>`__: section 4.1 says why layers and models are classes of Python.
-# - PyTorch's notes on `modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__: from a linear layer made
-#   by hand to state, hooks and devices.
+# - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
+#   <https://arxiv.org/abs/1912.01703>`__. Section 4.1 says why layers and models are classes of Python.
+# - PyTorch contributors (2026). `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__. From a linear
+#   layer made by hand to state, hooks and devices.

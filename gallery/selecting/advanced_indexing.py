@@ -4,9 +4,8 @@
 What does indexing with a list or a tensor do?
 ==============================================
 
-A network keeps one row of numbers for each word, and a sentence arrives as word numbers. ``table[tokens]`` looks them
-up at once: an index tensor picks rows, in any order and as often as you like. Two index tensors pick *pairs*, and not a
-block of rows and columns. Where they have one length, no error tells you.
+A network keeps one row of numbers for each word, and ``table[tokens]`` looks up the words of a sentence at once. Two
+index tensors pick *pairs*, and not a block of rows and columns: where their lengths are equal, no error tells you.
 """
 
 # %%
@@ -37,13 +36,14 @@ def look_up(table, tokens):
 
 
 # %%
-# The sentence is "the cat saw the dog". Each position gets the row of its word, so the row of "the" comes twice. Point
-# at an element of the result to see where it came from.
 
 assert tokens.tolist() == [0, 1, 2, 0, 3]
 draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 
 # %%
+# The sentence is "the cat saw the dog", and its tokens are word numbers. Each position gets the row of its word, so the
+# row of "the" comes twice. Point at an element of the result to see where it came from.
+#
 # The rule
 # --------
 #
@@ -112,7 +112,7 @@ explain_index(states, (slice(None), [0, 1], slice(None), [2, 0]))
 # A copy, and its gradient
 # ------------------------
 #
-# A slice is a :term:`view`. Rows such as 0, 1, 2, 0 are no regular steps in memory, so no view can show them, and
+# A slice is a view. Rows such as 0, 1, 2, 0 are no regular steps in memory, so no view can show them, and
 # PyTorch copies them. It copies for ``[0, 1, 2]``, too. The gradient finds its way back all the same. The word "the"
 # stands at two positions, and its row receives the sum of both gradients.
 
@@ -303,8 +303,8 @@ report
 #
 # :ref:`assigning-through-an-index`, where such an index stands on the left.
 #
-# - Harris and others (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: figure 1
-#   shows views, copies and index arrays that are broadcast, and PyTorch follows these rules.
-# - Berg and Hoyer (2015), `Simplified and explicit advanced indexing
-#   <https://numpy.org/neps/nep-0021-advanced-indexing.html>`__: why pairs and not a block, and which rules its authors
-#   would change.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first figure
+#   shows views, copies and index arrays that are broadcast.
+# - Berg and Hoyer (2015). `Simplified and explicit advanced indexing
+#   <https://numpy.org/neps/nep-0021-advanced-indexing.html>`__. A proposal for NumPy that says what confuses people in
+#   these rules, and why.
