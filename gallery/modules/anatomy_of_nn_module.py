@@ -4,60 +4,116 @@
 What is in an nn.Module? (parameters, buffers, submodules, state_dict)
 ======================================================================
 
-A :term:`module` keeps three registers: its :term:`parameters <parameter>`, which an optimizer changes, its
-:term:`buffers <buffer>`, which it stores but does not learn, and the modules inside it. They decide what an optimizer
-sees, what is saved and what moves to a GPU. This page shows how things get into a register, and how a list hides
-them. You need to know :ref:`nn-linear`.
+You train a network, save it and load it, and its answers are worse, because a tensor stood in none of the module's
+registers. A :term:`module` keeps three, of :term:`parameters <parameter>`, :term:`buffers <buffer>` and modules, and
+what is trained, saved and moved is found there.
 """
 
 # %%
-# One module whose :term:`attributes <attribute>` are a parameter, two buffers, a plain tensor and another module, and
-# which registers each is in.
+# Set-up
+
+import copy
+import operator
 
 import torch
 from torch import nn
+from torch.nn import functional as F
+from torchvision.models import resnet18
+
+from ptguide.data import digits
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.pictures import draw_network
+from ptguide.questions import ask
+
+train_set, test_set = digits("train"), digits("test")
+images, labels = train_set.inputs.flatten(start_dim=1), train_set.targets
+unseen, answers = test_set.inputs.flatten(start_dim=1), test_set.targets
+mean = images.mean(dim=0)  # (64,): the mean image
 
 
-class Standardize(nn.Module):
-    def __init__(self):
+def names_in(module):
+    """Return the names of a module's tensors: parameters, buffers, and those in no register."""
+    plain = [name for name, value in vars(module).items() if isinstance(value, torch.Tensor)]
+    registered = [*module.named_parameters(), *module.named_buffers()]
+    return [name for name, _ in registered] + plain
+
+
+def show_registers(module):
+    """Give the module to an optimizer, save it, convert it, and print which of its tensors took part."""
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    trained = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
+    saved, moved = module.state_dict(), copy.deepcopy(module).double()
+    print(f"{'':<14}{'trained':<9}{'saved':<7}moved")
+    for name in names_in(module):
+        find = operator.attrgetter(name)
+        took_part = (id(find(module)) in trained, name in saved, find(moved).dtype == torch.float64)
+        one, two, three = ("yes" if part else "-" for part in took_part)
+        print(f"{name:<14}{one:<9}{two:<7}{three}")
+
+
+def fit(network):
+    """Train on all images at once, 100 steps."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(100):
+        loss = F.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network
+
+
+def accuracy(network):
+    return (network(unseen).argmax(dim=1) == answers).float().mean().item()
+
+
+# %%
+
+
+class Reader(nn.Module):
+    def __init__(self, mean):
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(3))
-        self.register_buffer("mean", torch.zeros(3))
-        self.register_buffer("cache", torch.zeros(4), persistent=False)
-        self.plain = torch.zeros(5)
-        self.inner = nn.Linear(3, 2)
+        self.scale = nn.Parameter(torch.ones(64))  # a parameter
+        self.layer = nn.Linear(64, 10)  # a module
+        self.register_buffer("mean", mean)  # a buffer
+        self.last = torch.zeros(10)  # a plain tensor
 
     def forward(self, x):
-        return self.inner((x - self.mean) * self.scale)
+        return self.layer((x - self.mean) * self.scale)
 
 
-module = Standardize()
-print("parameters", [name for name, _ in module.named_parameters()])
-print("buffers   ", [name for name, _ in module.named_buffers()])
-print("saved     ", list(module.state_dict()))
+show_registers(Reader(mean))
 
 # %%
-# - A **parameter** is an ``nn.Parameter``. ``parameters()`` gives it to an optimizer. It is saved, and it moves with
-#   the module.
-# - A **buffer** is what the module keeps but does not learn: here a mean. It is saved, unless ``persistent=False``.
-# - A **plain tensor** is in no register. It is not saved, and it is *left behind* when the rest moves.
-# - A **submodule** brings its own parameters and buffers. Their names begin with its name and a dot.
-
-learned = {"scale", "inner.weight", "inner.bias"}
-assert {name for name, _ in module.named_parameters()} == learned
-assert {name for name, _ in module.named_buffers()} == {"mean", "cache"}
-assert set(module.state_dict()) == learned | {"mean"}
-module.double()  # to float64, as .to("cuda") would move it to a GPU
-assert (module.cache.dtype, module.plain.dtype) == (torch.float64, torch.float32)
-
-# %%
-# From scratch: the registers
-# ---------------------------
+# This small reader of digits has one of each. The table was made by trying: with an optimizer, with ``state_dict`` and
+# with a conversion to another data type.
 #
-# An assignment puts a value into a register. Python calls ``__setattr__`` for ``self.name = value``, and that of
-# ``nn.Module`` looks at the type of the value and files it. What is filed is no ordinary attribute, so ``__getattr__``,
-# which Python calls for a name that it does not find, looks into the registers. Here are both for parameters and
-# modules:
+# The rule
+# --------
+#
+# - A **parameter** is an ``nn.Parameter``. ``parameters()`` gives it to the optimizer.
+# - A **buffer** belongs to the module, and no optimizer gets it: a mean, a mask, a counter. ``register_buffer`` or
+#   ``nn.Buffer`` makes one. With ``persistent=False`` it moves and is not saved.
+# - A **module** brings its own parameters and buffers. Their names begin with its name and a dot.
+# - Any other tensor is a **plain attribute**. ``parameters()`` leaves it out, it is not saved, and it is *left behind*
+#   when the rest moves.
+
+reader = Reader(mean)
+parameters = {"scale", "layer.weight", "layer.bias"}
+assert {name for name, _ in reader.named_parameters()} == parameters
+assert [name for name, _ in reader.named_buffers()] == ["mean"]
+assert set(reader.state_dict()) == parameters | {"mean"}
+reader.double()  # .to("cuda") treats the same tensors
+print(reader.mean.dtype, reader.last.dtype)
+assert (reader.mean.dtype, reader.last.dtype) == (torch.float64, torch.float32)
+
+# %%
+# From scratch: how an assignment finds its register
+# --------------------------------------------------
+#
+# Python calls ``__setattr__`` for ``self.name = value``. That of a module looks at the type of the value and files it.
+# A filed value is no ordinary attribute. Python calls ``__getattr__`` for a name that it does not find, and that of a
+# module looks into the registers. Here are both, for parameters and modules.
 
 
 class Small:
@@ -65,18 +121,15 @@ class Small:
         self.__dict__.update(parameters={}, modules={})
 
     def __setattr__(self, name, value):
-        register = self.__dict__
-        if isinstance(value, nn.Parameter):
-            register = self.parameters
-        elif isinstance(value, Small):
-            register = self.modules
-        register[name] = value
+        kinds = {nn.Parameter: self.parameters, Small: self.modules}
+        registers = [kinds[kind] for kind in kinds if isinstance(value, kind)]
+        (registers or [self.__dict__])[0][name] = value
 
     def __getattr__(self, name):
         for register in (self.parameters, self.modules):
             if name in register:
                 return register[name]
-        raise AttributeError(f"no parameter, module or attribute {name!r}")
+        raise AttributeError(name)
 
     def named_parameters(self, prefix=""):
         yield from ((prefix + name, value) for name, value in self.parameters.items())
@@ -86,25 +139,53 @@ class Small:
 
 def build(kind):
     outer, inner = kind(), kind()
-    outer.scale, outer.plain = nn.Parameter(torch.ones(3)), torch.zeros(5)
+    outer.scale, outer.last = nn.Parameter(torch.ones(3)), torch.zeros(5)
     outer.inner, inner.weight = inner, nn.Parameter(torch.ones(2, 3))
     assert outer.inner.weight is inner.weight
-    assert [name in vars(outer) for name in ("plain", "scale", "inner")] == [True, False, False]
+    assert [name in vars(outer) for name in ("last", "scale", "inner")] == [True, False, False]
     return [name for name, _ in outer.named_parameters()]
 
 
-assert build(Small) == build(nn.Module) == ["scale", "inner.weight"]
+print(build(Small))
+assert build(Small) == build(nn.Module)
+
+# %%
+# What a buffer is for
+# --------------------
+#
+# The reader subtracts the mean image. ``Forgetful`` keeps it as a plain tensor. Both are trained, saved and loaded into
+# a new object, as another program would do it. The ``state_dict`` of ``Forgetful`` has no mean. Loading raises
+# nothing, and the network subtracts what the new object began with: here zeros. Three seeds:
+
+
+class Forgetful(Reader):
+    def __init__(self, mean):
+        super().__init__(mean)
+        del self.mean  # the buffer
+        self.mean = mean  # a plain tensor
+
+
+def trained_and_loaded(kind, seed):
+    torch.manual_seed(seed)
+    network, elsewhere = fit(kind(mean)), kind(torch.zeros(64))
+    elsewhere.load_state_dict(network.state_dict())
+    return accuracy(network), accuracy(elsewhere)
+
+
+# Varies with the processor in the last digit.
+for kind in (Reader, Forgetful):
+    results = [trained_and_loaded(kind, seed) for seed in range(3)]
+    before, after = ([f"{result[place]:.1%}" for result in results] for place in (0, 1))
+    print(f"{kind.__name__:<10} right after training: {before}, after loading: {after}")
+    assert all(a == b if kind is Reader else a > b + 0.08 for a, b in results)
 
 # %%
 # A tree of modules
 # -----------------
 #
-# Modules inside modules make a tree, and a name is the way through it. ``children()`` gives the next level.
-# ``modules()`` gives the whole tree, with the module itself. A module that stands at two places comes once.
+# Modules inside modules make a tree, and a dotted name is the way through it. In this ``Sequential`` the names are
+# numbers. ``children()`` gives the next level, and ``modules()`` the whole tree with the module itself.
 # ``draw_network`` runs the network once, and says what goes through each module.
-
-
-from ptguide.pictures import draw_network
 
 
 class Block(nn.Module):
@@ -117,54 +198,46 @@ class Block(nn.Module):
         return x + self.linear(self.norm(x)).relu()
 
 
-network = nn.Sequential(nn.Linear(6, 5), Block(5), Block(5), nn.Linear(5, 2))
+network = nn.Sequential(nn.Linear(64, 20), Block(20), nn.Linear(20, 10))
 assert network.get_submodule("1.linear") is network[1].linear
-assert network.get_parameter("1.linear.bias").shape == (5,)
-assert len(list(network.children())) == 4
-assert len(list(network.modules())) == 1 + 4 + 2 * 2
-assert len(list(nn.Sequential(network[0], network[0]).children())) == 1
-draw_network(network, torch.rand(8, 6))
+assert len(list(network.children())) == 3
+assert len(list(network.modules())) == 1 + 3 + 2
+draw_network(network, images[:7])
 
 # %%
-# Calling a module, and forward
-# -----------------------------
+# What state_dict holds
+# ---------------------
 #
-# You write ``forward`` and call the module. ``network(x)`` is ``network.__call__(x)``, which runs the
-# :ref:`hooks <hooks-on-modules>` and ``forward`` between them. ``network.forward(x)`` leaves the hooks out. It gives
-# the same numbers here, where the hook changes none.
+# It holds the parameters and the persistent buffers, under their dotted names. In ResNet-18, each batch normalization
+# has three buffers: a running mean, a running variance and a counter. They are about half of the entries. The class,
+# the optimizer's state and the ``training`` flag are not in it (:ref:`saving-and-loading`).
 
-calls = []
-handle = network.register_forward_hook(lambda *_: calls.append("hook"))
-x = torch.rand(8, 6)
-network.eval()
-assert torch.equal(network(x), network.forward(x))
-assert calls == ["hook"]
-handle.remove()
-
-# %%
-# ``eval()`` has set one more piece of state: ``training`` is ``False`` in every module of the tree. Dropout and batch
-# normalization read it (:ref:`evaluation` shows how). It is not saved.
-
-assert not any(part.training for part in network.modules())
-assert all(part.training for part in network.train().modules())
-assert not any("training" in name for name in network.state_dict())
+resnet = resnet18(weights=None)
+learned, buffers = dict(resnet.named_parameters()), dict(resnet.named_buffers())
+print(len(resnet.state_dict()), "entries:", len(learned), "parameters,", len(buffers), "buffers")
+assert set(resnet.state_dict()) == {*learned, *buffers}
+assert len(buffers) == 3 * sum(isinstance(part, nn.BatchNorm2d) for part in resnet.modules()) == 60
+assert not any("training" in name for name in resnet.state_dict())
 
 # %%
-# Layers in a Python list
-# -----------------------
+# .. use-this::
 #
-# A list is no module, and ``__setattr__`` does not look into it. The network still computes, but an optimizer gets
-# nothing, nothing is saved, and nothing moves. ``nn.ModuleList`` is a module that is used as a list, and files its
-# items.
-
-
-from ptguide.errors import expect_error
+#    Assign layers and ``nn.Parameter`` as attributes, after ``super().__init__()``. Make a buffer of each tensor that
+#    ``forward`` needs and nobody learns. Keep several layers in ``nn.ModuleList``, ``nn.ModuleDict`` or
+#    ``nn.Sequential``. Then look once at ``[name for name, _ in network.named_parameters()]``: what is missing there is
+#    not trained. A buffer costs its memory and its place in the file; ``persistent=False`` saves the second.
+#
+# Common mistakes
+# ---------------
+#
+# **Layers in a Python list.** A list is no module, and ``__setattr__`` does not look into it. The network computes, but
+# the optimizer gets nothing, nothing is saved and nothing moves. ``nn.ModuleList`` is a module that is used as a list.
 
 
 class Listed(nn.Module):
     def __init__(self, kind):
         super().__init__()
-        self.layers = kind([nn.Linear(6, 5), nn.Linear(5, 2)])
+        self.layers = kind([nn.Linear(64, 20), nn.Linear(20, 10)])
 
     def forward(self, x):
         for layer in self.layers:
@@ -173,76 +246,68 @@ class Listed(nn.Module):
 
 
 hidden, filed = Listed(list), Listed(nn.ModuleList)
-assert hidden(x).shape == filed(x).shape == (8, 2)
-assert list(hidden.state_dict()) == []
-assert list(filed.state_dict())[:2] == ["layers.0.weight", "layers.0.bias"]
-assert len(filed.state_dict()) == 4
+assert hidden(images).shape == filed(images).shape
+assert len(hidden.state_dict()) == 0
 assert hidden.double().layers[0].weight.dtype == torch.float32
+print(list(filed.state_dict()))
 with expect_error(ValueError, match="optimizer got an empty parameter list"):
     torch.optim.SGD(hidden.parameters(), lr=0.1)
 
 # %%
-# That error is luck. With one layer outside the list the optimizer raises nothing, and trains that layer alone. A
-# dictionary hides layers as a list does (use ``nn.ModuleDict``), and a tensor that is no ``nn.Parameter`` is not seen.
+# **The same, with a layer outside the list.** Now the optimizer has something to train and raises nothing. It trains
+# the last layer alone, and the others stay as they were drawn. The result is much worse, and
+# no message says why. So look at the names. Three seeds:
 
-hidden.last = nn.Linear(2, 2)
-torch.optim.SGD(hidden.parameters(), lr=0.1)  # raises nothing
-assert [name for name, _ in hidden.named_parameters()] == ["last.weight", "last.bias"]
-assert list(Listed(lambda layers: dict(enumerate(layers))).parameters()) == []
+
+class WithHead(Listed):
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.head = nn.Linear(10, 10)
+
+    def forward(self, x):
+        return self.head(super().forward(x).relu())
+
+
+print([name for name, _ in WithHead(list).named_parameters()])
+# Varies with the processor in the last digit.
+results = {list: [], nn.ModuleList: []}
+for kind, seed in [
+    (list, 0),
+    (list, 1),
+    (list, 2),
+    (nn.ModuleList, 0),
+    (nn.ModuleList, 1),
+    (nn.ModuleList, 2),
+]:
+    torch.manual_seed(seed)
+    results[kind].append(accuracy(fit(WithHead(kind))))
+for kind, found in results.items():
+    print(f"{kind.__name__:<11}{[f'{one:.1%}' for one in found]}")
+assert max(results[list]) + 0.05 < min(results[nn.ModuleList])
+
+# %%
+# How this was checked
+
+# A buffer made either way; one that is not saved still moves.
+module = Reader(mean)
+module.mask, module.cache = nn.Buffer(torch.ones(4)), nn.Buffer(torch.ones(5), persistent=False)
+assert [name for name, _ in module.named_buffers()] == ["mean", "mask", "cache"]
+assert "mask" in module.state_dict()
+assert "cache" not in module.state_dict()
+assert {tensor.dtype for tensor in module.double().buffers()} == {torch.float64}
+# The layers in a list get gradients, and no optimizer uses them.
+listed = WithHead(list)
+start = [layer.weight.clone() for layer in listed.layers]
+fit(listed)
+assert all(torch.equal(w, layer.weight) for w, layer in zip(start, listed.layers, strict=True))
+assert all(layer.weight.grad.any() for layer in listed.layers)
+# A tensor that requires its gradient is no parameter. A dictionary hides layers as a list does.
 module.shift = torch.zeros(3, requires_grad=True)
-assert "shift" not in dict(module.named_parameters())
-module.learned_shift = nn.Parameter(torch.zeros(3))
-assert "learned_shift" in dict(module.named_parameters())
-
-# %%
-# "state_dict contains the learnable parameters"
-# ----------------------------------------------
-#
-# It contains the persistent buffers, too. ResNet-18 has 20 batch normalizations, each with a running mean, a running
-# variance and a counter. These are 60 of its 122 entries, and no optimizer learns them. A network that is loaded
-# without them gives other outputs.
-
-from torchvision.models import resnet18
-
-torch.manual_seed(0)
-resnet = resnet18(weights=None)
-state = resnet.state_dict()
-assert len(state) == 122
-assert sum(isinstance(part, nn.BatchNorm2d) for part in resnet.modules()) == 20
-assert len(list(resnet.buffers())) == 60
-resnet(torch.rand(2, 3, 32, 48))  # in train mode, this moves the running means
-
-half, whole, photo = resnet18(weights=None), resnet18(weights=None), torch.rand(1, 3, 32, 48)
-half.load_state_dict(dict(resnet.named_parameters()), strict=False)
-whole.load_state_dict(resnet.state_dict())
-with torch.no_grad():
-    logits = resnet.eval()(photo)
-    torch.testing.assert_close(whole.eval()(photo), logits)
-    assert not torch.allclose(half.eval()(photo), logits, atol=0.1)
-draw_network(resnet, photo, depth=1)
-
-# %%
-# "It is all that is needed to resume" is another belief. Of this network the dictionary holds parameters and buffers,
-# and no more. It lacks the class (``resnet18`` was needed to make ``whole``), the optimizer's state, and the
-# ``training`` flag. And it holds the tensors themselves. To keep a state while training goes on, use ``copy.deepcopy``.
-
-import copy
-
-names = [name for name, _ in [*resnet.named_parameters(), *resnet.named_buffers()]]
-assert set(state) == set(names)
-kept = copy.deepcopy(state)
-assert state["fc.bias"].data_ptr() == resnet.fc.bias.data_ptr()
-with torch.no_grad():
-    resnet.fc.bias.fill_(7.0)
-assert (state["fc.bias"] == 7).all()
-assert not (kept["fc.bias"] == 7).any()
-
-# %%
-# What goes wrong
-# ---------------
-#
-# Without ``super().__init__()`` there are no registers to file into. To the name of a parameter you can assign another
-# parameter, or ``None``, which takes it away. A tensor, a number, a list or a module raises ``TypeError``.
+assert "shift" not in names_in(module)[:6]
+assert len(list(Listed(lambda layers: dict(enumerate(layers))).parameters())) == 0
+assert len(list(Listed(lambda layers: tuple(layers)).parameters())) == 0
+assert len(list(Listed(lambda layers: nn.Sequential(*layers)).parameters())) == 4
+# Without super().__init__() there are no registers.
 
 
 class Forgotten(nn.Module):
@@ -252,17 +317,25 @@ class Forgotten(nn.Module):
 
 with expect_error(AttributeError, match=r"before Module.__init__\(\) call"):
     Forgotten()
+# The name of a parameter takes a parameter, or None, which removes it.
 for other in (torch.ones(3), 3.0, [1, 2, 3], nn.Linear(3, 2)):
     with expect_error(TypeError, match="as parameter 'scale'"):
         module.scale = other
 module.scale = None
 assert "scale" not in dict(module.named_parameters())
+# network(x) calls forward. A module that stands at two places comes once, and its state is saved twice.
+assert torch.equal(filed(images), filed.forward(images))
+shared = nn.Sequential(network[0], network[0])
+assert len(list(shared.children())) == 1
+assert len(list(shared.parameters())) == 2
+assert len(shared.state_dict()) == 4
+# What is in state_dict is the tensors themselves, and eval() reaches the whole tree.
+assert network.state_dict()["0.bias"].data_ptr() == network[0].bias.data_ptr()
+assert not any(part.training for part in network.eval().modules())
 
 # %%
 # Check yourself
 # --------------
-
-from ptguide.questions import ask
 
 norm = nn.BatchNorm1d(7)
 ask(
@@ -291,10 +364,74 @@ ask(
     answer=len(list(Mixed().parameters())),
     choices={
         2: "Weight and bias of first. The list hides the other layers, and no error says so.",
-        6: "So it would be with nn.ModuleList.",
-        ValueError: "An optimizer raises it only if it gets nothing at all.",
+        6: "That is so with nn.ModuleList.",
+        ValueError: "An optimizer raises it if it gets nothing at all.",
     },
 )
 
 # %%
-# Next: :ref:`activations`, the functions between the layers.
+# **Exercise.** Write a module that subtracts ``mean`` from its input and survives being converted, saved and loaded. It
+# learns nothing. ``use`` does all that with a module, and returns what the loaded one gives for ``x``.
+
+
+def use(kind):
+    def result(mean, x):
+        made, loaded = kind(mean).double(), kind(torch.zeros_like(mean)).double()
+        loaded.load_state_dict(made.state_dict())
+        return loaded(x.double())
+
+    return result
+
+
+def expected(mean, x):
+    return x.double() - mean.double()
+
+
+cases = [
+    (torch.tensor([1.0]), torch.tensor([[3.0]])),
+    (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([[3.0, 3.0, 3.0], [0.0, 1.0, 2.0]])),
+]
+
+
+class Centered(nn.Module):
+    def __init__(self, mean):
+        super().__init__()
+        raise NotImplementedError
+
+    def forward(self, x):
+        raise NotImplementedError
+
+
+check(use(Centered), expected, cases)
+
+# %%
+# A plain tensor would not be loaded, and a parameter would be trained.
+
+# Solution
+
+
+class Centered(nn.Module):
+    def __init__(self, mean):
+        super().__init__()
+        self.register_buffer("mean", mean)
+
+    def forward(self, x):
+        return x - self.mean
+
+
+report = check(use(Centered), expected, cases)
+assert report.passed
+assert not list(Centered(mean).parameters())
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`activations`, the functions between the layers. What ``network(x)`` does besides calling ``forward`` is in
+# :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
+#
+# - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
+#   <https://arxiv.org/abs/1912.01703>`__. Section 4.1 says why layers and models are classes of Python.
+# - PyTorch contributors (2026). `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__. From a linear
+#   layer made by hand to state, hooks and devices.

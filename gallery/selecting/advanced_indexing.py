@@ -4,237 +4,307 @@
 What does indexing with a list or a tensor do?
 ==============================================
 
-``x[[3, 0, 0]]`` picks rows by a list of positions: row 3, then row 0 twice. The result is a :term:`copy`. Two lists
-pick *pairs*, not a block. You need to know :ref:`indexing-and-slicing`.
+A network keeps one row of numbers for each word, and ``table[tokens]`` looks up the words of a sentence at once. Two
+index tensors pick *pairs*, and not a block of rows and columns: where their lengths are equal, no error tells you.
 """
 
 # %%
-# The positions may stand in a list, a NumPy array or an integer tensor, as here. Touch an element of the result to
-# see where it came from.
+# Set-up
 
 import itertools
 
 import numpy
 import torch
+from torch.nn import functional as F
 
-from ptguide.errors import expect_error
+from ptguide.errors import expect_error, expect_warning
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.rules import explain_index
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
-x = torch.arange(20).reshape(5, 4)
+torch.manual_seed(0)
+words = ["the", "cat", "saw", "dog", "a", "."]
+table = torch.arange(18.0).reshape(6, 3)  # (word, feature): one row for each of the six words
+tokens = torch.tensor([words.index(word) for word in "the cat saw the dog".split()])  # (position,)
 
 
-def pick(x, index):
-    return x[index]
+def look_up(table, tokens):
+    return table[tokens]
 
-
-draw(pick, (x, torch.tensor([3, 0, 0])), names=["x", "index"])
-
-# %%
-# The list replaces the axis, which was 5 long and is now as long as the list. With ``:`` in front, the list is for
-# axis 1, as in :ref:`index-select`. A tuple is no list: ``x[pair]`` with ``pair = (3, 0)`` is ``x[3, 0]``, one
-# element.
-
-for three in ([3, 0, 0], numpy.array([3, 0, 0]), torch.tensor([3, 0, 0])):
-    assert torch.equal(x[three], torch.stack([x[3], x[0], x[0]]))
-assert torch.equal(x[:, [3, 0]], torch.stack([x[:, 3], x[:, 0]], dim=1))
-pair = (3, 0)
-assert torch.equal(x[pair], x[3, 0])
 
 # %%
-# Two lists pick pairs
-# --------------------
+
+assert tokens.tolist() == [0, 1, 2, 0, 3]
+draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
+
+# %%
+# The sentence is "the cat saw the dog", and its tokens are word numbers. Each position gets the row of its word, so the
+# row of "the" comes twice. Point at an element of the result to see where it came from.
 #
-# Lists are read in parallel: element ``k`` of the result stood at row ``rows[k]`` and column ``columns[k]``. Two rows
-# and two columns cross in 4 elements, but the result has 2.
+# The rule
+# --------
+#
+# ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axis that is picked from goes, and the axes of the index take
+# its place. So two sentences of five tokens, an index of shape (2, 5), give (2, 5, 3): sentence, position, feature.
+# This lookup is what :class:`torch.nn.Embedding` does. A list of integers works as well, and an int64 array of NumPy.
+# With ``:`` in front, the columns are picked.
 
-rows, columns = torch.tensor([3, 0]), torch.tensor([3, 1])
-
-
-def pick_pairs(x, rows, columns):
-    return x[rows, columns]
-
-
-assert x[rows, columns].tolist() == [x[3, 3], x[0, 1]]
-draw(pick_pairs, (x, rows, columns), names=["x", "rows", "columns"])
-
-# %%
-# The lists are :ref:`broadcast <broadcasting>` first. So for a block, give one of them a second axis: row numbers of
-# shape :val:`(2, 1) <rows[:, None].shape>` and column numbers of shape (3,) give every pair, shape (2, 3).
-
-three = torch.tensor([3, 0, 1])
-block = x[rows[:, None], three]
-assert block.shape == (2, 3)
-assert torch.equal(block, x[rows][:, three])
-assert all(block[i, j] == x[rows[i], three[j]] for i in range(2) for j in range(3))
+sentences = torch.stack([tokens, tokens.flip(0)])
+assert table[sentences].shape == (2, 5, 3)
+assert torch.equal(table[sentences], F.embedding(sentences, table))
+assert torch.equal(table[tokens], torch.stack([table[0], table[1], table[2], table[0], table[3]]))
+assert torch.equal(table[tokens.tolist()], table[tokens.numpy()])
+assert torch.equal(table[:, [2, 0]], torch.stack([table[:, 2], table[:, 0]], dim=1))
 
 # %%
-# A tensor as index may have any shape, and the result has this shape in place of the picked axis. This is how a model
-# looks up words in a table with one row for each word: word numbers of shape (sentence, position) give rows of shape
-# (sentence, position, feature). See :class:`torch.nn.Embedding`.
+# Two index tensors pick pairs
+# ----------------------------
+#
+# A model of language gives each position a logit for each word, shape (5, 6). Training needs one logit for each
+# position: that of the word that really comes next. The first index says which row and the second which column.
+# They are read in parallel: element ``k`` of the result is ``logits[positions[k], next_words[k]]``.
 
-words = torch.tensor([[1, 3, 0], [0, 1, 1]])
-assert x[words].shape == (2, 3, 4)
-assert torch.equal(torch.nn.functional.embedding(words, x), x[words])
-for shape in ((), (0,), (1,), (2, 3), (3, 1, 2)):
-    index = torch.ones(shape, dtype=torch.int64)
-    assert torch.equal(x[index], x[1].expand(*shape, 4))
-draw(pick, (x, words), names=["x", "words"])
+logits = torch.arange(30.0).reshape(5, 6)  # (position, word)
+positions = torch.arange(5)
+next_words = torch.tensor([words.index(word) for word in "cat saw the dog .".split()])
+
+
+def pick_pairs(logits, positions, next_words):
+    return logits[positions, next_words]
+
+
+in_a_loop = [logits[t, word] for t, word in enumerate(next_words)]
+assert torch.equal(pick_pairs(logits, positions, next_words), torch.stack(in_a_loop))
+draw(pick_pairs, (logits, positions, next_words), names=["logits", "positions", "next_words"])
+
+# %%
+# For a block, give the row numbers a second axis
+# -----------------------------------------------
+#
+# The index tensors are :ref:`broadcast <broadcasting>` to one shape before they are read. Row numbers of shape (2, 1)
+# and column numbers of shape (3,) become (2, 3), so each row meets each column. Without ``[:, None]``, shapes (2,) and
+# (3,) raise an error.
+
+rows, columns = torch.tensor([4, 1]), torch.tensor([0, 3, 5])
+block = logits[rows[:, None], columns]
+assert torch.equal(block, logits[rows][:, columns])
+with expect_error(IndexError, match=r"could not be broadcast together with shapes \[2\], \[3\]"):
+    logits[rows, columns]
+block
 
 # %%
 # Where the picked axes land
 # --------------------------
 #
-# Let the lists broadcast to shape :math:`B`. If they stand side by side, :math:`B` takes the place of the axes they
-# picked from. If a slice, or a new axis, stands between them, there is no such place, and :math:`B` comes *first*.
+# Let the index tensors broadcast to the shape :math:`B`. Where they stand side by side, :math:`B` takes the place of
+# the axes that they pick from. Where a slice or a new axis stands between them, there is no such place, and :math:`B`
+# comes *first*. An integer is applied before the rest, so its axis is gone by then.
 
-volume = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-some, others = [0, 1, 1, 0, 1, 0], [2, 1, 0, 0, 1, 2]  # 6 of each
-assert volume[:, some, others].shape == (2, 6, 5)
-assert volume[:, some, :, others].shape == (6, 2, 4)
-assert volume[:, some, None, others].shape == (6, 2, 1, 5)
-assert torch.equal(volume[:, some, :, others][5], volume[:, some[5], :, others[5]])
-explain_index(volume, (slice(None), some, slice(None), others))
+states = torch.arange(4 * 2 * 5 * 3).reshape(4, 2, 5, 3)  # (head, sentence, position, feature)
+assert states[:, [0, 1], [4, 2]].shape == (4, 2, 3)  # position 4 of one sentence, 2 of the other
+assert states[:, [0, 1], None, [4, 2]].shape == (2, 4, 1, 3)
+explain_index(states, (slice(None), [0, 1], slice(None), [2, 0]))
 
 # %%
-# An integer is no list here: torch applies it first, which removes its axis. NumPy counts it as a list, so the same
-# index gives another shape there.
+# A copy, and its gradient
+# ------------------------
+#
+# A slice is a view. Rows such as 0, 1, 2, 0 are no regular steps in memory, so no view can show them, and
+# PyTorch copies them. It copies for ``[0, 1, 2]``, too. The gradient finds its way back all the same. The word "the"
+# stands at two positions, and its row receives the sum of both gradients.
 
-assert volume[0, :, :, some].shape == (3, 4, 6)
-assert volume.numpy()[0, :, :, some].shape == (6, 3, 4)
+weights = table.clone().requires_grad_()
+scale = torch.tensor([[1.0], [10.0], [100.0], [1000.0], [10000.0]])  # one for each position
+(weights[tokens] * scale).sum().backward()
+assert weights.grad[0].tolist() == [1001, 1001, 1001]  # "the", at positions 0 and 3
+assert shares_memory(table, table[0:3])
+assert not shares_memory(table, table[[0, 1, 2]])
+weights.grad
 
 # %%
-# From scratch: the rule as a loop, for lists that stand side by side from axis 0 on.
+# .. use-this::
+#
+#    ``table[tokens]`` to look up rows, ``x[rows, columns]`` for pairs, ``x[rows[:, None], columns]`` for a block. Keep
+#    the index tensors side by side, and the shape holds no surprise. Where a range would do, take a slice, which copies
+#    nothing. Where the axis is a variable, take :ref:`index_select <index-select>`; where each row has positions of its
+#    own, :ref:`gather <gather>`. The result is a new tensor.
+#
+# Common mistakes
+# ---------------
+#
+# **Two pairs of brackets on the left.** ``table[[0, 2]][:, 1] = -1`` picks a copy, writes into the copy and drops it.
+# Nothing is raised, and ``table`` is as before. With one pair of brackets the write
+# :ref:`reaches the table <assigning-through-an-index>`.
+
+before = table.clone()
+table[[0, 2]][:, 1] = -1
+assert torch.equal(table, before)
+table[[0, 2], 1] = -1
+print(table[:, 1])
+assert table[:, 1].tolist() == [-1, 4, -1, 10, 13, 16]
+table = before
+
+# %%
+# **A list of lists.** ``logits[[[4, 1], [0, 3]]]`` looks like an index of shape (2, 2). PyTorch reads it as a tuple of
+# two lists, picks the pairs (4, 0) and (1, 3), and warns. (The warning speaks of version 2.9, and this is
+# :val:`torch.__version__.split("+")[0]`.) Make a tensor of it.
+
+nested = [[4, 1], [0, 3]]
+with expect_warning(UserWarning, match="non-tuple sequence for multidimensional indexing"):
+    assert torch.equal(logits[nested], logits[[4, 1], [0, 3]])
+assert logits[torch.tensor(nested)].shape == (2, 2, 6)
+
+# %%
+# How this was checked
 
 
-def pick_by_loop(x, *lists):
-    lists = torch.broadcast_tensors(*lists)
-    result = x.new_empty(lists[0].shape + x.shape[len(lists) :])
-    for place in itertools.product(*map(range, lists[0].shape)):
-        result[place] = x[tuple(int(one[place]) for one in lists)]
+def pick_by_loop(x, *index):
+    """Return x[index] for index tensors side by side from axis 0 on, element by element."""
+    index = torch.broadcast_tensors(*index)
+    result = x.new_empty(index[0].shape + x.shape[len(index) :])
+    for place in itertools.product(*map(range, index[0].shape)):
+        result[place] = x[tuple(int(one[place]) for one in index)]
     return result
 
 
-assert torch.equal(pick_by_loop(x, words), x[words])
-assert torch.equal(pick_by_loop(x, rows[:, None], three), block)
-assert torch.equal(
-    pick_by_loop(volume, words % 2, columns[0] - 1, three), volume[words % 2, columns[0] - 1, three]
-)
+# One, two and three index tensors, of every shape that is tried, and int32 as well as int64.
+for shape in ((), (0,), (1,), (2, 3), (3, 1, 2)):
+    drawn = [torch.randint(size, shape) for size in states.shape[:3]]
+    for count in (1, 2, 3):
+        assert torch.equal(states[tuple(drawn[:count])], pick_by_loop(states, *drawn[:count]))
+        as_int32 = tuple(one.int() for one in drawn[:count])
+        assert torch.equal(states[as_int32], pick_by_loop(states, *drawn[:count]))
+    assert torch.equal(table[drawn[0]], table[drawn[0], :])
+assert torch.equal(pick_by_loop(logits, rows[:, None], columns), block)
 
-# %%
-# A copy
-# ------
-#
-# Positions such as 3, 0, 0 have no common :term:`stride`, so no view can show them. torch copies the elements even for
-# ``[0, 1, 2]``. ``zoo`` has tensors of several data types, views and others: a list copies from each of them. An
-# integer tensor without axes is no list: as an index it is an integer, and gives a view.
+# Where the axes land: each way to have two lists, slices and a new axis in an index, beside NumPy.
+for length in (2, 3, 4):
+    for parts in itertools.product(["list", "slice", "new"], repeat=length):
+        if parts.count("list") != 2 or length - parts.count("new") > states.ndim:
+            continue
+        written = {"list": [1, 0, 1, 1, 0, 1], "slice": slice(None), "new": None}
+        index = tuple(written[part] for part in parts)
+        picked = states[index]
+        first, second = (place for place, part in enumerate(parts) if part == "list")
+        assert picked.shape.index(6) == (first if second == first + 1 else 0)
+        assert torch.equal(picked, torch.from_numpy(states.numpy()[index]))
+# NumPy counts an integer as a list, so there the same index gives another shape.
+assert states[0, :, :, [2, 0]].shape == (2, 5, 2)
+assert states.numpy()[0, :, :, [2, 0]].shape == (2, 2, 5)
 
-from ptguide.zoo import zoo
-
+# Copies: a list, an array and a tensor, on each tensor of the zoo. A tensor without axes is read as an integer.
 for tensor in zoo(axes=(1, 2, 3)).values():
-    assert not shares_memory(tensor, tensor[list(range(len(tensor)))])
-assert not shares_memory(x, x[[0, 1, 2]])
-assert shares_memory(x, x[0:3])
-assert shares_memory(x, x[torch.tensor(3)])
+    places = numpy.arange(len(tensor), dtype=numpy.int64)
+    for index in (places.tolist(), places, torch.from_numpy(places)):
+        picked = tensor[index]
+        assert not shares_memory(tensor, picked)
+        torch.testing.assert_close(picked, tensor, rtol=0, atol=0, equal_nan=True)
+assert shares_memory(table, table[torch.tensor(3)])
+assert torch.equal(table[(3, 0)], table[3, 0])  # a tuple is no list
 
-# %%
-# The :term:`gradient` of an element that was picked twice is the sum.
-
-w = torch.ones(5, requires_grad=True)
-(w[[4, 0, 0]] * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
-assert w.grad.tolist() == [110, 0, 0, 0, 1]
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *Chained assignment.* ``x[[0, 2]][:, 1] = -1`` is two steps: the first makes a copy, the second writes into it, and
-# the copy is thrown away. There is no error and no effect. With one pair of brackets the write goes into ``x``. With a
-# slice in front it does too, because a slice is a view.
-
-before = x.clone()
-x[[0, 2]][:, 1] = -1
-assert torch.equal(x, before)
-x[[0, 2], 1] = -1
-assert x[:, 1].tolist() == [-1, 5, -1, 13, 17]
-x[0:2][:, 1] = -2
-assert x[:, 1].tolist() == [-2, -2, -1, 13, 17]
-
-# %%
-# *A block was meant, pairs were asked for.* Lists that can't be broadcast are refused. Lists of one length are not, and
-# the result is the diagonal of the block.
-
-with expect_error(IndexError, match=r"could not be broadcast together with shapes \[2\], \[3\]"):
-    x[rows, three]
-assert torch.equal(x[rows, columns], x[rows][:, columns].diagonal())
-
-# %%
-# *A list of lists.* One list in another is read as if it were a tuple: each inner list picks from an axis of its own.
-# torch warns of it. Make a tensor of it, or a tuple if you mean pairs.
-
-from ptguide.errors import expect_warning
-
-nested = [[3, 0], [3, 1]]
-with expect_warning(
-    UserWarning, match="non-tuple sequence for multidimensional indexing is deprecated"
-):
-    assert torch.equal(x[nested], x[[3, 0], [3, 1]])
-assert x[torch.tensor(nested)].shape == (2, 2, 4)
-
-# %%
-# *The wrong kind of number.* In a tensor, positions are int64 or int32; float32, int16 and int8 are refused. Negative
-# positions count from the end, and one that lies outside is refused. Truth values are a :term:`mask` and follow
-# :ref:`another rule <boolean-masks>`.
-
-for dtype in (torch.float32, torch.int16, torch.int8):
-    with expect_error(IndexError, match="must be long, int, byte or bool"):
-        x[rows.to(dtype)]
-for outside in (5, -6):
+# Positions: negative ones count from the end, one outside is refused, other types are refused.
+assert torch.equal(table[[-2, 0]], table[[4, 0]])
+for outside in (6, -7):
     with expect_error(IndexError, match=f"index {outside} is out of bounds"):
-        x[[0, outside]]
-assert torch.equal(x[[-2, 0]], x[rows.to(torch.int32)])
-assert x[[1, 0, 1, 0, 0]].shape == (5, 4)
-assert x[[True, False, True, False, False]].shape == (2, 4)
-
-# %%
-# Neighbours: :ref:`index-select` is ``x[:, index]`` with the axis as a number; :ref:`gather` takes positions of its own
-# in each row; :func:`torch.take` counts through the elements as if ``x`` had one axis.
-
-assert torch.equal(torch.index_select(x, 1, rows), x[:, rows])
-assert torch.equal(torch.gather(x, 1, words[:, :1]).flatten(), x[[0, 1], words[:, 0]])
-assert torch.equal(torch.take(x, torch.tensor([7, 0])), x.flatten()[[7, 0]])
+        table[[0, outside]]
+for dtype in (torch.float32, torch.complex64, torch.int16, torch.int8, torch.uint16, torch.uint32):
+    with expect_error(IndexError, match="must be long, int, byte or bool"):
+        table[rows.to(dtype)]
+# Bytes are read as a mask, with a warning; truth values are a mask.
+mask = torch.tensor([1, 0, 1, 0, 0, 0], dtype=torch.uint8)
+with expect_warning(UserWarning, match="indexing with dtype torch.uint8 is now deprecated"):
+    assert torch.equal(table[mask], table[[0, 2]])
+assert table[[True, False, True, False, False, False]].shape == (2, 3)
+# A list of lists is read as a tuple only if it is shorter than 32; then torch makes a tensor of it.
+refused = expect_error(IndexError, match="too many indices")
+with expect_warning(UserWarning, match="non-tuple sequence"), refused:
+    logits[[[0, 1]] * 31]
+assert logits[[[0, 1]] * 32].shape == (32, 2, 6)
+# The neighbours.
+assert torch.equal(torch.index_select(logits, 1, columns), logits[:, columns])
+gathered = torch.gather(logits, 1, next_words[:, None])
+assert torch.equal(gathered[:, 0], logits[positions, next_words])
 
 # %%
 # Check yourself
 # --------------
 
-logits = torch.zeros(8, 10)
-labels = torch.tensor([3, 9, 0, 1, 1, 2, 7, 5])
+outputs, labels = torch.zeros(8, 10), torch.tensor([3, 9, 0, 1, 1, 2, 7, 5])
 ask(
-    "logits has shape (8, 10), labels holds 8 class numbers. What is the shape of logits[torch.arange(8), labels]?",
-    answer=logits[torch.arange(8), labels].shape,
+    "outputs has shape (8, 10), labels holds 8 class numbers. What is the shape of outputs[torch.arange(8), labels]?",
+    answer=outputs[torch.arange(8), labels].shape,
     choices={
-        (8,): "Pairs (0, labels[0]), (1, labels[1]), …: the logit of the label, for each example.",
-        (8, 8): "logits[:, labels] gives this: all 8 columns for every row.",
-        (8, 10): "Both axes are picked from; neither is kept whole.",
+        (8,): "The pairs (0, labels[0]), (1, labels[1]) and so on: one logit for each sample.",
+        (8, 8): "That is outputs[:, labels]: 8 columns for every row.",
+        (8, 10): "Both axes are picked from, and neither is kept.",
     },
 )
 
 # %%
-# Where does the new axis go?
+# With a slice in between:
 
 z = torch.zeros(5, 6, 7)
 ask(
     "z has shape (5, 6, 7). What is the shape of z[[0, 1], :, [2, 3]]?",
     answer=z[[0, 1], :, [2, 3]].shape,
     choices={
-        (2, 6): "The lists give 2 pairs; a slice stands between them, so their axis comes first.",
-        (2, 6, 2): "That would be the block; two lists pick pairs.",
-        (6, 2): "That is z[0, :, [2, 3]]: the integer goes first, and one list stays in place.",
+        (
+            2,
+            6,
+        ): "The lists pick 2 pairs. With a slice between them, the axis of the pairs comes first.",
+        (2, 6, 2): "That would be a block. Two lists pick pairs.",
+        (6, 2): "That is z[0, :, [2, 3]]. The integer goes first, and one list stays in its place.",
     },
 )
 
 # %%
-# Next: :ref:`assigning-through-an-index`, where such an index stands on the left.
+# **Exercise.** Sentences of different lengths were padded to one length. ``states`` has shape (sentence, position,
+# feature), and ``lengths`` says how many positions of each sentence are real. Return the state of each sentence's last
+# real position, shape (sentence, feature), without a loop.
+
+
+def last_by_loop(states, lengths):
+    return torch.stack([states[i, length - 1] for i, length in enumerate(lengths.tolist())])
+
+
+cases = [
+    (torch.arange(6).reshape(1, 3, 2), torch.tensor([2])),
+    (torch.arange(24).reshape(3, 4, 2), torch.tensor([4, 1, 3])),
+    (torch.randn(5, 7, 3), torch.tensor([1, 7, 2, 2, 6])),
+]
+
+
+def last_states(states, lengths):
+    raise NotImplementedError
+
+
+check(last_states, last_by_loop, cases, without=["stack"])
+
+# %%
+# The sentences and their last positions are pairs. Both index tensors have one element for each sentence.
+
+# Solution
+
+
+def last_states(states, lengths):
+    return states[torch.arange(len(states)), lengths - 1]
+
+
+report = check(last_states, last_by_loop, cases, without=["stack"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`assigning-through-an-index`, where such an index stands on the left.
+#
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first figure
+#   shows views, copies and index arrays that are broadcast.
+# - Berg and Hoyer (2015). `Simplified and explicit advanced indexing
+#   <https://numpy.org/neps/nep-0021-advanced-indexing.html>`__. A proposal for NumPy that says what confuses people in
+#   these rules, and why.
