@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from ptguide.pictures import draw
@@ -119,6 +121,54 @@ def test_colors_stand_for_the_rows_of_a_single_input():
     assert colors(draw(torch.transpose, (a, 0, 1)))[1] == [0, 1, 2] * 4
     assert colors(draw(torch.sum, a, dim=1))[1] == [0, 1, 2]
     assert colors(draw(torch.sum, a, dim=0))[1] == [4] * 4  # of all rows: of no color
+
+
+def test_rows_past_the_fourth_keep_a_color_of_their_own():
+    found = colors(draw(torch.t, torch.arange(20).reshape(10, 2)))
+    rows = found[0][::2]
+    assert len(set(rows[:8])) == 8
+    assert rows[8:] == [4, 4]
+    assert found[1] == rows * 2
+
+
+def test_inputs_past_the_fourth_keep_a_color_of_their_own():
+    found = colors(draw(torch.cat, [torch.tensor([float(place)]) for place in range(6)]))
+    assert len(set(found[6])) == 6
+    assert found[6] == [color for place in range(6) for color in found[place]]
+
+
+def test_what_is_made_of_two_rows_or_inputs_of_one_color_has_none():
+    assert colors(draw(lambda t: t[[0, 4]].sum(0), torch.rand(5, 2)))[1] == [4, 4]
+    assert colors(draw(lambda *ts: ts[0] + ts[4], tuple(torch.rand(5, 2))))[5] == [4, 4]
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(shape=st.lists(st.integers(1, 13), min_size=1, max_size=4), data=st.data())
+def test_framed_element_and_what_it_was_made_of_are_drawn(shape, data):
+    size = torch.Size(shape).numel()
+    assume(size <= 4096)
+    tensor = torch.arange(size).reshape(shape)
+    at = data.draw(st.one_of(st.none(), st.tuples(*(st.integers(0, size - 1) for size in shape))))
+    picture = draw(torch.Tensor.clone, tensor, names=["x"], at=at)
+    found = elements(picture)
+    assert found[picture.home]["class"] == "ptg-on"
+    assert found[picture.home.replace("1.", "0.", 1)]["class"] == "ptg-of"
+
+
+def test_framed_element_of_a_convolution_of_many_channels_is_drawn():
+    picture = draw(F.conv2d, (torch.rand(1, 1, 3, 3), torch.rand(8, 1, 2, 2)), names=["x", "w"])
+    assert elements(picture)[picture.home]["class"] == "ptg-on"
+
+
+def test_example_has_a_source_that_is_drawn_where_there_is_one():
+    picture = draw(torch.roll, (torch.arange(40), 20))
+    assert [cell.get("class") for cell in elements(picture).values() if "class" in cell] == ["ptg-of", "ptg-on"]
+
+
+def test_one_index_that_is_left_out_is_drawn_in_the_place_of_dots():
+    texts = [text.text for text in ET.fromstring(draw(torch.clone, torch.arange(14), at=(7,)).svg).iter(f"{SVG}text")]
+    assert texts.count("…") == 4  # index and value of the one gap of each tensor
+    assert texts.count("6") == texts.count("7") == 4
 
 
 def test_what_is_framed_is_drawn_last_so_that_no_neighbour_covers_it():

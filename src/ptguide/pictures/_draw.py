@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ptguide.pictures._images import image_panel
 from ptguide.pictures._operation import operation
-from ptguide.pictures._panels import colored, tensor_panel
+from ptguide.pictures._panels import colored, hue, tensor_panel
 from ptguide.pictures._picture import Picture
 
 
@@ -39,7 +39,7 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     it with the arrow keys, and the elements that it was made of, or that were made of it, are framed and named: with a
     solid line for what was copied or computed with, dashed for an index, dotted for what was compared. Without
     scripts one example is framed. With several inputs a color, and a letter in the corner of what was copied, stands
-    for each; with one input colors stand for its rows.
+    for each; with one input colors stand for its rows, the first eight of them.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     inputs : str or sequence of str; for an operation: Tensor, tuple or list
         The names to write above the tensors. For an operation its arguments: a tuple holds several, a list is one.
     colors : Tensor or sequence of Tensor, each of the shape of the tensor that it colors
-        The color of each element, an integer from 0 to 4. Left out, each tensor has a color of its own.
+        The color of each element, an integer from 0 to 9: 4 is gray, 5 a dashed box without a color. Left out, each
+        of the first eight tensors has a color of its own, and the others are gray.
     axes : str or sequence of str
         A name for each axis, to write beside its size: ``"NCHW"``. All tensors then have the same number of axes.
     image : bool
@@ -65,7 +66,7 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     ------
     ValueError
         If a tensor has more than 4 axes, if there are names or colors but not one for each tensor, if the colors of a
-        tensor have another shape or are not 0 to 4, if there is not a name for each axis, or if a tensor to be drawn
+        tensor have another shape or are not 0 to 9, if there is not a name for each axis, or if a tensor to be drawn
         as an image has no such shape, or if `at` is no index of the output. For an operation, what
         `ptguide.trace.trace` raises.
     TypeError
@@ -95,7 +96,7 @@ def _tensors(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     names = [names] if isinstance(names, str) else list(names)
     if colors is None:
-        colors = [colored(tensor, place % 4) for place, tensor in enumerate(tensors)]
+        colors = [colored(tensor, hue(place)) for place, tensor in enumerate(tensors)]
     colors = [colors] if isinstance(colors, Tensor) else list(colors)
     names = names or [""] * len(tensors)
     for argument, given in (("names", names), ("colors", colors)):
@@ -117,6 +118,6 @@ def _require_drawable(tensor: Tensor, colors: Tensor, axes: Sequence[str], place
         raise ValueError(f"axes has {len(axes)} names; expected {tensor.dim()}, as tensors[{place}] has shape {shape}.")
     if tuple(colors.shape) != shape:
         raise ValueError(f"colors[{place}] has shape {tuple(colors.shape)}; expected {shape} as tensors[{place}].")
-    if colors.numel() and not 0 <= colors.min() <= colors.max() <= 4:
+    if colors.numel() and not 0 <= colors.min() <= colors.max() <= 9:
         lowest, highest = colors.min().item(), colors.max().item()
-        raise ValueError(f"colors[{place}] goes from {lowest} to {highest}; expected integers from 0 to 4.")
+        raise ValueError(f"colors[{place}] goes from {lowest} to {highest}; expected integers from 0 to 9.")

@@ -13,12 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from ptguide._tracing import arguments_of
-from ptguide.pictures._panels import MARGIN, index_of, listed, spell, tensor_panel, text_of
+from ptguide.pictures._panels import (
+    MARGIN,
+    NEUTRAL,
+    hue,
+    index_of,
+    listed,
+    shown_elements,
+    spell,
+    tensor_panel,
+    text_of,
+)
 from ptguide.pictures._picture import Panel, Picture
 from ptguide.trace import Kind, Trace, trace
 
 PLACES = {"torch": torch, "F": nn.functional, "torch.linalg": torch.linalg, "torch.fft": torch.fft}
-NEUTRAL = 4  # the color of what has no single origin
 
 
 def operation(op: Callable[..., Any], inputs: Any, options: dict[str, Any]) -> Picture:
@@ -90,8 +99,17 @@ class _Drawing:
 
             return of
 
+        keep = {i: [e for of in classes.values() for e in of] for i, classes in sources.get(home, {}).items()}
+        keep[self.count + home[0]] = [home[1]] * (home[1] >= 0)
         panels = [
-            tensor_panel(tensor.cpu(), self.names[n], colors[n], marks=marks.get(n, ()), attributes=attributes(n))
+            tensor_panel(
+                tensor.cpu(),
+                self.names[n],
+                colors[n],
+                marks=marks.get(n, ()),
+                attributes=attributes(n),
+                keep=keep.get(n, ()),
+            )
             for n, tensor in enumerate(self.tensors)
         ]
         panels.insert(self.count, _call_panel(self.label))
@@ -113,31 +131,40 @@ class _Drawing:
             return 0, _flat(list(self.at), output)
         for o, output in enumerate(self.tensors[self.count :]):
             if output.numel():
-                index = [min(axis + 1, size - 1, 5) for axis, size in enumerate(output.shape)]
-                element = _flat(index, output)
-                first = next((e for e in [element, *range(output.numel())] if (o, e) in sources), element)
-                return o, first
+                drawn = shown_elements(output)
+                index = [min(axis + 1, size - 1) for axis, size in enumerate(output.shape)]
+                wanted = _flat(index, output)
+                return o, self._example(o, [wanted, *drawn] if wanted in drawn else drawn, sources)
         return 0, -1
+
+    def _example(self, o: int, elements: list[int], sources: dict[tuple[int, int], Any]) -> int:
+        """Return the first of the elements of an output with a source that is drawn, or else with any source."""
+        drawn = [set(shown_elements(tensor)) for tensor in self.tensors[: self.count]]
+
+        def worth(element: int) -> int:
+            found = sources.get((o, element), {})
+            seen = any(drawn[i] & set(of) for i, classes in found.items() for of in classes.values())
+            return bool(found) + seen
+
+        return max(elements, key=worth)  # the first of those that are worth most
 
     def _colors(self, sources: dict[tuple[int, int], Any]) -> list[Tensor]:
         values = [i for i in range(self.count) if not self.steering[i]]
-        colors = []
+        groups, colors = [], []  # for each input: what its elements share a color with, and their colors
         for i in range(self.count):
             shape = self.tensors[i].shape
-            if self.steering[i] or not len(shape):
-                colors.append(torch.full(shape, NEUTRAL if self.steering[i] else i % 4))
-            elif len(values) == 1:  # one color a row
-                rows = torch.arange(shape[0]) % 4
-                colors.append(rows.reshape(-1, *[1] * (len(shape) - 1)).expand(shape))
-            else:
-                colors.append(torch.full(shape, i % 4))
-        of_input = [color.flatten().tolist() for color in colors]
+            group = torch.full(shape, i)
+            if len(values) == 1 and len(shape):  # one color a row
+                group = torch.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
+            groups.append(group.flatten().tolist())
+            hues = [NEUTRAL if self.steering[i] else hue(place) for place in groups[i]]
+            colors.append(torch.tensor(hues, dtype=torch.int64).reshape(shape))
         for o, output in enumerate(self.tensors[self.count :]):
             hues = []
             for element in range(output.numel()):
                 found = sources.get((o, element), {}).items()
-                origins = {of_input[i][e] for i, classes in found for e in classes.get("of", [])}
-                hues.append(origins.pop() if len(origins) == 1 else NEUTRAL)
+                origins = {groups[i][e] for i, classes in found for e in classes.get("of", [])}
+                hues.append(hue(origins.pop()) if len(origins) == 1 else NEUTRAL)
             colors.append(torch.tensor(hues, dtype=torch.int64).reshape(output.shape))
         return colors
 
