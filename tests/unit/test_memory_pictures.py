@@ -53,6 +53,22 @@ def test_what_no_tensor_reads_is_gray():
     assert found["1.0"][3] == "storage[0] = 0, is read by none."
 
 
+def test_storages_stand_beside_each_other_and_have_numbers():
+    copy = x.T.contiguous().float()
+    picture = draw_storage([x, copy, x[1]], ["x", "copy", "row"])
+    found = cells(picture)
+    assert found["0.6"][2:] == ("3.6 2.2", "x[1, 2] = 6, lies at storage_0[6]: offset 0 + 1 * 4 + 2 * 1.")
+    assert found["1.7"][2:] == ("4.7", "copy[2, 1] = 6, lies at storage_1[7]: offset 0 + 2 * 3 + 1 * 1.")
+    assert found["3.6"][3] == "storage_0[6] = 6, is x[1, 2] and row[2]."
+    assert found["4.7"][3] == "storage_1[7] = 6, is copy[2, 1]."
+    assert [panel.description.partition(":")[0] for panel in picture.panels[3:]] == [
+        "storage_0 of 12 elements",
+        "storage_1 of 12 elements",
+    ]
+    framed = {c.get("data-k"): c.get("class") for c in ET.fromstring(picture.svg).iter(f"{SVG}g") if c.get("class")}
+    assert framed == {"0.5": "ptg-on", "3.5": "ptg-of", "2.1": "ptg-of"}
+
+
 def test_storage_goes_on_in_the_next_line():
     picture = draw_storage(torch.arange(60))
     assert picture.panels[1].height > 2 * draw_storage(torch.arange(6)).panels[1].height - 60
@@ -62,9 +78,13 @@ def test_storage_goes_on_in_the_next_line():
 @pytest.mark.parametrize(
     ("tensors", "names", "message"),
     [
-        ([x, x.clone()], (), r"tensors\[1\] lies in another storage; expected views of the storage of tensors\[0\]"),
-        ([x, x.view(torch.int32)], (), r"tensors\[1\] is torch.int32, not torch.int64"),
-        (torch.zeros(65), (), "the storage has 65 elements; at most 64 are drawn"),
+        ([], (), "tensors is empty; expected at least one tensor"),
+        (
+            [x.clone(), x, x.view(torch.int32)],
+            (),
+            r"tensors\[2\] is torch.int32, but tensors\[1\], which shares its storage, is torch.int64",
+        ),
+        ([x, torch.zeros(65)], (), r"the storage of tensors\[1\] has 65 elements; at most 64 are drawn"),
         ([x], ["a", "b"], "names has 2 entries; expected 1"),
         (torch.zeros(1, 1, 1, 1, 1), (), r"tensors\[0\] has shape \(1, 1, 1, 1, 1\); expected 0 to 4 axes"),
     ],
@@ -124,6 +144,13 @@ def test_element_without_partner_says_where_it_is_missing():
     assert found["1.6"][3] == "means[1, 2] repeats means[0, 2] = 7."
     assert [panel.body.count("ptg-alone") for panel in picture.panels] == [0, 4]
     assert 'class="ptg-on ptg-alone"' in picture.panels[1].body
+
+
+@pytest.mark.parametrize("shapes", [[(20,), (30,)], [(1, 8, 1, 1), (1, 12, 1, 1)], [(30, 1), (20, 30)]])
+def test_framed_element_of_a_long_axis_is_drawn(shapes):
+    picture = draw_broadcast([torch.zeros(shape) for shape in shapes])
+    assert picture.home in cells(picture)
+    assert picture.said == cells(picture)[picture.home][3]
 
 
 def test_bad_broadcast_is_named():
