@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 import torch
+from drawn import boxes, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,11 +15,6 @@ from ptguide.pictures import draw
 from ptguide.pictures._panels import SHOWN
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def texts(picture, kind):
-    tree = ET.fromstring(picture.svg)
-    return [element.text for element in tree.iter(f"{SVG}text") if f"ptg-{kind}" in element.get("class").split()]
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)
@@ -30,7 +26,8 @@ def test_every_element_stands_in_row_major_order(shape):
 
 def test_elements_of_one_row_share_their_height_and_those_of_a_column_their_place():
     tree = ET.fromstring(draw(torch.arange(6).reshape(2, 3)).svg)
-    cells = [(float(r.get("x")), float(r.get("y"))) for r in tree.iter(f"{SVG}rect") if r.get("x")]
+    starts = [path.get("d").partition("h")[0].removeprefix("M").split() for path in tree.iter(f"{SVG}path")]
+    cells = [(float(x), float(y)) for x, y in starts]
     rows, columns = {y for _, y in cells}, {x for x, _ in cells}
     assert (len(cells), len(rows), len(columns)) == (6, 2, 3)
     assert cells == sorted(cells, key=lambda cell: (cell[1], cell[0]))
@@ -70,14 +67,12 @@ def test_long_axis_is_shortened_in_its_middle():
 
 def test_colors_follow_the_elements():
     colors = torch.tensor([[0, 1, 2], [3, 0, 1]])
-    tree = ET.fromstring(draw(torch.zeros(2, 3), colors=colors).svg)
-    classes = [rect.get("class")[-1] for rect in tree.iter(f"{SVG}rect") if rect.get("x")]
+    classes = boxes(draw(torch.zeros(2, 3), colors=colors))
     assert classes == ["0", "1", "2", "3", "0", "1"]
 
 
 def test_each_tensor_has_its_own_color_unless_told():
-    tree = ET.fromstring(draw([torch.zeros(1)] * 10).svg)
-    classes = [rect.get("class")[-1] for rect in tree.iter(f"{SVG}rect") if rect.get("x")]
+    classes = boxes(draw([torch.zeros(1)] * 10))
     assert len(set(classes[:8])) == 8
     assert classes[8:] == ["4", "4"]  # no color is given twice: the rest is gray
 

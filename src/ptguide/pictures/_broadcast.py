@@ -9,7 +9,8 @@ from html import escape
 import torch
 from torch import Tensor
 
-from ptguide.pictures._panels import GHOST, hue, index_of, shown_elements, spell, tensor_panel, text_of
+from ptguide.pictures._grid import GHOST
+from ptguide.pictures._panels import hue, index_of, shown_elements, spell, tensor_panel, text_of
 from ptguide.pictures._picture import Picture
 
 Shape = tuple[int, ...]

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from torch import Tensor
 
+from ptguide.pictures._choice import Choice
 from ptguide.pictures._images import image_panel
 from ptguide.pictures._operation import operation
 from ptguide.pictures._panels import colored, hue, tensor_panel
@@ -41,6 +42,9 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     scripts one example is framed. With several inputs a color, and a letter in the corner of what was copied, stands
     for each; with one input colors stand for its rows, the first eight of them.
 
+    ``draw(op, inputs, dim=Choice(0, 1, 2))`` runs ``op`` once for each value of a `Choice`, and buttons step through
+    the results. Without scripts, and in a file, all of them stand one under the other.
+
     Parameters
     ----------
     subject : Tensor, sequence of Tensor, or callable
@@ -55,8 +59,9 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     image : bool
         Whether to draw tensors of shape (H, W), (C, H, W) or (N, C, H, W), with C 1 or 3, as images.
     **options
-        For an operation: its keyword arguments; ``names``, a sequence of str for the inputs, if they are not to be
-        called x or a, b, c; and ``at``, the index of the output element that is framed at first.
+        For an operation: its keyword arguments, one of which may be a `Choice`; ``names``, a sequence of str for the
+        inputs, if they are not to be called x or a, b, c; and ``at``, the index of the output element that is framed
+        at first.
 
     Returns
     -------
@@ -67,10 +72,10 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     ValueError
         If a tensor has more than 4 axes, if there are names or colors but not one for each tensor, if the colors of a
         tensor have another shape or are not 0 to 9, if there is not a name for each axis, or if a tensor to be drawn
-        as an image has no such shape, or if `at` is no index of the output. For an operation, what
-        `ptguide.trace.trace` raises.
+        as an image has no such shape, if `at` is no index of the output, or if there are two of `Choice`. For an
+        operation, what `ptguide.trace.trace` raises; with a `Choice`, a note names the value that it was raised with.
     TypeError
-        If an option is not known.
+        If an option is not known, or a `Choice` stands among the inputs.
 
     Examples
     --------
@@ -79,9 +84,17 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     'x of shape (2, 3): [[0, 1, 2], [3, 4, 5]]'
     >>> print(draw(torch.sum, torch.tensor([[1, 2, 4], [0, 3, 5]]), dim=1).said)
     out[1] = 8, computed from x[1, :].
+    >>> from ptguide.pictures import Choice
+    >>> picture = draw(torch.sum, torch.tensor([[1, 2, 4], [0, 3, 5]]), dim=Choice(0, 1))
+    >>> print(picture.pictures[0].said, picture.pictures[1].said)
+    out[1] = 5, computed from x[:, 1]. out[1] = 8, computed from x[1, :].
     """
     if callable(subject) and not isinstance(subject, Tensor):
         return operation(subject, inputs, options)
+    if isinstance(subject, Choice):
+        raise TypeError(
+            f"subject is {subject!r}; expected tensors or an operation, and a Choice for an argument of it."
+        )
     return _tensors(subject, inputs, **options)
 
 

@@ -9,8 +9,8 @@ from html import escape
 import torch
 from torch import Tensor
 
+from ptguide.pictures._grid import CELL_HEIGHT
 from ptguide.pictures._panels import (
-    CELL_HEIGHT,
     CHARACTER,
     MARGIN,
     NEUTRAL,

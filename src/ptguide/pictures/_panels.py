@@ -14,14 +14,14 @@ from html import escape
 import torch
 from torch import Tensor
 
+from ptguide.pictures._grid import CELL_HEIGHT, Cells
 from ptguide.pictures._picture import Panel
 
-CELL_HEIGHT, CHARACTER, PADDING, MARGIN, MARK = 30, 8.6, 14, 8, 8  # pixels
+CHARACTER, PADDING, MARGIN, MARK = 8.6, 14, 8, 8  # pixels
 GAP = 10  # pixels between slices
 LINE = 330  # pixels; slices of a tensor of three axes go on below where they would be wider: a telephone shows it
 SHOWN = 10  # elements of an axis that are drawn before it is shortened
 NEUTRAL = 4  # the color of what has no single origin
-GHOST = 5  # the color of what does not exist in memory
 HUES = (0, 1, 2, 3, 6, 7, 8, 9)  # the colors that tell tensors, or rows, apart
 LISTED = 4  # elements that a sentence lists one by one
 SLICES_SHOWN = 6  # the same for an axis whose slices stand apart
@@ -45,7 +45,7 @@ def tensor_panel(
     tensor : Tensor
     name : str
     colors : Tensor, of the tensor's shape
-        From 0 to 9; 4 is neutral, 5 a ghost.
+        From 0 to 9; 4 is neutral, 5 a ghost, which does not exist in memory.
     axes : sequence of str
         The names of the axes, or none.
     marks : sequence of str
@@ -69,8 +69,9 @@ def tensor_panel(
         parts.append(f'<text class="ptg-index ptg-note" x="{MARGIN}" y="{bottom + 12:g}">no elements</text>')
         return Panel("".join(parts), right + MARGIN, bottom + 24, f"{_called(name, shape)}: no elements")
     texts = [text_of(value) for value in tensor.flatten().tolist()]
-    width = max(CELL_HEIGHT, max(map(len, texts)) * CHARACTER + PADDING) + (MARK if any(marks) else 0)
-    draw_cell = _cell_drawer(texts, colors.flatten().tolist(), marks, attributes, width)
+    widest = max(map(len, texts)) * CHARACTER + PADDING + (MARK if any(marks) else 0)
+    width = max(CELL_HEIGHT, 2 * math.ceil(widest / 2))
+    cells = Cells(texts, colors.flatten().tolist(), marks, attributes, width, rank)
     along = shown_along(tensor, keep)
     places = torch.arange(tensor.numel()).reshape((1,) * (4 - rank) + shape).tolist()
     left, line_bottom = float(MARGIN), bottom
@@ -83,7 +84,7 @@ def tensor_panel(
                 left, line_bottom = left + 24, max(line_bottom, bottom + 18)
                 continue
             label = {3: f"[{d}]", 4: f"[{n}, {d}]"}.get(rank, "")
-            body, grid_width, grid_height = _grid(places[n][d], along[2:], label, width, rank, draw_cell)
+            body, grid_width, grid_height = cells.grid(places[n][d], along[2], along[3], label)
             if rank == 3 and left > MARGIN and left + grid_width > LINE:
                 left, bottom = float(MARGIN), line_bottom + GAP
             parts.append(f'<g transform="translate({left:g} {bottom:g})">{body}</g>')
@@ -106,61 +107,6 @@ def _title(name: str, shape: tuple[int, ...], axes: Sequence[str]) -> str:
 
 def _called(name: str, shape: tuple[int, ...]) -> str:
     return f"{name} of shape {shape}" if name else f"shape {shape}"
-
-
-def _cell_drawer(
-    texts: list[str], colors: list[int], marks: Sequence[str], attributes: Attributes | None, width: float
-) -> Callable[[int | None, int, float, float], str]:
-    """Return a function that draws the element at a place in row-major order, or (None) what is left out."""
-
-    def draw(place: int | None, near: int, x: float, y: float) -> str:
-        text = "…" if place is None else texts[place]
-        inset = 1.5 if colors[near] == GHOST else 0  # dashed lines that coincide look solid
-        cell = (
-            f'<rect class="ptg-cell ptg-{colors[near]}" x="{x + inset:g}" y="{y + inset:g}" '
-            f'width="{width - 2 * inset:g}" height="{CELL_HEIGHT - 2 * inset:g}"/>'
-            f'<text class="ptg-value" x="{x + width / 2:g}" y="{y + CELL_HEIGHT / 2 + 5:g}">{escape(text)}</text>'
-        )
-        if place is not None and marks and marks[place]:
-            cell += f'<text class="ptg-mark" x="{x + 3:g}" y="{y + 10:g}">{marks[place]}</text>'
-        return f"<g {attributes(place)}>{cell}</g>" if attributes and place is not None else cell
-
-    return draw
-
-
-def _grid(
-    places: list[list[int]],
-    along: Sequence[list[int | None]],
-    label: str,
-    width: float,
-    rank: int,
-    draw_cell: Callable[[int | None, int, float, float], str],
-) -> tuple[str, float, float]:
-    """Return the SVG of one slice, its width and its height."""
-    parts: list[str] = []
-    top = 0.0
-    gutter = 24 if rank >= 2 else 0  # room for the row indices
-    rows, columns = along
-    if label:
-        parts.append(f'<text class="ptg-index ptg-note" x="0" y="12">{label}</text>')
-        top += 16
-    if rank >= 1:
-        for at, column in enumerate(columns):
-            x = gutter + (at + 0.5) * width
-            parts.append(f'<text class="ptg-index" x="{x:g}" y="{top + 10:g}">{_index(column)}</text>')
-        top += 16
-    cells: list[str] = []
-    for row in rows:
-        if rank >= 2:
-            parts.append(f'<text class="ptg-index" x="{gutter - 12}" y="{top + 20:g}">{_index(row)}</text>')
-        for at, column in enumerate(columns):
-            near = places[row or 0][column or 0]
-            place = None if row is None or column is None else near
-            cells.append(draw_cell(place, near, gutter + at * width, top))
-        top += CELL_HEIGHT
-    cells.sort(key=lambda cell: ' class="ptg-o' in cell.partition(">")[0])  # neighbours drawn later would cover a frame
-    parts += cells
-    return "".join(parts), gutter + len(columns) * width, top
 
 
 def shown_along(tensor: Tensor, keep: Sequence[int] = ()) -> list[list[int | None]]:
@@ -202,10 +148,6 @@ def shown_elements(tensor: Tensor) -> list[int]:
 def hue(place: int) -> int:
     """Return the color of the tensor, or the row, at a place; those after the last color are neutral."""
     return HUES[place] if place < len(HUES) else NEUTRAL
-
-
-def _index(index: int | None) -> str:
-    return "…" if index is None else str(index)
 
 
 def text_of(value: object) -> str:
