@@ -95,6 +95,7 @@ gallery_order = {
         "matmul",
         "einsum",
         "softmax",
+        "log_softmax",
         "logsumexp",
         "linear_algebra",
         "norms_and_decompositions",
