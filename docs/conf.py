@@ -132,6 +132,7 @@ gallery_order = {
     "models": [
         "feed_forward_digits",
         "cnn_digits",
+        "receptive_field",
         "digits_that_move",
         "transfer_learning",
         "frozen_batch_norm",

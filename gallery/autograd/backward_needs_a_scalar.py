@@ -27,7 +27,9 @@ weights = torch.tensor([1.0, -1.0, 2.0], requires_grad=True)
 
 
 def losses_of(weights):
-    return F.mse_loss(samples @ weights, targets, reduction="none")  # one squared error for each sample
+    return F.mse_loss(
+        samples @ weights, targets, reduction="none"
+    )  # one squared error for each sample
 
 
 J = jacrev(losses_of)(weights.detach())
@@ -133,7 +135,9 @@ def gradient_norm(count, reduce):
 
 
 for reduce in (torch.sum, torch.mean):
-    print(f"{reduce.__name__:<5}: {gradient_norm(2, reduce):8.2f} for 2 samples, {gradient_norm(64, reduce):8.2f} for 64")
+    print(
+        f"{reduce.__name__:<5}: {gradient_norm(2, reduce):8.2f} for 2 samples, {gradient_norm(64, reduce):8.2f} for 64"
+    )
 torch.testing.assert_close(gradient_norm(64, torch.sum), 32 * gradient_norm(2, torch.sum))
 torch.testing.assert_close(gradient_norm(64, torch.mean), gradient_norm(2, torch.mean))
 
@@ -152,7 +156,11 @@ for wrong in (torch.ones_like(weights), torch.ones(1), torch.ones(1, 2), torch.t
 # Random sizes: the product with v, the scalar (v * y).sum(), and the rows of the Jacobian agree.
 torch.manual_seed(0)
 for outputs, inputs in [(1, 1), (1, 4), (3, 1), (5, 2), (7, 6)]:
-    A, x, w = torch.randn(outputs, inputs), torch.randn(inputs, requires_grad=True), torch.randn(outputs)
+    A, x, w = (
+        torch.randn(outputs, inputs),
+        torch.randn(inputs, requires_grad=True),
+        torch.randn(outputs),
+    )
     table = jacrev(lambda x, A=A: A @ x**2)(x.detach())
     torch.testing.assert_close(table, 2 * A * x.detach())
     torch.testing.assert_close(torch.autograd.grad(A @ x**2, x, w)[0], w @ table)
@@ -164,7 +172,9 @@ A = torch.tensor([[1.0, 0.0, 2.0], [3.0, 1.0, 0.0]])
 w = torch.arange(8.0).reshape(4, 2)
 table = jacrev(lambda items: items @ A.T)(batch.detach())
 assert table.shape == (4, 2, 4, 3)
-torch.testing.assert_close(torch.autograd.grad(batch @ A.T, batch, w)[0], torch.einsum("no,noki->ki", w, table))
+torch.testing.assert_close(
+    torch.autograd.grad(batch @ A.T, batch, w)[0], torch.einsum("no,noki->ki", w, table)
+)
 
 # One real element counts as a scalar, however many axes it has; a complex one and an empty tensor do not.
 for shape in [(), (1,), (1, 1), (1, 1, 1)]:
@@ -190,7 +200,10 @@ ask(
     "p is [3.0, 4.0]. What is p.grad after (p ** 2).backward(torch.tensor([1.0, 0.0]))?",
     answer=p.grad,
     choices={
-        (6.0, 8.0): "That is 2 * p, the gradient of the sum. Here the second output has the weight 0.",
+        (
+            6.0,
+            8.0,
+        ): "That is 2 * p, the gradient of the sum. Here the second output has the weight 0.",
         (6.0, 0.0): "The first row of the Jacobian: the gradient of the first output.",
         (1.0, 0.0): "That is v, what the backward pass starts from.",
     },

@@ -27,7 +27,11 @@ sure = torch.tensor([0.0, 5.0, 200.0])  # logits of a network that is very sure 
 
 
 def two_steps(x):
-    return {"softmax": x.softmax(dim=0), "log of it": x.softmax(dim=0).log(), "log_softmax": x.log_softmax(dim=0)}
+    return {
+        "softmax": x.softmax(dim=0),
+        "log of it": x.softmax(dim=0).log(),
+        "log_softmax": x.log_softmax(dim=0),
+    }
 
 
 # %%

@@ -161,7 +161,9 @@ for shape in [(5, 7), (2, 3, 4), (1, 4), (3, 1)]:
         torch.testing.assert_close(p, stable_softmax(x, dim))
         torch.testing.assert_close(p.sum(dim), torch.ones_like(p.sum(dim)))
         torch.testing.assert_close(p, (x + 7).softmax(dim))
-        for line, expected in zip(x.movedim(dim, -1).reshape(-1, x.shape[dim]), p.movedim(dim, -1).flatten(0, -2)):
+        for line, expected in zip(
+            x.movedim(dim, -1).reshape(-1, x.shape[dim]), p.movedim(dim, -1).flatten(0, -2)
+        ):
             torch.testing.assert_close(line.softmax(dim=0), expected)
         assert torch.equal(x.argmax(dim), p.argmax(dim))
 
@@ -235,7 +237,10 @@ def by_loops(x, seen):
 
 cases = [
     (torch.tensor([[0.0, 0.0]]), torch.tensor([[True, False]])),
-    (torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]), torch.tensor([[True, True, False], [False, False, False]])),
+    (
+        torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]),
+        torch.tensor([[True, True, False], [False, False, False]]),
+    ),
     (torch.randn(4, 5) * 100, torch.rand(4, 5) < 0.5),
 ]
 

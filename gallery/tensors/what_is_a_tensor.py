@@ -23,7 +23,9 @@ from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.zoo import zoo
 
-photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # (height, width, color), as image files have it
+photo = torch.from_numpy(
+    load_sample_image("china.jpg").copy()
+)  # (height, width, color), as image files have it
 image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers want it
 block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
 
@@ -47,7 +49,9 @@ draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
 # share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
 
 for name, t in {"row": row, "red": red, "block": block}.items():
-    print(f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}  numel {t.numel():>2}  len {len(t)}  {t.dtype}")
+    print(
+        f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}  numel {t.numel():>2}  len {len(t)}  {t.dtype}"
+    )
     assert t.numel() == math.prod(t.shape)
     assert (t.ndim, len(t)) == (len(t.shape), t.shape[0])
 
@@ -87,7 +91,9 @@ flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 
 batch = torch.stack([image, flower])
 assert torch.equal(batch[1], flower)
 assert batch[1, 0].shape == (427, 640)
-print(f"{tuple(batch.shape) = }, {batch.numel():,} elements, {batch.numel() * batch.itemsize:,} bytes")
+print(
+    f"{tuple(batch.shape) = }, {batch.numel():,} elements, {batch.numel() * batch.itemsize:,} bytes"
+)
 draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
 
 # %%
