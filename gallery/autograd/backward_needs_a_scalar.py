@@ -38,7 +38,8 @@ assert J.shape == (2, 3)
 
 # %%
 # Two samples give two losses, and the model has three weights. The table ``J`` has a row for each loss: how that loss
-# changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made it.
+# changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made
+# it.
 
 draw(torch.matmul, (v, J), names=["v", "J"])
 
@@ -124,8 +125,8 @@ torch.stack(passes)
 # Common mistakes
 # ---------------
 #
-# **Ones as a cure for the message.** ``backward(torch.ones_like(losses))`` is the gradient of the *sum*. With a batch of
-# 64 in place of 2, it is 32 times as large, and so is the step at the same learning rate.
+# **Ones as a cure for the message.** ``backward(torch.ones_like(losses))`` is the gradient of the *sum*. With a batch
+# of 64 in place of 2, it is 32 times as large, and so is the step at the same learning rate.
 
 
 def gradient_norm(count, reduce):
@@ -225,9 +226,9 @@ ask(
 )
 
 # %%
-# **Exercise.** The backward pass of a layer: ``y = x @ w`` with shapes (n, k), (k, m) and so (n, m). Given ``v``, of the
-# shape of ``y``, return what ``y.backward(v)`` leaves in ``x.grad``, without autograd. The sizes differ, so they tell
-# which transpose you need.
+# **Exercise.** The backward pass of a layer: ``y = x @ w`` with shapes (n, k), (k, m) and so (n, m). Given ``v``, of
+# the shape of ``y``, return what ``y.backward(v)`` leaves in ``x.grad``, without autograd. The sizes differ, so they
+# tell which transpose you need.
 
 
 def by_autograd(x, w, v):

@@ -88,8 +88,8 @@ assert torch.tensor([0.0, 20.0], dtype=torch.float16).softmax(dim=0)[0] == 0
 # %%
 # .. use-this::
 #
-#    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class in
-#    one call. Take ``log_softmax`` where you work with logarithms yourself: a beam search, a divergence, a policy
+#    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class
+#    in one call. Take ``log_softmax`` where you work with logarithms yourself: a beam search, a divergence, a policy
 #    gradient. ``exp`` of it gives the probabilities back. Never write ``softmax(...).log()``.
 #
 # .. not tried: never — advice
@@ -105,9 +105,9 @@ torch.testing.assert_close(logits.log_softmax(dim=1).exp(), logits.softmax(dim=1
 # A common mistake
 # ----------------
 #
-# **Probabilities for** ``nll_loss``. The name says negative log-likelihood, and the function takes no logarithm: it picks
-# a number and changes its sign. Given probabilities, it returns something between -1 and 0, and training still makes
-# progress, on another objective. Its partner is ``log_softmax``.
+# **Probabilities for** ``nll_loss``. The name says negative log-likelihood, and the function takes no logarithm: it
+# picks a number and changes its sign. Given probabilities, it returns something between -1 and 0, and training still
+# makes progress, on another objective. Its partner is ``log_softmax``.
 
 wrong = F.nll_loss(logits.softmax(dim=1), targets)
 print(f"nll_loss of probabilities: {wrong:.3f}; of log_softmax: {by_hand:.3f}")

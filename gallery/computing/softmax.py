@@ -27,8 +27,8 @@ logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])  # (photo, class)
 probabilities = torch.softmax(logits, dim=1)
 
 # %%
-# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at a
-# probability: it depends on its whole row, and on no other.
+# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
+# a probability: it depends on its whole row, and on no other.
 
 torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
 draw(torch.softmax, logits, dim=1, names=["logits"])
@@ -37,8 +37,8 @@ draw(torch.softmax, logits, dim=1, names=["logits"])
 # The rule
 # --------
 #
-# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where :math:`j` runs along ``dim``. The exponential makes each number positive,
-# and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>` times as probable, wherever
+# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where :math:`j` runs along ``dim``. The exponential makes each number
+# positive, and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>` times as probable, wherever
 # the two logits lie, because only their difference counts. The shape stays the same.
 
 
@@ -57,8 +57,8 @@ probabilities
 # Which dim?
 # ----------
 #
-# Ask along which axis exactly one answer is right: the axis of the classes. With ``dim=0`` the *photos* compete, and the
-# columns sum to 1. No error says so.
+# Ask along which axis exactly one answer is right: the axis of the classes. With ``dim=0`` the *photos* compete, and
+# the columns sum to 1. No error says so.
 
 by_column = torch.softmax(logits, dim=0)
 torch.testing.assert_close(by_column.sum(dim=0), torch.ones(3))
@@ -71,8 +71,8 @@ draw(torch.softmax, logits, dim=0, names=["logits"])
 # - the last one for a batch of logits, (photo, class), and for the scores of attention, (batch, head, query, key);
 # - axis 1 where a class is chosen for each pixel, (photo, class, height, width).
 #
-# Give ``dim`` every time. :func:`torch.nn.functional.softmax` guesses without it and warns. It takes axis 0 for a tensor
-# with three axes, and axis 1 for one with two or four.
+# Give ``dim`` every time. :func:`torch.nn.functional.softmax` guesses without it and warns. It takes axis 0 for a
+# tensor with three axes, and axis 1 for one with two or four.
 #
 # .. not tried: every time — advice
 
@@ -161,9 +161,8 @@ for shape in [(5, 7), (2, 3, 4), (1, 4), (3, 1)]:
         torch.testing.assert_close(p, stable_softmax(x, dim))
         torch.testing.assert_close(p.sum(dim), torch.ones_like(p.sum(dim)))
         torch.testing.assert_close(p, (x + 7).softmax(dim))
-        for line, expected in zip(
-            x.movedim(dim, -1).reshape(-1, x.shape[dim]), p.movedim(dim, -1).flatten(0, -2)
-        ):
+        lines, by_line = (t.movedim(dim, -1).reshape(-1, x.shape[dim]) for t in (x, p))
+        for line, expected in zip(lines, by_line, strict=True):
             torch.testing.assert_close(line.softmax(dim=0), expected)
         assert torch.equal(x.argmax(dim), p.argmax(dim))
 
@@ -223,8 +222,8 @@ ask(
 
 # %%
 # **Exercise.** Attention needs a softmax over those keys alone that a query may see. ``x`` has shape (query, key), and
-# ``seen`` is a mask of the same shape. Return the softmax of each row over the keys that are seen, 0 for the others, and
-# a row of zeros where no key is seen.
+# ``seen`` is a mask of the same shape. Return the softmax of each row over the keys that are seen, 0 for the others,
+# and a row of zeros where no key is seen.
 
 
 def by_loops(x, seen):

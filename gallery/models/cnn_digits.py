@@ -111,9 +111,9 @@ draw(convolve, (stroke, edge), names=["image", "filter"])
 # Layer by layer
 # --------------
 #
-# The second layer looks at the maps of the first, with :val:`tuple(model.conv2.weight.shape[1:])` weights for each of its
-# 16 filters. Pooling keeps the largest of four neighbors. So the channels become more and the pixels fewer, until 16 maps
-# of 3 by 3 are laid in a row of 144 numbers for the linear layers, which decide.
+# The second layer looks at the maps of the first, with :val:`tuple(model.conv2.weight.shape[1:])` weights for each of
+# its 16 filters. Pooling keeps the largest of four neighbors. So the channels become more and the pixels fewer, until
+# 16 maps of 3 by 3 are laid in a row of 144 numbers for the linear layers, which decide.
 
 assert model.fc1.in_features == 16 * 3 * 3 == 144
 draw_network(model, digit)
@@ -135,9 +135,9 @@ assert sum(p.numel() for p in full.parameters()) > 2000 * sum(
 # %%
 # .. use-this::
 #
-#    ``nn.Conv2d(channels_in, channels_out, 3, padding=1)`` keeps height and width. Begin with 3 by 3 filters, and double
-#    the channels where you halve the pixels. Feed images as (N, C, H, W). Before the linear layers, average each map
-#    (``nn.AdaptiveAvgPool2d(1)``), and images of other sizes fit, too.
+#    ``nn.Conv2d(channels_in, channels_out, 3, padding=1)`` keeps height and width. Begin with 3 by 3 filters, and
+#    double the channels where you halve the pixels. Feed images as (N, C, H, W). Before the linear layers, average each
+#    map (``nn.AdaptiveAvgPool2d(1)``), and images of other sizes fit, too.
 #
 # Common mistakes
 # ---------------
@@ -228,8 +228,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Write the convolution of an image of shape (H, W) with a filter of shape (h, w), without padding and without
-# torch's convolutions. The result has shape (H - h + 1, W - w + 1).
+# **Exercise.** Write the convolution of an image of shape (H, W) with a filter of shape (h, w), without padding and
+# without torch's convolutions. The result has shape (H - h + 1, W - w + 1).
 
 
 def by_torch(image, filter):

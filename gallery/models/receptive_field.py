@@ -68,7 +68,8 @@ plt.show()
 #
 # Go through the layers and keep two numbers: the width of the field, 1 at first, and the **jump**, how many pixels two
 # neighboring elements are apart, also 1 at first. A layer adds ``(kernel - 1) * jump`` to the width. Its stride
-# multiplies the jump. So the second convolution adds 4 pixels and not 2: it looks at elements that are two pixels apart.
+# multiplies the jump. So the second convolution adds 4 pixels and not 2: it looks at elements that are two pixels
+# apart.
 
 
 def receptive_field(layers):
@@ -89,8 +90,8 @@ for depth, (stage, seen) in enumerate(fields.items(), 1):
 # How deep must it be?
 # --------------------
 #
-# Without a stride, each layer of 3 by 3 adds two pixels, so a photo of 224 pixels takes 112 layers. With a stride of 2 in
-# each layer, the field roughly doubles.
+# Without a stride, each layer of 3 by 3 adds two pixels, so a photo of 224 pixels takes 112 layers. With a stride of 2
+# in each layer, the field roughly doubles.
 
 plain, halving = 0, 0
 while 1 + 2 * plain < 224:
@@ -103,9 +104,9 @@ print(f"to see 224 pixels: {plain} layers with stride 1, {halving} layers with s
 # Not every pixel counts alike
 # ----------------------------
 #
-# The field says which pixels *can* matter. The pixels in its middle reach the output on many paths, those at its edge on
-# one. The gradient shows it: here is how strongly an output of six plain layers depends on each pixel, on average over 200
-# random networks.
+# The field says which pixels *can* matter. The pixels in its middle reach the output on many paths, those at its edge
+# on one. The gradient shows it: here is how strongly an output of six plain layers depends on each pixel, on average
+# over 200 random networks.
 
 
 def gradient_of_the_middle(seed):
@@ -133,15 +134,15 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 # %%
 # .. use-this::
 #
-#    Compute the width with the rule before you train, and make it at least as wide as what is to be recognized, with some
-#    room, because the edge of the field counts little. A stride or pooling widens it at no cost in weights and loses
-#    detail. ``dilation`` widens it and keeps the detail: ``(kernel - 1) * dilation * jump`` is added.
+#    Compute the width with the rule before you train, and make it at least as wide as what is to be recognized, with
+#    some room, because the edge of the field counts little. A stride or pooling widens it at no cost in weights and
+#    loses detail. ``dilation`` widens it and keeps the detail: ``(kernel - 1) * dilation * jump`` is added.
 #
 # Common mistakes
 # ---------------
 #
-# **A dilation or a stride that leaves gaps.** A stride that is larger than its kernel skips pixels, and so does a dilation
-# without a plain layer before it. The width says nothing about the holes.
+# **A dilation or a stride that leaves gaps.** A stride that is larger than its kernel skips pixels, and so does a
+# dilation without a plain layer before it. The width says nothing about the holes.
 
 dilated = nn.Conv1d(1, 1, 3, dilation=2).double()
 strided = nn.Sequential(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 2)).double()
@@ -197,8 +198,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Extend the rule to dilation. ``layers`` is a tensor of shape (layer, 3) whose rows are kernel, stride and
-# dilation. Return the width as a tensor without axes.
+# **Exercise.** Extend the rule to dilation. ``layers`` is a tensor of shape (layer, 3) whose rows are kernel, stride
+# and dilation. Return the width as a tensor without axes.
 
 
 def from_the_ends(layers):
@@ -246,5 +247,5 @@ report
 #
 # - Araujo, Norris and Sim (2019), `Computing receptive fields of convolutional neural networks
 #   <https://distill.pub/2019/computing-receptive-fields/>`__: the rule with branches and skips, with drawings.
-# - Luo, Li, Urtasun and Zemel (2016), `Understanding the effective receptive field in deep convolutional neural networks
-#   <https://arxiv.org/abs/1701.04128>`__: why the middle counts most.
+# - Luo, Li, Urtasun and Zemel (2016), `Understanding the effective receptive field in deep convolutional neural
+#   networks <https://arxiv.org/abs/1701.04128>`__: why the middle counts most.

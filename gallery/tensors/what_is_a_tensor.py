@@ -59,9 +59,9 @@ for name, t in {"row": row, "red": red, "block": block}.items():
 # An index takes away an axis
 # ---------------------------
 #
-# A whole number in the brackets takes one axis away, from the left. A colon keeps its axis. So ``block[:, 1, 2]`` is red,
-# green and blue of one pixel. Point at a result to see where in the block it is. With an index for each axis, a single
-# number is left, still as a tensor; :meth:`torch.Tensor.item` makes it a Python number.
+# A whole number in the brackets takes one axis away, from the left. A colon keeps its axis. So ``block[:, 1, 2]`` is
+# red, green and blue of one pixel. Point at a result to see where in the block it is. With an index for each axis, a
+# single number is left, still as a tensor; :meth:`torch.Tensor.item` makes it a Python number.
 
 
 def index(block):
@@ -84,8 +84,8 @@ thumbnails = [t[..., ::3, 100:500:3] for t in channels.values()]  # every third 
 draw(thumbnails, list(channels), image=True)
 
 # %%
-# A network takes many photos at once: a *batch*, of shape (N, C, H, W) for number, channels, height, width. Nobody has to
-# picture four axes. ``batch[1]`` is a photo, and ``batch[1, 0]`` its red channel.
+# A network takes many photos at once: a *batch*, of shape (N, C, H, W) for number, channels, height, width. Nobody has
+# to picture four axes. ``batch[1]`` is a photo, and ``batch[1, 0]`` its red channel.
 
 flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
 batch = torch.stack([image, flower])
@@ -97,8 +97,8 @@ print(
 draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
 
 # %%
-# A printed tensor shows its axes by brackets. Three open before the first number, so there are three axes. The innermost
-# brackets hold a row.
+# A printed tensor shows its axes by brackets. Three open before the first number, so there are three axes. The
+# innermost brackets hold a row.
 
 text = str(block).removeprefix("tensor(")
 assert len(text) - len(text.lstrip("[")) == block.ndim == 3
@@ -114,8 +114,8 @@ print(block)
 # Common mistakes
 # ---------------
 #
-# **Axes in another order.** Image files and NumPy put the color last, PyTorch's layers expect it on axis 1. A layer for 3
-# channels then meets 427 of them. :func:`torch.permute` brings the axes into order.
+# **Axes in another order.** Image files and NumPy put the color last, PyTorch's layers expect it on axis 1. A layer for
+# 3 channels then meets 427 of them. :func:`torch.permute` brings the axes into order.
 
 layer = torch.nn.Conv2d(3, 6, kernel_size=1)
 files_order = batch.permute(0, 2, 3, 1)  # (N, H, W, C)
@@ -124,8 +124,8 @@ with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels 
 assert layer(files_order.permute(0, 3, 1, 2).float()).shape == (2, 6, 427, 640)
 
 # %%
-# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``. Lists
-# of different lengths fill no block and are refused.
+# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``.
+# Lists of different lengths fill no block and are refused.
 
 print(torch.tensor([20]).shape, torch.tensor(20).shape)
 assert torch.empty(1).shape == (1,)
@@ -209,8 +209,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Return the blue value of the top right pixel of each photo of a batch, as a vector of shape (N,). Index -1
-# is the last.
+# **Exercise.** Return the blue value of the top right pixel of each photo of a batch, as a vector of shape (N,). Index
+# -1 is the last.
 
 
 def by_loop(batch):

@@ -171,8 +171,8 @@ assert highest[4] < lowest[0]
 
 # %%
 # The first two orders give the same weights, bit for bit: where ``zero_grad`` is called between ``step`` and the next
-# ``backward`` does not matter. In the third and the fourth, each step is taken with empty gradients, and the weights are
-# still those of the start. Without ``zero_grad``, each step follows the sum of all gradients so far.
+# ``backward`` does not matter. In the third and the fourth, each step is taken with empty gradients, and the weights
+# are still those of the start. Without ``zero_grad``, each step follows the sum of all gradients so far.
 
 
 def same_weights(one, other):
@@ -214,8 +214,8 @@ assert p.item() == torch.tensor(0.3).item()
 print(p.item() == torch.tensor(0.3).item())
 
 # %%
-# **An optimizer that wants another loop.** :class:`torch.optim.LBFGS` computes the loss several times for one step, so it
-# takes a function that does.
+# **An optimizer that wants another loop.** :class:`torch.optim.LBFGS` computes the loss several times for one step, so
+# it takes a function that does.
 
 with expect_error(TypeError, match="missing 1 required positional argument: 'closure'"):
     torch.optim.LBFGS([p]).step()
