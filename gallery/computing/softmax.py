@@ -38,8 +38,8 @@ draw(torch.softmax, logits, dim=1, names=["logits"])
 # --------
 #
 # :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where :math:`j` runs along ``dim``. The exponential makes each number
-# positive, and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>` times as probable, wherever
-# the two logits lie, because only their difference counts. The shape stays the same.
+# positive, and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>`
+# times as probable, wherever the two logits lie, because only their difference counts. The shape stays the same.
 
 
 def softmax_from_scratch(x, dim):
