@@ -47,10 +47,10 @@ draw(torch.matmul, (v, J), names=["v", "J"])
 # The rule
 # --------
 #
-# The table of all derivatives is the :term:`Jacobian`, :math:`J_{ij} = \partial\, \text{loss}_i / \partial w_j`. ``v``
-# has a number for each loss, and ``backward(v)`` adds up the rows of the table, row :math:`i` times :math:`v_i`. This
-# sum is a :term:`vector-Jacobian product`. It has the shape of the weights, :val:`weights.grad.shape`, where the table
-# has shape :val:`J.shape`.
+# The table of these derivatives is the :term:`Jacobian`, :math:`J_{ij} = \partial\, \text{loss}_i / \partial w_j`.
+# ``v`` has a number for each loss, and ``backward(v)`` adds up the rows of the table, row :math:`i` times :math:`v_i`.
+# This sum is a :term:`vector-Jacobian product`. It has the shape of the weights, :val:`weights.grad.shape`, where the
+# table has shape :val:`J.shape`.
 
 losses = losses_of(weights)
 losses.backward(v)
@@ -58,10 +58,8 @@ torch.testing.assert_close(weights.grad, 1 * J[0] + 10 * J[1])
 weights.grad
 
 # %%
-# ``backward()`` without an argument starts from 1. That is the only sensible choice for one number, and for several
-# numbers there is none, so PyTorch refuses.
-#
-# .. not tried: only sensible — a judgement
+# ``backward()`` without an argument starts from 1. For several numbers no choice is obvious, so PyTorch
+# refuses.
 
 losses = losses_of(weights)
 with expect_error(RuntimeError, match="grad can be implicitly created only for scalar outputs"):

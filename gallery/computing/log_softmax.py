@@ -35,8 +35,8 @@ def two_steps(x):
 
 
 # %%
-# The first two probabilities are too small for float32 and become 0, whose logarithm is minus infinity. ``log_softmax``
-# gives -200 and -195.
+# The first two probabilities are too small for :val:`sure.dtype` and become 0, whose logarithm is minus infinity.
+# ``log_softmax`` gives -200 and -195.
 
 assert two_steps(sure)["log of it"].tolist() == [-math.inf, -math.inf, 0]
 assert sure.log_softmax(dim=0).tolist() == [-200.0, -195.0, 0.0]
@@ -46,8 +46,8 @@ draw(two_steps, sure, names=["logits"])
 # The rule
 # --------
 #
-# :math:`\log p_i = x_i - \log \sum_j e^{x_j}`. No probability is computed on the way, so none can become 0. The second
-# term is :ref:`logsumexp <logsumexp>`, which subtracts the largest logit before it takes exponentials.
+# :math:`\log p_i = x_i - \log \sum_j e^{x_j}`. The probability itself is not computed, so it cannot become 0. The
+# second term is :ref:`logsumexp <logsumexp>`, which subtracts the largest logit before it takes exponentials.
 
 
 def log_softmax_from_scratch(x, dim):
@@ -90,9 +90,7 @@ assert torch.tensor([0.0, 20.0], dtype=torch.float16).softmax(dim=0)[0] == 0
 #
 #    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class
 #    in one call. Take ``log_softmax`` where you work with logarithms yourself: a beam search, a divergence, a policy
-#    gradient. ``exp`` of it gives the probabilities back. Never write ``softmax(...).log()``.
-#
-# .. not tried: never — advice
+#    gradient. ``exp`` of it gives the probabilities back. Leave ``softmax(...).log()`` alone.
 
 targets = torch.tensor([2, 0])
 logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -162,7 +160,8 @@ ask(
 
 # %%
 # **Exercise.** A language model gives logits of shape (token, word) for a text. Return how probable the whole text is,
-# as a logarithm: the sum of the log-probabilities of its words. Numbers far below the smallest float32 must come out.
+# as a logarithm: the sum of the log-probabilities of its words. The text is so improbable that its probability itself
+# would become 0.
 
 
 def by_loop(logits, words):

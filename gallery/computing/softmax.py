@@ -73,8 +73,6 @@ draw(torch.softmax, logits, dim=0, names=["logits"])
 #
 # Give ``dim`` every time. :func:`torch.nn.functional.softmax` guesses without it and warns. It takes axis 0 for a
 # tensor with three axes, and axis 1 for one with two or four.
-#
-# .. not tried: every time — advice
 
 for shape, dim in {(2, 3): 1, (4, 2, 3): 0, (2, 3, 4, 5): 1}.items():
     x = torch.randn(shape)
@@ -86,9 +84,9 @@ for shape, dim in {(2, 3): 1, (4, 2, 3): 0, (2, 3, 4, 5): 1}.items():
 # Large logits
 # ------------
 #
-# Written as above, the formula fails for logits of 100. ``exp`` of 88.8 is infinite in float32, and infinity divided by
-# infinity is :term:`NaN`. Since only differences count, subtract the largest logit first. Then the largest exponential
-# is 1. ``torch.softmax`` gives what this form gives.
+# Written as above, the formula fails for logits of 100. ``exp`` of 88.8 is infinite in :val:`large.dtype`, and infinity
+# divided by infinity is :term:`NaN`. Since only differences count, subtract the largest logit first. Then the largest
+# exponential is 1. ``torch.softmax`` gives what this form gives.
 
 
 def stable_softmax(x, dim):
@@ -272,7 +270,8 @@ report
 # :ref:`log-softmax`, for the logarithms that losses need.
 #
 # - Goodfellow, Bengio and Courville (2016), `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__,
-#   section 6.2.2.3: why this function and no other makes probabilities of logits.
+#   the section on softmax units: why
+#   this function makes probabilities of logits.
 # - Guo, Pleiss, Sun and Weinberger (2017), `On calibration of modern neural networks
 #   <https://arxiv.org/abs/1706.04599>`__: modern networks are right less often than their
 #   probabilities say, and one temperature repairs much of that.

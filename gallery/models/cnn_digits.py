@@ -122,8 +122,8 @@ draw_network(model, digit)
 # Few weights, many places
 # ------------------------
 #
-# The first layer has 8 filters of 9 weights and a bias each. That does not grow with the image. A fully connected layer
-# between the same pixels and the same maps needs two thousand times as many.
+# The first layer has 8 filters, each with :val:`model.conv1.weight[0].numel()` weights and a bias. That does not grow
+# with the image. A fully connected layer between the same pixels and the same maps needs two thousand times as many.
 
 full = nn.Linear(12 * 12, 8 * 12 * 12)
 for name, layer in {"convolution": model.conv1, "fully connected": full}.items():

@@ -30,7 +30,7 @@ image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers wa
 block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
 
 # %%
-# These are pixels of a photo, each color a number from 0 to 255. One number has no axis. A row of them is a
+# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no axis. A row of them is a
 # :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together have three axes. Above each
 # stands its shape: the number of entries along each axis.
 
@@ -153,7 +153,8 @@ for t in (pixel, row, red, block, *zoo(axes=range(5)).values()):
     for axis in range(t.ndim):
         pieces = t.unbind(axis)
         assert len(pieces) == t.shape[axis]
-        assert all(piece.shape == t.shape[:axis] + t.shape[axis + 1 :] for piece in pieces)
+        for piece in pieces:
+            assert piece.shape == t.shape[:axis] + t.shape[axis + 1 :]
 # A tensor without elements prints its shape instead, if it has more than one axis.
 assert str(torch.zeros(0, 3)) == "tensor([], size=(0, 3))"
 assert image.min() >= 0

@@ -151,12 +151,10 @@ print(sorted(path.name for path in log.iterdir()))
 # %%
 # .. use-this::
 #
-#    One folder for each training, with its settings in the name (``runs/lr0.5-batch64``), and the same tags in all of
+#    One folder for each training, with its settings in the name (``runs/fast``), and the same tags in all of
 #    them: then TensorBoard draws the runs into one chart. Write the loss every ten to a hundred steps
 #    (``loss`` itself waits for the GPU, because the number has to be fetched), and validation figures once an epoch.
 #    Write histograms seldom: they are the largest part of the log.
-#
-# .. not tried: all of them — advice
 #
 # A common mistake
 # ----------------
