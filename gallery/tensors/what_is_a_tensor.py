@@ -30,9 +30,9 @@ image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers wa
 block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
 
 # %%
-# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no axis. A row of them is a
-# :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together have three axes. Above each
-# stands its shape: the number of entries along each axis.
+# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
+# axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
+# have three axes. Above each stands its shape: the number of entries along each axis.
 
 pixel, row, red = block[0, 1, 2], block[0, 1], block[0]
 draw([pixel, row, red, block], ["pixel", "row", "red", "block"])

@@ -204,8 +204,8 @@ print("loss, as a mean over each epoch:", [round(loss, 2) for loss in history["l
 # Common mistakes
 # ---------------
 #
-# **A learning rate that is too small.** In :val:`p.dtype`, a step of 1e-9 away from 0.3 is lost in rounding. The loss then
-# repeats to the last digit, as with the wrong order.
+# **A learning rate that is too small.** In :val:`p.dtype`, a step of 1e-9 away from 0.3 is lost in rounding. The loss
+# then repeats to the last digit, as with the wrong order.
 
 p = nn.Parameter(torch.tensor([0.3]))
 p.sum().backward()
