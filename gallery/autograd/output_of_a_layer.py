@@ -83,9 +83,8 @@ for name, (output,) in kept.items():
 # Without hooks
 # -------------
 #
-# torchvision's ``create_feature_extractor`` builds a new network that stops where you want, and leaves out the rest.
-# That is faster, and can be saved. It has to understand ``forward`` as a fixed list of operations, and refuses an
-# ``if`` on values.
+# torchvision's ``create_feature_extractor`` builds a new network that stops where you want, and leaves out the rest. It
+# has to understand ``forward`` as a fixed list of operations, and refuses an ``if`` on values.
 
 extractor = create_feature_extractor(network, {"layer1": "early"})
 with torch.no_grad():
