@@ -58,8 +58,8 @@ assert torch.full((2, 4), 7.0).dtype == torch.arange(5.0).dtype == torch.float32
 # Where does a range end?
 # -----------------------
 #
-# :func:`torch.arange` is told the step and stops *before* the end, like Python's ``range``. :func:`torch.linspace` is told
-# how many points there are, and contains both ends.
+# :func:`torch.arange` is told the step and stops *before* the end, like Python's ``range``. :func:`torch.linspace` is
+# told how many points there are, and contains both ends.
 
 draw([torch.arange(2, 10, 2), torch.linspace(2, 10, 5)], ["arange(2, 10, 2)", "linspace(2, 10, 5)"])
 
