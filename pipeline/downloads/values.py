@@ -64,8 +64,12 @@ class _Values:
         return self._question(tag) if "ptg-ask" in tag.get("class", []) else self.blocks(tag)
 
     def _figure(self, tag: Tag) -> str:
-        words = [svg["aria-label"] for svg in tag.find_all("svg") if "aria-label" in svg.attrs]
-        return self.picture("; ".join([*words, *(said.get_text() for said in tag.find_all("figcaption"))]))
+        # A picture with a choice has a sentence for each variant, in a paragraph.
+        parts = tag.find_all(
+            lambda part: part.name in ("figcaption", "p") or "aria-label" in part.attrs, recursive=True
+        )
+        words = (part.get_text() if part.name in ("figcaption", "p") else part["aria-label"] for part in parts)
+        return self.picture("; ".join(words))
 
     def _p(self, tag: Tag) -> str:
         return "".join(self._strong(part) if part.name == "strong" else plain(part.get_text()) for part in tag)

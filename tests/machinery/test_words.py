@@ -13,7 +13,7 @@ import torch
 from pipeline.outputs.compare import same
 from pipeline.running.words import figure, html, numbers, png, svg
 from ptguide.exercises import check
-from ptguide.pictures import draw, draw_graph, draw_network, draw_storage
+from ptguide.pictures import Choice, draw, draw_graph, draw_network, draw_storage
 from ptguide.questions import ask
 
 
@@ -61,17 +61,17 @@ def test_picture_of_an_operation_is_told_with_values_marks_colors_frames_and_lin
         *("torch.stack([a, b], dim=1)", "lines: 1"),
         *("out (2, 2, 3)", "[0]", "0 1 2", "0 0:a 1:a 2:a", "1 20:b 21:b 22:b"),
         *("[1]", "0 1 2", "0 3:a 4:a 5:a", "1 23:b 24:b 25:b", "colors: 0 ×3, 1 ×3, 0 ×3, 1 ×3", "framed: 2#11 on"),
-        "of: 2#0-2 each of 0#0 to 0#2; 2#3-5 each of 1#0 to 1#2; 2#6-8 each of 0#3 to 0#5; 2#9-11 each of 1#3 to 1#5",
+        "as: 2#0-2 each of 0#0 to 0#2; 2#3-5 each of 1#0 to 1#2; 2#6-8 each of 0#3 to 0#5; 2#9-11 each of 1#3 to 1#5",
         "out[1, 1, 2] = 25, copied from b[1, 2].",
     ]
 
 
 def test_links_of_several_elements_and_of_every_kind_are_told():
     assert "of: 1#0-2 all of 0#0-2; 1#3-5 all of 0#3-5" in told(draw(torch.softmax, A + 0.5, dim=1))
-    assert "of: 1#0-2 each of 0#2 to 0#0 by -1; 1#3-5 each of 0#5 to 0#3 by -1" in told(draw(torch.flip, A, dims=[1]))
+    assert "as: 1#0-2 each of 0#2 to 0#0 by -1; 1#3-5 each of 0#5 to 0#3 by -1" in told(draw(torch.flip, A, dims=[1]))
     picked = told(draw(torch.index_select, (A, 1, torch.tensor([2]))))
-    assert [line for line in picked if line.startswith(("of: ", "by: "))] == [
-        "of: 2#0-1 each of 0#2 to 0#5 by 3",
+    assert [line for line in picked if line.startswith(("as: ", "by: "))] == [
+        "as: 2#0-1 each of 0#2 to 0#5 by 3",
         "by: 2#0-1 all of 1#0",
     ]
     stored = told(draw_storage([A, A.T], ["x", "x.T"]))
@@ -90,20 +90,62 @@ def test_long_list_of_links_ends_with_a_digest():
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('data-of="0.4"', 'data-of="0.3"'),  # an element is of another
-        ('data-of="0.4"', 'data-by="0.4"'),
-        (' data-of="0.4"', ""),
-        ("copied from b[0, 1].", "copied from a[0, 1]."),  # a sentence that only shows when somebody points at it
-        ('class="ptg-cell ptg-1"', 'class="ptg-cell ptg-2"'),
+        ("6-8=0.3+1", "6-8=0.2+1"),  # an element is of another
+        ("6-8=0.3+1", "6-8=0.3+2"),
+        ("6-8=0.3+1", "6-7=0.3+1"),
+        ("data-as=", "data-of="),
+        ('class="ptg-1"', 'class="ptg-2"'),
+        ('class="ptg-cells ptg-1"', 'class="ptg-cells ptg-2"'),
         ('class="ptg-on"', ""),
         (">24<", ">42<"),
-        (">b</text>", ">a</text>"),  # a letter in a corner
+        (">aaabbb</text>", ">aaabba</text>"),  # a letter in a corner
         ("out (2, 2, 3)", "out (2, 3, 2)"),
-        ('d="M', 'd="M0 0h1M'),
+        ('ptg-edge" d="M', 'ptg-edge" d="M0 0h1M'),
     ],
 )
 def test_each_change_of_a_picture_changes_its_words(old, new):
     picture = draw(torch.stack, [A, B], dim=1)
+    shown = picture._repr_html_()
+    assert old in shown
+    changed = html.words(shown.replace(old, new, 1), picture.description)
+    assert not same("\n".join(told(picture)), "\n".join(changed))
+
+
+def test_each_change_of_a_sentence_changes_its_words():
+    shown = draw_storage([A, A.T])._repr_html_()
+    assert html.words(shown) != html.words(shown.replace("lies at storage[5]", "lies at storage[4]"))
+
+
+def test_picture_with_a_choice_is_told_with_every_variant():
+    picture = draw(torch.sum, A, dim=Choice(0, 1))
+    lines = told(picture)
+    assert lines[:2] == ["dim 0 1", "x (2, 3)"]
+    assert [line for line in lines if line.startswith(("torch.sum", "out", "of: ", "framed: "))] == [
+        "framed: 0#1 of, 0#4 of",
+        "torch.sum(x, dim=0)",
+        "out (3,)",
+        "framed: 1#1 on",
+        "of: 1#0 of 0#0 0#3; 1#1 of 0#1 0#4; 1#2 of 0#2 0#5",
+        "out[1] = 5, computed from x[:, 1].",
+        "torch.sum(x, dim=1)",
+        "out (2,)",
+        "framed: 2#1 on",
+        "of: 2#0 of 0#0-2; 2#1 of 0#3-5",
+        "out[1] = 12, computed from x[1, :].",
+    ]
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+@pytest.mark.parametrize("what", ["value", "link", "sentence", "call"])
+def test_each_change_of_one_variant_changes_the_words(variant, what):
+    picture = draw(torch.sum, A, dim=Choice(0, 1))
+    changes = {
+        "value": [(">7</text>", ">8</text>"), (">12</text>", ">13</text>")],
+        "link": [("0-2=0.0,3+1", "0-2=0.0,4+1"), ("0-1=0.0-2+3", "0-1=0.0-2+2")],
+        "sentence": [("from x[:, 1].", "from x[:, 2]."), ("from x[1, :].", "from x[0, :].")],
+        "call": [("torch.sum(x, dim=0)<", "torch.sum(x, dim=2)<"), ("torch.sum(x, dim=1)<", "torch.sum(x)<")],
+    }
+    old, new = changes[what][variant]
     shown = picture._repr_html_()
     assert old in shown
     changed = html.words(shown.replace(old, new, 1), picture.description)

@@ -3,34 +3,21 @@
 import operator
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 
 import pytest
 import torch
 import torch.nn.functional as F
+from drawn import elements, texts
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from ptguide.pictures import draw
-from ptguide.pictures._operation import call_text
+from ptguide.pictures._call import call_text
 from ptguide.trace import Kind, trace
 
-SVG = "{http://www.w3.org/2000/svg}"
 a = torch.arange(12).reshape(3, 4)
 x = torch.tensor([[3, 1, 2.0], [9, 7, 8]])
-
-
-def elements(picture):
-    """Return the attributes of each drawn element, by its key."""
-    return {cell.get("data-k"): cell.attrib for cell in ET.fromstring(picture.svg).iter() if cell.get("data-k")}
-
-
-def expanded(runs):
-    keys = set()
-    for run in (runs or "").split():
-        tensor, _, places = run.partition(".")
-        first, _, last = places.partition("-")
-        keys |= {f"{tensor}.{place}" for place in range(int(first), int(last or first) + 1)}
-    return keys
 
 
 @pytest.mark.parametrize(
@@ -46,7 +33,7 @@ def expanded(runs):
 def test_links_are_those_of_the_trace(op, inputs, options):
     traced = trace(op, inputs, **options)
     found = elements(draw(op, inputs, **options))
-    classes = {"of": (Kind.COPIED, Kind.COMPUTED), "by": (Kind.INDEX,), "than": (Kind.COMPARED,)}
+    classes = {"as": (Kind.COPIED,), "of": (Kind.COMPUTED,), "by": (Kind.INDEX,), "than": (Kind.COMPARED,)}
     for o, output in enumerate(traced.outputs):
         for place in range(output.numel()):
             cell = found[f"{len(traced.inputs) + o}.{place}"]
@@ -57,7 +44,7 @@ def test_links_are_those_of_the_trace(op, inputs, options):
                     for element, kind in enumerate(matrix.reshape(output.numel(), -1)[place].tolist())
                     if kind in kinds
                 }
-                assert expanded(cell.get(f"data-{name}")) == expected
+                assert cell.of.get(name, set()) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,42 +64,28 @@ def test_links_are_those_of_the_trace(op, inputs, options):
 def test_example_is_put_into_words(op, inputs, options, said):
     picture = draw(op, inputs, **options)
     assert picture.said == said
-    assert elements(picture)[picture.home]["data-t"] == said
     assert picture.description.endswith(said)
-
-
-def test_inputs_say_where_they_went():
-    found = elements(draw(torch.diagonal, a))
-    assert found["0.5"]["data-t"] == "x[1, 1] = 5, used for out[1]."
-    assert found["0.1"]["data-t"] == "x[0, 1] = 1, not used."
 
 
 def test_example_is_framed_without_scripts():
     picture = draw(torch.matmul, (torch.rand(4, 3), torch.rand(3, 5)))
-    framed = {key: cell["class"] for key, cell in elements(picture).items() if "class" in cell}
+    framed = {key: cell.frame for key, cell in elements(picture).items() if cell.frame}
     assert framed == {"2.7": "ptg-on", **dict.fromkeys(["0.3", "0.4", "0.5", "1.2", "1.7", "1.12"], "ptg-of")}
 
 
-def cells(picture):
-    """Return the drawn elements in the order of their places; what is framed is drawn last."""
-    found = [group for group in ET.fromstring(picture.svg).iter(f"{SVG}g") if group.get("data-k")]
-    return sorted(found, key=lambda cell: [int(part) for part in cell.get("data-k").split(".")])
-
-
 def colors(picture):
-    """Return the color classes of each tensor's cells, in order."""
+    """Return the color of each tensor's cells, in order; what is framed is drawn last."""
     found = {}
-    for cell in cells(picture):
-        tensor = int(cell.get("data-k").partition(".")[0])
-        found.setdefault(tensor, []).append(int(cell.find(f"{SVG}rect").get("class")[-1]))
-    return found
+    for key, cell in elements(picture).items():
+        tensor, element = map(int, key.split("."))
+        found.setdefault(tensor, {})[element] = cell.color
+    return {tensor: [of[element] for element in sorted(of)] for tensor, of in found.items()}
 
 
 def test_colors_and_letters_stand_for_the_inputs():
     picture = draw(torch.cat, [a, a[:1] + 20])
     assert colors(picture) == {0: [0] * 12, 1: [1] * 4, 2: [0] * 12 + [1] * 4}
-    marks = [text.text for cell in cells(picture) for text in cell if text.get("class") == "ptg-mark"]
-    assert marks == ["a"] * 12 + ["b"] * 4
+    assert texts(picture, "mark") == ["a"] * 12 + ["b"] * 4
 
 
 def test_colors_stand_for_the_rows_of_a_single_input():
@@ -121,12 +94,58 @@ def test_colors_stand_for_the_rows_of_a_single_input():
     assert colors(draw(torch.sum, a, dim=0))[1] == [4] * 4  # of all rows: of no color
 
 
+def test_rows_past_the_fourth_keep_a_color_of_their_own():
+    found = colors(draw(torch.t, torch.arange(20).reshape(10, 2)))
+    rows = found[0][::2]
+    assert len(set(rows[:8])) == 8
+    assert rows[8:] == [4, 4]
+    assert found[1] == rows * 2
+
+
+def test_inputs_past_the_fourth_keep_a_color_of_their_own():
+    found = colors(draw(torch.cat, [torch.tensor([float(place)]) for place in range(6)]))
+    assert len(set(found[6])) == 6
+    assert found[6] == [color for place in range(6) for color in found[place]]
+
+
+def test_what_is_made_of_two_rows_or_inputs_of_one_color_has_none():
+    assert colors(draw(lambda t: t[[0, 4]].sum(0), torch.rand(5, 2)))[1] == [4, 4]
+    assert colors(draw(lambda *ts: ts[0] + ts[4], tuple(torch.rand(5, 2))))[5] == [4, 4]
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(shape=st.lists(st.integers(1, 13), min_size=1, max_size=4), data=st.data())
+def test_framed_element_and_what_it_was_made_of_are_drawn(shape, data):
+    size = torch.Size(shape).numel()
+    assume(size <= 4096)
+    tensor = torch.arange(size).reshape(shape)
+    at = data.draw(st.one_of(st.none(), st.tuples(*(st.integers(0, size - 1) for size in shape))))
+    picture = draw(torch.Tensor.clone, tensor, names=["x"], at=at)
+    found = elements(picture)
+    assert found[picture.home].frame == "ptg-on"
+    assert found[picture.home.replace("1.", "0.", 1)].frame == "ptg-of"
+
+
+def test_framed_element_of_a_convolution_of_many_channels_is_drawn():
+    picture = draw(F.conv2d, (torch.rand(1, 1, 3, 3), torch.rand(8, 1, 2, 2)), names=["x", "w"])
+    assert elements(picture)[picture.home].frame == "ptg-on"
+
+
+def test_example_has_a_source_that_is_drawn_where_there_is_one():
+    picture = draw(torch.roll, (torch.arange(40), 20))
+    assert [cell.frame for cell in elements(picture).values() if cell.frame] == ["ptg-of", "ptg-on"]
+
+
+def test_one_index_that_is_left_out_is_drawn_in_the_place_of_dots():
+    picture = draw(torch.clone, torch.arange(14), at=(7,))
+    shown = ["0", "1", "2", "3", "4", "5", "6", "7", "…", "12", "13"]
+    assert texts(picture, "index")[:11] == shown
+    assert sorted(texts(picture, "value")) == sorted(shown * 2)
+
+
 def test_what_is_framed_is_drawn_last_so_that_no_neighbour_covers_it():
-    order = [group.get("data-k") for group in ET.fromstring(draw(torch.relu, x).svg).iter(f"{SVG}g")]
-    drawn = [key for key in order if key and key.startswith("1.")]
-    assert drawn == ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"]  # the example is the last anyway
-    order = [group.get("data-k") for group in ET.fromstring(draw(torch.t, x).svg).iter(f"{SVG}g")]
-    drawn = [key for key in order if key and key.startswith("0.")]
+    assert [key for key in elements(draw(torch.relu, x)) if key.startswith("1.")][-1] == "1.5"
+    drawn = [key for key in elements(draw(torch.t, x)) if key.startswith("0.")]
     assert drawn == ["0.0", "0.1", "0.2", "0.3", "0.5", "0.4"]
 
 
@@ -158,12 +177,9 @@ def test_call_is_written_as_code(op, inputs, kwargs, names, expected):
 
 def test_names_that_begin_alike_are_marked_by_their_number():
     picture = draw(torch.cat, [a, a[:1]], names=["x_1", "x_2"])
-    assert [text.text for cell in cells(picture) for text in cell if text.get("class") == "ptg-mark"] == [
-        *["1"] * 12,
-        *["2"] * 4,
-    ]
+    assert texts(picture, "mark") == ["1"] * 12 + ["2"] * 4
     picture = draw(torch.cat, [a, a[:1]], names=["top", "rest"])
-    assert {text.text for cell in cells(picture) for text in cell if text.get("class") == "ptg-mark"} == {"t", "r"}
+    assert set(texts(picture, "mark")) == {"t", "r"}
 
 
 def test_framed_element_can_be_chosen():

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 import torch
+from drawn import boxes, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,11 +15,6 @@ from ptguide.pictures import draw
 from ptguide.pictures._panels import SHOWN
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def texts(picture, kind):
-    tree = ET.fromstring(picture.svg)
-    return [element.text for element in tree.iter(f"{SVG}text") if f"ptg-{kind}" in element.get("class").split()]
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)
@@ -30,7 +26,8 @@ def test_every_element_stands_in_row_major_order(shape):
 
 def test_elements_of_one_row_share_their_height_and_those_of_a_column_their_place():
     tree = ET.fromstring(draw(torch.arange(6).reshape(2, 3)).svg)
-    cells = [(float(r.get("x")), float(r.get("y"))) for r in tree.iter(f"{SVG}rect") if r.get("x")]
+    starts = [path.get("d").partition("h")[0].removeprefix("M").split() for path in tree.iter(f"{SVG}path")]
+    cells = [(float(x), float(y)) for x, y in starts]
     rows, columns = {y for _, y in cells}, {x for x, _ in cells}
     assert (len(cells), len(rows), len(columns)) == (6, 2, 3)
     assert cells == sorted(cells, key=lambda cell: (cell[1], cell[0]))
@@ -41,9 +38,10 @@ def test_elements_of_one_row_share_their_height_and_those_of_a_column_their_plac
     [
         (torch.tensor(3), ["3"]),
         (torch.tensor([True, False]), ["True", "False"]),
-        (torch.tensor([0.5, 1 / 3, -0.0, 1e-9]), ["0.5", "0.3333", "0", "1e-09"]),
+        (torch.tensor([0.5, 1 / 3, -0.0, 1e-9]), ["0.5", "0.3333", "-0", "1e-09"]),
         (torch.tensor([70000.0, -12.0, 123456.5, 3e8]), ["70000", "-12", "1.235e+05", "3e+08"]),
         (torch.tensor([float("nan"), float("inf")]), ["nan", "inf"]),
+        (torch.tensor([0.0, -0.0, -3.0]), ["0", "-0", "-3"]),
         (torch.tensor([1 + 2j]), ["(1+2j)"]),
         (torch.tensor([1.5], dtype=torch.bfloat16), ["1.5"]),
         (torch.tensor([2.5], requires_grad=True), ["2.5"]),
@@ -69,15 +67,14 @@ def test_long_axis_is_shortened_in_its_middle():
 
 def test_colors_follow_the_elements():
     colors = torch.tensor([[0, 1, 2], [3, 0, 1]])
-    tree = ET.fromstring(draw(torch.zeros(2, 3), colors=colors).svg)
-    classes = [rect.get("class")[-1] for rect in tree.iter(f"{SVG}rect") if rect.get("x")]
+    classes = boxes(draw(torch.zeros(2, 3), colors=colors))
     assert classes == ["0", "1", "2", "3", "0", "1"]
 
 
 def test_each_tensor_has_its_own_color_unless_told():
-    tree = ET.fromstring(draw([torch.zeros(1)] * 5).svg)
-    classes = [rect.get("class")[-1] for rect in tree.iter(f"{SVG}rect") if rect.get("x")]
-    assert classes == ["0", "1", "2", "3", "0"]
+    classes = boxes(draw([torch.zeros(1)] * 10))
+    assert len(set(classes[:8])) == 8
+    assert classes[8:] == ["4", "4"]  # no color is given twice: the rest is gray
 
 
 def test_names_cannot_break_the_markup():
@@ -114,8 +111,8 @@ def test_saved_file_is_the_svg(tmp_path):
         ),
         (
             (torch.zeros(2),),
-            {"colors": torch.tensor([0, 5])},
-            r"colors\[0\] goes from 0 to 5; expected integers from 0 to 4",
+            {"colors": torch.tensor([0, 10])},
+            r"colors\[0\] goes from 0 to 10; expected integers from 0 to 9",
         ),
         ((torch.zeros(2, 3),), {"axes": "NCH"}, r"axes has 3 names; expected 2, as tensors\[0\] has shape \(2, 3\)"),
         (

@@ -8,7 +8,26 @@ from pipeline.running.words.svg import Drawing
 
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "caption", "details", "div", "dd", "dl", "dt", "figcaption"),
-    *("figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "br", "li", "ol", "p", "pre", "section"),
+    *(
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "br",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "section",
+    ),
     *("summary", "table", "tbody", "thead", "tr", "ul"),
 }
 SILENT = {"script", "style"}
@@ -60,6 +79,8 @@ class _Reader(HTMLParser):
             self.end_line()
         elif tag in ("td", "th") and self._line:
             self._line.append(" | ")
+        elif tag == "label":
+            self._line.append(" ")
         elif tag == "img":
             self._line.append(f"(image: {attributes.get('alt', '')}) ")
         if tag == "a" and attributes.get("href"):

@@ -1,13 +1,17 @@
 """A picture of our own in words: its texts as they stand, the colors of its boxes, and which element is of which.
 
-``ptguide.pictures`` writes it: ``class="ptg-2"`` is a color, ``data-k="1.4"`` the element 4 of tensor 1, ``data-of``,
-``data-by`` and ``data-than`` the elements that it was made of, and ``data-t`` the sentence that is shown of it.
+``ptguide.pictures`` writes it: ``class="ptg-2"`` is a color, of a box or of all boxes of a group that have none of
+their own, ``data-k="1.4"`` the element 4 of tensor 1, and ``data-t`` the sentence that is shown of it. ``data-of``,
+``data-by`` and ``data-than`` have the elements that it was made of, and ``data-as`` those that it is a copy of: at the
+element itself their names, and at the group of a tensor, whose number is ``data-i``, those of all its elements in
+runs, as in ``3-4=0.10,15+1``.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipeline.running.words import png
@@ -16,7 +20,9 @@ from pipeline.running.words.numbers import digest, runs
 PLACE = re.compile(r"translate\(([-\d.e]+)[ ,]+([-\d.e]+)\)")
 COLOR = re.compile(r"\bptg-(\d+)\b")
 FRAMES = ("ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-alone")
-LINKS = ("of", "by", "than")
+LINKS = ("as", "of", "by", "than")
+START = re.compile(r"M([-\d.]+) ([-\d.]+)h")  # of a box
+MARK = 3, 10  # where a mark stands in its box
 NUMBER = re.compile(r"[-+]?\d*\.\d+(?:e[-+]?\d+)?|[-+]?\d+e[-+]?\d+")
 MOST = 40  # runs of links that are written out; of the rest a digest is kept
 
@@ -34,10 +40,12 @@ class Drawing:
     """
 
     label: str = ""
-    _groups: list[tuple[int, float, float]] = field(default_factory=lambda: [(0, 0.0, 0.0)])  # number and place
+    # Number and place of each group that is open, and the color of its boxes.
+    _groups: list[tuple[int, float, float, str]] = field(default_factory=lambda: [(0, 0.0, 0.0, "")])
     _known: int = 0
     _texts: list[tuple[int, float, float, str]] = field(default_factory=list)  # group, y, x and words
     _colors: list[tuple[int, float, float, str]] = field(default_factory=list)
+    _boxes: dict[tuple[int, float, float], int] = field(default_factory=dict)  # where a mark stands: the text's number
     _frames: list[str] = field(default_factory=list)
     _links: list[tuple[str, str, str]] = field(default_factory=list)  # kind, element and those that it is of
     _said: list[str] = field(default_factory=list)
@@ -53,6 +61,8 @@ class Drawing:
             self._text = attributes, []
         elif tag == "rect" and (color := COLOR.search(classes)):
             self._colors.append((*self._at(attributes), color[1]))
+        elif tag == "path" and (usual := self._groups[-1][-1]):
+            self._take_box(attributes.get("d", ""), COLOR.search(classes), usual)
         elif tag == "path":
             self._others.append(f"lines: {attributes.get('d', '').count('M')}")
         elif tag == "image":
@@ -63,21 +73,32 @@ class Drawing:
             self._take_element(attributes["data-k"], classes, attributes)
 
     def _start_group(self, attributes: Attributes) -> None:
-        number, x, y = self._groups[-1]
+        number, x, y, color = self._groups[-1]
         if place := PLACE.search(attributes.get("transform", "")):
             self._known += 1
             number, x, y = self._known, x + float(place[1]), y + float(place[2])
-        self._groups.append((number, x, y))
+        if found := COLOR.search(attributes.get("class", "")):
+            color = found[1]
+        self._groups.append((number, x, y, color))
+        for kind in LINKS if "data-i" in attributes else ():
+            made = _expanded(attributes.get(f"data-{kind}", ""))
+            self._links += [(kind, f"{attributes['data-i']}#{element}", of) for element, of in made]
+
+    def _take_box(self, path: str, color: re.Match[str] | None, usual: str) -> None:
+        if start := START.match(path):
+            place = self._at({"x": start[1], "y": start[2]})
+            self._colors.append((*place, color[1] if color else usual))
+            self._boxes[place[0], place[1] + MARK[1], place[2] + MARK[0]] = len(self._texts)  # of its value, to come
 
     def _at(self, attributes: Attributes) -> tuple[int, float, float]:
-        number, x, y = self._groups[-1]
+        number, x, y, _ = self._groups[-1]
         return number, y + float(attributes.get("y", 0)), x + float(attributes.get("x", 0))
 
     def _take_element(self, key: str, classes: str, attributes: Attributes) -> None:
         frames = [name.removeprefix("ptg-") for name in classes.split() if name in FRAMES]
         self._frames += [f"{_named(key)} {name}" for name in frames]
-        found = {kind: attributes.get(f"data-{kind}") for kind in LINKS}
-        self._links += [(kind, _named(key), _named(others)) for kind, others in found.items() if others]
+        if others := attributes.get("data-of"):
+            self._links.append(("of", _named(key), _named(others)))
         self._said += [attributes["data-t"]] if "data-t" in attributes else []
 
     def data(self, words: str) -> None:
@@ -90,13 +111,20 @@ class Drawing:
         if tag == "g" and len(self._groups) > 1:
             self._groups.pop()
         elif tag == "text" and self._text:
-            attributes, parts = self._text
-            words, self._text = "".join(parts).strip(), None
-            if "ptg-mark" in attributes.get("class", "") and self._texts:  # it stands in the corner of the last one
-                number, y, x, before = self._texts[-1]
-                self._texts[-1] = number, y, x, f"{before}:{words}"
+            (attributes, parts), self._text = self._text, None
+            self._take_text(attributes, "".join(parts).strip())
+
+    def _take_text(self, attributes: Attributes, words: str) -> None:
+        """Take a text, or letters that have a place each."""
+        marks = "ptg-mark" in attributes.get("class", "")
+        xs, ys = attributes.get("x", "0").split(), attributes.get("y", "0").split()
+        for place, word in enumerate(words if len(xs) > 1 else [words]):
+            at = self._at({"x": xs[place], "y": ys[min(place, len(ys) - 1)]})
+            if marks and at in self._boxes:
+                number = self._boxes[at]
+                self._texts[number] = (*self._texts[number][:3], f"{self._texts[number][3]}:{word}")
             else:
-                self._texts.append((*self._at(attributes), words))
+                self._texts.append((*at, word))
 
     def lines(self) -> list[str]:
         """Return what was taken, in lines."""
@@ -124,6 +152,29 @@ def _place(item: tuple[int, float, float, str]) -> tuple[int, int, float]:
 def _named(keys: str) -> str:
     """Return keys so that none is read as a decimal, which may differ a little: ``1#4`` for ``1.4``."""
     return keys.replace(".", "#")
+
+
+def _expanded(runs: str) -> Iterator[tuple[int, str]]:
+    """Yield each element with those that it was made of.
+
+    Examples
+    --------
+    >>> list(_expanded("3-4=0.10,15-16+1 3=1.0"))
+    [(3, '0#10 0#15-16 1#0'), (4, '0#11 0#16-17')]
+    """
+    made: dict[int, list[str]] = {}
+    for run in runs.split():
+        elements, _, sources = run.partition("=")
+        tensor, _, places = sources.partition(".")
+        places, _, step = places.partition("+")
+        first, *last = map(int, elements.split("-"))
+        for count, element in enumerate(range(first, (last or [first])[0] + 1)):
+            moved = (
+                "-".join(str(int(end) + count * int(step or 0)) for end in part.split("-"))
+                for part in places.split(",")
+            )
+            made.setdefault(element, []).extend(f"{tensor}#{part}" for part in moved)
+    yield from ((element, " ".join(of)) for element, of in sorted(made.items()))
 
 
 def _linked(links: list[tuple[str, str]]) -> str:

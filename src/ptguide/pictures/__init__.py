@@ -4,6 +4,7 @@ Pictures hold real text, work without a network and on paper, and take the color
 """
 
 from ptguide.pictures._broadcast import draw_broadcast
+from ptguide.pictures._choice import Choice
 from ptguide.pictures._draw import draw
 from ptguide.pictures._graph import draw_graph
 from ptguide.pictures._memory import draw_storage
@@ -11,6 +12,7 @@ from ptguide.pictures._network import NetworkTable, Row, draw_network
 from ptguide.pictures._picture import Panel, Picture
 
 __all__ = [
+    "Choice",
     "NetworkTable",
     "Panel",
     "Picture",

@@ -9,7 +9,8 @@ from html import escape
 import torch
 from torch import Tensor
 
-from ptguide.pictures._panels import GHOST, index_of, spell, tensor_panel, text_of
+from ptguide.pictures._grid import GHOST
+from ptguide.pictures._panels import hue, index_of, shown_elements, spell, tensor_panel, text_of
 from ptguide.pictures._picture import Picture
 
 Shape = tuple[int, ...]
@@ -59,7 +60,7 @@ def draw_broadcast(tensors: Sequence[Tensor], names: Sequence[str] = ()) -> Pict
     panels = []
     for number, (tensor, one) in enumerate(zip(tensors, read, strict=True)):
         exists = torch.tensor([origin == place for place, origin in enumerate(one.origins)], dtype=torch.bool)
-        colors = torch.where(exists, number % 4, GHOST).reshape(one.whole.shape)
+        colors = torch.where(exists, hue(number), GHOST).reshape(one.whole.shape)
         note = f"of shape {tuple(tensor.shape)}, strides {one.whole.stride()}"
         panels.append(tensor_panel(one.whole, one.name, colors, note=note, attributes=_attributes(number, one, lit)))
     if home is None:
@@ -135,7 +136,8 @@ def _home(read: Sequence[_Read]) -> tuple[int, int] | None:
     """Return the tensor and the element that is lit up at first: the first without partner, or the last ghost."""
     for number, one in enumerate(read):
         if any(one.alone):
-            return number, next(place for place, why in enumerate(one.alone) if why)
+            drawn = shown_elements(one.whole)
+            return number, next(place for place in drawn if one.alone[place])
     for number, one in enumerate(read):
         ghosts = [place for place, origin in enumerate(one.origins) if origin != place]
         if ghosts:

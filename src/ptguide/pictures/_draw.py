@@ -7,9 +7,10 @@ from typing import Any, overload
 
 from torch import Tensor
 
+from ptguide.pictures._choice import Choice
 from ptguide.pictures._images import image_panel
 from ptguide.pictures._operation import operation
-from ptguide.pictures._panels import colored, tensor_panel
+from ptguide.pictures._panels import colored, hue, tensor_panel
 from ptguide.pictures._picture import Picture
 
 
@@ -39,7 +40,10 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     it with the arrow keys, and the elements that it was made of, or that were made of it, are framed and named: with a
     solid line for what was copied or computed with, dashed for an index, dotted for what was compared. Without
     scripts one example is framed. With several inputs a color, and a letter in the corner of what was copied, stands
-    for each; with one input colors stand for its rows.
+    for each; with one input colors stand for its rows, the first eight of them.
+
+    ``draw(op, inputs, dim=Choice(0, 1, 2))`` runs ``op`` once for each value of a `Choice`, and buttons step through
+    the results. Without scripts, and in a file, all of them stand one under the other.
 
     Parameters
     ----------
@@ -48,14 +52,16 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     inputs : str or sequence of str; for an operation: Tensor, tuple or list
         The names to write above the tensors. For an operation its arguments: a tuple holds several, a list is one.
     colors : Tensor or sequence of Tensor, each of the shape of the tensor that it colors
-        The color of each element, an integer from 0 to 4. Left out, each tensor has a color of its own.
+        The color of each element, an integer from 0 to 9: 4 is gray, 5 a dashed box without a color. Left out, each
+        of the first eight tensors has a color of its own, and the others are gray.
     axes : str or sequence of str
         A name for each axis, to write beside its size: ``"NCHW"``. All tensors then have the same number of axes.
     image : bool
         Whether to draw tensors of shape (H, W), (C, H, W) or (N, C, H, W), with C 1 or 3, as images.
     **options
-        For an operation: its keyword arguments; ``names``, a sequence of str for the inputs, if they are not to be
-        called x or a, b, c; and ``at``, the index of the output element that is framed at first.
+        For an operation: its keyword arguments, one of which may be a `Choice`; ``names``, a sequence of str for the
+        inputs, if they are not to be called x or a, b, c; and ``at``, the index of the output element that is framed
+        at first.
 
     Returns
     -------
@@ -65,11 +71,11 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     ------
     ValueError
         If a tensor has more than 4 axes, if there are names or colors but not one for each tensor, if the colors of a
-        tensor have another shape or are not 0 to 4, if there is not a name for each axis, or if a tensor to be drawn
-        as an image has no such shape, or if `at` is no index of the output. For an operation, what
-        `ptguide.trace.trace` raises.
+        tensor have another shape or are not 0 to 9, if there is not a name for each axis, or if a tensor to be drawn
+        as an image has no such shape, if `at` is no index of the output, or if there are two of `Choice`. For an
+        operation, what `ptguide.trace.trace` raises; with a `Choice`, a note names the value that it was raised with.
     TypeError
-        If an option is not known.
+        If an option is not known, or a `Choice` stands among the inputs.
 
     Examples
     --------
@@ -78,9 +84,17 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     'x of shape (2, 3): [[0, 1, 2], [3, 4, 5]]'
     >>> print(draw(torch.sum, torch.tensor([[1, 2, 4], [0, 3, 5]]), dim=1).said)
     out[1] = 8, computed from x[1, :].
+    >>> from ptguide.pictures import Choice
+    >>> picture = draw(torch.sum, torch.tensor([[1, 2, 4], [0, 3, 5]]), dim=Choice(0, 1))
+    >>> print(picture.pictures[0].said, picture.pictures[1].said)
+    out[1] = 5, computed from x[:, 1]. out[1] = 8, computed from x[1, :].
     """
     if callable(subject) and not isinstance(subject, Tensor):
         return operation(subject, inputs, options)
+    if isinstance(subject, Choice):
+        raise TypeError(
+            f"subject is {subject!r}; expected tensors or an operation, and a Choice for an argument of it."
+        )
     return _tensors(subject, inputs, **options)
 
 
@@ -95,7 +109,7 @@ def _tensors(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     names = [names] if isinstance(names, str) else list(names)
     if colors is None:
-        colors = [colored(tensor, place % 4) for place, tensor in enumerate(tensors)]
+        colors = [colored(tensor, hue(place)) for place, tensor in enumerate(tensors)]
     colors = [colors] if isinstance(colors, Tensor) else list(colors)
     names = names or [""] * len(tensors)
     for argument, given in (("names", names), ("colors", colors)):
@@ -117,6 +131,6 @@ def _require_drawable(tensor: Tensor, colors: Tensor, axes: Sequence[str], place
         raise ValueError(f"axes has {len(axes)} names; expected {tensor.dim()}, as tensors[{place}] has shape {shape}.")
     if tuple(colors.shape) != shape:
         raise ValueError(f"colors[{place}] has shape {tuple(colors.shape)}; expected {shape} as tensors[{place}].")
-    if colors.numel() and not 0 <= colors.min() <= colors.max() <= 4:
+    if colors.numel() and not 0 <= colors.min() <= colors.max() <= 9:
         lowest, highest = colors.min().item(), colors.max().item()
-        raise ValueError(f"colors[{place}] goes from {lowest} to {highest}; expected integers from 0 to 4.")
+        raise ValueError(f"colors[{place}] goes from {lowest} to {highest}; expected integers from 0 to 9.")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from html import escape
 
 import torch
 from torch import Tensor
 
+from ptguide.pictures._grid import CELL_HEIGHT
 from ptguide.pictures._panels import (
-    CELL_HEIGHT,
     CHARACTER,
     MARGIN,
+    NEUTRAL,
     PADDING,
     colored,
+    hue,
     index_of,
     listed,
     spell,
@@ -29,15 +32,16 @@ LISTED = 3  # places that a sentence lists
 
 
 def draw_storage(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = ()) -> Picture:
-    """Draw the storage as one row of elements, and beside it the tensors that look into it.
+    """Draw each storage as one row of elements, and beside it the tensors that look into it.
 
     Hover over an element, or move to it with the arrow keys, and its place in the storage is framed, and with it all
-    other elements that lie there. Gray elements of the storage belong to none of the tensors.
+    other elements that lie there. Gray elements of a storage belong to none of the tensors. Where the tensors lie in
+    several storages, these stand beside each other and have numbers: ``storage_0``, ``storage_1``.
 
     Parameters
     ----------
     tensors : Tensor or sequence of Tensor, each of 0 to 4 axes
-        Views of one storage, with one dtype.
+        Those that share a storage have one dtype.
     names : str or sequence of str
         What to call them; ``x``, or ``a``, ``b``, ``c`` if left out.
 
@@ -48,8 +52,8 @@ def draw_storage(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] 
     Raises
     ------
     ValueError
-        If the tensors do not share one storage and dtype, have more than 4 axes, or if the storage has more than 64
-        elements; if there are names, but not one for each tensor.
+        If there is no tensor; if tensors that share a storage differ in dtype; if a tensor has more than 4 axes, or a
+        storage more than 64 elements; if there are names, but not one for each tensor.
 
     Examples
     --------
@@ -57,79 +61,112 @@ def draw_storage(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] 
     >>> x = torch.arange(6).reshape(2, 3)
     >>> print(draw_storage([x, x.T], ["x", "x.T"]).said)
     x[1, 1] = 4, lies at storage[4]: offset 0 + 1 * 3 + 1 * 1.
+    >>> print(draw_storage([x, x.T.contiguous()], ["x", "copy"]).panels[-1].description)
+    storage_1 of 6 elements: 0, 3, 1, 4, 2, 5
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     names = [names] if isinstance(names, str) else list(names)
     names = names or (["x"] if len(tensors) == 1 else list("abcdefgh"[: len(tensors)]))
-    _require_one_storage(tensors, names)
-    storage = _flat(tensors[0])
-    places = [storage_map(tensor).flatten().tolist() for tensor in tensors]
-    readers: dict[int, list[tuple[int, int]]] = {}
-    for number, offsets in enumerate(places):
-        for element, offset in enumerate(offsets):
-            readers.setdefault(offset, []).append((number, element))
-    home = next(((n, _example(tensor)) for n, tensor in enumerate(tensors) if tensor.numel()), None)
-    last = len(tensors)
+    _require_drawable(tensors, names)
+    return _Memory(tensors, names).picture()
 
-    def lit(number: int, element: int) -> str:
-        if home is None:
-            return ""
-        if (number, element) == home:
-            return ' class="ptg-on"'
-        offset = element if number == last else places[number][element]
-        return ' class="ptg-of"' if offset == places[home[0]][home[1]] else ""
 
-    def attributes(number: int) -> Callable[[int], str]:
-        def of(element: int) -> str:
-            offset = places[number][element]
-            others = [f"{n}.{e}" for n, e in readers[offset] if (n, e) != (number, element)]
-            links = " ".join([f"{last}.{offset}", *others])
-            said = _said(tensors[number], names[number], element, offset)
-            return f'data-k="{number}.{element}" data-of="{links}" data-t="{escape(said)}"{lit(number, element)}'
+class _Memory:
+    """The parts of one picture; the storages are numbered after the tensors."""
 
-        return of
+    def __init__(self, tensors: list[Tensor], names: list[str]) -> None:
+        self.tensors, self.names = tensors, names
+        addresses = [_address(tensor) for tensor in tensors]
+        known = list(dict.fromkeys(addresses))
+        self.storages = [_flat(tensors[addresses.index(address)]) for address in known]
+        self.called = ["storage"] if len(known) == 1 else [f"storage_{place}" for place in range(len(known))]
+        self.of = [known.index(address) for address in addresses]  # for each tensor: the number of its storage
+        self.places = [storage_map(tensor).flatten().tolist() for tensor in tensors]
+        # For a storage and an offset: the tensors and their elements that lie there.
+        self.readers: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for number, offsets in enumerate(self.places):
+            for element, offset in enumerate(offsets):
+                self.readers.setdefault((self.of[number], offset), []).append((number, element))
+        self.home = next(((n, _example(tensor)) for n, tensor in enumerate(tensors) if tensor.numel()), None)
 
-    def of_storage(offset: int) -> str:
-        found = [spell(names[n], [index_of(e, tensors[n])], tensors[n]) for n, e in readers.get(offset, [])]
+    def picture(self) -> Picture:
+        """Put the panels together, with one element lit up."""
+        panels = [
+            tensor_panel(
+                tensor.detach().cpu(),
+                name,
+                colored(tensor, hue(n)),
+                note=f"strides {tensor.stride()}, offset {tensor.storage_offset()}",
+                attributes=functools.partial(self._of_tensor, n),
+            )
+            for n, (tensor, name) in enumerate(zip(self.tensors, self.names, strict=True))
+        ]
+        for place, storage in enumerate(self.storages):
+            readers = [self.readers.get((place, offset)) for offset in range(len(storage))]
+            hues = [hue(found[0][0]) if found else NEUTRAL for found in readers]
+            panels.append(_row(storage, self.called[place], hues, functools.partial(self._of_storage, place)))
+        if self.home is None:
+            return Picture(tuple(panels))
+        return Picture(tuple(panels), self._said(*self.home), f"{self.home[0]}.{self.home[1]}")
+
+    def _of_tensor(self, number: int, element: int) -> str:
+        place = self.of[number], self.places[number][element]
+        others = [f"{n}.{e}" for n, e in self.readers[place] if (n, e) != (number, element)]
+        links = " ".join([self._key(*place), *others])
+        said = escape(self._said(number, element))
+        on = ' class="ptg-on"' if (number, element) == self.home else self._lit(*place)
+        return f'data-k="{number}.{element}" data-of="{links}" data-t="{said}"{on}'
+
+    def _of_storage(self, place: int, offset: int) -> str:
+        readers = self.readers.get((place, offset), [])
+        found = [spell(self.names[n], [index_of(e, self.tensors[n])], self.tensors[n]) for n, e in readers]
         more = [f"{len(found) - LISTED} more"] if len(found) > LISTED else []
-        shown = listed([*found[:LISTED], *more])
-        said = (
-            f"storage[{offset}] = {text_of(storage[offset].item())}, {f'is {shown}' if found else 'is read by none'}."
-        )
-        return f'data-k="{last}.{offset}" data-t="{escape(said)}"{lit(last, offset)}'
+        reading = f"is {listed([*found[:LISTED], *more])}" if found else "is read by none"
+        said = f"{self.called[place]}[{offset}] = {text_of(self.storages[place][offset].item())}, {reading}."
+        return f'data-k="{self._key(place, offset)}" data-t="{escape(said)}"{self._lit(place, offset)}'
 
-    panels = [
-        tensor_panel(
-            tensor.detach().cpu(),
-            name,
-            colored(tensor, n % 4),
-            note=f"strides {tensor.stride()}, offset {tensor.storage_offset()}",
-            attributes=attributes(n),
-        )
-        for n, (tensor, name) in enumerate(zip(tensors, names, strict=True))
-    ]
-    hues = [readers[offset][0][0] % 4 if offset in readers else 4 for offset in range(len(storage))]
-    panels.append(_row(storage, hues, of_storage))
-    if home is None:
-        return Picture(tuple(panels))
-    said = _said(tensors[home[0]], names[home[0]], home[1], places[home[0]][home[1]])
-    return Picture(tuple(panels), said, f"{home[0]}.{home[1]}")
+    def _key(self, place: int, offset: int) -> str:
+        return f"{len(self.tensors) + place}.{offset}"
+
+    def _lit(self, place: int, offset: int) -> str:
+        """Return the class of what lies where the example does."""
+        found = self.home and (self.of[self.home[0]], self.places[self.home[0]][self.home[1]])
+        return ' class="ptg-of"' if found == (place, offset) else ""
+
+    def _said(self, number: int, element: int) -> str:
+        tensor = self.tensors[number]
+        index = index_of(element, tensor)
+        steps = [f"{place} * {stride}" for place, stride in zip(index, tensor.stride(), strict=True)]
+        value = text_of(tensor.flatten()[element].item())
+        sum_of = " + ".join([f"offset {tensor.storage_offset()}", *steps])
+        here = f"{self.called[self.of[number]]}[{self.places[number][element]}]"
+        return f"{spell(self.names[number], [index], tensor)} = {value}, lies at {here}: {sum_of}."
 
 
-def _require_one_storage(tensors: list[Tensor], names: list[str]) -> None:
+def _require_drawable(tensors: list[Tensor], names: list[str]) -> None:
+    if not tensors:
+        raise ValueError("tensors is empty; expected at least one tensor.")
     if len(names) != len(tensors):
         raise ValueError(f"names has {len(names)} entries; expected {len(tensors)}, one for each tensor.")
-    first = tensors[0]
+    first: dict[int, int] = {}  # for each storage: the first tensor that lies in it
     for place, tensor in enumerate(tensors):
         if tensor.dim() > 4:
             raise ValueError(f"tensors[{place}] has shape {tuple(tensor.shape)}; expected 0 to 4 axes.")
-        same = tensor.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
-        if not same or tensor.dtype != first.dtype:
-            what = f"is {tensor.dtype}, not {first.dtype}" if same else "lies in another storage"
-            raise ValueError(f"tensors[{place}] {what}; expected views of the storage of tensors[0].")
-    size = first.untyped_storage().nbytes() // first.element_size()
-    if size > MOST:
-        raise ValueError(f"the storage has {size} elements; at most {MOST} are drawn. Take a smaller example.")
+        known = first.setdefault(_address(tensor), place)
+        if tensor.dtype != tensors[known].dtype:
+            raise ValueError(
+                f"tensors[{place}] is {tensor.dtype}, but tensors[{known}], which shares its storage, is "
+                f"{tensors[known].dtype}; expected one dtype for each storage."
+            )
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if size > MOST:
+            raise ValueError(
+                f"the storage of tensors[{place}] has {size} elements; at most {MOST} are drawn. Draw a smaller one."
+            )
+
+
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -147,19 +184,11 @@ def _example(tensor: Tensor) -> int:
     return flat
 
 
-def _said(tensor: Tensor, name: str, element: int, offset: int) -> str:
-    index = index_of(element, tensor)
-    steps = [f"{place} * {stride}" for place, stride in zip(index, tensor.stride(), strict=True)]
-    value = text_of(tensor.flatten()[element].item())
-    sum_of = " + ".join([f"offset {tensor.storage_offset()}", *steps])
-    return f"{spell(name, [index], tensor)} = {value}, lies at storage[{offset}]: {sum_of}."
-
-
-def _row(storage: Tensor, hues: list[int], attributes: Callable[[int], str]) -> Panel:
+def _row(storage: Tensor, name: str, hues: list[int], attributes: Callable[[int], str]) -> Panel:
     texts = [text_of(value) for value in storage.tolist()]
     width = max(CELL_HEIGHT, max(map(len, texts), default=0) * CHARACTER + PADDING)
     per_line = max(1, int(LINE // width))
-    title = f"storage, {len(texts)} elements of {storage.element_size()} bytes"
+    title = f"{name}, {len(texts)} elements of {storage.element_size()} bytes"
     parts = [f'<text class="ptg-name" x="{MARGIN}" y="20">{title}</text>']
     for place, text in enumerate(texts):
         x, y = MARGIN + place % per_line * width, 32 + place // per_line * (CELL_HEIGHT + 24)
@@ -172,5 +201,5 @@ def _row(storage: Tensor, hues: list[int], attributes: Callable[[int], str]) -> 
         )
     lines = -(-len(texts) // per_line)
     right = max(min(per_line, len(texts)) * width, len(title) * CHARACTER)
-    words = f"storage of {len(texts)} elements: {', '.join(texts)}"
+    words = f"{name} of {len(texts)} elements: {', '.join(texts)}"
     return Panel("".join(parts), right + 2 * MARGIN, 32 + lines * (CELL_HEIGHT + 24) + MARGIN, words)

@@ -5,19 +5,24 @@ Axes: N grid row (axis 0 of 4), D slice, R row, C column.
 
 from __future__ import annotations
 
+import itertools
+import math
+import operator
 from collections.abc import Callable, Sequence
 from html import escape
 
 import torch
 from torch import Tensor
 
+from ptguide.pictures._grid import CELL_HEIGHT, Cells
 from ptguide.pictures._picture import Panel
 
-CELL_HEIGHT, CHARACTER, PADDING, MARGIN, MARK = 30, 8.6, 14, 8, 8  # pixels
+CHARACTER, PADDING, MARGIN, MARK = 8.6, 14, 8, 8  # pixels
 GAP = 10  # pixels between slices
 LINE = 330  # pixels; slices of a tensor of three axes go on below where they would be wider: a telephone shows it
 SHOWN = 10  # elements of an axis that are drawn before it is shortened
-GHOST = 5  # the color of what does not exist in memory
+NEUTRAL = 4  # the color of what has no single origin
+HUES = (0, 1, 2, 3, 6, 7, 8, 9)  # the colors that tell tensors, or rows, apart
 LISTED = 4  # elements that a sentence lists one by one
 SLICES_SHOWN = 6  # the same for an axis whose slices stand apart
 Attributes = Callable[[int], str]  # of an element, from its place in row-major order
@@ -31,6 +36,7 @@ def tensor_panel(
     marks: Sequence[str] = (),
     note: str = "",
     attributes: Attributes | None = None,
+    keep: Sequence[int] = (),
 ) -> Panel:
     """Draw a tensor of 0 to 4 axes.
 
@@ -39,7 +45,7 @@ def tensor_panel(
     tensor : Tensor
     name : str
     colors : Tensor, of the tensor's shape
-        From 0 to 5; 4 is neutral, 5 a ghost.
+        From 0 to 9; 4 is neutral, 5 a ghost, which does not exist in memory.
     axes : sequence of str
         The names of the axes, or none.
     marks : sequence of str
@@ -48,6 +54,8 @@ def tensor_panel(
         A line below the title.
     attributes : callable
         Gives the SVG attributes of the element at a place in row-major order.
+    keep : sequence of int
+        Elements, as their places in row-major order, that are drawn however long an axis is: see `shown_along`.
     """
     shape = tuple(tensor.shape)
     rank = tensor.dim()
@@ -61,21 +69,22 @@ def tensor_panel(
         parts.append(f'<text class="ptg-index ptg-note" x="{MARGIN}" y="{bottom + 12:g}">no elements</text>')
         return Panel("".join(parts), right + MARGIN, bottom + 24, f"{_called(name, shape)}: no elements")
     texts = [text_of(value) for value in tensor.flatten().tolist()]
-    width = max(CELL_HEIGHT, max(map(len, texts)) * CHARACTER + PADDING) + (MARK if any(marks) else 0)
-    draw_cell = _cell_drawer(texts, colors.flatten().tolist(), marks, attributes, width)
-    full = (1,) * (4 - rank) + shape
-    places = torch.arange(tensor.numel()).reshape(full).tolist()
+    widest = max(map(len, texts)) * CHARACTER + PADDING + (MARK if any(marks) else 0)
+    width = max(CELL_HEIGHT, 2 * math.ceil(widest / 2))
+    cells = Cells(texts, colors.flatten().tolist(), marks, attributes, width, rank)
+    along = shown_along(tensor, keep)
+    places = torch.arange(tensor.numel()).reshape((1,) * (4 - rank) + shape).tolist()
     left, line_bottom = float(MARGIN), bottom
-    for n in _shown(full[0], SLICES_SHOWN if rank == 4 else 1):
+    for n in along[0]:
         if rank == 4:
             left, bottom = float(MARGIN), line_bottom + (GAP if n else 0)
-        for d in _shown(full[1], SLICES_SHOWN):
+        for d in along[1]:
             if n is None or d is None:
                 parts.append(f'<text class="ptg-index" x="{left + 8:g}" y="{bottom + 14:g}">…</text>')
                 left, line_bottom = left + 24, max(line_bottom, bottom + 18)
                 continue
             label = {3: f"[{d}]", 4: f"[{n}, {d}]"}.get(rank, "")
-            body, grid_width, grid_height = _grid(places[n][d], label, width, rank, draw_cell)
+            body, grid_width, grid_height = cells.grid(places[n][d], along[2], along[3], label)
             if rank == 3 and left > MARGIN and left + grid_width > LINE:
                 left, bottom = float(MARGIN), line_bottom + GAP
             parts.append(f'<g transform="translate({left:g} {bottom:g})">{body}</g>')
@@ -100,76 +109,52 @@ def _called(name: str, shape: tuple[int, ...]) -> str:
     return f"{name} of shape {shape}" if name else f"shape {shape}"
 
 
-def _cell_drawer(
-    texts: list[str], colors: list[int], marks: Sequence[str], attributes: Attributes | None, width: float
-) -> Callable[[int | None, int, float, float], str]:
-    """Return a function that draws the element at a place in row-major order, or (None) what is left out."""
+def shown_along(tensor: Tensor, keep: Sequence[int] = ()) -> list[list[int | None]]:
+    """Return the indices to draw along each of four axes; None stands for those left out.
 
-    def draw(place: int | None, near: int, x: float, y: float) -> str:
-        text = "…" if place is None else texts[place]
-        inset = 1.5 if colors[near] == GHOST else 0  # dashed lines that coincide look solid
-        cell = (
-            f'<rect class="ptg-cell ptg-{colors[near]}" x="{x + inset:g}" y="{y + inset:g}" '
-            f'width="{width - 2 * inset:g}" height="{CELL_HEIGHT - 2 * inset:g}"/>'
-            f'<text class="ptg-value" x="{x + width / 2:g}" y="{y + CELL_HEIGHT / 2 + 5:g}">{escape(text)}</text>'
-        )
-        if place is not None and marks and marks[place]:
-            cell += f'<text class="ptg-mark" x="{x + 3:g}" y="{y + 10:g}">{marks[place]}</text>'
-        return f"<g {attributes(place)}>{cell}</g>" if attributes and place is not None else cell
-
-    return draw
+    The elements to keep are drawn, but for an axis along which they have more than `LISTED` indices.
+    """
+    rank = tensor.dim()
+    wanted: list[set[int]] = [set() for _ in range(rank)]
+    for element in keep:
+        for axis, index in enumerate(index_of(element, tensor)):
+            wanted[axis].add(index)
+    most = [SHOWN] * rank
+    most[:-2] = [SLICES_SHOWN] * len(most[:-2])
+    along: list[list[int | None]] = [[0] for _ in range(4 - rank)]
+    for size, limit, kept in zip(tensor.shape, most, wanted, strict=True):
+        along.append(_shown(size, limit, kept if len(kept) <= LISTED else set()))
+    return along
 
 
-def _grid(
-    places: list[list[int]],
-    label: str,
-    width: float,
-    rank: int,
-    draw_cell: Callable[[int | None, int, float, float], str],
-) -> tuple[str, float, float]:
-    """Return the SVG of one slice, its width and its height."""
-    parts: list[str] = []
-    top = 0.0
-    gutter = 24 if rank >= 2 else 0  # room for the row indices
-    columns = _shown(len(places[0]), SHOWN)
-    if label:
-        parts.append(f'<text class="ptg-index ptg-note" x="0" y="12">{label}</text>')
-        top += 16
-    if rank >= 1:
-        for at, column in enumerate(columns):
-            x = gutter + (at + 0.5) * width
-            parts.append(f'<text class="ptg-index" x="{x:g}" y="{top + 10:g}">{_index(column)}</text>')
-        top += 16
-    cells: list[str] = []
-    for row in _shown(len(places), SHOWN):
-        if rank >= 2:
-            parts.append(f'<text class="ptg-index" x="{gutter - 12}" y="{top + 20:g}">{_index(row)}</text>')
-        for at, column in enumerate(columns):
-            near = places[row or 0][column or 0]
-            place = None if row is None or column is None else near
-            cells.append(draw_cell(place, near, gutter + at * width, top))
-        top += CELL_HEIGHT
-    cells.sort(key=lambda cell: ' class="ptg-o' in cell.partition(">")[0])  # neighbours drawn later would cover a frame
-    parts += cells
-    return "".join(parts), gutter + len(columns) * width, top
-
-
-def _shown(size: int, most: int) -> list[int | None]:
-    """Return the indices to draw; None stands for those left out."""
+def _shown(size: int, most: int, keep: set[int]) -> list[int | None]:
     if size <= most:
         return list(range(size))
-    return [*range(most - 4), None, size - 2, size - 1]
+    drawn = sorted({*range(most - 4), *keep, size - 2, size - 1})
+    shown: list[int | None] = [0]
+    for before, index in itertools.pairwise(drawn):
+        # In the place of one index that is left out, it could stand itself.
+        shown += [*range(before + 1, index + 1)] if index - before <= 2 else [None, index]
+    return shown
 
 
-def _index(index: int | None) -> str:
-    return "…" if index is None else str(index)
+def shown_elements(tensor: Tensor) -> list[int]:
+    """Return the elements that are drawn, as their places in row-major order."""
+    along = [[index for index in axis if index is not None] for axis in shown_along(tensor)[4 - tensor.dim() :]]
+    strides = [math.prod(tensor.shape[axis + 1 :]) for axis in range(tensor.dim())]
+    return [sum(map(operator.mul, index, strides)) for index in itertools.product(*along)]
+
+
+def hue(place: int) -> int:
+    """Return the color of the tensor, or the row, at a place; those after the last color are neutral."""
+    return HUES[place] if place < len(HUES) else NEUTRAL
 
 
 def text_of(value: object) -> str:
     """Return a number as it is drawn."""
     if isinstance(value, float):
         whole = value.is_integer() and abs(value) < 1e7
-        return f"{value + 0.0:.{0 if whole else 4}{'f' if whole else 'g'}}"  # adding 0.0 turns -0.0 into 0.0
+        return f"{value:.{0 if whole else 4}{'f' if whole else 'g'}}"
     return str(value)
 
 
