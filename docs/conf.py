@@ -59,6 +59,7 @@ gallery_order = {
         "reshape_and_view",
         "unsqueeze_and_squeeze",
         "transpose_and_permute",
+        "matrix_transpose",
         "flatten_and_unflatten",
         "cat",
         "stack",

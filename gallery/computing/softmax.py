@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
-from ptguide.pictures import draw
+from ptguide.pictures import Choice, draw
 from ptguide.questions import ask
 
 torch.manual_seed(0)
@@ -31,7 +31,7 @@ probabilities = torch.softmax(logits, dim=1)
 # a probability: it depends on its whole row, and on no other.
 
 torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
-draw(torch.softmax, logits, dim=1, names=["logits"])
+draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
 
 # %%
 # The rule
@@ -63,7 +63,6 @@ probabilities
 by_column = torch.softmax(logits, dim=0)
 torch.testing.assert_close(by_column.sum(dim=0), torch.ones(3))
 print("sums of the rows with dim=0:", by_column.sum(dim=1))
-draw(torch.softmax, logits, dim=0, names=["logits"])
 
 # %%
 # In the shapes that you meet most, the axis is
