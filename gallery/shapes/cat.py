@@ -5,8 +5,8 @@ How does torch.cat work?
 ========================
 
 You have read photos in three batches and want one, or you want to put position features beside word features.
-:func:`torch.cat` joins tensors along an :term:`axis` that they have. Along that axis their sizes add up. Along the others
-they must be equal.
+:func:`torch.cat` joins tensors along an :term:`axis` that they have. Along that axis their sizes add up. Along the
+others they must be equal.
 """
 
 # %%

@@ -5,8 +5,8 @@ How do transpose, permute and movedim work?
 ===========================================
 
 An image file gives (row, column, color), and a layer wants (color, row, column). Attention needs (batch, head, token,
-feature), and you have (batch, token, head, feature). These functions put axes into another order. ``reshape`` would give
-the right shape, too, with the numbers in the wrong places.
+feature), and you have (batch, token, head, feature). These functions put axes into another order. ``reshape`` would
+give the right shape, too, with the numbers in the wrong places.
 """
 
 # %%
