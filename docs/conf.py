@@ -59,6 +59,7 @@ gallery_order = {
         "reshape_and_view",
         "unsqueeze_and_squeeze",
         "transpose_and_permute",
+        "matrix_transpose",
         "flatten_and_unflatten",
         "cat",
         "stack",
@@ -95,6 +96,7 @@ gallery_order = {
         "matmul",
         "einsum",
         "softmax",
+        "log_softmax",
         "logsumexp",
         "linear_algebra",
         "norms_and_decompositions",
@@ -131,6 +133,7 @@ gallery_order = {
     "models": [
         "feed_forward_digits",
         "cnn_digits",
+        "receptive_field",
         "digits_that_move",
         "transfer_learning",
         "frozen_batch_norm",
@@ -219,3 +222,19 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["footer-note"],
 }
+
+
+def setup(app):
+    from docutils.parsers.rst import Directive
+    from docutils import nodes
+
+    class Use(Directive):
+        has_content = True
+
+        def run(self):
+            node = nodes.admonition(classes=["ptg-use-this"])
+            node += nodes.title("", "Use this")
+            self.state.nested_parse(self.content, self.content_offset, node)
+            return [node]
+
+    app.add_directive("use-this", Use)

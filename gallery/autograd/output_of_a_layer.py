@@ -4,24 +4,35 @@
 How do I get the output of a layer in the middle of a network?
 ==============================================================
 
-Put a forward :term:`hook` on that layer. PyTorch calls it with the output each time the layer has been called, and the
-code of the :term:`network` stays as it is. This page keeps the features of a ResNet-18, compares two ways without
-hooks, measures how :term:`gradients <gradient>` flow, and shows four ways to keep the wrong thing. You need to know
-:ref:`hooks-on-modules`.
+A network that tells 1000 kinds of things apart also makes good features of a photo, one layer before its end. Its
+``forward`` returns the end alone. Put a forward :term:`hook` on the layer that you want: PyTorch calls it with the
+output, and the code of the :term:`network` stays as it is.
 """
 
 # %%
-# ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
-# of them. Two images go in, and the hook keeps the features. (The weights are random here. The code is the same for
-# trained ones.)
+# Set-up
+
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
+from torch.fx.proxy import TraceError
 from torchvision.models import resnet18
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.questions import ask
 
 torch.manual_seed(0)
-network = resnet18(weights=None).eval()
+network = resnet18(weights=None).eval()  # random weights; the code is the same for trained ones
 images = torch.rand(2, 3, 32, 48)
+
+# %%
+# ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
+# of them. The hook keeps the features of two images.
+
 kept = {}
 
 
@@ -33,35 +44,26 @@ handle = network.avgpool.register_forward_hook(keep)
 with torch.no_grad():
     logits = network(images)
 handle.remove()
-print(tuple(images.shape), "->", tuple(kept["features"].shape), "->", tuple(logits.shape))
-
-# %%
-# The rest of the network makes the logits of what was kept, so it is the right thing.
-
+print(f"features {tuple(kept['features'].shape)}, logits {tuple(logits.shape)}")
 with torch.no_grad():
     torch.testing.assert_close(network.fc(kept["features"].flatten(start_dim=1)), logits)
 
 # %%
-# For several layers
-# ------------------
+# Several layers at once
+# ----------------------
 #
-# The name of a layer is its path through the :term:`attributes <attribute>`, as ``named_modules`` lists it.
-# ``get_submodule`` finds the layer by this name. The ``with`` block removes the hooks, also after an error. The
-# function is for layers whose output is one tensor. ``nn.LSTM`` returns a tuple.
-
-
-from contextlib import contextmanager
-from functools import partial
+# A layer's name is its path through the :term:`attributes <attribute>`, as ``network.named_modules()`` lists it, and
+# ``get_submodule`` finds it by that. Here is the function to copy. It removes its hooks, also after an error. It is for
+# layers whose output is one tensor; ``nn.LSTM``, for one, returns a tuple.
 
 
 @contextmanager
 def outputs_of(network, names):
-    kept = {name: [] for name in names}
+    kept, handles = {name: [] for name in names}, []
 
     def keep(name, module, args, output):
         kept[name].append(output.detach().clone())
 
-    handles = []
     for name in names:
         handles.append(network.get_submodule(name).register_forward_hook(partial(keep, name)))
     try:
@@ -75,42 +77,21 @@ names = ["conv1", "layer1", "layer4.1.conv2", "avgpool"]
 with outputs_of(network, names) as kept, torch.no_grad():
     network(images)
 for name, (output,) in kept.items():
-    print(f"{name:<14}", tuple(output.shape))
-assert not any(part._forward_hooks for part in network.modules())
-assert isinstance(nn.LSTM(3, 4)(torch.rand(2, 1, 3)), tuple)
+    print(f"{name:<14} {tuple(output.shape)}")
 
 # %%
-# A hook waits for a call of the module. Where ``forward`` takes the weights of a layer and does not call the layer, its
-# hook keeps nothing: ``nn.MultiheadAttention`` does so with its ``out_proj``.
-
-attention = nn.MultiheadAttention(8, num_heads=2)
-tokens = torch.rand(3, 1, 8)
-with outputs_of(attention, ["out_proj"]) as kept:
-    attention(tokens, tokens, tokens)
-assert kept == {"out_proj": []}
-with outputs_of(network, names) as kept, torch.no_grad():
-    network(images)
-assert all(len(outputs) == 1 for outputs in kept.values())
-
-# %%
-# Two ways without hooks
-# ----------------------
+# Without hooks
+# -------------
 #
-# torchvision's ``create_feature_extractor`` makes a new network of the operations that lead to the wanted outputs, and
-# leaves out the rest, such as ``fc`` here. It has to understand ``forward`` as a fixed list of operations, which an
-# ``if`` on values prevents. A hook works there, too.
+# torchvision's ``create_feature_extractor`` builds a new network that stops where you want, and leaves out the rest. It
+# has to understand ``forward`` as a fixed list of operations, and refuses an ``if`` on values.
 
-from torch.fx.proxy import TraceError
-from torchvision.models.feature_extraction import create_feature_extractor
-
-from ptguide.errors import expect_error
-
-extractor = create_feature_extractor(network, {"layer1": "early", "avgpool": "late"})
+extractor = create_feature_extractor(network, {"layer1": "early"})
 with torch.no_grad():
-    found = extractor(images)
-torch.testing.assert_close(found["early"], kept["layer1"][0])
-torch.testing.assert_close(found["late"], kept["avgpool"][0])
-assert not hasattr(extractor, "fc")
+    torch.testing.assert_close(extractor(images)["early"], kept["layer1"][0])
+print(
+    f"layers: {len(list(network.modules()))} in the network, {len(list(extractor.modules()))} up to layer1"
+)
 
 
 class Branching(nn.Module):
@@ -120,107 +101,91 @@ class Branching(nn.Module):
 
 with expect_error(TraceError, match="used as inputs to control flow"):
     create_feature_extractor(Branching(), ["relu"])
-branch = nn.Sequential(Branching())
-with outputs_of(branch, ["0"]) as of_branch:
-    branch(torch.tensor([-1.0, 3.0]))
-assert of_branch["0"][0].tolist() == [0, 3]
 
 # %%
-# The other way is to cut: put the first parts into ``nn.Sequential``. It is right if ``forward`` calls the parts one
-# after the other, in the order in which they were made, and does nothing between. For ResNet that holds up to
-# ``avgpool``. With ``fc`` it fails, because ``forward`` flattens before it, and flattening is not one of the parts.
+# Cutting the network into ``nn.Sequential(*parts)`` is right only if ``forward`` does nothing between the parts. Up to
+# ``avgpool`` that holds here. With ``fc`` it fails, because ``forward`` flattens before it.
+#
+# .. not tried: right only if — the definition of Sequential
 
 cut = nn.Sequential(*list(network.children())[:-1])
 with torch.no_grad():
     torch.testing.assert_close(cut(images), kept["avgpool"][0])
-whole = nn.Sequential(*network.children())
 with expect_error(RuntimeError, match="shapes cannot be multiplied"):
-    whole(images)
+    nn.Sequential(*network.children())(images)
 
 # %%
-# Use: gradient flow
-# ------------------
+# .. use-this::
 #
-# Which layers get a gradient, and which get next to nothing? A hook before the backward part of each layer measures
-# what arrives there. Below are twelve layers, each with a sigmoid behind it. The first gets less than a millionth of
-# what the last gets. :ref:`vanishing-gradients` says why.
-
-import matplotlib.pyplot as plt
-
-deep = nn.Sequential(*[part for _ in range(12) for part in (nn.Linear(8, 8), nn.Sigmoid())])
-flow = {}
-for number, part in enumerate(deep[::2], start=1):
-
-    def measure(module, grad_output, number=number):
-        flow[number] = grad_output[0].norm().item()
-
-    part.register_full_backward_pre_hook(measure)
-deep(torch.rand(5, 8)).sum().backward()
-assert list(flow) == list(range(12, 0, -1))  # the last layer is the first to be reached
-assert flow[1] < 1e-6 * flow[12]
-
-_, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
-axes.bar(list(flow), list(flow.values()))
-axes.set(yscale="log", xlabel="layer", ylabel="norm of the gradient", xticks=range(1, 13))
-axes.set_title("Through sigmoids, hardly any gradient reaches the first layers")
-plt.show()
-
-# %%
-# What goes wrong
+#    For a look, ``outputs_of`` as above. For a network of your own that is to be trained or saved,
+#    ``create_feature_extractor``. Call ``network.eval()`` first, and compute under ``torch.no_grad()`` if you need no
+#    gradients. ``detach().clone()`` what you keep: it costs a copy, and without it later layers may write into it.
+#
+# Common mistakes
 # ---------------
 #
-# *Kept, then overwritten.* ``bn1`` is followed by a ReLU that writes :term:`in place`, into the very tensor that was
-# kept. So the "output of bn1" has no negative number, which is not what ``bn1`` gave. ``detach`` does not copy the
-# numbers, and ``clone`` does.
+# **Kept, then overwritten.** ``bn1`` is followed by a ReLU that writes :term:`in place`, into the very tensor that was
+# kept. The "output of bn1" then has no negative number. ``detach`` shares the memory, ``clone`` copies it.
 
 shared = []
-handle = network.bn1.register_forward_hook(lambda *given: shared.append(given[2].detach()))
-with handle, outputs_of(network, ["bn1"]) as kept, torch.no_grad():
+with (
+    network.bn1.register_forward_hook(lambda module, args, output: shared.append(output.detach())),
+    outputs_of(network, ["bn1"]) as kept,
+    torch.no_grad(),
+):
     network(images)
-(copied,) = kept["bn1"]
-assert network.relu.inplace
+print(f"smallest value: {shared[0].min():.2f} without clone, {kept['bn1'][0].min():.2f} with it")
 assert shared[0].min() == 0
-assert copied.min() < -0.1
-assert torch.equal(copied.relu(), shared[0])
+assert kept["bn1"][0].min() < -0.1
 
 # %%
-# *One module, several calls.* The blocks of ResNet call one and the same ``relu`` twice. A dictionary with one place
-# for a name holds the last call; the lists of ``outputs_of`` hold both.
+# **The wrong mode.** In ``train()``, batch normalization takes mean and variance from the :term:`batch`. An image then
+# gets other features when it comes alone.
 
-with outputs_of(network, ["layer1.0.relu", "layer1.0"]) as kept, torch.no_grad():
-    network(images)
-first, second = kept["layer1.0.relu"]
-assert not torch.equal(first, second)
-assert torch.equal(second, kept["layer1.0"][0])
-
-# %%
-# *The graph is kept, too.* An output without ``detach`` leads to its ``grad_fn``, and so to what the layers before it
-# have saved. A list of such outputs grows by that with each batch.
-#
-# *The wrong mode.* In ``train()``, batch normalization takes mean and variance from the :term:`batch`, so an image has
-# other features when it comes alone.
-
-held = []
-with network.layer1.register_forward_hook(lambda *given: held.append(given[2])):
-    network(images)
-assert held[0].grad_fn is not None
-
-change = []
 for training in (False, True):
     network.train(training)
     with torch.no_grad(), outputs_of(network, ["layer1"]) as kept:
         network(images)
         network(images[:1])
-    both, single = kept["layer1"]
-    change.append((both[0] - single[0]).abs().max().item())
-assert change[0] < 1e-3
-assert change[1] > 0.1
+    together, alone = kept["layer1"]
+    change = (together[0] - alone[0]).abs().max().item()
+    print(f"{'train()' if training else 'eval()':<8} largest difference {change:.3f}")
+    assert (change > 0.1) if training else (change < 1e-3)
+network.eval()
+
+# %%
+# How this was checked
+
+assert not any(part._forward_hooks for part in network.modules())
+assert isinstance(nn.LSTM(3, 4)(torch.rand(2, 1, 3)), tuple)
+with torch.no_grad(), outputs_of(network, ["bn1", "relu"]) as kept:
+    network(images)
+torch.testing.assert_close(kept["bn1"][0].relu(), kept["relu"][0])
+# One module that is called twice is kept twice.
+with outputs_of(network, ["layer1.0.relu", "layer1.0"]) as kept, torch.no_grad():
+    network(images)
+first, second = kept["layer1.0.relu"]
+assert not torch.equal(first, second)
+assert torch.equal(second, kept["layer1.0"][0])
+# A hook waits for a call: attention takes the weights of its out_proj and does not call it.
+attention, tokens = nn.MultiheadAttention(8, num_heads=2), torch.rand(3, 1, 8)
+with outputs_of(attention, ["out_proj"]) as kept:
+    attention(tokens, tokens, tokens)
+assert kept == {"out_proj": []}
+# Without detach, the graph is kept, too.
+held = []
+with network.layer1.register_forward_hook(lambda module, args, output: held.append(output)):
+    network(images)
+assert held[0].grad_fn is not None
+# The hook works where tracing fails.
+branch = nn.Sequential(Branching())
+with outputs_of(branch, ["0"]) as kept:
+    branch(torch.tensor([-1.0, 3.0]))
+assert kept["0"][0].tolist() == [0, 3]
 
 # %%
 # Check yourself
 # --------------
-
-from ptguide.questions import ask
 
 count = []
 relu = nn.ReLU()
@@ -237,7 +202,7 @@ ask(
 )
 
 # %%
-# And the copy:
+# The copy:
 
 probe = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(inplace=True))
 nn.init.constant_(probe[0].weight, -3.0)
@@ -255,4 +220,51 @@ ask(
 )
 
 # %%
-# Next: :ref:`nn-linear`, the layer that all of these pages use.
+# **Exercise.** Return the features of images, of shape (N, 512), as the network's ``avgpool`` makes them, without
+# gradients and without leaving a hook behind.
+
+
+def by_cutting(network, images):
+    with torch.no_grad():
+        return nn.Sequential(*list(network.children())[:-1])(images).flatten(start_dim=1)
+
+
+cases = [(network, images), (network, torch.rand(3, 3, 40, 40))]
+
+
+def features(network, images):
+    raise NotImplementedError
+
+
+check(features, by_cutting, cases, without=["Sequential"])
+
+# %%
+# The hook returns nothing, so it may use ``append``, which does.
+
+# Solution
+
+
+def features(network, images):
+    kept = []
+    with (
+        network.avgpool.register_forward_hook(lambda module, args, output: kept.append(output)),
+        torch.no_grad(),
+    ):
+        network(images)
+    return kept[0].flatten(start_dim=1)
+
+
+report = check(features, by_cutting, cases, without=["Sequential"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`nn-linear`, the layer that all of these pages use.
+#
+# - torchvision's reference, `Feature extraction for model inspection
+#   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__.
+# - Yosinski, Clune, Bengio and Lipson (2014), `How transferable are features in deep neural networks?
+#   <https://arxiv.org/abs/1411.1792>`__: from which layer to take them.

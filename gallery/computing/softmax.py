@@ -1,20 +1,16 @@
 """
 .. _softmax:
 
-What does softmax do, along which dim, and why log_softmax?
-===========================================================
+What does softmax do, and along which dim?
+==========================================
 
-:func:`torch.softmax` turns numbers into probabilities. Along the :term:`axis` ``dim`` they lie between 0 and 1 and sum
-to 1, and a larger number gets a larger probability, up to rounding. A classifier makes :term:`logits`, which are its
-raw outputs, and softmax makes probabilities of them. :func:`torch.log_softmax` gives their
-:term:`logarithms <logarithm>`. You need to know :ref:`reductions`.
+A classifier gives three numbers for each photo, its :term:`logits`. To read them as probabilities, or to draw a class
+at random, you need numbers between 0 and 1 that sum to 1. :func:`torch.softmax` makes them, and ``dim`` is the axis
+along which they sum to 1. The wrong ``dim`` raises no error.
 """
 
 # %%
-# Here are two rows of three logits. With ``dim=1``, each row becomes probabilities by itself. Touch an element: it
-# depends on its whole row, because a probability can grow only when another one shrinks.
-#
-# .. not tried: only when another one shrinks — it follows from the sum of 1, which is checked
+# Set-up
 
 import math
 
@@ -22,223 +18,179 @@ import torch
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw
+from ptguide.exercises import check
+from ptguide.pictures import Choice, draw
 from ptguide.questions import ask
 
 torch.manual_seed(0)
-logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
+logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])  # (photo, class)
 probabilities = torch.softmax(logits, dim=1)
-torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
-draw(torch.softmax, logits, dim=1, names=["logits"])
 
 # %%
-# The rule, from scratch
-# ----------------------
+# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
+# a probability: it depends on its whole row, and on no other.
+
+torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
+draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
+
+# %%
+# The rule
+# --------
 #
-# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where j runs along ``dim``. The exponential is positive, and the division
-# makes the sum 1. So the ratio of two probabilities depends on the difference of their logits alone. The shape stays as
-# it is.
+# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where :math:`j` runs along ``dim``. The exponential makes each number
+# positive, and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>`
+# times as probable, wherever the two logits lie, because only their difference counts. The shape stays the same.
 
 
-def naive_softmax(x, dim):
+def softmax_from_scratch(x, dim):
     e = x.exp()
     return e / e.sum(dim, keepdim=True)
 
 
-torch.testing.assert_close(naive_softmax(logits, 1), probabilities)
-ratio = probabilities[0, 0] / probabilities[0, 1]
-torch.testing.assert_close(ratio, torch.tensor(math.exp(2 - 1)))
-
-# %%
-# Between 0 and 1
-# ---------------
-#
-# With two finite logits or more, each probability lies between 0 and 1 on paper, and reaches neither. In a float it can
-# be rounded to 1, or to 0 when the difference of the logits is large.
-
-for some in (logits, torch.randn(5, 7), torch.tensor([[-3.0, 3.0]])):
-    assert (some.softmax(dim=1) > 0).all()
-    assert (some.softmax(dim=1) < 1).all()
-assert torch.tensor([0.0, 20.0]).softmax(dim=0)[1] == 1
-assert torch.tensor([0.0, 200.0]).softmax(dim=0).tolist() == [0, 1]
+torch.testing.assert_close(softmax_from_scratch(logits, dim=1), probabilities)
+for higher, lower in [(1.0, 0.0), (5.0, 4.0), (-6.0, -7.0)]:
+    p = torch.tensor([higher, lower, 0.5]).softmax(dim=0)
+    torch.testing.assert_close(p[0] / p[1], torch.tensor(math.e))
+probabilities
 
 # %%
 # Which dim?
 # ----------
 #
-# ``dim`` is the axis along which the result has to sum to 1, which is that of the classes. For logits of shape (batch,
-# classes) it is axis 1, the last one. ``dim=0`` raises no error, and makes the items of the :term:`batch` compete with
-# each other.
+# Ask along which axis exactly one answer is right: the axis of the classes. With ``dim=0`` the *photos* compete, and
+# the columns sum to 1. No error says so.
 
-wrong = torch.softmax(logits, dim=0)
-torch.testing.assert_close(wrong.sum(dim=0), torch.ones(3))
-assert (wrong.sum(dim=1) - 1).abs().min() > 0.01  # no row is a distribution
-draw(torch.softmax, logits, dim=0, names=["logits"])
+by_column = torch.softmax(logits, dim=0)
+torch.testing.assert_close(by_column.sum(dim=0), torch.ones(3))
+print("sums of the rows with dim=0:", by_column.sum(dim=1))
 
 # %%
-# With more axes, softmax does not mix the indices of the others. For images with a class for each pixel, of shape
-# (batch, class, height, width), the axis is ``dim=1``. Here 2 items have 3 classes at 4 places: touch an element to see
-# the classes of its place.
+# In the shapes that you meet most, the axis is
+#
+# - the last one for a batch of logits, (photo, class), and for the scores of attention, (batch, head, query, key);
+# - axis 1 where a class is chosen for each pixel, (photo, class, height, width).
+#
+# Give ``dim`` every time. :func:`torch.nn.functional.softmax` guesses without it and warns. It takes axis 0 for a
+# tensor with three axes, and axis 1 for one with two or four.
 
-places = (torch.arange(24.0) % 5).reshape(2, 3, 4)
-result = places.softmax(dim=1)
-for i in range(2):
-    for k in range(4):
-        torch.testing.assert_close(result[i, :, k], places[i, :, k].softmax(dim=0))
-draw(torch.softmax, places, dim=1, names=["places"])
-
-# %%
-# ``torch.softmax`` insists on a ``dim``. :func:`torch.nn.functional.softmax` guesses one, and warns. With three axes it
-# takes axis 0, which is the batch; with two or four it takes axis 1.
-
-with expect_error(TypeError, match="dim"):
-    torch.softmax(places)
-with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
-    guessed = F.softmax(places)
-assert torch.equal(guessed, places.softmax(dim=0))
-for guess in (logits, places.reshape(2, 3, 2, 2)):
+for shape, dim in {(2, 3): 1, (4, 2, 3): 0, (2, 3, 4, 5): 1}.items():
+    x = torch.randn(shape)
     with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
-        guessed = F.softmax(guess)
-    assert torch.equal(guessed, guess.softmax(dim=1))
+        guessed = F.softmax(x)
+    assert torch.equal(guessed, x.softmax(dim=dim))
 
 # %%
-# Overflow, and the stable form
-# -----------------------------
+# Large logits
+# ------------
 #
-# float32 ends near :val:`3.4e38 <torch.finfo(torch.float32).max>`. ``exp`` reaches that at 88.7. Beyond it gives
-# infinity, and infinity over infinity is :term:`NaN`. On paper, softmax does not change when each logit grows by the
-# same number, because :math:`e^{x+c} = e^x e^c` and :math:`e^c` cancels. So subtract the largest logit first: then no
-# exponent is above 0. ``torch.softmax`` gives what this form gives.
-#
-# Adding a large number rounds the logits themselves. What that loses, no form of softmax brings back: after adding
-# 1e8, three different logits are equal.
+# Written as above, the formula fails for logits of 100. ``exp`` of 88.8 is infinite in :val:`large.dtype`, and infinity
+# divided by infinity is :term:`NaN`. Since only differences count, subtract the largest logit first. Then the largest
+# exponential is 1. ``torch.softmax`` gives what this form gives.
 
 
 def stable_softmax(x, dim):
-    return naive_softmax(x - x.amax(dim, keepdim=True), dim)
+    return softmax_from_scratch(x - x.amax(dim, keepdim=True), dim)
 
 
-assert logits.dtype == torch.float32
+large = logits + 100
+print("as written:", softmax_from_scratch(large, dim=1)[0])
+print("stable:    ", stable_softmax(large, dim=1)[0])
 assert torch.tensor([88.7, 88.8]).exp().isinf().tolist() == [False, True]
-large = logits + torch.tensor([[998.0], [-1000.0]])
-assert naive_softmax(large, 1).isnan().all()  # row 0 is inf / inf, row 1 is 0 / 0
-for numbers, axis in ((large, 1), (places * 1000, 1), (places - 1e5, 2), (-large, 0)):
-    torch.testing.assert_close(stable_softmax(numbers, axis), torch.softmax(numbers, dim=axis))
-torch.testing.assert_close(torch.softmax(large, dim=1), probabilities)
-torch.testing.assert_close((logits[0] + 1e8).softmax(dim=0), torch.full((3,), 1 / 3))
+assert softmax_from_scratch(large, dim=1).isnan().all()
+torch.testing.assert_close(stable_softmax(large, dim=1), torch.softmax(large, dim=1))
 
 # %%
-# log_softmax
-# -----------
+# Temperature and masks
+# ---------------------
 #
-# Losses need the logarithm of a probability. A probability smaller than :val:`float32 <sure.dtype>` can hold becomes 0.
-# Its logarithm is minus infinity, and the :term:`gradient` has :term:`NaN`. :math:`\log p_i = x_i - \log \sum_j
-# e^{x_j}` takes no logarithm of a probability. The second term is :ref:`logsumexp <logsumexp>`.
+# Divide the logits by a :term:`temperature` before softmax, and you choose how sharp the result is. Below 1 the largest
+# logit takes more; above 1 the probabilities come closer to each other.
 
-sure = torch.tensor([[0.0, 5.0, 200.0]])
-assert sure.softmax(dim=1)[0, [0, 2]].tolist() == [0, 1]
-assert sure.softmax(dim=1).log()[0, 0] == -math.inf
-s = sure.clone().requires_grad_()
-assert torch.autograd.grad(s.softmax(dim=1).log()[0, 0], s)[0].isnan().any()
-assert torch.autograd.grad(s.log_softmax(dim=1)[0, 0], s)[0].tolist() == [[1, 0, -1]]
-assert sure.log_softmax(dim=1).tolist() == [[-200.0, -195.0, 0.0]]
-torch.testing.assert_close(sure.log_softmax(1), sure - sure.logsumexp(1, keepdim=True))
-draw(torch.log_softmax, sure, dim=1, names=["sure"])
+row = logits[0]
+
+
+def temperatures(row):
+    return {f"T = {t}": torch.softmax(row / t, dim=0) for t in (0.25, 1, 10)}
+
+
+cold, usual, hot = temperatures(row).values()
+assert cold.max() > usual.max() > hot.max()
+draw(temperatures, row)
 
 # %%
-# Temperature
-# -----------
-#
-# Logits can be divided by a :term:`temperature` T before softmax. With a small T the largest logit gets nearly
-# everything, and with a large T the probabilities are nearly equal. On paper the order stays, so
-# :func:`torch.argmax`, the place of the largest, does not change. A T so large that the probabilities are rounded to
-# equal ones does change it.
+# A logit of minus infinity gets the probability 0, and the others get what they would get without it. That is how
+# attention hides positions. Where the whole row is hidden, the result is NaN.
 
-
-def temperatures(x):
-    return {f"T = {t}": torch.softmax(x / t, dim=0) for t in (0.25, 1, 10)}
-
-
-x = logits[0]
-cold, usual, hot = temperatures(x).values()
-assert cold.max() > 0.98
-assert hot.max() - hot.min() < 0.1
-assert cold.argmax() == usual.argmax() == hot.argmax() == x.argmax() == 0
-pair = torch.tensor([0.0, 1.0])
-assert (pair.argmax(), (pair / 1e9).softmax(dim=0).argmax()) == (1, 0)
-draw(temperatures, x)
-
-# %%
-# Masks
-# -----
-#
-# A logit of minus infinity gets the probability 0, and the others get what they would get without it. Positions are
-# hidden so (:ref:`triu-and-tril`). Where each logit of a row is hidden, the result is NaN.
-
-hidden = torch.tensor([2.0, 1.0, -math.inf])
-torch.testing.assert_close(hidden.softmax(dim=0), torch.cat([x[:2].softmax(dim=0), torch.zeros(1)]))
+masked = row.masked_fill(torch.tensor([False, False, True]), -math.inf)
+torch.testing.assert_close(masked.softmax(dim=0)[:2], row[:2].softmax(dim=0))
+print(masked.softmax(dim=0))
+print(torch.full((3,), -math.inf).softmax(dim=0))
 assert torch.full((3,), -math.inf).softmax(dim=0).isnan().all()
 
 # %%
-# Data types, memory, gradients
-# -----------------------------
+# .. use-this::
 #
-# Integers and truth values are refused, unless ``dtype`` says what to convert them to. The result is a new tensor.
+#    ``torch.softmax(logits, dim=-1)`` when the classes are the last axis, ``dim=1`` for images of classes. Use it to
+#    *read* probabilities and to sample. Leave it out of the network while you train: the losses take logits. Where
+#    several labels can be right at once, take :func:`torch.sigmoid`. Where you need the logarithm, take
+#    :ref:`log_softmax <log-softmax>`. The result is a new tensor of the same size.
+#
+# A common mistake
+# ----------------
+#
+# **Softmax before the loss.** :func:`torch.nn.functional.cross_entropy` contains it already. Given probabilities, it
+# takes them for logits between 0 and 1, and raises nothing. Even for a perfect answer the loss then stops at
+# :val:`0.5514 <math.log(math.e + 2) - 1>`, because a difference of 1 is all that softmax sees.
 
-refused = {torch.int64: "'Long'", torch.int32: "'Int'", torch.uint8: "'Byte'", torch.bool: "'Bool'"}
-for dtype, message in refused.items():
+label, perfect = torch.tensor([2]), torch.tensor([[0.0, 0.0, 50.0]])
+print(f"logits:        loss {F.cross_entropy(perfect, label):.4f}")
+print(f"probabilities: loss {F.cross_entropy(perfect.softmax(dim=1), label):.4f}")
+lowest = math.log(math.e + 2) - 1
+torch.testing.assert_close(F.cross_entropy(perfect.softmax(dim=1), label), torch.tensor(lowest))
+
+# %%
+# How this was checked
+
+for shape in [(5, 7), (2, 3, 4), (1, 4), (3, 1)]:
+    x = torch.randn(shape)
+    for dim in range(-x.ndim, x.ndim):
+        p = x.softmax(dim)
+        torch.testing.assert_close(p, stable_softmax(x, dim))
+        torch.testing.assert_close(p.sum(dim), torch.ones_like(p.sum(dim)))
+        torch.testing.assert_close(p, (x + 7).softmax(dim))
+        lines, by_line = (t.movedim(dim, -1).reshape(-1, x.shape[dim]) for t in (x, p))
+        for line, expected in zip(lines, by_line, strict=True):
+            torch.testing.assert_close(line.softmax(dim=0), expected)
+        assert torch.equal(x.argmax(dim), p.argmax(dim))
+
+# On paper a probability is above 0 and below 1. In float32 it can be rounded to either.
+assert torch.tensor([0.0, 20.0]).softmax(dim=0)[1] == 1
+assert torch.tensor([0.0, 200.0]).softmax(dim=0).tolist() == [0, 1]
+# What adding a large number rounds away, no form of softmax brings back.
+torch.testing.assert_close((row + 1e8).softmax(dim=0), torch.full((3,), 1 / 3))
+# Integers and truth values are refused, unless dtype says what to convert them to.
+for dtype, message in {torch.int64: "'Long'", torch.uint8: "'Byte'", torch.bool: "'Bool'"}.items():
     with expect_error(NotImplementedError, match=message):
         torch.softmax(torch.ones(3, dtype=dtype), dim=0)
 assert torch.equal(torch.softmax(torch.tensor([2, 1, 0]), dim=0, dtype=torch.float32), usual)
-assert x.half().softmax(dim=0).dtype == torch.float16
-assert usual.data_ptr() != x.data_ptr()
-
-# %%
-# Probability i changes with its own logit by :math:`p_i (1 - p_i)`, and with another logit j by :math:`-p_i p_j`. The
-# table of these changes is the :term:`Jacobian`. The sum of the probabilities stays 1, so the :term:`gradient` of that
-# sum is 0. The logarithm of probability i has as its gradient minus the probabilities, plus 1 at place i.
-
-jacobian = torch.autograd.functional.jacobian(lambda x: x.softmax(dim=0), x)
+assert usual.data_ptr() != row.data_ptr()
+# The Jacobian: p_i (1 - p_i) on the diagonal, -p_i p_j elsewhere.
+jacobian = torch.func.jacrev(lambda x: x.softmax(dim=0))(row)
 torch.testing.assert_close(jacobian, torch.diag(usual) - torch.outer(usual, usual))
-torch.testing.assert_close(jacobian.sum(dim=0), torch.zeros(3))
-log_jacobian = torch.autograd.functional.jacobian(lambda x: x.log_softmax(dim=0), x)
-torch.testing.assert_close(log_jacobian, torch.eye(3) - usual)
-
-# %%
-# Softmax before a loss that has its own
-# --------------------------------------
-#
-# :func:`torch.nn.functional.cross_entropy` takes logits and applies ``log_softmax`` itself. Given probabilities, it
-# raises nothing, and takes them for logits between 0 and 1. With three classes even a perfect answer then costs
-# :math:`\log(e + 2) - 1`, and the loss of an item is never lower.
-
-label, perfect = torch.tensor([2]), torch.tensor([[0.0, 0.0, 50.0]])
-right, twice = F.cross_entropy(perfect, label), F.cross_entropy(perfect.softmax(dim=1), label)
-print(f"logits: {right:.4f}; probabilities: {twice:.4f}")
-assert right < 1e-6
-torch.testing.assert_close(twice, torch.tensor(math.log(math.e + 2) - 1))
+# The loss of probabilities is never below its lowest value, for logits of any size that is tried.
 for scale in (0.1, 1, 10, 100):
     given = (scale * torch.randn(1000, 3)).softmax(dim=1)
-    assert (F.cross_entropy(given, label.expand(1000), reduction="none") > twice - 1e-6).all()
-by_hand = -logits.log_softmax(dim=1)[[0, 1], [1, 2]].mean()
-torch.testing.assert_close(F.cross_entropy(logits, torch.tensor([1, 2])), by_hand)
-
-# %%
-# For two classes, softmax of x and 0 is :func:`torch.sigmoid` of x, which works :ref:`element by element
-# <element-by-element>`. Take softmax where exactly one class is right. Take sigmoid where several labels can be right
-# at once, and for a network with a single output: along an axis of size 1, softmax gives 1 for a finite logit.
-
+    assert (F.cross_entropy(given, label.expand(1000), reduction="none") > lowest - 1e-6).all()
+# For two classes, softmax of x and 0 is the sigmoid of x. Along an axis of size 1, the result is 1.
+torch.testing.assert_close(torch.tensor([1.7, 0.0]).softmax(dim=0)[0], torch.tensor(1.7).sigmoid())
 for number in (1.7, -5.0, 0.0, 1e30, -1e30):
     assert torch.tensor([number]).softmax(dim=0) == 1
-torch.testing.assert_close(torch.tensor([1.7, 0.0]).softmax(dim=0)[0], torch.tensor(1.7).sigmoid())
 
 # %%
 # Check yourself
 # --------------
-#
-# Add the same number to each:
 
-same = torch.allclose((x + 100).softmax(dim=0), usual)
+same = torch.allclose((row + 100).softmax(dim=0), usual)
 ask(
     "x is a row of logits. What is torch.softmax(x + 100, dim=0)?",
     answer="the same as torch.softmax(x, dim=0)" if same else "NaN",
@@ -250,7 +202,7 @@ ask(
 )
 
 # %%
-# And with four axes, as in attention:
+# With four axes, as in attention:
 
 scores, one = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4)
 fitting = [dim for dim in range(4) if torch.allclose(scores.softmax(dim).sum(dim=3), one)]
@@ -266,4 +218,59 @@ ask(
 )
 
 # %%
-# Next: :ref:`logsumexp`, the logarithm of what softmax divides by.
+# **Exercise.** Attention needs a softmax over those keys alone that a query may see. ``x`` has shape (query, key), and
+# ``seen`` is a mask of the same shape. Return the softmax of each row over the keys that are seen, 0 for the others,
+# and a row of zeros where no key is seen.
+
+
+def by_loops(x, seen):
+    result = torch.zeros_like(x)
+    for i in range(len(x)):
+        if seen[i].any():
+            result[i, seen[i]] = x[i, seen[i]].softmax(dim=0)
+    return result
+
+
+cases = [
+    (torch.tensor([[0.0, 0.0]]), torch.tensor([[True, False]])),
+    (
+        torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]),
+        torch.tensor([[True, True, False], [False, False, False]]),
+    ),
+    (torch.randn(4, 5) * 100, torch.rand(4, 5) < 0.5),
+]
+
+
+def masked_softmax(x, seen):
+    raise NotImplementedError
+
+
+check(masked_softmax, by_loops, cases)
+
+# %%
+# Hidden keys get minus infinity. A row without a key is NaN then, and is replaced.
+
+# Solution
+
+
+def masked_softmax(x, seen):
+    p = x.masked_fill(~seen, -math.inf).softmax(dim=-1)
+    return p.masked_fill(~seen.any(dim=-1, keepdim=True), 0)
+
+
+report = check(masked_softmax, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`log-softmax`, for the logarithms that losses need.
+#
+# - Goodfellow, Bengio and Courville (2016), `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__,
+#   the section on softmax units: why
+#   this function makes probabilities of logits.
+# - Guo, Pleiss, Sun and Weinberger (2017), `On calibration of modern neural networks
+#   <https://arxiv.org/abs/1706.04599>`__: modern networks are right less often than their
+#   probabilities say, and one temperature repairs much of that.

@@ -4,13 +4,13 @@
 How do I index and slice a tensor?
 ==================================
 
-``x[1:, ::2]`` takes a part of a tensor: between the brackets stands one integer or slice for each :term:`axis`. The
-result is a :term:`view`: nothing is copied. You need to know :ref:`what a shape is <what-is-a-tensor>`;
-:ref:`strides-and-storage` says why no copy is needed.
+Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two
+features of all tokens. Between the brackets goes one integer or slice for each :term:`axis`. The result is a
+:term:`view`, so writing into it changes the original.
 """
 
 # %%
-# Rows from 1 on, and columns 0, 2 and 4. Touch an element of the result to see which one of ``x`` it is.
+# Set-up
 
 import itertools
 import math
@@ -19,120 +19,139 @@ import numpy
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.rules import explain_index
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
-x = torch.arange(18).reshape(3, 6)
-
-
-def every_second_column(x):
-    return x[1:, ::2]
+x = torch.arange(40).reshape(2, 4, 5)  # (sentence, token, feature)
 
 
-draw(every_second_column, x)
+def select(x):
+    return {"x[:, -1]": x[:, -1], "x[1, 1:3, ::2]": x[1, 1:3, ::2]}
+
 
 # %%
-# The rule, entry by entry
-# ------------------------
+# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with every second feature. Point at an element
+# of a result to see where in ``x`` it is.
+
+draw(select, x)
+
+# %%
+# The rule
+# --------
 #
-# From left to right, an integer or a slice is for the next axis. An *integer* takes one place, and the axis disappears.
-# A *slice* ``start:stop:step`` keeps the axis; ``stop`` is exclusive. ``None`` makes a new axis of size 1. Axes without
-# an entry are kept whole.
+# From left to right, each entry is for the next axis. An *integer* takes one place, and the axis disappears. A *slice*
+# ``start:stop:step`` keeps the axis; it begins at ``start`` and ends before ``stop``. ``None`` makes a new axis of size
+# 1. ``...`` stands for as many ``:`` as are missing. Axes at the end without an entry are kept whole. Negative numbers
+# count from the end.
 
-assert x[1, 4].shape == ()
-assert x[:, 1:6:2].shape == (3, 3)
-assert x[:, None].shape == (3, 1, 6)
-assert (x[1].shape, x[1:2].shape) == ((6,), (1, 6))
-
-# %%
-# How many places does a slice keep? :math:`\lceil (\text{stop} - \text{start}) / \text{step} \rceil`, for bounds from
-# 0 to the size of the axis, with ``start`` not after ``stop``. With ``start`` after ``stop``, the slice is empty.
-
-for start, step in itertools.product(range(7), (1, 2, 3)):
-    for stop in range(start, 7):
-        assert len(x[0, start:stop:step]) == math.ceil((stop - start) / step)
-    for stop in range(start):
-        assert len(x[0, start:stop:step]) == 0
+shown = {"x[1]": x[1], "x[1:2]": x[1:2], "x[:, -1]": x[:, -1], "x[..., :2]": x[..., :2]}
+shown |= {"x[:, None]": x[:, None], "x[1, 2, 3]": x[1, 2, 3]}
+for text, part in shown.items():
+    print(f"{text:<12}{tuple(part.shape)}")
+assert x[..., :2].shape == (2, 4, 2)
+assert (x[1].shape, x[1:2].shape) == ((4, 5), (1, 4, 5))
+assert (x[1, 2, 3].shape, x[1, 2, 3].item()) == ((), 1 * 20 + 2 * 5 + 3)
 
 # %%
-# ``x[1, 4]`` is still a :term:`tensor`, one without axes; :meth:`torch.Tensor.item` makes it a number of Python.
-# Negative numbers count from the end.
+# ``explain_index`` spells an index out for your own tensor. ``numpy.s_`` writes one as it stands between brackets.
 
-assert (x[1, 4].item(), x[-2, -2].item()) == (1 * 6 + 4, 1 * 6 + 4)
-assert torch.equal(x[:, -2:], x[:, 4:])
-
-# %%
-# Three axes and more: ``...``
-# ----------------------------
-#
-# The three dots stand for as many ``:`` as are missing, so ``volume[..., 1]`` is index 1 on the *last* axis, whether
-# there is one axis or four. In the picture it is column 1 of each of the two slices.
-
-volume = torch.arange(40).reshape(2, 4, 5)
-assert torch.equal(volume[..., 1], volume[:, :, 1])
-for part in (volume[0, 0], volume[0], volume, volume[None]):
-    assert torch.equal(part[..., 1], part.select(part.dim() - 1, 1))
-
-
-def column_1(volume):
-    return volume[..., 1]
-
-
-draw(column_1, volume, names=["volume"])
-
-# %%
-# ``explain_index`` spells an index out. ``numpy.s_`` writes one as it stands between brackets.
-
-explained = explain_index(volume, numpy.s_[..., None, 1:4])
-assert explained.shape == volume[..., None, 1:4].shape == (2, 4, 1, 3)
+explained = explain_index(x, numpy.s_[..., None, 1:4])
+assert explained.shape == x[..., None, 1:4].shape == (2, 4, 1, 3)
 explained
 
 # %%
-# A view, never a copy
-# --------------------
+# A view: one memory
+# ------------------
 #
-# The slice is another way through the same memory. Writing into it changes ``x``. A slice of a Python list, in
-# contrast, is a new list.
+# Integers and slices copy nothing. The result is another way through the same memory, and a write goes to both. (A
+# slice of a Python *list* is a new list.)
 
-part, row = x[1:, ::2], x[0]
-part[0, 0] = -6
-assert x[1, 0] == -6
-numbers = [1, 2, 3]
-numbers[1:][0] = 99
-assert numbers == [1, 2, 3]
-draw_storage([part, row], ["x[1:, ::2]", "x[0]"])
+memory = torch.arange(12).reshape(3, 4)
+part = memory[1:, ::2]
+part[0, 0] = -4
+assert memory[1, 0] == -4
+draw_storage([memory, part], ["memory", "memory[1:, ::2]"])
 
 # %%
-# ``zoo`` has awkward tensors: of several data types, with axes of size 1, transposed, expanded and others. A slice,
-# ``None`` and ``...`` give views of each.
+# A view keeps the whole memory alive. One token that you put into a list holds on to the batch that it came from.
+# :meth:`torch.Tensor.clone` takes what is needed.
 
-from ptguide.zoo import zoo
+batch = torch.zeros(64, 128, 256)
+for name, token in {"view": batch[0, -1], "clone": batch[0, -1].clone()}.items():
+    print(f"{name:<6}{token.untyped_storage().nbytes():>10,} bytes")
+assert batch[0, -1].untyped_storage().nbytes() == batch.nbytes
 
+# %%
+# .. use-this::
+#
+#    One pair of brackets, one entry for each axis, ``...`` where you count from the right: ``x[..., -1]`` is the last
+#    feature whatever comes before. ``x[i]`` drops an axis, ``x[i:i+1]`` keeps it. Add ``.clone()`` to a part that
+#    outlives the batch, or that you write into without meaning the original.
+#
+# .. not tried: whatever comes before — checked for one to four axes below
+#
+# Common mistakes
+# ---------------
+#
+# **Two pairs of brackets.** The second pair starts again at axis 0 *of the result*. ``x[:][2]`` is not token 2:
+# ``x[:]`` is the whole ``x``, and it has no sentence 2.
+
+with expect_error(IndexError, match="index 2 is out of bounds for dimension 0 with size 2"):
+    x[:][2]
+assert x[:, 2].shape == (2, 5)
+
+# %%
+# **A slice out of range raises nothing.** It is cut off, down to an empty tensor, as in Python. An integer raises.
+
+print(tuple(x[:, 1:99].shape), tuple(x[:, 99:].shape))
+assert x[:, 99:].shape == (2, 0, 5)
+with expect_error(IndexError, match="out of bounds for dimension 1 with size 4"):
+    x[:, 99]
+
+# %%
+# **A negative step, a float.** Tensors have no negative strides, so ``[::-1]`` is refused, and :func:`torch.flip`
+# copies instead. ``4 / 2`` is a float in Python, ``4 // 2`` an integer.
+
+with expect_error(ValueError, match="step must be greater than zero"):
+    x[::-1]
+assert torch.equal(x.flip(0)[0], x[-1])
+with expect_error(IndexError, match="only integers, slices"):
+    x[:, 4 / 2]
+
+# %%
+# How this was checked
+
+# A slice keeps ceil((stop - start) / step) places, and none with start after stop.
+for start, step in itertools.product(range(5), (1, 2, 3)):
+    for stop in range(start, 5):
+        assert len(x[0, start:stop:step]) == math.ceil((stop - start) / step)
+    for stop in range(start):
+        assert len(x[0, start:stop:step]) == 0
+# x[..., 1] is index 1 on the last axis, for one to four axes.
+for tensor in (x[0, 0], x[0], x, x[None]):
+    assert torch.equal(tensor[..., 1], tensor.select(tensor.dim() - 1, 1))
+# Slices, None and ... give views of awkward tensors, too.
 for tensor in zoo(axes=(1, 2, 3)).values():
     for index in (slice(None, None, 2), None, ..., (None, slice(-2, None))):
         assert tensor[index].numel() == 0 or shares_memory(tensor, tensor[index])
-
-# %%
-# :meth:`torch.Tensor.clone` makes a :term:`copy`, which has a :term:`storage` of its own. A view of one element keeps
-# the whole storage of ``x`` alive; its clone needs memory for one element.
-
-kept = x[1:, ::2].clone()
-assert not shares_memory(kept, x)
-assert x[0, 0].untyped_storage().nbytes() == 18 * x.itemsize
-assert x[0, 0].clone().untyped_storage().nbytes() == x.itemsize
-
-# %%
-# From scratch
-# ------------
-#
-# An integer moves the start and leaves its axis out. A slice moves the start, changes the size, and multiplies the
-# :term:`stride` by its step. :meth:`torch.Tensor.as_strided` takes the shape, the strides and the start.
-# ``slice.indices`` is Python's own: it resolves negative and missing bounds.
+assert not shares_memory(x[1:].clone(), x)
+assert not shares_memory(x, x.flip(0))
+for number in (2, -3, 99):
+    with expect_error(IndexError, match="out of bounds for dimension 0 with size 2"):
+        x[number]
+with expect_error(IndexError, match="too many indices"):
+    x[0, 0, 0, 0]
+numbers = [1, 2, 3]
+numbers[1:][0] = 99
+assert numbers == [1, 2, 3]
 
 
 def basic_index(x, index):
+    """Index from scratch: an integer moves the start, a slice moves it, changes the size and multiplies the stride."""
     shape, strides, offset = [], [], x.storage_offset()
     for entry, size, stride in zip(index, x.shape, x.stride(), strict=True):
         if isinstance(entry, int):
@@ -145,85 +164,38 @@ def basic_index(x, index):
     return x.as_strided(shape, strides, offset)
 
 
-# %%
-# It gives what torch gives, at the same place in memory, for every combination of these entries.
-
-entries = [0, 2, -1, slice(None), slice(1, None, 2), slice(-2, None), slice(1, 3)]
-cube = torch.arange(3 * 4 * 5).reshape(3, 4, 5)
+entries = [0, 1, -1, slice(None), slice(1, None, 2), slice(-2, None), slice(1, 3)]
 for index in itertools.product(entries, repeat=3):
-    mine, theirs = basic_index(cube, index), cube[index]
+    mine, theirs = basic_index(x, index), x[index]
     assert torch.equal(mine, theirs)
     assert (mine.data_ptr(), mine.stride()) == (theirs.data_ptr(), theirs.stride())
-
-# %%
-# An integer, a slice and ``None`` each have a function that takes the axis as a number: :func:`torch.select`,
-# :func:`torch.narrow` (start and length, no step) and :func:`torch.unsqueeze`.
-
-for axis, size in enumerate(cube.shape):
+# Each entry has a function: select, narrow, unsqueeze.
+for axis, size in enumerate(x.shape):
     before = (slice(None),) * axis
-    assert torch.equal(cube.select(axis, 2), cube[(*before, 2)])
-    assert torch.equal(cube.narrow(axis, 1, size - 1), cube[(*before, slice(1, size))])
-    assert torch.equal(cube.unsqueeze(axis), cube[(*before, None)])
-
-# %%
-# The :term:`gradient` goes back to the places that were taken; the others get 0.
-
-weights = torch.ones(4, 5, requires_grad=True)
+    assert torch.equal(x.select(axis, 1), x[(*before, 1)])
+    assert torch.equal(x.narrow(axis, 1, size - 1), x[(*before, slice(1, size))])
+    assert torch.equal(x.unsqueeze(axis), x[(*before, None)])
+# The gradient goes back to the places that were taken.
+weights, expected = torch.ones(4, 5, requires_grad=True), torch.zeros(4, 5)
 weights[1:, ::2].sum().backward()
-expected = torch.zeros(4, 5)
 expected[1:, ::2] = 1
 assert torch.equal(weights.grad, expected)
 
 # %%
-# What goes wrong
-# ---------------
-#
-# A second pair of brackets starts again at axis 0 *of the result*. ``x[1][4]`` equals ``x[1, 4]``, since the integer
-# removed an axis. ``x[:][4]`` is not a column: ``x[:]`` is the whole ``x``, and it has no row 4.
-
-with expect_error(IndexError, match="index 4 is out of bounds for dimension 0 with size 3"):
-    x[:][4]
-assert x[1][4] == x[1, 4]
-
-# %%
-# An integer that is no place of its axis raises an error. A slice does not: it is cut off, down to nothing, as in
-# Python. So a wrong bound may show late, as an empty batch. More integers and slices than axes are refused.
-
-for number in (3, -4, 99):
-    with expect_error(IndexError, match="out of bounds for dimension 0 with size 3"):
-        x[number]
-assert x[1:99].shape == (2, 6)
-assert x[7:].shape == (0, 6)
-with expect_error(IndexError, match="too many indices"):
-    x[0, 0, 0]
-
-# %%
-# A negative step is refused, since a tensor has no negative strides; :func:`torch.flip` gives a reversed copy. And a
-# number that was computed by ``/`` is a float; ``//`` gives an integer.
-
-with expect_error(ValueError, match="step must be greater than zero"):
-    x[::-1]
-assert x.flip(0)[0].tolist() == x[-1].tolist()
-assert not shares_memory(x, x.flip(0))
-with expect_error(IndexError, match="only integers, slices"):
-    x[4 / 2]
-assert torch.equal(x[4 // 2], x[2])
-
-# %%
-# A *list* of positions between the brackets follows another rule, and copies: :ref:`advanced-indexing`.
-#
 # Check yourself
 # --------------
-#
-# The page computes each answer; open a choice to see whether it is right.
 
 box = torch.zeros(7, 8, 9)
 ask(
     "box has shape (7, 8, 9). What is the shape of box[2, None, ..., 1::3]?",
     answer=box[2, None, ..., 1::3].shape,
     choices={
-        (1, 8, 3): "2 removes axis 0, None makes an axis, ... keeps axis 1; of axis 2, 3 remain.",
-        (1, 1, 8, 3): "An integer removes its axis; 2:3 would keep one of size 1.",
+        (
+            1,
+            8,
+            3,
+        ): "2 removes axis 0, None makes an axis, ... keeps axis 1, and of axis 2 three places remain.",
+        (1, 1, 8, 3): "An integer removes its axis. 2:3 would keep one of size 1.",
         (1, 8, 2): "The stop is left out, so place 7 is taken too: 1, 4, 7.",
     },
 )
@@ -244,4 +216,50 @@ ask(
 )
 
 # %%
-# Next: :ref:`advanced-indexing`, where a list of positions stands between the brackets.
+# **Exercise.** A language model learns to say the next token. From token numbers of shape (sentence, token), return the
+# inputs and the targets, stacked to shape (2, sentence, token - 1): the targets are one token ahead.
+
+
+def by_loops(tokens):
+    inputs = [[row[i] for i in range(len(row) - 1)] for row in tokens.tolist()]
+    targets = [[row[i + 1] for i in range(len(row) - 1)] for row in tokens.tolist()]
+    return torch.tensor([inputs, targets])
+
+
+cases = [
+    (torch.tensor([[7, 8, 9]]),),
+    (torch.arange(10).reshape(2, 5),),
+    (torch.randint(99, (4, 8)),),
+]
+
+
+def inputs_and_targets(tokens):
+    raise NotImplementedError
+
+
+check(inputs_and_targets, by_loops, cases, without=["roll", "narrow"])
+
+# %%
+# All but the last, and all but the first.
+
+# Solution
+
+
+def inputs_and_targets(tokens):
+    return torch.stack([tokens[:, :-1], tokens[:, 1:]])
+
+
+report = check(inputs_and_targets, by_loops, cases, without=["roll", "narrow"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`advanced-indexing`: a *list* of positions between the brackets follows another rule, and copies.
+#
+# - NumPy's guide, `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__: the rule that
+#   PyTorch follows, with what PyTorch leaves out.
+# - Harris et al. (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: figure 1 shows
+#   indexing, views and broadcasting side by side.

@@ -4,128 +4,121 @@
 What do unsqueeze and squeeze do?
 =================================
 
-:func:`torch.unsqueeze` inserts an :term:`axis` of size 1 at the place that you name; :func:`torch.squeeze` takes axes
-of size 1 away. Neither moves or copies an :term:`element`: the result is a :term:`view`.
-You need to know :ref:`what a shape is <what-is-a-tensor>`.
+A network takes batches, and you have one photo of shape (3, 32, 48): it wants (1, 3, 32, 48). Its answers have shape
+(N, 1), and your targets have (N,). :func:`torch.unsqueeze` puts an :term:`axis` of size 1 in, and :func:`torch.squeeze`
+takes such axes away. No number moves.
 """
 
 # %%
-# Three numbers along one axis become one row of three, or three rows of one. Touch an element to see that it keeps its
-# place among its neighbours.
+# Set-up
 
 import torch
 from torch import nn
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw, draw_storage
+from ptguide.exercises import check
+from ptguide.pictures import Choice, draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
-x = torch.tensor([10, 20, 30])
-
-
-def row_and_column(x):
-    return {"x.unsqueeze(0)": x.unsqueeze(0), "x.unsqueeze(1)": x.unsqueeze(1)}
-
-
-draw(row_and_column, x)
+photo = torch.arange(12).reshape(3, 4)  # gray, 3 rows and 4 columns
 
 # %%
-# What changes is how an element is named: by two indices, of which one is 0.
+# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns.
 
-row, column = x.unsqueeze(0), x.unsqueeze(1)
-assert (row.shape, column.shape) == ((1, 3), (3, 1))
-assert x[2] == row[0, 2] == column[2, 0] == 30
+draw(torch.unsqueeze, photo, dim=Choice(0, 1, 2), names=["photo"])
 
 # %%
-# A matrix has three places for a new axis: before its rows, between rows and columns, after its columns. With
-# ``dim=1`` each row becomes a slice of its own, with one row.
-
-matrix = torch.arange(12).reshape(3, 4)
-draw(torch.unsqueeze, matrix, dim=1, names=["matrix"])
-
-# %%
-# The rule in any number of dimensions
-# ------------------------------------
+# The rule
+# --------
 #
-# For a tensor of shape :math:`(s_0, \ldots, s_{n-1})`, ``unsqueeze(d)`` gives
-# :math:`(s_0, \ldots, s_{d-1}, 1, s_d, \ldots, s_{n-1})`: in the result, the axis named ``d`` has size 1. So ``d`` goes
-# from 0 to :math:`n`, one further than the axes of the tensor, and negative values count from the end of the *result*.
+# In the result, axis ``dim`` has size 1. So ``dim`` may be one larger than the last axis of the tensor, and negative
+# values count from the end of the *result*. An element gets one more index, 0. ``photo[:, None]`` is another way to
+# write ``photo.unsqueeze(1)``.
 
-block = torch.arange(24).reshape(2, 3, 4)
-for dim in range(4):
-    longer = block.unsqueeze(dim)
-    print(f"unsqueeze({dim}): {tuple(longer.shape)}, the same as unsqueeze({dim - 4})")
-    assert longer.shape == (*block.shape[:dim], 1, *block.shape[dim:])
-    assert torch.equal(longer, block.unsqueeze(dim - 4))
-    assert torch.equal(longer.select(dim, 0), block)
-
-with expect_error(IndexError, match=r"range of \[-4, 3\], but got 4"):
-    block.unsqueeze(4)
+for dim in (0, 1, 2, -1):
+    print(f"unsqueeze({dim:>2}): {tuple(photo.unsqueeze(dim).shape)}")
+assert photo[2, 1] == photo.unsqueeze(1)[2, 0, 1]
+assert torch.equal(photo[:, None], photo.unsqueeze(1))
 
 # %%
-# ``squeeze(d)`` is the way back: it takes axis ``d`` away if its size is 1. A tuple names several axes. Without an
-# argument, ``squeeze`` takes away every axis of size 1.
+# ``squeeze(dim)`` is the way back, and a tuple names several axes. Without an argument, ``squeeze`` takes away *every*
+# axis of size 1. An axis of another size stays, and nothing is raised.
 
 thin = torch.arange(6).reshape(2, 1, 3, 1)
 
 
-def three_squeezes(thin):
-    out, out1, out3 = thin.squeeze(), thin.squeeze(1), thin.squeeze(3)
-    return {"squeeze()": out, "squeeze(1)": out1, "squeeze(3)": out3}
+def squeezes(thin):
+    return {
+        "squeeze(1)": thin.squeeze(1),
+        "squeeze(0)": thin.squeeze(0),
+        "squeeze()": thin.squeeze(),
+    }
 
 
-shapes = [tuple(out.shape) for out in three_squeezes(thin).values()]
-assert shapes == [(2, 3), (2, 3, 1), (2, 1, 3)]
-assert torch.equal(thin.squeeze((1, 3)), thin.squeeze())
 for tensor in zoo().values():
     assert tensor.squeeze().shape == tuple(size for size in tensor.shape if size != 1)
-
-draw(three_squeezes, thin, names=["thin"])
-
-# %%
-# An axis of another size stays, and nothing is raised.
-
-assert thin.squeeze(0).shape == thin.shape == (2, 1, 3, 1)
+draw(squeezes, thin, names=["thin"])
 
 # %%
 # What it is for
 # --------------
 #
-# Axes of size 1 steer :ref:`broadcasting <broadcasting>`, which stretches them. A column plus a row makes a table of
-# the sums of all pairs.
+# Axes of size 1 steer :ref:`broadcasting <broadcasting>`, which stretches them. A column minus a row gives all
+# differences. And a layer that insists on a batch gets one.
 
-table = x.unsqueeze(1) + torch.arange(5).unsqueeze(0)
-assert table.shape == (3, 5)
-assert all(table[i, j] == x[i] + j for i in range(3) for j in range(5))
-
-# %%
-# A network takes a :term:`batch`. One image of C channels (:term:`channel`), H rows and W columns becomes a batch of
-# one by ``unsqueeze(0)``: from (C, H, W) to (1, C, H, W). ``nn.BatchNorm2d`` is one that needs that axis.
-
-image, layer = torch.ones(3, 5, 7), nn.BatchNorm2d(3)
+times = torch.tensor([9, 12, 17])
+print(times.unsqueeze(1) - times.unsqueeze(0))
+color, layer = torch.ones(3, 32, 48), nn.BatchNorm2d(3)
 with expect_error(ValueError, match="expected 4D input"):
-    layer(image)
-
-assert layer(image.unsqueeze(0)).squeeze(0).shape == (3, 5, 7)
+    layer(color)
+assert layer(color.unsqueeze(0)).squeeze(0).shape == color.shape
 
 # %%
-# Memory, gradients, data types
-# -----------------------------
+# Both return a :term:`view` of the same memory. The new axis has a :term:`stride`, too, which is not used: no step can
+# be made along an axis of size 1.
+
+draw_storage([photo, photo.unsqueeze(1)], ["photo", "photo.unsqueeze(1)"])
+
+# %%
+# .. use-this::
 #
-# Both return a view of the same memory. Writing through it changes the original, and the :term:`stride` of the new
-# axis is never used, since no step can be made along it.
+#    ``x[None]`` or ``x.unsqueeze(0)`` to make a batch of one. ``x.unsqueeze(-1)`` to line a per-row number up with
+#    rows. Name the axis in ``squeeze(dim)``. Neither costs memory, and writing into the result changes the original.
+#
+# A common mistake
+# ----------------
+#
+# **squeeze() without an argument.** It works until a batch has one sample. Then the batch axis goes, too, usually with
+# the last, short batch of an epoch. Name the axis: ``squeeze(1)`` gives (N,) for each of these N.
 
-assert shares_memory(thin, thin.squeeze())
-draw_storage([matrix, matrix.unsqueeze(1)], ["matrix", "matrix.unsqueeze(1)"])
+for n in (5, 1, 0):
+    answers = torch.ones(n, 1)
+    print(
+        f"N = {n}: squeeze() {tuple(answers.squeeze().shape)!s:<6} squeeze(1) {tuple(answers.squeeze(1).shape)}"
+    )
+    assert answers.squeeze(1).shape == (n,)
+with expect_error(TypeError, match=r"len\(\) of a 0-d tensor"):
+    len(torch.ones(1, 1).squeeze())
 
 # %%
-# So from scratch the new axis may get any stride that a tensor can have. A step of 77 would leave this memory. A
-# negative stride is refused. ``squeeze`` drops such an axis with its stride.
+# How this was checked
+
+block = torch.arange(24).reshape(2, 3, 4)
+for dim in range(4):
+    longer = block.unsqueeze(dim)
+    assert longer.shape == (*block.shape[:dim], 1, *block.shape[dim:])
+    assert torch.equal(longer, block.unsqueeze(dim - 4))
+    assert torch.equal(longer.select(dim, 0), block)
+with expect_error(IndexError, match=r"range of \[-4, 3\], but got 4"):
+    block.unsqueeze(4)
+assert torch.equal(thin.squeeze((1, 3)), thin.squeeze())
+assert thin.squeeze(0).shape == thin.shape
 
 
-def unsqueeze(x, dim, step=77):
+def unsqueeze(x, dim, step):
+    """Put an axis in from scratch, with a stride that does not matter."""
     place = dim % (x.dim() + 1)
     shape, stride = list(x.shape), list(x.stride())
     shape.insert(place, 1)
@@ -135,60 +128,18 @@ def unsqueeze(x, dim, step=77):
 
 for dim in range(-4, 4):
     for step in (0, 1, 77, 10**12):
-        assert shares_memory(unsqueeze(block, dim, step), block)
         assert torch.equal(unsqueeze(block, dim, step), block.unsqueeze(dim))
         assert unsqueeze(block, dim, step).squeeze(dim).stride() == block.stride()
-with expect_error(RuntimeError, match="Negative strides are not supported"):
-    unsqueeze(block, 0, -1)
-
-# %%
-# The :term:`dtype` stays, as no element is looked at. A :term:`gradient` comes back in the shape of the original.
-# ``unsqueeze_`` and ``squeeze_`` change the shape of the tensor itself.
-
 for tensor in zoo().values():
     longer = tensor.unsqueeze(-1)
     assert (longer.dtype, longer.squeeze(-1).dtype) == (tensor.dtype, tensor.dtype)
     assert longer.data_ptr() == longer.squeeze(-1).data_ptr() == tensor.data_ptr()
-
-weights, once = torch.ones(3, requires_grad=True), torch.zeros(4)
+assert shares_memory(thin, thin.squeeze())
+# A gradient comes back in the shape of the original.
+weights = torch.ones(3, requires_grad=True)
 (weights.unsqueeze(1) * torch.tensor([[1.0], [2.0], [4.0]])).sum().backward()
 assert weights.grad.tolist() == [1, 2, 4]
-once.unsqueeze_(0)
-assert once.shape == (1, 4)
-once.squeeze_(0)
-assert once.shape == (4,)
-
-# %%
-# There are other ways to write it: ``None`` in an index is a new axis, and ``reshape`` takes the whole shape. All three
-# of these are views.
-
-for same in (x[:, None], x.reshape(3, 1), x.view(-1, 1)):
-    assert torch.equal(same, x.unsqueeze(1))
-    assert shares_memory(same, x)
-
-# %%
-# What goes wrong
-# ---------------
-#
-# ``squeeze()`` without an argument is right until a batch has one example: then the batch axis goes too. Here a network
-# gives one score for each of N examples, in the shape (N, 1).
-
-
-def scores(examples):
-    return nn.functional.linear(examples, torch.ones(1, 6)).squeeze()
-
-
-assert len(scores(torch.ones(5, 6))) == 5
-assert scores(torch.ones(1, 6)).shape == ()
-with expect_error(TypeError, match=r"len\(\) of a 0-d tensor"):
-    len(scores(torch.ones(1, 6)))
-
-# %%
-# Name the axis that you mean: ``squeeze(1)`` gives (N,) for every N. To leave (N, 1) as it is would be the other
-# mistake: against targets of shape (N,) it :ref:`broadcasts <broadcasting>` to N × N.
-
-for n in (0, 1, 5):
-    assert torch.ones(n, 1).squeeze(1).shape == (n,)
+# (N, 1) against (N,) broadcasts to N x N.
 assert (torch.ones(5, 1) - torch.ones(5)).shape == (5, 5)
 
 # %%
@@ -220,4 +171,49 @@ ask(
 )
 
 # %%
-# Next: :ref:`transpose-and-permute`, which puts the axes that there are into another order.
+# **Exercise.** Photos of shape (N, C, H, W) and one brightness for each photo, of shape (N,): multiply each photo by
+# its brightness.
+
+
+def by_loop(photos, brightness):
+    return torch.stack([photos[i] * brightness[i] for i in range(len(photos))])
+
+
+cases = [
+    (torch.ones(2, 1, 1, 2), torch.tensor([1.0, 0.5])),
+    (torch.rand(4, 3, 2, 5), torch.rand(4)),
+    (torch.rand(3, 3, 3, 3), torch.rand(3)),
+]
+
+
+def brighten(photos, brightness):
+    raise NotImplementedError
+
+
+check(brighten, by_loop, cases, without=["stack", "einsum"])
+
+# %%
+# The brightness needs shape (N, 1, 1, 1), so that its axis meets the first one. In the last case all sizes are equal,
+# and without the new axes the columns would be brightened, in silence.
+
+# Solution
+
+
+def brighten(photos, brightness):
+    return photos * brightness[:, None, None, None]
+
+
+report = check(brighten, by_loop, cases, without=["stack", "einsum"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`transpose-and-permute`, which puts the axes that there are into another order.
+#
+# - NumPy's reference, `Dimensional indexing tools
+#   <https://numpy.org/doc/stable/user/basics.indexing.html#dimensional-indexing-tools>`__: ``None`` in an index.
+# - Rogozhnikov (2022), `Einops: clear and reliable tensor manipulations with Einstein-like notation
+#   <https://openreview.net/forum?id=oapKSVM2bcj>`__: axes of size 1 written by name.

@@ -4,15 +4,13 @@
 What is a tensor?
 =================
 
-A :term:`tensor` is a block of numbers of one type, arranged along :term:`axes <axis>`. Its :term:`shape` lists how many
-entries each axis has. A single number has no axis, a list of numbers has one, a table has two. A color photo has three
-axes, and several photos together have four. You need to know Python: its lists, functions and loops.
+A network takes a photo, a sentence or a table as a block of numbers. In PyTorch this block is a :term:`tensor`: numbers
+of one type, arranged along :term:`axes <axis>`. The first errors that most people meet are about its :term:`shape`, so
+this page shows how to read one.
 """
 
 # %%
-# A :term:`scalar` is one number, a :term:`vector` a row of numbers, a :term:`matrix` a table of rows and columns, and
-# three axes make a *block*, drawn as two matrices. Above each tensor stands its shape; the small numbers count along
-# the axes, from 0.
+# Set-up
 
 import math
 
@@ -20,182 +18,160 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.zoo import zoo
 
-scalar = torch.tensor(20)
-vector = torch.tensor([20, 21, 22, 23])
-matrix = torch.tensor([[12, 13, 14, 15], [16, 17, 18, 19], [20, 21, 22, 23]])
-block = torch.arange(24).reshape(2, 3, 4)
-draw([scalar, vector, matrix, block], ["scalar", "vector", "matrix", "block"])
+photo = torch.from_numpy(
+    load_sample_image("china.jpg").copy()
+)  # (height, width, color), as image files have it
+image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers want it
+block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
 
 # %%
-# :func:`torch.tensor` makes a tensor from a number or from nested lists. :func:`torch.arange` counts, here from 0 to
-# 23, and ``reshape`` arranges the numbers. Axes are numbered from the left of the shape, starting at 0: in the block,
-# axis 0 counts the matrices, axis 1 the rows, axis 2 the columns.
+# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
+# axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
+# have three axes. Above each stands its shape: the number of entries along each axis.
 
-assert [tuple(t.shape) for t in (scalar, vector, matrix, block)] == [(), (4,), (3, 4), (2, 3, 4)]
-assert torch.equal(block[1], matrix)
-assert torch.equal(matrix[2], vector)
-assert torch.equal(vector[0], scalar)
+pixel, row, red = block[0, 1, 2], block[0, 1], block[0]
+draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
 
 # %%
-# :attr:`torch.Tensor.ndim` is the number of axes, also called the number of dimensions or the *rank*. It is the length
-# of the shape. An argument that chooses an axis is called ``dim``. :meth:`torch.Tensor.numel` multiplies the sizes of
-# the axes: it is the number of :term:`elements <element>`. ``len`` counts axis 0 alone, as for a nested list. The
-# :term:`dtype` ("data type") is the type that all elements share: Python's ints become int64, whole numbers of 64
-# :term:`bits <bit>`.
-
-for t in (vector, matrix, block):
-    print(f"{t.ndim} axes, shape {tuple(t.shape)}, {t.numel()} elements, len {len(t)}, {t.dtype}")
-    assert (t.ndim, t.dtype, 8 * t.itemsize) == (len(t.shape), torch.int64, 64)
-    assert (t.numel(), len(t)) == (math.prod(t.shape), t.shape[0])
-assert (len(block), block.numel(), scalar.ndim, scalar.numel()) == (2, 2 * 3 * 4, 0, 1)
-
-# %%
-# One index for each axis
-# -----------------------
+# How to read a shape
+# -------------------
 #
-# As many indices reach one element as the tensor has axes. An index is a whole number here, and takes one axis away,
-# from the left: one index into the block gives a matrix, two give a vector, three a scalar, which is still a tensor.
-# :meth:`torch.Tensor.item` turns it into a Python number. A colon in place of an index keeps its axis whole. Touch an
-# element on the right to see where in the block it is.
+# Read it from the left and ask "3 of what?". The rest of the shape is the answer: (3, 2, 4) is 3 tables of 2 rows of 4
+# numbers. Axes are numbered from the left, beginning at 0. An argument called ``dim`` chooses one of them.
+#
+# :attr:`torch.Tensor.ndim` counts the axes. :meth:`torch.Tensor.numel` multiplies the sizes and so counts the
+# :term:`elements <element>`, while ``len`` is the size of axis 0 alone. The :term:`dtype` is the type that all elements
+# share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
+
+for name, t in {"row": row, "red": red, "block": block}.items():
+    print(
+        f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}  numel {t.numel():>2}  len {len(t)}  {t.dtype}"
+    )
+    assert t.numel() == math.prod(t.shape)
+    assert (t.ndim, len(t)) == (len(t.shape), t.shape[0])
+
+# %%
+# An index takes away an axis
+# ---------------------------
+#
+# A whole number in the brackets takes one axis away, from the left. A colon keeps its axis. So ``block[:, 1, 2]`` is
+# red, green and blue of one pixel. Point at a result to see where in the block it is. With an index for each axis, a
+# single number is left, still as a tensor; :meth:`torch.Tensor.item` makes it a Python number.
 
 
 def index(block):
-    return {"block[1, 2]": block[1, 2], "block[:, 2, 0]": block[:, 2, 0]}
+    return {"block[0, 1]": block[0, 1], "block[:, 1, 2]": block[:, 1, 2]}
 
 
-assert [block[1].shape, block[1, 2].shape, block[1, 2, 0].shape] == [(3, 4), (4,), ()]
-assert isinstance(block[1, 2, 0].item(), int)
-assert block[1, 2, 0].item() == 1 * 12 + 2 * 4 + 0  # a matrix of 12 and two rows of 4 before it
-assert block[:, 2, 0].tolist() == [8, 20]
+assert [block[0].shape, block[0, 1].shape, block[0, 1, 2].shape] == [(2, 4), (4,), ()]
+assert type(block[0, 1, 2].item()) is int
 draw(index, block, names=["block"])
 
 # %%
-# Read a shape from the left as "3 of what?". The sizes that follow are the answer: shape (3, 4, 5) is 3 matrices of
-# 4×5. A tensor can be cut along another axis too. Then the two sizes that are left are the shape of each piece.
-
-whole = torch.zeros(3, 4, 5)
-for axis, rest in enumerate([(4, 5), (3, 5), (3, 4)]):
-    pieces = whole.unbind(axis)  # the pieces along this axis, in a tuple
-    print(f"along axis {axis}: {len(pieces)} matrices of shape {tuple(pieces[0].shape)}")
-    assert [piece.shape for piece in pieces] == [rest] * whole.shape[axis]
-
-# %%
-# The block, cut along its axis 1: 3 pieces, each with one row of either matrix.
-
-assert [tuple(piece.shape) for piece in block.unbind(1)] == [(2, 4)] * 3
-draw(torch.unbind, (block, 1), names=["block"])
-
-# %%
-# The word "rank" has a second meaning. The *matrix rank* is the largest number of rows that can be picked so that none
-# of them is a weighted sum of the other picked rows. It depends on the values, and the number of axes depends on the
-# shape alone. To avoid the clash, this guide says "axes".
-
-ones = torch.ones(4, 5)  # all rows are the same, so one can be picked
-assert (ones.ndim, torch.linalg.matrix_rank(ones)) == (2, 1)
-identity = torch.eye(5)  # 1 where row and column are equal, else 0: no row is made of others
-assert (identity.ndim, torch.linalg.matrix_rank(identity)) == (2, 5)
-
-# %%
-# Reading the brackets, from scratch
-# ----------------------------------
+# A photo, and a batch of photos
+# ------------------------------
 #
-# If a tensor has elements, count the brackets that open before the first printed one: that is the number of axes. The
-# brackets are the levels, and a number is no level of its own: ``[[1, 2], [3, 4]]`` has 2 axes. The shape of nested
-# lists is the length of the outer list, then that of its first entry, down to a number. A tensor without elements
-# prints its shape instead, if it has more than one axis.
+# The whole photo has shape :val:`tuple(image.shape)`, and each of its 3 :term:`channels <channel>` is a picture in
+# gray. In the sky, blue is brightest.
 
-
-def shape_of(nested):
-    return (len(nested), *shape_of(nested[0])) if isinstance(nested, list) else ()
-
-
-for t in (scalar, vector, matrix, block, *zoo(axes=range(5)).values()):
-    if t.numel():
-        text = str(t.detach().clone()).removeprefix("tensor(")
-        assert len(text) - len(text.lstrip("[")) == t.ndim
-        assert shape_of(t.tolist()) == t.shape
-assert torch.tensor([[1, 2], [3, 4]]).ndim == 2
-assert str(torch.zeros(0, 3)) == "tensor([], size=(0, 3))"
-print(block)
+channels = {"image": image, "red": image[0], "green": image[1], "blue": image[2]}
+thumbnails = [t[..., ::3, 100:500:3] for t in channels.values()]  # every third pixel
+draw(thumbnails, list(channels), image=True)
 
 # %%
-# A photo is a tensor
-# -------------------
-#
-# scikit-learn brings two photos as :term:`arrays <array>` of NumPy, another library for blocks of numbers. Their color
-# comes last: height, width, channel, or [H, W, C]. A :term:`channel` is one of the colors red, green and blue.
-# PyTorch's layers for images expect [C, H, W]. :func:`torch.permute` reorders the axes: the new axis 0 is the old axis
-# 2, and so on.
-
-photo = torch.from_numpy(load_sample_image("china.jpg").copy())  # the array itself is read-only
-image = photo.permute(2, 0, 1)
-print(f"{tuple(photo.shape) = }\n{tuple(image.shape) = }, {image.dtype}")
-assert (photo.shape, image.shape) == ((427, 640, 3), (3, 427, 640))
-assert image.dtype == torch.uint8  # whole numbers from 0 to 255
-assert torch.equal(image[:, 30, 200], photo[30, 200])  # red, green and blue of one pixel
-
-# %%
-# Like the block, an RGB image is several matrices, one for each of the 3 colors that its pixels mix. They are drawn
-# small: one row and column of three, of a part of the photo. On average the sky is brighter in blue than in red, and
-# the walls are darker.
-
-small = image[:, ::3, 100:500:3]
-red, green, blue = small
-assert red.shape == small.shape[1:]
-sky, walls = small[:, :60, 90:].float(), small[:, 60:110, 15:80].float()
-assert sky[2].mean() > sky[0].mean() + 10
-assert walls[2].mean() < walls[0].mean() - 20
-draw([small, red, green, blue], ["small", "red", "green", "blue"], image=True)
-
-# %%
-# A *batch* is several images in one tensor, [N, C, H, W], with N for their number. Nobody has to picture four axes:
-# ``batch[n]`` is image ``n``, and four indices reach a number.
+# A network takes many photos at once: a *batch*, of shape (N, C, H, W) for number, channels, height, width. Nobody has
+# to picture four axes. ``batch[1]`` is a photo, and ``batch[1, 0]`` its red channel.
 
 flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
 batch = torch.stack([image, flower])
-assert (batch.shape, batch[1, 2, 30, 200].shape) == ((2, 3, 427, 640), ())
 assert torch.equal(batch[1], flower)
+assert batch[1, 0].shape == (427, 640)
+print(
+    f"{tuple(batch.shape) = }, {batch.numel():,} elements, {batch.numel() * batch.itemsize:,} bytes"
+)
 draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
 
 # %%
-# :class:`torch.nn.Conv2d` is a layer that takes the whole batch at once. The one below gives each pixel 6 new channels,
-# each a weighted sum of its 3 colors. It takes axis 1 for the channels, so it refuses these photos as [N, H, W, C].
+# A printed tensor shows its axes by brackets. Three open before the first number, so there are three axes. The
+# innermost brackets hold a row.
 
-mix = torch.nn.Conv2d(3, 6, kernel_size=1, bias=False)  # its weights are random numbers
-mixed = mix(batch.float())
-assert mixed.shape == (2, 6, 427, 640)
-weights = mix.weight[:, :, 0, 0]  # 6 sums, each with 3 weights
-torch.testing.assert_close(mixed[1, :, 30, 200], weights @ batch[1, :, 30, 200].float())
-with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
-    mix(batch.permute(0, 2, 3, 1).float())
+text = str(block).removeprefix("tensor(")
+assert len(text) - len(text.lstrip("[")) == block.ndim == 3
+print(block)
 
 # %%
-# What goes wrong
+# .. use-this::
+#
+#    When something does not fit, print ``x.shape`` and ``x.dtype`` first, and write down what each axis means, as in
+#    ``# (N, C, H, W)``. Images are (N, C, H, W), sentences (N, T) or (N, T, D), tables (N, F). A tensor takes
+#    ``x.numel() * x.itemsize`` bytes.
+#
+# Common mistakes
 # ---------------
 #
-# ``torch.empty(1)`` is no scalar but a vector with one element. (:func:`torch.empty` makes a tensor without setting its
-# values.) Its 1 is a size, and a size needs an axis. The shape of a scalar is ``()``. The difference shows when you
-# print, where a vector has brackets, and when you index. The other two errors are one index too many, and lists of
-# different lengths, which fill no block.
+# **Axes in another order.** Image files and NumPy put the color last, PyTorch's layers expect it on axis 1. A layer for
+# 3 channels then meets 427 of them. :func:`torch.permute` brings the axes into order.
 
-assert (torch.empty(1).shape, torch.empty(1)[0].shape, torch.empty(()).shape) == ((1,), (), ())
-assert (str(torch.tensor([20])), str(scalar)) == ("tensor([20])", "tensor(20)")
+layer = torch.nn.Conv2d(3, 6, kernel_size=1)
+files_order = batch.permute(0, 2, 3, 1)  # (N, H, W, C)
+with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
+    layer(files_order.float())
+assert layer(files_order.permute(0, 3, 1, 2).float()).shape == (2, 6, 427, 640)
+
+# %%
+# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``.
+# Lists of different lengths fill no block and are refused.
+
+print(torch.tensor([20]).shape, torch.tensor(20).shape)
+assert torch.empty(1).shape == (1,)
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
-    scalar[0]
-with expect_error(IndexError, match="too many indices"):
-    block[0, 0, 0, 0]
+    torch.tensor(20)[0]
 with expect_error(ValueError, match="expected sequence of length 2"):
     torch.tensor([[1, 2], [3]])
 
 # %%
+# How this was checked
+
+
+def shape_of(nested):
+    """Return the shape of nested lists: the length of the outer one, then that of its first entry, and so on."""
+    return (len(nested), *shape_of(nested[0])) if isinstance(nested, list) else ()
+
+
+for t in (pixel, row, red, block, *zoo(axes=range(5)).values()):
+    assert t.ndim == len(t.shape)
+    assert t.numel() == math.prod(t.shape)
+    if t.numel():
+        text = str(t.detach().clone()).removeprefix("tensor(")
+        assert len(text) - len(text.lstrip("[")) == t.ndim
+        assert shape_of(t.tolist()) == t.shape
+    for axis in range(t.ndim):
+        pieces = t.unbind(axis)
+        assert len(pieces) == t.shape[axis]
+        for piece in pieces:
+            assert piece.shape == t.shape[:axis] + t.shape[axis + 1 :]
+# A tensor without elements prints its shape instead, if it has more than one axis.
+assert str(torch.zeros(0, 3)) == "tensor([], size=(0, 3))"
+assert image.min() >= 0
+assert image.max() <= 255
+sky = image[:, :60, 370:500].float().mean(dim=(1, 2))
+assert sky.argmax() == 2
+assert torch.equal(image[:, 30, 200], photo[30, 200])
+# The matrix rank, which depends on the values, is something else than the number of axes.
+assert (torch.ones(4, 5).ndim, torch.linalg.matrix_rank(torch.ones(4, 5))) == (2, 1)
+# The layer computes 6 weighted sums of the 3 colors of a pixel.
+weights = layer.weight[:, :, 0, 0]
+expected = weights @ batch[1, :, 30, 200].float() + layer.bias
+torch.testing.assert_close(layer(batch.float())[1, :, 30, 200], expected)
+
+# %%
 # Check yourself
 # --------------
-#
-# Count the brackets first.
 
 ask(
     "What is the shape of torch.tensor([[[5, 6]]])?",
@@ -203,7 +179,7 @@ ask(
     choices={
         (3, 2): "Three brackets are three axes, not a size of 3.",
         (1, 1, 2): "Each bracket is an axis: a list of 1 holds a list of 1, which holds 2 numbers.",
-        (1, 1, 2, 1): "The brackets are the levels; the numbers are no level of their own.",
+        (1, 1, 2, 1): "The brackets are the axes. A number is no axis of its own.",
     },
 )
 
@@ -214,26 +190,64 @@ ask(
     "How many elements has a batch of 8 RGB images of 10 rows and 12 columns?",
     answer=torch.empty(8, 3, 10, 12).numel(),
     choices={
-        8: "That is len(batch), which counts axis 0 alone.",
-        8 * 10 * 12: "That is one number for each pixel; an RGB image has three.",
-        8 * 3 * 10 * 12: "All sizes are multiplied, also that of the colors.",
+        8: "That is len(batch), the size of axis 0.",
+        8 * 10 * 12: "That is one number for each pixel. An RGB image has three.",
+        8 * 3 * 10 * 12: "All four sizes are multiplied.",
     },
 )
 
 # %%
-# And a part of the batch of two photos above, of shape (2, 3, 427, 640):
+# A part of the batch of two photos above:
 
-assert batch.shape == (2, 3, 427, 640)
-assert torch.equal(batch[0, :, 30, 200], photo[30, 200])
 ask(
-    "What is the shape of batch[0, :, 30, 200]?",
+    f"batch has shape {tuple(batch.shape)}. What is the shape of batch[0, :, 30, 200]?",
     answer=batch[0, :, 30, 200].shape,
     choices={
-        (): "For one number the axis of the colors would need an index, too; the colon keeps it whole.",
-        (3,): "Three indices take three axes away; red, green and blue of a pixel are left.",
-        (1, 3, 1, 1): "An index takes its axis away; it does not leave a size of 1.",
+        (): "For one number the axis of the colors would need an index, too. The colon keeps it.",
+        (3,): "Three indices take three axes away. Red, green and blue of a pixel are left.",
+        (1, 3, 1, 1): "An index takes its axis away. It does not leave a size of 1.",
     },
 )
 
 # %%
-# Next: :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.
+# **Exercise.** Return the blue value of the top right pixel of each photo of a batch, as a vector of shape (N,). Index
+# -1 is the last.
+
+
+def by_loop(batch):
+    return torch.tensor([photo[2, 0, photo.shape[2] - 1].item() for photo in batch])
+
+
+cases = [(torch.arange(24).reshape(1, 3, 2, 4),), (torch.arange(90).reshape(2, 3, 3, 5),)]
+
+
+def blue_corner(batch):
+    raise NotImplementedError
+
+
+check(blue_corner, by_loop, cases)
+
+# %%
+# The colon keeps the axis of the photos.
+
+# Solution
+
+
+def blue_corner(batch):
+    return batch[:, 2, 0, -1]
+
+
+report = check(blue_corner, by_loop, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.
+#
+# - Paszke et al. (2019), `PyTorch: an imperative style, high-performance deep learning library
+#   <https://arxiv.org/abs/1912.01703>`__: why its authors built it around this one type.
+# - Harris et al. (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: the same idea in
+#   the library that tensors were modelled on.

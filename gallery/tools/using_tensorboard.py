@@ -4,25 +4,13 @@
 How do I watch training in TensorBoard?
 =======================================
 
-Training writes numbers, :term:`histograms <histogram>` and images into a *log*, a folder of files; TensorBoard is a
-small web server that reads the folder and draws it. This page writes a log of two runs, starts the server, and asks it
-over HTTP for what it shows, so that each curve is compared with what was written. You need to know
-:ref:`the-training-loop`.
+A training of hours tells you at its end that the learning rate was wrong from the first minute. TensorBoard shows the
+curves while it runs: your loop writes numbers, :term:`histograms <histogram>` and images into a folder, and a small web
+server draws what it finds there.
 """
 
 # %%
-# This is the log of this page as TensorBoard shows it; the foot says when the picture was taken, with which versions.
-#
-# .. image:: /_static/tensorboard-light.webp
-#    :class: only-light
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
-#
-# .. image:: /_static/tensorboard-dark.webp
-#    :class: only-dark
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
-#
-# In the chart of the loss, the strong line is smoothed and the pale one is what was written. Below it stand the
-# weights: a ridge for each step. TensorBoard is a package of its own, and torch's writer needs it.
+# Set-up
 
 import contextlib
 import io
@@ -38,9 +26,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
+from ptguide.data import digits
+from ptguide.exercises import check
 from ptguide.questions import ask
 
 try:
@@ -49,21 +38,29 @@ except ModuleNotFoundError as error:
     needed = "This page needs TensorBoard; get it with: python -m pip install tensorboard"
     raise ModuleNotFoundError(needed) from error
 
-# %%
-# One writer for each run
-# -----------------------
-#
-# A *run* is one training, and has a folder of its own in the log. ``with`` closes the writer once, at the end, also
-# after an error. ``add_scalar`` takes a tag, which names a chart, and the step, which is the place on its x axis.
-
 torch.manual_seed(0)
-digits = load_digits()
-images = (
-    torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
-)  # (1797, 1, 8, 8), from 0 to 1
-labels = torch.tensor(digits.target)
-holder = tempfile.TemporaryDirectory()
-log = Path(holder.name)
+images, labels = digits("train")[:]  # (N, 1, 8, 8), from 0 to 1
+folder = tempfile.TemporaryDirectory()
+log = Path(folder.name)  # on your machine: Path("runs")
+
+# %%
+# This is the log of this page, as TensorBoard shows it.
+#
+# .. image:: /_static/tensorboard-light.webp
+#    :class: only-light
+#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
+#
+# .. image:: /_static/tensorboard-dark.webp
+#    :class: only-dark
+#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
+#
+# In the chart of the loss, the strong line is smoothed, and the pale one is what was written.
+#
+# Two lines in your loop
+# ----------------------
+#
+# A *run* is one training, and gets a folder of its own. ``add_scalar`` takes a tag, which names the chart, a number,
+# and the step, which is its place on the x axis. ``with`` closes the file at the end, also after an error.
 
 
 def train(run, lr, steps=25):
@@ -84,43 +81,26 @@ def train(run, lr, steps=25):
 
 model, slow = train("slow", lr=0.1)
 model, fast = train("fast", lr=0.5)
+print(f"loss after 25 steps: slow {slow[-1]:.2f}, fast {fast[-1]:.2f}")
 assert fast[-1] < slow[-1] < slow[0]
 
 # %%
-# Images, in the order (channel, row, column) and from 0 to 1, or as bytes.
-
-with SummaryWriter(log / "data") as writer:
-    for place in range(3):
-        writer.add_image("sample/digit", images[place], place)
-
-# %%
-# The graph of the model: torch follows one call with an example. It does so by ``torch.jit.trace``, which PyTorch is
-# about to leave behind. It says so: it "is deprecated", or, since Python 3.14, it "is not supported in Python 3.14+ and
-# may break". The graph is right all the same.
-
-with SummaryWriter(log / "model") as writer, warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    writer.add_graph(model, images[:2])
-says = "is not supported in Python 3.14+" if sys.version_info >= (3, 14) else "is deprecated"
-messages = [str(warning.message) for warning in caught]
-assert messages
-assert all(says in message for message in messages)
-
-# %%
-# The server
+# Look at it
 # ----------
 #
-# On your machine type ``tensorboard --logdir runs`` and open the address that it prints. The page does the same: port 0
-# asks for any free one, and ``with`` stops the server whatever happens. It loads the log once, as nothing more is
-# written; left to itself, TensorBoard looks again every few seconds.
+# In a terminal, ``tensorboard --logdir runs`` prints an address to open. It looks into the folder again every few
+# seconds, so the curves grow while you train. In a notebook, ``%load_ext tensorboard`` and ``%tensorboard --logdir
+# runs`` show the same below the cell.
+#
+# What the browser draws it gets from the server as JSON. The page starts the server and asks for one curve.
 
 
 @contextlib.contextmanager
 def tensorboard(log):
     """Serve a log on this machine alone; yield the server's process and its address."""
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", log, "--host", "127.0.0.1"]
-    command += ["--port", "0", "--load_fast", "false"]
-    command += ["--reload_interval", "0", "--reload_task", "blocking"]
+    command += ["--port", "0", "--load_fast", "false"]  # port 0: any that is free
+    command += ["--reload_interval", "0", "--reload_task", "blocking"]  # load the log once
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             said = []
@@ -132,106 +112,122 @@ def tensorboard(log):
             raise RuntimeError(f"TensorBoard did not start:\n{''.join(said)}")
         finally:
             server.terminate()
-            server.wait()  # after Ctrl-C, Popen itself would wait for a quarter of a second alone
+            server.wait()
 
 
-# %%
-# The page in your browser asks the server for JSON, one address for each kind of chart. Here all answers are taken at
-# once. The last question is about a tag that nobody wrote: the server answers 404, the error leaves the block, and the
-# server is stopped all the same.
-
-questions = {
-    "runs": "runs",
-    "slow": "plugin/scalars/scalars?run=slow&tag=loss/train",
-    "fast": "plugin/scalars/scalars?run=fast&tag=loss/train",
-    "weight": "plugin/histograms/histograms?run=fast&tag=params/first",
-    "digit": "plugin/images/images?run=data&tag=sample/digit&sample=0",
-    "graph": "plugin/graphs/graph?run=model&conceptual=false",
-    "nobody": "plugin/scalars/scalars?run=slow&tag=accuracy",
-}
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine needs no proxy
 
 
 def get(address, question):
-    with opener.open(f"{address}data/{question}", timeout=30) as answer:
+    with opener.open(f"{address}data/{question}", timeout=60) as answer:
         is_json = answer.headers.get_content_type() == "application/json"
         return json.load(answer) if is_json else answer.read()
 
 
-answers, pngs = {}, []
-try:
-    with tensorboard(log) as (server, address):
-        for name, question in questions.items():
-            answers[name] = get(address, question)
-            if name == "digit":
-                found = [f"plugin/images/individualImage?{one['query']}" for one in answers[name]]
-                pngs += [get(address, one) for one in found]
-except urllib.error.HTTPError as error:
-    print(f"{name}: {error.code} {error.reason}")
-    error.close()
-
-assert name == "nobody"
-assert server.poll() is not None  # it has ended
-print(sorted(answers["runs"]))
-assert sorted(answers["runs"]) == ["data", "fast", "model", "slow"]
+with tensorboard(log) as (server, address):
+    curve = get(address, "plugin/scalars/scalars?run=slow&tag=loss/train")
+print("[seconds, step, loss] of the last point, but for its time:", curve[-1][1:])
+assert [step for _, step, _ in curve] == list(range(25))
 
 # %%
-# What the charts are made of
-# ---------------------------
+# Images and the graph
+# --------------------
 #
-# *Scalars*: time, step and value of each point. TensorBoard keeps :val:`float32 <torch.tensor(losses).dtype>`, so a
-# value is right to about :val:`7 <-torch.log10(torch.tensor(2.0**-24))>` digits.
+# ``add_image`` takes (channel, row, column), floats from 0 to 1 or bytes. Look at what your network is fed: a label
+# that does not belong, a normalization that was forgotten. ``add_graph`` follows one call of the model with an example.
+# It does so by ``torch.jit.trace``, which PyTorch is giving up, so it warns. The graph is right all the same.
 
-for run, losses in {"slow": slow, "fast": fast}.items():
-    _, steps, values = zip(*answers[run], strict=True)
-    assert steps == tuple(range(25))
-    torch.testing.assert_close(torch.tensor(values), torch.tensor(losses))
-    print(f"{run}: {len(values)} points")
+with SummaryWriter(log / "data") as writer:
+    for place in range(3):
+        writer.add_image("sample/digit", images[place], place)
+with SummaryWriter(log / "model") as writer, warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    writer.add_graph(model, images[:2])
+says = "is not supported in Python 3.14+" if sys.version_info >= (3, 14) else "is deprecated"
+assert caught
+assert all(says in str(warning.message) for warning in caught)
+print(sorted(path.name for path in log.iterdir()))
 
 # %%
-# *Histograms*: at each step a row of bins, each with its left end, its right end and how many weights lie in it. The
-# bins are TensorBoard's own: the values themselves are not kept.
+# .. use-this::
+#
+#    One folder for each training, with its settings in the name (``runs/fast``), and the same tags in all of
+#    them: then TensorBoard draws the runs into one chart. Write the loss every ten to a hundred steps
+#    (``loss`` itself waits for the GPU, because the number has to be fetched), and validation figures once an epoch.
+#    Write histograms seldom: they are the largest part of the log.
+#
+# A common mistake
+# ----------------
+#
+# **Two trainings in one folder.** The second begins again at step 0, in the same curve. No error says so, and the line
+# jumps back. :ref:`tensorboard-mistakes` shows this one and others.
 
-last = torch.tensor(answers["weight"][-1][2], dtype=torch.float64)
+for _ in range(2):
+    with SummaryWriter(log / "twice") as writer:
+        for step in range(3):
+            writer.add_scalar("loss/train", 1.0, step)
+with tensorboard(log) as (server, address):
+    steps = [step for _, step, _ in get(address, "plugin/scalars/scalars?run=twice&tag=loss/train")]
+print("steps of the one curve:", steps)
+assert steps == [0, 1, 2, 0, 1, 2]
+
+# %%
+# How this was checked
+
+pngs = []
+with tensorboard(log) as (server, address):
+    runs = get(address, "runs")
+    curves = {
+        run: get(address, f"plugin/scalars/scalars?run={run}&tag=loss/train")
+        for run in ("slow", "fast")
+    }
+    bins = get(address, "plugin/histograms/histograms?run=fast&tag=params/first")
+    for one in get(address, "plugin/images/images?run=data&tag=sample/digit&sample=0"):
+        pngs.append(get(address, f"plugin/images/individualImage?{one['query']}"))
+    graph = get(address, "plugin/graphs/graph?run=model&conceptual=false")
+    try:
+        get(address, "plugin/scalars/scalars?run=slow&tag=accuracy")  # a tag that nobody wrote
+        status = 200
+    except urllib.error.HTTPError as error:
+        status = error.code
+        error.close()
+assert status == 404
+assert sorted(runs) == ["data", "fast", "model", "slow", "twice"]
+for run, losses in {"slow": slow, "fast": fast}.items():  # kept as float32
+    torch.testing.assert_close(
+        torch.tensor([value for _, _, value in curves[run]]), torch.tensor(losses)
+    )
+# A histogram is a row of bins for each step: left end, right end, and how many weights.
+last = torch.tensor(bins[-1][2], dtype=torch.float64)
 weight = model[1].weight.detach()
-assert len(answers["weight"]) == 25
+assert len(bins) == 25
 assert last[:, 2].sum() == weight.numel() == 20 * 64
 assert abs(last[0, 0] - weight.min()) < 0.1 * abs(weight.min())
-print(f"The bins of the last step hold {int(last[:, 2].sum())} weights.")
-
-# %%
-# *Images* are PNG files: what came from 0 to 1 comes back as it was, up to one of the :val:`256 <2**8>` steps of a
-# byte.
-
+# Images are PNG files: what came from 0 to 1 comes back as it was, up to one step of a byte.
+assert len(pngs) == 3
 for png, image in zip(pngs, images, strict=False):
     shown = torch.tensor(plt.imread(io.BytesIO(png), format="png"))[..., :1].permute(2, 0, 1)
     torch.testing.assert_close(shown, image, atol=1 / 255, rtol=0)
-assert len(pngs) == 3
-
-# %%
-# *Graph*: one node for each operation and each parameter, under the name of its layer.
-
-names = re.findall(r'^  name: "(.*)"$', answers["graph"].decode(), re.MULTILINE)
+# The graph has one node for each operation and each parameter, under the name of its layer.
+names = re.findall(r'^  name: "(.*)"$', graph.decode(), re.MULTILINE)
 layers = sorted({name.split("/")[1] for name in names if name.startswith("Sequential/")})
-print(layers)
 assert layers == ["Flatten[0]", "Linear[1]", "Linear[3]", "ReLU[2]"]
+# Histograms are the largest part: the log of one run without them is smaller by half or more.
+with SummaryWriter(log / "numbers alone") as writer:
+    for step in range(25):
+        writer.add_scalar("loss/train", 1.0, step)
+sizes = {
+    run: sum(f.stat().st_size for f in (log / run).iterdir()) for run in ("fast", "numbers alone")
+}
+assert sizes["numbers alone"] < sizes["fast"] / 2
 
 # %%
-# What goes wrong
-# ---------------
-#
-# A torch without the package ``tensorboard`` raises ``No module named 'tensorboard'``, as above. The other mistakes
-# raise nothing: thousands of event files, an empty chart, two runs in one curve, white images.
-# :ref:`tensorboard-mistakes` makes each of them, and mends it.
-#
 # Check yourself
 # --------------
 
 ask(
     "Two runs are to be drawn as two curves in one chart. What do they need?",
-    answer="two folders, one tag"
-    if set(answers["runs"]) >= {"slow", "fast"}
-    else "one folder, two tags",
+    answer="two folders, one tag" if set(runs) >= {"slow", "fast"} else "one folder, two tags",
     choices={
         "one folder, one tag": "That is one curve, which jumps back to the first step.",
         "one folder, two tags": "Each tag has a chart of its own.",
@@ -240,18 +236,72 @@ ask(
 )
 
 # %%
-# And what a log keeps:
+# What a log keeps:
 
-holder.cleanup()
+folder.cleanup()
 ask(
     f"add_histogram gets {weight.numel()} weights at each of many steps. What does the log keep of them at each step?",
-    answer="counts in bins" if len(answers["weight"][-1][2]) < weight.numel() else "all weights",
+    answer="counts in bins" if len(bins[-1][2]) < weight.numel() else "the weights themselves",
     choices={
-        "all weights": "They could not be drawn as a ridge, and the files would be large.",
-        "counts in bins": "How many weights lie in each of some dozens of intervals.",
+        "the weights themselves": "They could not be drawn as a ridge, and the files would be large.",
+        "counts in bins": "How many weights are in each of some dozens of intervals.",
         "mean and variance": "The shape of the ridge would be lost.",
     },
 )
 
 # %%
-# Next: :ref:`tensorboard-mistakes`, and reading the log in Python.
+# **Exercise.** Curves of single batches jump, so they are drawn smoothed. Return the exponential moving average of a
+# vector of values: begin with the first value, then ``average = weight * average + (1 - weight) * value``.
+
+
+def by_formula(values, weight):
+    n = len(values)
+    powers = weight ** torch.arange(n, dtype=values.dtype)
+    return torch.stack(
+        [
+            powers[i] * values[0] + (1 - weight) * (powers[:i].flip(0) * values[1 : i + 1]).sum()
+            for i in range(n)
+        ]
+    )
+
+
+cases = [
+    (torch.tensor([4.0, 0.0, 0.0], dtype=torch.float64), 0.5),
+    (torch.tensor([2.0], dtype=torch.float64), 0.9),
+    (torch.rand(30, dtype=torch.float64), 0.6),
+]
+
+
+def smooth(values, weight):
+    raise NotImplementedError
+
+
+check(smooth, by_formula, cases)
+
+# %%
+# A loop says it as the text does.
+
+# Solution
+
+
+def smooth(values, weight):
+    averages = [values[0]]
+    for value in values[1:]:
+        averages.append(weight * averages[-1] + (1 - weight) * value)
+    return torch.stack(averages)
+
+
+report = check(smooth, by_formula, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`tensorboard-mistakes`, and reading the log in Python.
+#
+# - The reference of `torch.utils.tensorboard <https://docs.pytorch.org/docs/stable/tensorboard.html>`__: what else can
+#   be written.
+# - TensorFlow (2024), `Get started with TensorBoard <https://www.tensorflow.org/tensorboard/get_started>`__: a walk
+#   through the tabs.

@@ -1,0 +1,208 @@
+"""
+.. _log-softmax:
+
+Why log_softmax, and not log(softmax(x))?
+=========================================
+
+A loss needs the logarithm of a probability, and so does whoever multiplies many probabilities. Taking the logarithm of
+:ref:`softmax <softmax>` gives minus infinity as soon as the network is very sure, and then NaN in the gradients.
+:func:`torch.log_softmax` computes the same number without the detour.
+"""
+
+# %%
+# Set-up
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.pictures import draw
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+sure = torch.tensor([0.0, 5.0, 200.0])  # logits of a network that is very sure of class 2
+
+
+def two_steps(x):
+    return {
+        "softmax": x.softmax(dim=0),
+        "log of it": x.softmax(dim=0).log(),
+        "log_softmax": x.log_softmax(dim=0),
+    }
+
+
+# %%
+# The first two probabilities are too small for :val:`sure.dtype` and become 0, whose logarithm is minus infinity.
+# ``log_softmax`` gives -200 and -195.
+
+assert two_steps(sure)["log of it"].tolist() == [-math.inf, -math.inf, 0]
+assert sure.log_softmax(dim=0).tolist() == [-200.0, -195.0, 0.0]
+draw(two_steps, sure, names=["logits"])
+
+# %%
+# The rule
+# --------
+#
+# :math:`\log p_i = x_i - \log \sum_j e^{x_j}`. The probability itself is not computed, so it cannot become 0. The
+# second term is :ref:`logsumexp <logsumexp>`, which subtracts the largest logit before it takes exponentials.
+
+
+def log_softmax_from_scratch(x, dim):
+    return x - x.logsumexp(dim, keepdim=True)
+
+
+torch.testing.assert_close(log_softmax_from_scratch(sure, dim=0), sure.log_softmax(dim=0))
+
+# %%
+# What it costs to take the detour
+# --------------------------------
+#
+# The loss of a wrong class becomes infinite, which you would see. Its gradient is NaN, and after one step the weights
+# are, too. Through ``log_softmax`` the gradient of :math:`\log p_0` is 1 at class 0, minus the probabilities.
+
+
+def gradient(log_probability):
+    logits = sure.clone().requires_grad_()
+    return torch.autograd.grad(log_probability(logits)[0], logits)[0]
+
+
+print("log of softmax:", gradient(lambda x: x.softmax(dim=0).log()).tolist())
+print("log_softmax:   ", gradient(lambda x: x.log_softmax(dim=0)).tolist())
+assert gradient(lambda x: x.softmax(dim=0).log()).isnan().any()
+assert gradient(lambda x: x.log_softmax(dim=0)).tolist() == [1, 0, -1]
+
+# %%
+# It goes wrong long before it is infinite. In float16, as in mixed precision, the smallest positive number is
+# :val:`6e-8 <torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps>`. Two logits that differ by
+# 20 are enough. At 15 the logarithm is already wrong in its second digit after the point.
+
+for gap in (5.0, 10.0, 15.0, 20.0):
+    pair = torch.tensor([0.0, gap], dtype=torch.float16)
+    detour, direct = pair.softmax(dim=0).log()[0], pair.log_softmax(dim=0)[0]
+    print(f"logits 0 and {gap:4.1f}: log of softmax {detour:8.3f}, log_softmax {direct:8.3f}")
+assert torch.tensor([0.0, 20.0], dtype=torch.float16).softmax(dim=0)[0] == 0
+
+# %%
+# .. use-this::
+#
+#    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class
+#    in one call. Take ``log_softmax`` where you work with logarithms yourself: a beam search, a divergence, a policy
+#    gradient. ``exp`` of it gives the probabilities back. Leave ``softmax(...).log()`` alone.
+
+targets = torch.tensor([2, 0])
+logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
+by_hand = -logits.log_softmax(dim=1)[[0, 1], targets].mean()
+torch.testing.assert_close(F.cross_entropy(logits, targets), by_hand)
+torch.testing.assert_close(F.nll_loss(logits.log_softmax(dim=1), targets), by_hand)
+torch.testing.assert_close(logits.log_softmax(dim=1).exp(), logits.softmax(dim=1))
+
+# %%
+# A common mistake
+# ----------------
+#
+# **Probabilities for** ``nll_loss``. The name says negative log-likelihood, and the function takes no logarithm: it
+# picks a number and changes its sign. Given probabilities, it returns something between -1 and 0, and training still
+# makes progress, on another objective. Its partner is ``log_softmax``.
+
+wrong = F.nll_loss(logits.softmax(dim=1), targets)
+print(f"nll_loss of probabilities: {wrong:.3f}; of log_softmax: {by_hand:.3f}")
+torch.testing.assert_close(wrong, -logits.softmax(dim=1)[[0, 1], targets].mean())
+assert -1 < wrong < 0 < by_hand
+
+# %%
+# How this was checked
+
+for shape in [(5, 7), (2, 3, 4), (1, 4)]:
+    x = 30 * torch.randn(shape, dtype=torch.float64)
+    for dim in range(-x.ndim, x.ndim):
+        result = x.log_softmax(dim)
+        torch.testing.assert_close(result, log_softmax_from_scratch(x, dim))
+        torch.testing.assert_close(result, x.softmax(dim).log())
+        torch.testing.assert_close(result.exp().sum(dim), torch.ones_like(result.sum(dim)))
+        assert (result <= 0).all()
+row = logits[0]
+jacobian = torch.func.jacrev(lambda x: x.log_softmax(dim=0))(row)
+torch.testing.assert_close(jacobian, torch.eye(3) - row.softmax(dim=0))
+with expect_error(NotImplementedError, match="'Long'"):
+    torch.tensor([1, 2]).log_softmax(dim=0)
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "What is the largest value that an element of log_softmax can have?",
+    answer=torch.tensor([7.0]).log_softmax(dim=0).item(),
+    choices={
+        0.0: "The logarithm of the probability 1. It is reached along an axis of size 1, or by rounding.",
+        1.0: "That is the largest probability, before the logarithm.",
+        math.inf: "A probability is at most 1, so its logarithm is at most 0.",
+    },
+)
+
+# %%
+# Twice, by mistake:
+
+once = row.log_softmax(dim=0)
+changes = "changes" if not torch.allclose(once.log_softmax(dim=0), once) else "stays the same"
+ask(
+    "What happens to the result of log_softmax if log_softmax is applied to it again, along the same axis?",
+    answer=f"it {changes}",
+    choices={
+        "it changes": "The logsumexp of log-probabilities is log(1) = 0, and x - 0 is x.",
+        "it stays the same": "Its exponentials sum to 1 already, so 0 is subtracted.",
+        "it becomes NaN": "Nothing is infinite here.",
+    },
+)
+
+# %%
+# **Exercise.** A language model gives logits of shape (token, word) for a text. Return how probable the whole text is,
+# as a logarithm: the sum of the log-probabilities of its words. The text is so improbable that its probability itself
+# would become 0.
+
+
+def by_loop(logits, words):
+    total = torch.zeros((), dtype=torch.float64)
+    for i, word in enumerate(words.tolist()):
+        total = total + logits[i].double().log_softmax(dim=0)[word]
+    return total
+
+
+cases = [
+    (torch.tensor([[0.0, 0.0]], dtype=torch.float64), torch.tensor([1])),
+    (torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]], dtype=torch.float64), torch.tensor([2, 1])),
+    (50 * torch.randn(40, 9, dtype=torch.float64), torch.randint(9, (40,))),
+]
+
+
+def log_probability(logits, words):
+    raise NotImplementedError
+
+
+check(log_probability, by_loop, cases)
+
+# %%
+# ``gather`` picks one word in each row.
+
+# Solution
+
+
+def log_probability(logits, words):
+    return logits.log_softmax(dim=-1).gather(1, words[:, None]).sum()
+
+
+report = check(log_probability, by_loop, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`logsumexp`, the number that is subtracted.
+#
+# - Blanchard, Higham and Higham (2021), `Accurately computing the log-sum-exp and softmax functions
+#   <https://doi.org/10.1093/imanum/draa038>`__: which of the forms is accurate, and when.

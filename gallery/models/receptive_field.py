@@ -1,0 +1,251 @@
+"""
+.. _receptive-field:
+
+Which pixels can one output of a CNN see?
+=========================================
+
+A network cannot tell a 3 from an 8 if no output sees both halves. What one output can see is its
+:term:`receptive field`. It grows from layer to layer, faster behind a stride, and you can compute it from the layers or
+ask the network itself.
+"""
+
+# %%
+# Set-up
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.patches import Rectangle
+from torch import nn
+from torch.nn import functional as F
+
+from ptguide.data import digits
+from ptguide.exercises import check
+from ptguide.models import LeNet, LeNetSettings
+from ptguide.questions import ask
+from ptguide.trace import trace
+
+torch.manual_seed(0)
+model = (
+    LeNet(LeNetSettings((1, 12, 12), kernel=3, padding=(1, 1), maps=(8, 16), hidden=(64, 32)))
+    .double()
+    .eval()
+)
+image = F.pad(digits("validation").inputs[8], (2, 2, 2, 2)).double()  # (1, 12, 12)
+
+
+def seen_by(stage, row, column):
+    """Return which pixels the maps of a stage depend on at one place, shape (12, 12)."""
+    return (
+        trace(lambda x: model.feature_maps(x[None])[stage][0, :, row, column], image)
+        .depends()
+        .any(dim=0)[0]
+    )
+
+
+places = {"c1": (5, 5), "s2": (2, 2), "c3": (2, 2), "s4": (1, 1)}
+fields = {stage: seen_by(stage, *place) for stage, place in places.items()}
+
+# %%
+# Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
+# each stage can see. They were found by changing one pixel after the other and looking which outputs change.
+
+figure, axis = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
+for (stage, seen), color in zip(fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True):
+    rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))
+    assert seen.sum() == len(rows) * len(columns)  # a full square
+    corner, size = (columns[0].item() - 0.45, rows[0].item() - 0.45), len(rows) - 0.1
+    label = f"{stage}: {len(rows)} pixels wide"
+    axis.add_patch(Rectangle(corner, size, size, fill=False, color=color, linewidth=3, label=label))
+axis.set(xticks=[], yticks=[])
+axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+axis.set_title("Each stage sees a larger part of the digit")
+plt.show()
+
+# %%
+# The rule
+# --------
+#
+# Go through the layers and keep two numbers: the width of the field, 1 at first, and the **jump**, how many pixels two
+# neighboring elements are apart, also 1 at first. A layer adds ``(kernel - 1) * jump`` to the width. Its stride
+# multiplies the jump. So the second convolution adds 4 pixels and not 2: it looks at elements that are two pixels
+# apart.
+
+
+def receptive_field(layers):
+    """Return the width in pixels that one output sees; layers are pairs (kernel, stride)."""
+    width, jump = 1, 1
+    for kernel, stride in layers:
+        width, jump = width + (kernel - 1) * jump, jump * stride
+    return width
+
+
+layers = [(3, 1), (2, 2), (3, 1), (2, 2)]  # c1, s2, c3, s4
+for depth, (stage, seen) in enumerate(fields.items(), 1):
+    by_rule, by_network = receptive_field(layers[:depth]), seen.any(dim=0).sum().item()
+    print(f"{stage}: {by_rule:>2} pixels by the rule, {by_network:>2} in the picture")
+    assert by_rule == by_network
+
+# %%
+# How deep must it be?
+# --------------------
+#
+# Without a stride, each layer of 3 by 3 adds two pixels, so a photo of 224 pixels takes 112 layers. With a stride of 2
+# in each layer, the field roughly doubles.
+
+plain, halving = 0, 0
+while 1 + 2 * plain < 224:
+    plain += 1
+while sum(2 * 2**i for i in range(halving)) + 1 < 224:
+    halving += 1
+print(f"to see 224 pixels: {plain} layers with stride 1, {halving} layers with stride 2")
+
+# %%
+# Not every pixel counts alike
+# ----------------------------
+#
+# The field says which pixels *can* matter. The pixels in its middle reach the output on many paths, those at its edge
+# on one. The gradient shows it: here is how strongly an output of six plain layers depends on each pixel, on average
+# over 200 random networks.
+
+
+def gradient_of_the_middle(seed):
+    torch.manual_seed(seed)
+    layers = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(6)])
+    pixels = torch.zeros(1, 1, 21, 21, requires_grad=True)
+    layers(pixels)[0, 0, 10, 10].backward()
+    return pixels.grad[0, 0].abs()
+
+
+influence = torch.stack([gradient_of_the_middle(seed) for seed in range(200)]).mean(dim=0)
+figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
+shown = axis.imshow((influence / influence.max()).numpy(), cmap="viridis")
+axis.add_patch(Rectangle((3.5, 3.5), 13, 13, fill=False, color="white", linewidth=2))
+axis.set(xticks=[], yticks=[])
+figure.colorbar(shown, label="mean |gradient|, of the largest")
+axis.set_title("Inside the field (white), the middle counts most")
+plt.show()
+assert (influence > 0).sum() == 13 * 13
+print(
+    f"half as many pixels, in the middle, have {influence[6:15, 6:15].sum() / influence.sum():.0%} of the influence"
+)
+assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
+
+# %%
+# .. use-this::
+#
+#    Compute the width with the rule before you train, and make it at least as wide as what is to be recognized, with
+#    some room, because the edge of the field counts little. A stride or pooling widens it at no cost in weights and
+#    loses detail. ``dilation`` widens it and keeps the detail: ``(kernel - 1) * dilation * jump`` is added.
+#
+# Common mistakes
+# ---------------
+#
+# **A dilation or a stride that leaves gaps.** A stride that is larger than its kernel skips pixels, and so does a
+# dilation without a plain layer before it. The width says nothing about the holes.
+
+dilated = nn.Conv1d(1, 1, 3, dilation=2).double()
+strided = nn.Sequential(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 2)).double()
+for name, layers, width in [("dilation 2", dilated, 5), ("kernel 1, stride 2", strided, 3)]:
+    line = torch.rand(1, width).double()
+    seen = trace(lambda x, layers=layers: layers(x[None])[0], line).depends().flatten()
+    print(f"{name:<20}", "".join("█" if one else "·" for one in seen))
+    assert not seen.all()
+
+# %%
+# How this was checked
+
+# In the corner the square is cut off where the image ends.
+assert seen_by("s4", 0, 0).sum() == 7 * 7
+# The rule against the network, for other layers in one dimension.
+for layers in ([(3, 1)] * 3, [(2, 2)] * 3, [(5, 2), (3, 1)], [(3, 2), (3, 2), (2, 1)]):
+    width = receptive_field(layers)
+    chain = nn.Sequential(
+        *[nn.Conv1d(1, 1, kernel, stride=stride) for kernel, stride in layers]
+    ).double()
+    seen = trace(
+        lambda x, chain=chain: chain(x[None])[0, :, :1], torch.rand(1, width).double()
+    ).depends()
+    assert seen.all()
+# The widths of the stride example.
+assert 1 + 2 * 112 >= 224 > 1 + 2 * 111
+
+# %%
+# Check yourself
+# --------------
+
+ask(
+    "Three convolutions of 3 by 3, stride 1, one after the other. How many pixels wide is what one output sees?",
+    answer=receptive_field([(3, 1)] * 3),
+    choices={
+        3: "That is the first one alone.",
+        7: "Each adds 2 to the 1 that one pixel is.",
+        9: "They do not multiply: neighboring squares overlap.",
+    },
+)
+
+# %%
+# With pooling between:
+
+ask(
+    "A convolution of 3 by 3, pooling of 2 by 2 with stride 2, again 3 by 3. How wide is it now?",
+    answer=receptive_field([(3, 1), (2, 2), (3, 1)]),
+    choices={
+        6: "So it would be if the pooling had stride 1.",
+        8: "After the pooling, neighbors are 2 pixels apart: the last layer adds (3 - 1) · 2.",
+        12: "The stride multiplies what comes later, not what is there.",
+    },
+)
+
+# %%
+# **Exercise.** Extend the rule to dilation. ``layers`` is a tensor of shape (layer, 3) whose rows are kernel, stride
+# and dilation. Return the width as a tensor without axes.
+
+
+def from_the_ends(layers):
+    width = 1  # from the last layer back to the pixels: how many elements of its input does one output span?
+    for kernel, stride, dilation in reversed(layers.tolist()):
+        width = (width - 1) * stride + (kernel - 1) * dilation + 1
+    return torch.tensor(width)
+
+
+cases = [
+    (torch.tensor([[3, 1, 1]]),),
+    (torch.tensor([[3, 1, 2]]),),
+    (torch.tensor([[3, 2, 1], [3, 1, 2], [2, 2, 1], [5, 1, 3]]),),
+]
+
+
+def width_with_dilation(layers):
+    raise NotImplementedError
+
+
+check(width_with_dilation, from_the_ends, cases)
+
+# %%
+# The dilation multiplies what the layer adds, and leaves the jump alone.
+
+# Solution
+
+
+def width_with_dilation(layers):
+    width, jump = 1, 1
+    for kernel, stride, dilation in layers.tolist():
+        width, jump = width + (kernel - 1) * dilation * jump, jump * stride
+    return torch.tensor(width)
+
+
+report = check(width_with_dilation, from_the_ends, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`digits-that-move`. A CNN has the same weights at each place; does that make it indifferent to place?
+#
+# - Araujo, Norris and Sim (2019), `Computing receptive fields of convolutional neural networks
+#   <https://distill.pub/2019/computing-receptive-fields/>`__: the rule with branches and skips, with drawings.
+# - Luo, Li, Urtasun and Zemel (2016), `Understanding the effective receptive field in deep convolutional neural
+#   networks <https://arxiv.org/abs/1701.04128>`__: why the middle counts most.
