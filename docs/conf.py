@@ -222,19 +222,3 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["footer-note"],
 }
-
-
-def setup(app):
-    from docutils.parsers.rst import Directive
-    from docutils import nodes
-
-    class Use(Directive):
-        has_content = True
-
-        def run(self):
-            node = nodes.admonition(classes=["ptg-use-this"])
-            node += nodes.title("", "Use this")
-            self.state.nested_parse(self.content, self.content_offset, node)
-            return [node]
-
-    app.add_directive("use-this", Use)
