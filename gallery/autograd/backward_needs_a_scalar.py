@@ -5,8 +5,8 @@ Why does backward() need a scalar, and what is its gradient argument?
 =====================================================================
 
 You computed one loss for each sample and called ``losses.backward()``, and PyTorch answered ``grad can be implicitly
-created only for scalar outputs``. A gradient says how *one* number changes with each weight, and you gave several. Take
-their mean, or say how much each of them counts: that is what ``gradient`` in ``backward(gradient)`` is for.
+created only for scalar outputs``. A gradient says how *one* number changes with each weight, so take the mean of the
+losses, or say with ``backward(gradient)`` how much each of them counts.
 """
 
 # %%
@@ -37,13 +37,14 @@ v = torch.tensor([1.0, 10.0])
 assert J.shape == (2, 3)
 
 # %%
-# Two samples give two losses, and the model has three weights. The table ``J`` has a row for each loss: how that loss
-# changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made
-# it.
 
 draw(torch.matmul, (v, J), names=["v", "J"])
 
 # %%
+# Two samples give two losses, and the model has three weights. The table ``J`` has a row for each loss: how that loss
+# changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made
+# it.
+#
 # The rule
 # --------
 #
@@ -267,6 +268,7 @@ report
 #
 # :ref:`hooks-on-tensors`, to see and to change what flows back.
 #
-# - Baydin, Pearlmutter, Radul and Siskind (2018), `Automatic differentiation in machine learning: a survey
-#   <https://jmlr.org/papers/v18/17-468.html>`__: section 3 has forward and reverse mode on one example.
-# - The reference of :func:`torch.autograd.backward`.
+# - Baydin, Pearlmutter, Radul and Siskind (2018). `Automatic differentiation in machine learning: a survey
+#   <https://jmlr.org/papers/v18/17-468.html>`__. Section 3 has forward and reverse mode on one example.
+# - PyTorch contributors (2026). `torch.autograd.backward
+#   <https://docs.pytorch.org/docs/stable/generated/torch.autograd.backward.html>`__. The reference.

@@ -5,8 +5,7 @@ What is the computation graph? (grad_fn and next_functions)
 ===========================================================
 
 ``loss.backward()`` finds :term:`gradients <gradient>`, and you never told PyTorch how to differentiate your code. It
-can because each operation leaves a :term:`node` behind that knows the way back. Together the nodes are the graph. Once
-you have seen it, messages about leaves, freed graphs and a missing ``grad_fn`` make sense.
+can because each operation leaves a :term:`node` behind that knows the way back, and together the nodes are the graph.
 """
 
 # %%
@@ -24,14 +23,15 @@ w = torch.tensor(2.0, requires_grad=True)  # what is to be learned
 b = torch.tensor(1.0, requires_grad=True)
 
 # %%
-# One neuron predicts ``w * x + b``, and the loss is its squared error. Values flow down. In orange, gradients flow up:
-# they say how much the loss changes for a small change of the number in the box.
 
 prediction = w * x + b
 loss = (prediction - target) ** 2
 draw_graph(loss, {"w": w, "b": b, "prediction": prediction, "loss": loss})
 
 # %%
+# One neuron predicts ``w * x + b``, and the loss is its squared error. Values flow down. In orange, gradients flow up:
+# they say how much the loss changes for a small change of the number in the box.
+#
 # Read the orange numbers from below. The loss changes by 1 when the loss changes by 1. A square has the slope 2 · 2 at
 # an error of 2. A change of ``w`` reaches the prediction three times as large, because ``x`` is 3. That makes 4 · 3 =
 # 12. ``backward()`` computes the same numbers and leaves them in ``.grad``.
@@ -268,7 +268,7 @@ report
 #
 # :ref:`backward-needs-a-scalar`, and what to do when the result has many elements.
 #
-# - Paszke et al. (2017), `Automatic differentiation in PyTorch <https://openreview.net/forum?id=BJJsrmfCZ>`__: the
+# - Paszke et al. (2017). `Automatic differentiation in PyTorch <https://openreview.net/forum?id=BJJsrmfCZ>`__. The
 #   design of this graph, by the people who built it.
-# - Baydin, Pearlmutter, Radul and Siskind (2018), `Automatic differentiation in machine learning: a survey
-#   <https://jmlr.org/papers/v18/17-468.html>`__: what else there is besides recording.
+# - Baydin, Pearlmutter, Radul and Siskind (2018). `Automatic differentiation in machine learning: a survey
+#   <https://jmlr.org/papers/v18/17-468.html>`__. What else there is besides recording.

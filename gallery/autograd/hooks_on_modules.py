@@ -32,8 +32,6 @@ def sizes(values):
 
 
 # %%
-# A forward hook gets the module, a tuple of its positional :term:`arguments <argument>`, and its output. This one is
-# put on each layer and prints the shapes that pass.
 
 
 def tell(name, module, args, output):
@@ -48,6 +46,9 @@ for handle in handles:
     handle.remove()
 
 # %%
+# A forward hook gets the module, a tuple of its positional :term:`arguments <argument>`, and its output. This one is
+# put on each layer and prints the shapes that pass.
+#
 # Four kinds, and when each is called
 # -----------------------------------
 #
@@ -349,6 +350,7 @@ report
 #
 # :ref:`output-of-a-layer`, what forward hooks are most used for.
 #
-# - The reference of :class:`torch.nn.Module`: all of its ``register_..._hook`` methods.
-# - Zeiler and Fergus (2014), `Visualizing and understanding convolutional networks
-#   <https://arxiv.org/abs/1311.2901>`__: what one finds by looking into the middle.
+# - PyTorch contributors (2026). `Module <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__. The
+#   methods that begin with ``register_`` and end with ``_hook``.
+# - Zeiler and Fergus (2014). `Visualizing and understanding convolutional networks
+#   <https://arxiv.org/abs/1311.2901>`__. What one finds by looking into the middle.

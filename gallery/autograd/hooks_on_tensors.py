@@ -4,9 +4,9 @@
 How do hooks on tensors work? (register_hook)
 =============================================
 
-The gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` sees it pass. It
-is a function of yours that PyTorch calls in the backward pass, as soon as the :term:`gradient` of a tensor is known. It
-can print it, change it, or use it at once.
+The gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is a function of
+your own that PyTorch calls in the backward pass, as soon as the :term:`gradient` of a tensor is known, to print it,
+change it, or use it.
 """
 
 # %%
@@ -29,13 +29,14 @@ prediction = w * x + b
 loss = (prediction - target) ** 2
 
 # %%
-# The hook is a function of one argument, the gradient of the loss with respect to the tensor. Here it prints.
 
 handle = prediction.register_hook(lambda grad: print(f"gradient at the prediction: {grad}"))
 loss.backward(retain_graph=True)
 handle.remove()
 
 # %%
+# The hook is a function of one argument, the gradient of the loss with respect to the tensor. Here it prints.
+#
 # Change a gradient
 # -----------------
 #
@@ -302,7 +303,7 @@ report
 #
 # :ref:`hooks-on-modules`, which see what enters and leaves a layer.
 #
-# - PyTorch's notes, `Backward hooks execution <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__: which hook
-#   is called when, for all kinds.
-# - Ganin and Lempitsky (2015), `Unsupervised domain adaptation by backpropagation <https://arxiv.org/abs/1409.7495>`__:
+# - PyTorch contributors (2026). `Backward hooks execution
+#   <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. Which hook is called when, for all kinds.
+# - Ganin and Lempitsky (2015). `Unsupervised domain adaptation by backpropagation <https://arxiv.org/abs/1409.7495>`__:
 #   what the reversed gradient of the exercise is good for.

@@ -4,7 +4,7 @@
 How do I get the output of a layer in the middle of a network?
 ==============================================================
 
-A network that tells 1000 kinds of things apart also makes good features of a photo, one layer before its end. Its
+A network that tells 1000 kinds of things apart also makes good features of a photo, one layer before its end, and its
 ``forward`` returns the end alone. Put a forward :term:`hook` on the layer that you want: PyTorch calls it with the
 output, and the code of the :term:`network` stays as it is.
 """
@@ -30,8 +30,6 @@ network = resnet18(weights=None).eval()  # random weights; the code is the same 
 images = torch.rand(2, 3, 32, 48)
 
 # %%
-# ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
-# of them. The hook keeps the features of two images.
 
 kept = {}
 
@@ -49,6 +47,9 @@ with torch.no_grad():
     torch.testing.assert_close(network.fc(kept["features"].flatten(start_dim=1)), logits)
 
 # %%
+# ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
+# of them. The hook keeps the features of two images.
+#
 # Several layers at once
 # ----------------------
 #
@@ -264,7 +265,7 @@ report
 #
 # :ref:`nn-linear`, the layer that all of these pages use.
 #
-# - torchvision's reference, `Feature extraction for model inspection
+# - PyTorch contributors (2026). `Feature extraction for model inspection
 #   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__.
-# - Yosinski, Clune, Bengio and Lipson (2014), `How transferable are features in deep neural networks?
-#   <https://arxiv.org/abs/1411.1792>`__: from which layer to take them.
+# - Yosinski, Clune, Bengio and Lipson (2014). `How transferable are features in deep neural networks?
+#   <https://arxiv.org/abs/1411.1792>`__. From which layer to take them.

@@ -4,9 +4,9 @@
 Why log_softmax, and not log(softmax(x))?
 =========================================
 
-A loss needs the logarithm of a probability, and so does whoever multiplies many probabilities. Taking the logarithm of
-:ref:`softmax <softmax>` gives minus infinity as soon as the network is very sure, and then NaN in the gradients.
-:func:`torch.log_softmax` computes the same number without the detour.
+A loss needs the logarithm of a probability, and taking the logarithm of :ref:`softmax <softmax>` gives minus infinity
+as soon as the network is very sure, and then NaN in the gradients. :func:`torch.log_softmax` computes the same number
+without the detour.
 """
 
 # %%
@@ -35,14 +35,15 @@ def two_steps(x):
 
 
 # %%
-# The first two probabilities are too small for :val:`sure.dtype` and become 0, whose logarithm is minus infinity.
-# ``log_softmax`` gives -200 and -195.
 
 assert two_steps(sure)["log of it"].tolist() == [-math.inf, -math.inf, 0]
 assert sure.log_softmax(dim=0).tolist() == [-200.0, -195.0, 0.0]
 draw(two_steps, sure, names=["logits"])
 
 # %%
+# The first two probabilities are too small for :val:`sure.dtype` and become 0, whose logarithm is minus infinity.
+# ``log_softmax`` gives -200 and -195.
+#
 # The rule
 # --------
 #
@@ -204,5 +205,5 @@ report
 #
 # :ref:`logsumexp`, the number that is subtracted.
 #
-# - Blanchard, Higham and Higham (2021), `Accurately computing the log-sum-exp and softmax functions
-#   <https://doi.org/10.1093/imanum/draa038>`__: which of the forms is accurate, and when.
+# - Blanchard, Higham and Higham (2021). `Accurately computing the log-sum-exp and softmax functions
+#   <https://doi.org/10.1093/imanum/draa038>`__. Which of the forms is accurate, and when.

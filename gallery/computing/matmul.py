@@ -6,7 +6,7 @@ How does matmul work, and what are mm, bmm, mv and dot?
 
 A linear layer, attention and most of the time that a network takes are products of matrices. ``a @ b``, which is
 :func:`torch.matmul`, lets each row of ``a`` meet each column of ``b``: multiply the two :ref:`element by element
-<element-by-element>`, and add up. Vectors and batches follow from that.
+<element-by-element>`, and add up.
 """
 
 # %%
@@ -28,12 +28,13 @@ a = torch.tensor([[1, 2, 3], [4, 5, 6]])
 b = torch.tensor([[1, 0, 2, 5], [0, 1, 2, 5], [0, 0, 2, 5]])
 
 # %%
-# Two rows meet four columns, and each of them has three elements. Point at an element of the result to see its row and
-# its column.
 
 draw(torch.matmul, (a, b))
 
 # %%
+# Two rows meet four columns, and each of them has three elements. Point at an element of the result to see its row and
+# its column.
+#
 # The rule
 # --------
 #
@@ -252,7 +253,7 @@ report
 #
 # :ref:`einsum`, where each axis has a letter. When the sizes do not fit: :ref:`mat1-and-mat2-shapes`.
 #
-# - Strang (2016), `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__, chapter 2: four ways to
-#   see one product.
-# - Vaswani et al. (2017), `Attention is all you need <https://arxiv.org/abs/1706.03762>`__: the product of the
+# - Strang (2016). `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__. Its chapter 2: four
+#   ways to see one product.
+# - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. The product of the
 #   exercise, in use.

@@ -4,9 +4,9 @@
 What does softmax do, and along which dim?
 ==========================================
 
-A classifier gives three numbers for each photo, its :term:`logits`. To read them as probabilities, or to draw a class
-at random, you need numbers between 0 and 1 that sum to 1. :func:`torch.softmax` makes them, and ``dim`` is the axis
-along which they sum to 1. The wrong ``dim`` raises no error.
+A classifier gives three numbers for each photo, its :term:`logits`, and to read them as probabilities you need numbers
+between 0 and 1 that sum to 1. :func:`torch.softmax` makes them, along the axis ``dim``, and the wrong ``dim`` raises no
+error.
 """
 
 # %%
@@ -27,13 +27,14 @@ logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])  # (photo, class)
 probabilities = torch.softmax(logits, dim=1)
 
 # %%
-# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
-# a probability: it depends on its whole row, and on no other.
 
 torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
 draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
 
 # %%
+# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
+# a probability: it depends on its whole row, and on no other.
+#
 # The rule
 # --------
 #
@@ -268,9 +269,8 @@ report
 #
 # :ref:`log-softmax`, for the logarithms that losses need.
 #
-# - Goodfellow, Bengio and Courville (2016), `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__,
-#   the section on softmax units: why
-#   this function makes probabilities of logits.
-# - Guo, Pleiss, Sun and Weinberger (2017), `On calibration of modern neural networks
-#   <https://arxiv.org/abs/1706.04599>`__: modern networks are right less often than their
+# - Goodfellow, Bengio and Courville (2016). `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__. In
+#   the section on softmax units: why this function makes probabilities of logits.
+# - Guo, Pleiss, Sun and Weinberger (2017). `On calibration of modern neural networks
+#   <https://arxiv.org/abs/1706.04599>`__. Modern networks are right less often than their
 #   probabilities say, and one temperature repairs much of that.

@@ -5,8 +5,8 @@ How does a CNN work? Filters and feature maps, on digits
 ========================================================
 
 A fully connected layer has a weight for each pair of pixel and output, and knows nothing about which pixels are
-neighbors. A :term:`convolution` carries one small filter over the image: the same nine weights at each place. A
-:term:`network` of such layers (CNN) learns what its filters look for, and here you see it.
+neighbors. A :term:`convolution` carries one small filter over the image, the same nine weights at each place, and a
+:term:`network` of such layers (CNN) learns what its filters look for.
 """
 
 # %%
@@ -63,8 +63,6 @@ with torch.no_grad():
     maps = {name: stage.cpu() for name, stage in model.eval().feature_maps(digit).items()}
 
 # %%
-# The network was trained on digits. The upper row shows the 8 filters of its first layer, red where ink counts for and
-# blue where it counts against. Below each is its :term:`feature map`: what it answers at each place of one digit.
 
 # Varies with the processor: a training amplifies how it rounds.
 figure, axes = plt.subplots(2, 9, figsize=(7, 2.1), layout="constrained")
@@ -82,6 +80,9 @@ figure.suptitle("Eight learned filters, and what each answers to one digit")
 plt.show()
 
 # %%
+# The network was trained on digits. The upper row shows the 8 filters of its first layer, red where ink counts for and
+# blue where it counts against. Below each is its :term:`feature map`: what it answers at each place of one digit.
+#
 # It reads most of the digits that it has not seen. With three seeds:
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -274,7 +275,7 @@ report
 #
 # :ref:`receptive-field`: which pixels one output can see.
 #
-# - LeCun, Bottou, Bengio and Haffner (1998), `Gradient-based learning applied to document recognition
-#   <https://doi.org/10.1109/5.726791>`__: the network of this page, on letters and digits.
-# - Zeiler and Fergus (2014), `Visualizing and understanding convolutional networks
-#   <https://arxiv.org/abs/1311.2901>`__: what the filters of deeper layers look for.
+# - LeCun, Bottou, Bengio and Haffner (1998). `Gradient-based learning applied to document recognition
+#   <https://doi.org/10.1109/5.726791>`__. The network of this page, on letters and digits.
+# - Zeiler and Fergus (2014). `Visualizing and understanding convolutional networks
+#   <https://arxiv.org/abs/1311.2901>`__. What the filters of deeper layers look for.

@@ -4,9 +4,8 @@
 Which pixels can one output of a CNN see?
 =========================================
 
-A network cannot tell a 3 from an 8 if no output sees both halves. What one output can see is its
-:term:`receptive field`. It grows from layer to layer, faster behind a stride, and you can compute it from the layers or
-ask the network itself.
+A network cannot tell a 3 from an 8 if no output sees both halves. What one output can see is its :term:`receptive
+field`, which you can compute from the layers, or ask the network itself.
 """
 
 # %%
@@ -46,8 +45,6 @@ places = {"c1": (5, 5), "s2": (2, 2), "c3": (2, 2), "s4": (1, 1)}
 fields = {stage: seen_by(stage, *place) for stage, place in places.items()}
 
 # %%
-# Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
-# each stage can see. They were found by changing one pixel after the other and looking which outputs change.
 
 figure, axis = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
 axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
@@ -63,6 +60,9 @@ axis.set_title("Each stage sees a larger part of the digit")
 plt.show()
 
 # %%
+# Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
+# each stage can see. They were found by changing one pixel after the other and looking which outputs change.
+#
 # The rule
 # --------
 #
@@ -245,7 +245,7 @@ report
 #
 # :ref:`digits-that-move`. A CNN has the same weights at each place; does that make it indifferent to place?
 #
-# - Araujo, Norris and Sim (2019), `Computing receptive fields of convolutional neural networks
-#   <https://distill.pub/2019/computing-receptive-fields/>`__: the rule with branches and skips, with drawings.
-# - Luo, Li, Urtasun and Zemel (2016), `Understanding the effective receptive field in deep convolutional neural
-#   networks <https://arxiv.org/abs/1701.04128>`__: why the middle counts most.
+# - Araujo, Norris and Sim (2019). `Computing receptive fields of convolutional neural networks
+#   <https://distill.pub/2019/computing-receptive-fields/>`__. The rule with branches and skips, with drawings.
+# - Luo, Li, Urtasun and Zemel (2016). `Understanding the effective receptive field in deep convolutional neural
+#   networks <https://arxiv.org/abs/1701.04128>`__. Why the middle counts most.

@@ -5,7 +5,7 @@ How do I index and slice a tensor?
 ==================================
 
 Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two
-features of all tokens. Between the brackets goes one integer or slice for each :term:`axis`. The result is a
+features of all tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
 :term:`view`, so writing into it changes the original.
 """
 
@@ -34,12 +34,13 @@ def select(x):
 
 
 # %%
-# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with every second feature. Point at an element
-# of a result to see where in ``x`` it is.
 
 draw(select, x)
 
 # %%
+# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with every second feature. Point at an element
+# of a result to see where in ``x`` it is.
+#
 # The rule
 # --------
 #
@@ -259,7 +260,7 @@ report
 #
 # :ref:`advanced-indexing`: a *list* of positions between the brackets follows another rule, and copies.
 #
-# - NumPy's guide, `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__: the rule that
-#   PyTorch follows, with what PyTorch leaves out.
-# - Harris et al. (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: figure 1 shows
+# - NumPy developers (2026). `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__. The rule
+#   that PyTorch follows, with what PyTorch leaves out.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Figure 1 shows
 #   indexing, views and broadcasting side by side.

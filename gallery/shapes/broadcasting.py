@@ -4,7 +4,7 @@
 How does broadcasting work?
 ===========================
 
-You subtract a mean color of shape (3, 1, 1) from a photo of shape (3, 32, 48), and it works. You subtract targets of
+You subtract a mean color of shape (3, 1, 1) from a photo of shape (3, 32, 48), and it works; you subtract targets of
 shape (5,) from predictions of shape (5, 1), and your model learns nonsense, without an error. Broadcasting stretches
 axes of size 1, and puts missing :term:`axes <axis>` in on the left.
 """
@@ -28,12 +28,13 @@ column = torch.tensor([[100], [200], [300]])
 row = torch.tensor([1, 2, 3, 4])
 
 # %%
-# ``column`` has shape (3, 1), and ``row`` has shape (4,). Solid :term:`elements <element>` exist, and dashed ones
-# repeat one that does. Stretched like this, both have 3 rows of 4.
 
 draw_broadcast([column, row], ["column", "row"])
 
 # %%
+# ``column`` has shape (3, 1), and ``row`` has shape (4,). Solid :term:`elements <element>` exist, and dashed ones
+# repeat one that does. Stretched like this, both have 3 rows of 4.
+#
 # Now they can be added, element by element. Point at an element of ``column``: it is used for a whole row of the
 # result.
 
@@ -241,7 +242,7 @@ report
 #
 # :ref:`flip-roll-and-rot90`, which move elements within their shape.
 #
-# - NumPy's guide, `Broadcasting <https://numpy.org/doc/stable/user/basics.broadcasting.html>`__: the same rule, with
-#   drawings.
-# - Harris et al. (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: where the rule
+# - NumPy developers (2026). `Broadcasting <https://numpy.org/doc/stable/user/basics.broadcasting.html>`__. The same
+#   rule, with drawings.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Where the rule
 #   comes from.

@@ -5,8 +5,8 @@ How does torch.cat work?
 ========================
 
 You have read photos in three batches and want one, or you want to put position features beside word features.
-:func:`torch.cat` joins tensors along an :term:`axis` that they have. Along that axis their sizes add up. Along the
-others they must be equal.
+:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others
+they must be equal.
 """
 
 # %%
@@ -27,12 +27,13 @@ a = torch.arange(12).reshape(2, 2, 3)  # 2 photos of 2 rows and 3 columns
 b = a + 20
 
 # %%
-# With ``dim=0``, the default, the result has more photos. With ``dim=1`` each photo has more rows, with ``dim=2`` more
-# columns. Point at an element to see which tensor it came from.
 
 draw(torch.cat, [a, b], dim=Choice(0, 1, 2))
 
 # %%
+# With ``dim=0``, the default, the result has more photos. With ``dim=1`` each photo has more rows, with ``dim=2`` more
+# columns. Point at an element to see which tensor it came from.
+#
 # The rule
 # --------
 #
@@ -206,7 +207,8 @@ report
 #
 # :ref:`stack`, which makes a new axis, and then :ref:`cat-or-stack`.
 #
-# - The reference of :func:`torch.cat`, and of :func:`torch.hstack` and :func:`torch.vstack`, which choose the axis.
-# - NumPy's guide, `Joining arrays
-#   <https://numpy.org/doc/stable/reference/routines.array-manipulation.html#joining-arrays>`__: the same family of
+# - PyTorch contributors (2026). `torch.cat <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>`__. The
+#   reference; see also :func:`torch.hstack` and :func:`torch.vstack`, which choose the axis.
+# - NumPy developers (2026). `Joining arrays
+#   <https://numpy.org/doc/stable/reference/routines.array-manipulation.html#joining-arrays>`__. The same family of
 #   functions.

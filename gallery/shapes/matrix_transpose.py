@@ -4,8 +4,8 @@
 What is the difference between .T, .mT, .H and t()?
 ===================================================
 
-A formula says :math:`A^T`, and torch has five ways to write it. They agree for one real :term:`matrix`. For a batch of
-matrices, ``.T`` turns the batch axis as well, and warns. ``.mT`` is the one that means "each matrix transposed".
+A formula says :math:`A^T`, and torch has five ways to write it, which agree for one real :term:`matrix`. For a batch of
+matrices ``.T`` turns the batch axis as well, and ``.mT`` is the one that means "each matrix transposed".
 """
 
 # %%
@@ -30,11 +30,12 @@ def each_transposed(matrices):
 
 
 # %%
-# ``.mT`` swaps the last two axes: each matrix of the batch is mirrored at its :term:`diagonal`.
 
 draw(each_transposed, matrices, names=["matrices"])
 
 # %%
+# ``.mT`` swaps the last two axes: each matrix of the batch is mirrored at its :term:`diagonal`.
+#
 # The rule
 # --------
 #
@@ -190,6 +191,7 @@ report
 #
 # :ref:`flatten-and-unflatten`, which makes one axis of several.
 #
-# - The reference of :attr:`torch.Tensor.mT` and :attr:`torch.Tensor.T`, with the deprecation.
-# - Strang (2016), `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__, chapter 2: what a
+# - PyTorch contributors (2026). `Tensor.T <https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T>`__. The
+#   reference, with the deprecation.
+# - Strang (2016). `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__. Its chapter 2: what a
 #   transpose means.

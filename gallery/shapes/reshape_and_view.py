@@ -4,9 +4,9 @@
 What is the difference between reshape and view?
 ================================================
 
-Before a linear layer you flatten photos with ``view``, and it works. After a transpose the same line raises ``view size
-is not compatible with input tensor's size and stride``. :meth:`torch.Tensor.view` gives the elements another
-:term:`shape` in the same memory, or raises where that is impossible. :func:`torch.reshape` copies there.
+Before a linear layer you flatten photos with ``view``, and after a transpose the same line raises ``view size is not
+compatible with input tensor's size and stride``. :meth:`torch.Tensor.view` gives the elements another :term:`shape` in
+the same memory or raises, where :func:`torch.reshape` copies.
 """
 
 # %%
@@ -31,12 +31,13 @@ photo = torch.arange(12).reshape(
 )  # gray, 3 rows of 4 pixels; each value is its place in memory
 
 # %%
-# A :term:`view`: two shapes, one line of memory. For this photo ``reshape`` does the same. Point at an element to see
-# its place in memory, or at a place to see its two names.
 
 draw_storage([photo, photo.view(2, 6)], ["photo", "photo.view(2, 6)"])
 
 # %%
+# A :term:`view`: two shapes, one line of memory. For this photo ``reshape`` does the same. Point at an element to see
+# its place in memory, or at a place to see its two names.
+#
 # The transpose is a view, too, and it walks through the same memory in another order. Reading it row by row, no shape
 # of (2, 6) can follow with one fixed step. ``view`` raises, and ``reshape`` fills another line of memory, in the order
 # in which the transpose prints.
@@ -254,6 +255,6 @@ report
 #
 # :ref:`unsqueeze-and-squeeze`, for axes of size 1.
 #
-# - Yang (2019), `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__: strides and views, drawn.
-# - Dosovitskiy et al. (2021), `An image is worth 16x16 words <https://arxiv.org/abs/2010.11929>`__: what the patches of
+# - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. Strides and views, drawn.
+# - Dosovitskiy et al. (2021). `An image is worth 16x16 words <https://arxiv.org/abs/2010.11929>`__. What the patches of
 #   the exercise are for.

@@ -4,9 +4,8 @@
 How do transpose, permute and movedim work?
 ===========================================
 
-An image file gives (row, column, color), and a layer wants (color, row, column). Attention needs (batch, head, token,
-feature), and you have (batch, token, head, feature). These functions put axes into another order. ``reshape`` would
-give the right shape, too, with the numbers in the wrong places.
+An image file gives (row, column, color), and a layer wants (color, row, column). These functions put axes into another
+order, where ``reshape`` would give the right shape with the numbers in the wrong places.
 """
 
 # %%
@@ -27,13 +26,14 @@ from ptguide.zoo import zoo
 photo = torch.arange(24).reshape(4, 3, 2)  # 4 rows of 3 pixels in 2 colors
 
 # %%
-# ``permute`` takes the old axes in their new order: ``(2, 0, 1)`` puts axis 2, the color, first. Then come rows and
-# columns. Point at an element of the result to see where it was. With ``(2, 1, 0)`` rows and columns are swapped as
-# well.
 
 draw(torch.permute, photo, dims=Choice((2, 0, 1), (2, 1, 0)), names=["photo"])
 
 # %%
+# ``permute`` takes the old axes in their new order: ``(2, 0, 1)`` puts axis 2, the color, first. Then come rows and
+# columns. Point at an element of the result to see where it was. With ``(2, 1, 0)`` rows and columns are swapped as
+# well.
+#
 # The rule
 # --------
 #
@@ -235,7 +235,7 @@ report
 #
 # :ref:`matrix-transpose`, the short forms for matrices.
 #
-# - Yang (2019), `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__: how one memory has many
+# - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. How one memory has many
 #   orders.
-# - Rogozhnikov (2022), `Einops: clear and reliable tensor manipulations with Einstein-like notation
-#   <https://openreview.net/forum?id=oapKSVM2bcj>`__: the same with names for the axes.
+# - Rogozhnikov (2022). `Einops: clear and reliable tensor manipulations with Einstein-like notation
+#   <https://openreview.net/forum?id=oapKSVM2bcj>`__. The same with names for the axes.

@@ -4,9 +4,8 @@
 What do unsqueeze and squeeze do?
 =================================
 
-A network takes batches, and you have one photo of shape (3, 32, 48): it wants (1, 3, 32, 48). Its answers have shape
-(N, 1), and your targets have (N,). :func:`torch.unsqueeze` puts an :term:`axis` of size 1 in, and :func:`torch.squeeze`
-takes such axes away. No number moves.
+A network takes batches, and you have one photo of shape (3, 32, 48): it wants (1, 3, 32, 48). :func:`torch.unsqueeze`
+puts an :term:`axis` of size 1 in, and :func:`torch.squeeze` takes such axes away, and no number moves.
 """
 
 # %%
@@ -25,11 +24,12 @@ from ptguide.zoo import zoo
 photo = torch.arange(12).reshape(3, 4)  # gray, 3 rows and 4 columns
 
 # %%
-# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns.
 
 draw(torch.unsqueeze, photo, dim=Choice(0, 1, 2), names=["photo"])
 
 # %%
+# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns.
+#
 # The rule
 # --------
 #
@@ -213,7 +213,7 @@ report
 #
 # :ref:`transpose-and-permute`, which puts the axes that there are into another order.
 #
-# - NumPy's reference, `Dimensional indexing tools
+# - NumPy developers (2026). `Dimensional indexing tools
 #   <https://numpy.org/doc/stable/user/basics.indexing.html#dimensional-indexing-tools>`__: ``None`` in an index.
-# - Rogozhnikov (2022), `Einops: clear and reliable tensor manipulations with Einstein-like notation
-#   <https://openreview.net/forum?id=oapKSVM2bcj>`__: axes of size 1 written by name.
+# - Rogozhnikov (2022). `Einops: clear and reliable tensor manipulations with Einstein-like notation
+#   <https://openreview.net/forum?id=oapKSVM2bcj>`__. Axes of size 1 written by name.

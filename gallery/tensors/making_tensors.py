@@ -5,8 +5,7 @@ How do I make a tensor? (zeros, ones, arange, rand, ...)
 ========================================================
 
 You need zeros to count in, random numbers for weights, and the positions 0, 1, 2, ... of a sentence. For each there is
-a function, and each has its own idea of the :term:`dtype` and of where a range ends. Here they are in one picture, and
-then the three places where people are caught.
+a function, and each has its own idea of the :term:`dtype` and of where a range ends.
 """
 
 # %%
@@ -37,11 +36,12 @@ made = {
 }
 
 # %%
-# Above each tensor is the call that made it, without the ``torch.``, and its shape.
 
 draw(list(made.values()), list(made))
 
 # %%
+# Above each tensor is the call that made it, without the ``torch.``, and its shape.
+#
 # Which dtype?
 # ------------
 #
@@ -248,7 +248,7 @@ report
 #
 # :ref:`tensor-from-data`, about tensors from numbers that you have.
 #
-# - The reference of torch's `creation operations <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__: all
-#   of them.
-# - Goldberg (1991), `What every computer scientist should know about floating-point arithmetic
-#   <https://doi.org/10.1145/103162.103163>`__: why 0.1 times 3 is not 0.3, and a range has one element too many.
+# - PyTorch contributors (2026). `Creation operations <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__.
+#   All of them.
+# - Goldberg (1991). `What every computer scientist should know about floating-point arithmetic
+#   <https://doi.org/10.1145/103162.103163>`__. Why 0.1 times 3 is not 0.3, and a range has one element too many.

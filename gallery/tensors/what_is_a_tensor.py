@@ -4,9 +4,9 @@
 What is a tensor?
 =================
 
-A network takes a photo, a sentence or a table as a block of numbers. In PyTorch this block is a :term:`tensor`: numbers
-of one type, arranged along :term:`axes <axis>`. The first errors that most people meet are about its :term:`shape`, so
-this page shows how to read one.
+A network takes a photo, a sentence or a table as a block of numbers, and the first errors that most people meet are
+about the :term:`shape` of that block. In PyTorch it is a :term:`tensor`: numbers of one type, arranged along
+:term:`axes <axis>`.
 """
 
 # %%
@@ -30,14 +30,15 @@ image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers wa
 block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
 
 # %%
-# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
-# axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
-# have three axes. Above each stands its shape: the number of entries along each axis.
 
 pixel, row, red = block[0, 1, 2], block[0, 1], block[0]
 draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
 
 # %%
+# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
+# axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
+# have three axes. Above each stands its shape: the number of entries along each axis.
+#
 # How to read a shape
 # -------------------
 #
@@ -247,7 +248,7 @@ report
 #
 # :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.
 #
-# - Paszke et al. (2019), `PyTorch: an imperative style, high-performance deep learning library
-#   <https://arxiv.org/abs/1912.01703>`__: why its authors built it around this one type.
-# - Harris et al. (2020), `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__: the same idea in
+# - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
+#   <https://arxiv.org/abs/1912.01703>`__. Why its authors built it around this one type.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. The same idea in
 #   the library that tensors were modelled on.

@@ -7,6 +7,14 @@ How do I watch training in TensorBoard?
 A training of hours tells you at its end that the learning rate was wrong from the first minute. TensorBoard shows the
 curves while it runs: your loop writes numbers, :term:`histograms <histogram>` and images into a folder, and a small web
 server draws what it finds there.
+
+.. image:: /_static/tensorboard-light.webp
+   :class: only-light
+   :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
+
+.. image:: /_static/tensorboard-dark.webp
+   :class: only-dark
+   :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
 """
 
 # %%
@@ -44,23 +52,6 @@ folder = tempfile.TemporaryDirectory()
 log = Path(folder.name)  # on your machine: Path("runs")
 
 # %%
-# This is the log of this page, as TensorBoard shows it.
-#
-# .. image:: /_static/tensorboard-light.webp
-#    :class: only-light
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
-#
-# .. image:: /_static/tensorboard-dark.webp
-#    :class: only-dark
-#    :alt: TensorBoard, the tab Time Series: the loss of the runs slow and fast, and histograms of their weights.
-#
-# In the chart of the loss, the strong line is smoothed, and the pale one is what was written.
-#
-# Two lines in your loop
-# ----------------------
-#
-# A *run* is one training, and gets a folder of its own. ``add_scalar`` takes a tag, which names the chart, a number,
-# and the step, which is its place on the x axis. ``with`` closes the file at the end, also after an error.
 
 
 def train(run, lr, steps=25):
@@ -85,6 +76,15 @@ print(f"loss after 25 steps: slow {slow[-1]:.2f}, fast {fast[-1]:.2f}")
 assert fast[-1] < slow[-1] < slow[0]
 
 # %%
+# The picture is the log of this page, as TensorBoard shows it. In the chart of the loss, the strong line is smoothed,
+# and the pale one is what was written.
+#
+# Two lines in your loop
+# ----------------------
+#
+# A *run* is one training, and gets a folder of its own. ``add_scalar`` takes a tag, which names the chart, a number,
+# and the step, which is its place on the x axis. ``with`` closes the file at the end, also after an error.
+#
 # Look at it
 # ----------
 #
@@ -301,7 +301,7 @@ report
 #
 # :ref:`tensorboard-mistakes`, and reading the log in Python.
 #
-# - The reference of `torch.utils.tensorboard <https://docs.pytorch.org/docs/stable/tensorboard.html>`__: what else can
-#   be written.
-# - TensorFlow (2024), `Get started with TensorBoard <https://www.tensorflow.org/tensorboard/get_started>`__: a walk
+# - PyTorch contributors (2026). `torch.utils.tensorboard <https://docs.pytorch.org/docs/stable/tensorboard.html>`__.
+#   What else can be written.
+# - TensorFlow (2024). `Get started with TensorBoard <https://www.tensorflow.org/tensorboard/get_started>`__. A walk
 #   through the tabs.

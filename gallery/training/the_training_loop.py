@@ -4,8 +4,8 @@
 The PyTorch training loop, line by line
 =======================================
 
-You have a network, a loss and data, and no function in torch that trains one with the others. You write the loop
-yourself, and three of its lines have an order. In the wrong order nothing is learned, and no error says so.
+You have a network, a loss and data, and no function in torch that trains one with the others, so you write the loop
+yourself. Three of its lines have an order, and in the wrong order nothing is learned and no error says so.
 """
 
 # %%
@@ -54,7 +54,6 @@ network, loader = new_network(), new_loader()
 before = accuracy(network)
 
 # %%
-# This is the whole loop. It teaches a small :term:`network` to read digits.
 
 optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
 for _epoch in range(5):
@@ -70,6 +69,8 @@ print(
 assert accuracy(network) > 0.8
 
 # %%
+# This is the whole loop. It teaches a small :term:`network` to read digits.
+#
 # What each line does
 # -------------------
 #
@@ -330,7 +331,8 @@ report
 #
 # :ref:`evaluation`, how good a trained network is.
 #
-# - Goodfellow, Bengio and Courville (2016), `Deep Learning
-#   <https://www.deeplearningbook.org/contents/optimization.html>`__, section 8.1.3: why a batch and not the whole set.
-# - Karpathy (2019), `A recipe for training neural networks <https://karpathy.github.io/2019/04/25/recipe/>`__: what to
+# - Goodfellow, Bengio and Courville (2016). `Deep Learning
+#   <https://www.deeplearningbook.org/contents/optimization.html>`__. Its section 8.1.3: why a batch and not the whole
+#   set.
+# - Karpathy (2019). `A recipe for training neural networks <https://karpathy.github.io/2019/04/25/recipe/>`__. What to
 #   look at before and after this loop.
