@@ -91,7 +91,6 @@ def test_values_and_code_end_no_sentence():
 
 
 def test_a_page_in_no_list_is_held_to_the_form(minisite):
-    minisite.edit("docs/conf.py", '"page", "search"', '"page", "form", "search"')
     minisite.edit("docs/conf.py", 'project = "minisite"', 'project = "minisite"\npages_old_form = "old.txt"')
     minisite.write("docs/old.txt", "# Old.\none/alpha\none/gone\n")
     printed = minisite.build(ok=False)
