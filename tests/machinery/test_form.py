@@ -178,11 +178,12 @@ def test_empty_box_is_refused(minisite):
         ("nan and NaN, adam and Adam", ["NaN", "Adam"]),
         ("subaxis, axis_0, x.axis", []),
         ("infinities", ["infinity"]),
+        ("a leaf and a mean: it means much, and leaves little", ["leaf", "mean"]),
     ],
 )
 def test_inflections_are_found(text, found):
     words = ["axis", "data type", "one-hot", "in place", "matrix", "vector", "vector-Jacobian product", "NaN", "Adam"]
-    assert [word for word, *_ in Finder([*words, "infinity"]).find(text)] == found
+    assert [word for word, *_ in Finder([*words, "infinity", "leaf", "mean"]).find(text)] == found
 
 
 def test_no_word_is_found_where_there_are_none():
