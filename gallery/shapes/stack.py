@@ -4,9 +4,8 @@
 How does torch.stack work?
 ==========================
 
-You have four photos, each a tensor of shape :val:`(3, 32, 32) <photos[0].shape>`, and a network that takes one batch of
-shape :val:`(4, 3, 32, 32) <torch.stack(photos).shape>`. :func:`torch.stack` builds the batch: it puts tensors of equal
-shape along a *new* axis.
+You have four photos of shape :val:`(3, 32, 32) <photos[0].shape>`, and a network that takes one batch of shape
+:val:`(4, 3, 32, 32) <torch.stack(photos).shape>`. :func:`torch.stack` puts tensors along a *new* axis.
 """
 
 # %%
@@ -29,17 +28,17 @@ b = a + 20
 
 # %%
 
-draw(torch.stack, [a, b], dim=1)
+draw(torch.stack, [a, b], dim=0)
 
 # %%
-# Here ``a`` and ``b`` are two small gray photos of 3 rows and 4 columns. The new axis is axis 1 of the result, because
-# ``dim=1`` says so. Point at an element of the result to see where it came from.
+# Here ``a`` and ``b`` are two small gray photos of 3 rows and 4 columns. The new axis is axis 0 of the result, because
+# ``dim=0`` says so. Point at an element of the result to see where it came from.
 #
 # The rule
 # --------
 #
 # The new axis counts the tensors. Its size is the number of tensors, and ``dim`` is its place among the axes of the
-# result. If you fix the index on the new axis, one of the tensors is left: index 0 gives ``a``, index 1 gives ``b``.
+# result. If you fix the index on the new axis, one of the tensors is left. With ``dim=1``, index 1 on axis 1 is ``b``.
 
 stacked = torch.stack([a, b], dim=1)
 assert torch.equal(stacked[:, 0], a)
@@ -47,12 +46,14 @@ assert torch.equal(stacked[:, 1], b)
 stacked[:, 1]
 
 # %%
-# Two tensors with two axes leave three places for the new axis, so ``dim`` runs from 0 to 2. In the printed shapes, the
-# size 2 is the number of tensors. A negative ``dim`` counts from the end of the result.
+# A photo has the axes row and column, which leaves three places for the axis that counts the photos. So ``dim`` runs
+# from 0 to 2, and the size 2 in each printed shape is the number of photos. A negative ``dim`` counts from the end.
 
 for dim in range(3):
     shape = torch.stack([a, b], dim).shape
-    print(f"dim={dim}: {tuple(shape)}")
+    axes = ["row", "column"]
+    axes.insert(dim, "photo")
+    print(f"dim={dim}: shape {tuple(shape)}, axes ({', '.join(axes)})")
     assert shape[dim] == 2
 
 assert torch.equal(torch.stack([a, b], dim=-1), torch.stack([a, b], dim=2))
@@ -74,7 +75,7 @@ print(tuple(batch.shape))
 
 assert batch.nbytes == sum(photo.nbytes for photo in photos)
 batch[2] = 0
-assert photos[2].any()
+assert photos[2].any()  # the photo keeps its values
 
 # %%
 # A common mistake

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from pipeline.form import folds
@@ -23,7 +23,7 @@ from pipeline.page.solutions import SOLUTION, words_of_fold
 
 logger = logging.getLogger(__name__)
 
-SENTENCES, CELLS, SCREENS = 2, 8, 4  # before the first result; to the questions; at 1280 x 800
+SENTENCES, CELLS, SCREENS = 2, 8, 4  # before the first result; above the questions
 END = "Check yourself"
 EXCEPTION = re.compile(r"^\.\. (longer|no exercise):([^—]*)(?:—\s*(\S.*))?$", re.MULTILINE)
 LONGER = re.compile(r"(\d+) (cells|screens)")
@@ -155,40 +155,28 @@ def _visible(blocks: Sequence[Block]) -> Iterator[Block]:
             text = ""
 
 
-def in_old_form(app: Sphinx) -> set[str]:
-    """Return the pages in the old form, as the list names them."""
-    return set(read_list(Path(app.srcdir, app.config.pages_old_form)))
-
-
 def read_list(file: Path) -> list[str]:
     """Return the pages that a list names, one a line; lines that begin with ``#`` are for those who read it."""
     lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _check(app: Sphinx, _document: nodes.document) -> None:
-    pages = gallery_pages.of(app)
-    if not app.config.pages_old_form or not (page := pages.page_of(app.env.docname)) or pages.has_failed(page):
+def _check(app: Sphinx, _env: BuildEnvironment) -> None:
+    """Check all pages, also those that are as they were: the list may have changed."""
+    if not (name := app.config.pages_old_form):
         return
-    app.env.note_dependency(str(Path(app.srcdir, app.config.pages_old_form)))
-    if page in in_old_form(app):
-        return
-    source = pages.source(page)
-    for line, why in Script(adapter.blocks(source)).problems():
-        logger.warning("%s (rule: form)", why, location=f"{source}:{line}", type="form")
-
-
-def _check_list(app: Sphinx) -> None:
-    if app.config.pages_old_form:
-        for page in sorted(in_old_form(app) - set(gallery_pages.of(app).names())):
-            logger.warning(
-                "%s names %s, and there is no such page. Delete the line.", app.config.pages_old_form, page, type="form"
-            )
+    pages, old = gallery_pages.of(app), set(read_list(Path(app.srcdir, name)))
+    for page in sorted(old - set(pages.names())):
+        logger.warning("%s names %s, and there is no such page. Delete the line.", name, page, type="form")
+    for page in pages.names():
+        if page not in old and not pages.has_failed(page):
+            source = pages.source(page)
+            for line, why in Script(adapter.blocks(source)).problems():
+                logger.warning("%s (rule: form)", why, location=f"{source}:{line}", type="form")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Check each page as it is read; without a list, no page is in the new form."""
-    app.add_config_value("pages_old_form", "", "env", types=[str])
-    app.connect("builder-inited", _check_list, priority=900)
-    app.connect("doctree-read", _check, priority=650)
+    """Check when all pages have run and are read; without a list, no page is held to the form."""
+    app.add_config_value("pages_old_form", "", "", types=[str])
+    app.connect("env-updated", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

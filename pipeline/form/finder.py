@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 # What no rule of this module makes of a word.
-IRREGULAR = {"axis": ("axes",), "index": ("indices", "indexes"), "matrix": ("matrices",), "leaf": ("leaves",)}
-NO_PLURAL = {"Adam", "CUDA", "NaN", "momentum", "padding", "softmax", "attention", "broadcasting", "pooling"}
+IRREGULAR = {"axis": ("axes",), "index": ("indices", "indexes"), "matrix": ("matrices",)}
+# What has no plural, and what is a verb then: "leaves", "means".
+NO_PLURAL = set("Adam CUDA NaN momentum padding softmax attention broadcasting pooling leaf mean".split())
 SIBILANT = re.compile(r"(?:s|x|z|ch|sh)\Z")
 
 

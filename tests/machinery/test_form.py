@@ -64,7 +64,7 @@ print("printed by the check")
 def built(copy_of_accepted, tmp_path_factory):
     """Return the miniature site with a page in the new form and a glossary, built."""
     site = copy_of_accepted(tmp_path_factory.mktemp("form"))
-    site.edit("docs/conf.py", '"page", "search"', '"page", "form", "formulas", "downloads", "search"')
+    site.edit("docs/conf.py", '"form", "search"', '"form", "formulas", "downloads", "search"')
     site.edit("docs/conf.py", 'html_theme = "basic"', 'html_theme = "basic"\nhtml_baseurl = "https://example.org/"')
     site.write("docs/glossary.md", GLOSSARY)
     site.edit("docs/index.md", "guide/index", "guide/index\nglossary")
@@ -163,7 +163,6 @@ def test_an_explanation_that_changes_is_written_into_pages_that_are_not_read_aga
 
 
 def test_empty_box_is_refused(minisite):
-    minisite.edit("docs/conf.py", '"page", "search"', '"page", "form", "search"')
     minisite.page("gamma", "assert 1 + 1 == 2\n\n# %%\n# .. use-this::\n\nx = 2\n")
     assert "use-this is empty; expected the default to take" in minisite.build("-Dpages_update_outputs=1", ok=False)
 
@@ -179,11 +178,12 @@ def test_empty_box_is_refused(minisite):
         ("nan and NaN, adam and Adam", ["NaN", "Adam"]),
         ("subaxis, axis_0, x.axis", []),
         ("infinities", ["infinity"]),
+        ("a leaf and a mean: it means much, and leaves little", ["leaf", "mean"]),
     ],
 )
 def test_inflections_are_found(text, found):
     words = ["axis", "data type", "one-hot", "in place", "matrix", "vector", "vector-Jacobian product", "NaN", "Adam"]
-    assert [word for word, *_ in Finder([*words, "infinity"]).find(text)] == found
+    assert [word for word, *_ in Finder([*words, "infinity", "leaf", "mean"]).find(text)] == found
 
 
 def test_no_word_is_found_where_there_are_none():

@@ -255,10 +255,15 @@ FIRST_RESULT = """() => {
   const drawn = ".bd-article :is(.output_html, .sphx-glr-script-out, img.sphx-glr-single-img)";
   const first = [...document.querySelectorAll(drawn)].find(one => one.checkVisibility() && !one.closest(".ptg-fold"));
   if (!first) return null;
-  const parts = [first, ...first.querySelectorAll("svg, img, table, pre")].map(one => one.getBoundingClientRect());
-  return Math.round(Math.max(...parts.map(box => box.bottom)) + scrollY);
+  const inside = [...first.querySelectorAll("svg, img, table, pre")];  // without what is said below a picture
+  const ends = (inside.length ? inside : [first]).map(one => one.getBoundingClientRect().bottom);
+  return Math.round(Math.max(...ends) + scrollY);
 }"""
-LENGTH = "() => Math.round(document.querySelector('.bd-article').getBoundingClientRect().bottom + scrollY)"
+LENGTH = """() => {
+  const end = document.getElementById("check-yourself");
+  const box = (end || document.querySelector(".bd-article")).getBoundingClientRect();
+  return Math.round((end ? box.top : box.bottom) + scrollY);
+}"""
 
 
 def first_result(page: Page, width: int, height: int) -> list[str]:
@@ -271,7 +276,11 @@ def first_result(page: Page, width: int, height: int) -> list[str]:
 
 
 def length(page: Page, screens: int) -> list[str]:
-    """Return a complaint if the text of a page is longer than so many screens of 1280 x 800."""
+    """Return a complaint if a page has more screens of 1280 x 800 above its questions."""
     page.set_viewport_size({"width": 1280, "height": 800})
     found = page.evaluate(LENGTH) / 800
-    return [f"the page has {found:.1f} screens of 1280 x 800; expected at most {screens}"] if found > screens else []
+    return (
+        [f"{found:.1f} screens of 1280 x 800 stand above the questions; expected at most {screens}"]
+        if found > screens
+        else []
+    )
