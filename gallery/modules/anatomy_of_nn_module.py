@@ -4,8 +4,8 @@
 What is in an nn.Module? (parameters, buffers, submodules, state_dict)
 ======================================================================
 
-You train a network, save it and load it, and its answers are worse, because a tensor stood in none of the module's
-registers. A :term:`module` keeps three, of :term:`parameters <parameter>`, :term:`buffers <buffer>` and modules, and
+You train a network, save it and load it, and its answers are worse: one of its tensors was not in the file. A
+:term:`module` keeps three registers, of :term:`parameters <parameter>`, :term:`buffers <buffer>` and modules, and
 what is trained, saved and moved is found there.
 """
 
@@ -432,6 +432,7 @@ report
 # :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
-#   <https://arxiv.org/abs/1912.01703>`__. Section 4.1 says why layers and models are classes of Python.
+#   <https://arxiv.org/abs/1912.01703>`__. Its fourth section says why layers and models are classes of
+#   Python.
 # - PyTorch contributors (2026). `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__. From a linear
 #   layer made by hand to state, hooks and devices.
