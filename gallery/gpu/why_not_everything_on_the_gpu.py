@@ -11,6 +11,7 @@ time in computing than its calls and the journey of the data cost.
 # %%
 # Set-up
 
+# Measured where this page runs.
 # sphinx_gallery_parallel = False
 import matplotlib.pyplot as plt
 import torch
@@ -91,15 +92,16 @@ def costs(step):
     return calls.count, operations.get_total_flops(), step.images.nbytes + step.labels.nbytes
 
 
-# %%
-
-# Measured where this page runs.
 counts = [16**power for power in range(7)]
 tensors = [torch.ones(count, device=device) for count in counts]
 seconds = [least_seconds(lambda x=x: torch.add(x, 1, out=x)) for x in tensors]
 calls = [record("one call", {"numbers": counts, "seconds": seconds}), *recorded("one call")]
-assert seconds[0] > 100 * seconds[-1] / counts[-1]  # one number alone, one among 16 million
 labels = ("numbers in one call of x + 1", "seconds")
+
+# %%
+
+# Measured where this page runs.
+assert seconds[0] > 100 * seconds[-1] / counts[-1]  # one number alone, one among 16 million
 plot(
     calls,
     *calls[0].values,
@@ -244,7 +246,7 @@ for one in steps:
     for where in list(one.values)[1:]:
         print(f"{one.label}, {where}, for each sample of a batch:")
         for n, second in zip(one.values["samples"], one.values[where], strict=True):
-            print(f"            of {n:>4}:   {1e6 * second / n:>6.1f} µs")
+            print(f"    of {n:>4}: {1e6 * second / n:>6.1f} µs")
 seconds = values["seconds on cpu"]
 assert seconds[0] > 2 * seconds[-1] / 4096
 print(sources("training step", steps))
