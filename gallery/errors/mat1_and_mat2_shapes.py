@@ -76,7 +76,7 @@ draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
 # a weight is stored as (out, in)           ``x @ weight.mT``
 # ========================================  ===================================================
 #
-# .. not looked up: (1, -1); (0); 0; 1; -1 — arguments that the causes run
+# .. not looked up: (1, -1) — the cell on features that are not last runs it
 
 x = images
 for layer in network[:-1]:
@@ -88,7 +88,7 @@ print(f"next: {network[-1]}")
 # in_features is not what arrives
 # -------------------------------
 #
-# A 3 by 3 kernel without padding makes 6 by 5 of 8 by 7, and 4 · 6 · 5 is 120. You need not calculate
+# A 3 by 3 kernel without :term:`padding` makes 6 by 5 of 8 by 7, and 4 · 6 · 5 is 120. You need not calculate
 # it. Write what you read above, or let ``LazyLinear`` read it from the first batch. Where images of several sizes come,
 # ``AdaptiveAvgPool2d`` averages each channel to a size that you choose.
 
@@ -162,7 +162,7 @@ explain_matmul(x, head.weight)
 #
 #    Ask first what the last axis of your data should be. If it is right, change ``in_features``, or use
 #    ``nn.LazyLinear`` while you still change the layers in front. If it is wrong, correct the data: ``nn.Flatten()``
-#    for images, ``movedim(1, -1)`` for channels. Do not try ``reshape`` until the numbers fit. ``LazyLinear`` has no
+#    for images, ``movedim`` for channels. Do not try ``reshape`` until the numbers fit. ``LazyLinear`` has no
 #    weight to count, or to initialise, before its first batch. ``movedim`` copies nothing.
 #
 # Common mistakes
@@ -291,7 +291,7 @@ ask(
 )
 
 # %%
-# **Exercise.** Write what a linear layer does, with products of two matrices only. ``x`` has one axis or more, the last
+# **Exercise.** Write what a linear layer does, with a product of two matrices. ``x`` has one axis or more, the last
 # of them for the features, and ``weight`` has shape (out, in).
 
 cases = [
@@ -310,7 +310,7 @@ def linear(x, weight, bias):
 check(linear, F.linear, cases, without=["linear", "addmm", "einsum"])
 
 # %%
-# Make one long matrix of all axes but the last, and give the result their sizes back.
+# Make one long matrix of the leading axes, multiply, and give the result their sizes back.
 
 # Solution
 

@@ -48,9 +48,9 @@ draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 # --------
 #
 # ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axis that is picked from goes, and the axes of the index take
-# its place. So two sentences of five tokens, an index of shape (2, 5), give (2, 5, 3): sentence, position, feature.
-# This lookup is what :class:`torch.nn.Embedding` does. A list of integers works as well, and an int64 array of NumPy.
-# With ``:`` in front, the columns are picked.
+# its place. So two sentences of five tokens, an index of shape :val:`(2, 5) <sentences.shape>`, give :val:`(2, 5, 3)
+# <table[sentences].shape>`: sentence, position, feature. This lookup is what :class:`torch.nn.Embedding` does. A list
+# of integers works as well, and so does ``tokens.numpy()``. With ``:`` in front, the columns are picked.
 
 sentences = torch.stack([tokens, tokens.flip(0)])
 assert table[sentences].shape == (2, 5, 3)
@@ -84,9 +84,9 @@ draw(pick_pairs, (logits, positions, next_words), names=["logits", "positions", 
 # For a block, give the row numbers a second axis
 # -----------------------------------------------
 #
-# The index tensors are :ref:`broadcast <broadcasting>` to one shape before they are read. Row numbers of shape (2, 1)
-# and column numbers of shape (3,) become (2, 3), so each row meets each column. Without ``[:, None]``, shapes (2,) and
-# (3,) raise an error.
+# The index tensors are :ref:`broadcast <broadcasting>` to one shape before they are read. Row numbers of shape
+# :val:`(2, 1) <rows[:, None].shape>` and column numbers of shape (3,) become :val:`(2, 3) <block.shape>`, so each row
+# meets each column. Without ``[:, None]``, shapes (2,) and (3,) raise an error.
 
 rows, columns = torch.tensor([4, 1]), torch.tensor([0, 3, 5])
 block = logits[rows[:, None], columns]
@@ -149,7 +149,7 @@ table = before
 
 # %%
 # **A list of lists.** ``logits[[[4, 1], [0, 3]]]`` looks like an index of shape (2, 2). PyTorch reads it as a tuple of
-# two lists, picks the pairs (4, 0) and (1, 3), and warns. (The warning speaks of version 2.9, and this is
+# two lists, picks pairs, and warns. (The warning speaks of version 2.9, and this is
 # :val:`torch.__version__.split("+")[0]`.) Make a tensor of it.
 
 nested = [[4, 1], [0, 3]]
@@ -203,7 +203,8 @@ for tensor in zoo(axes=(1, 2, 3)).values():
         assert not shares_memory(tensor, picked)
         torch.testing.assert_close(picked, tensor, rtol=0, atol=0, equal_nan=True)
 assert shares_memory(table, table[torch.tensor(3)])
-assert torch.equal(table[(3, 0)], table[3, 0])  # a tuple is no list
+pair = (3, 0)
+assert torch.equal(table[pair], table[3, 0])  # a tuple is no list
 
 # Positions: negative ones count from the end, one outside is refused, other types are refused.
 assert torch.equal(table[[-2, 0]], table[[4, 0]])
