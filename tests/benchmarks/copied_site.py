@@ -20,7 +20,7 @@ from made_site import ROOT
 
 # Plain sphinx-gallery, nothing executed: what Sphinx itself takes for these pages. What the extensions that are off
 # would have read is read as nothing.
-OFF = """
+OFF = r"""
 extensions = extensions[:-1] + ["pipeline.gallery", "pipeline.formulas"]
 templates_path = []
 html_theme_options |= {"article_footer_items": [], "footer_start": [], "footer_end": [], "secondary_sidebar_items": []}
