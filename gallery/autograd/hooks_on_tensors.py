@@ -4,9 +4,8 @@
 How do hooks on tensors work? (register_hook)
 =============================================
 
-The gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is a function of
-your own that PyTorch calls in the backward pass, as soon as the :term:`gradient` of a tensor is known, to print it,
-change it, or use it.
+The gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is your own
+function, which PyTorch calls in the backward pass when the :term:`gradient` of a tensor is known.
 """
 
 # %%

@@ -240,7 +240,7 @@ def features(network, images):
 check(features, by_cutting, cases, without=["Sequential"])
 
 # %%
-# The hook returns nothing, so it may use ``append``, which does.
+# The hook returns nothing, so it may use ``append``, which returns ``None``.
 
 # Solution
 

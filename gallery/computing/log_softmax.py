@@ -4,9 +4,8 @@
 Why log_softmax, and not log(softmax(x))?
 =========================================
 
-A loss needs the logarithm of a probability, and taking the logarithm of :ref:`softmax <softmax>` gives minus infinity
-as soon as the network is very sure, and then NaN in the gradients. :func:`torch.log_softmax` computes the same number
-without the detour.
+A loss needs the logarithm of a probability, and the logarithm of :ref:`softmax <softmax>` becomes minus infinity, with
+NaN as gradient, when the network is very sure. :func:`torch.log_softmax` computes the same number without the detour.
 """
 
 # %%

@@ -66,8 +66,8 @@ plt.show()
 # The rule
 # --------
 #
-# Go through the layers and keep two numbers: the width of the field, 1 at first, and the **jump**, how many pixels two
-# neighboring elements are apart, also 1 at first. A layer adds ``(kernel - 1) * jump`` to the width. Its stride
+# Go through the layers and keep two numbers, both 1 at first. One is the width of the field. The other is the **jump**:
+# how many pixels two neighboring elements are apart. A layer adds ``(kernel - 1) * jump`` to the width. Its stride
 # multiplies the jump. So the second convolution adds 4 pixels and not 2: it looks at elements that are two pixels
 # apart.
 
@@ -134,8 +134,8 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 # %%
 # .. use-this::
 #
-#    Compute the width with the rule before you train, and make it at least as wide as what is to be recognized, with
-#    some room, because the edge of the field counts little. A stride or pooling widens it at no cost in weights and
+#    Compute the width with the rule before you train. Make it wider than what is to be recognized, because the edge of
+#    the field counts little. A stride or pooling widens it at no cost in weights and
 #    loses detail. ``dilation`` widens it and keeps the detail: ``(kernel - 1) * dilation * jump`` is added.
 #
 # Common mistakes

@@ -4,9 +4,8 @@
 How does broadcasting work?
 ===========================
 
-You subtract a mean color of shape (3, 1, 1) from a photo of shape (3, 32, 48), and it works; you subtract targets of
-shape (5,) from predictions of shape (5, 1), and your model learns nonsense, without an error. Broadcasting stretches
-axes of size 1, and puts missing :term:`axes <axis>` in on the left.
+You subtract targets of shape (5,) from predictions of shape (5, 1), and your model learns nonsense, without an error.
+Broadcasting stretches axes of size 1, and puts missing :term:`axes <axis>` in on the left.
 """
 
 # %%
@@ -33,10 +32,9 @@ draw_broadcast([column, row], ["column", "row"])
 
 # %%
 # ``column`` has shape (3, 1), and ``row`` has shape (4,). Solid :term:`elements <element>` exist, and dashed ones
-# repeat one that does. Stretched like this, both have 3 rows of 4.
+# repeat a solid one. Stretched like this, both have 3 rows of 4.
 #
-# Now they can be added, element by element. Point at an element of ``column``: it is used for a whole row of the
-# result.
+# Now they can be added, element by element. Point at an element of ``column``: a whole row of the result uses it.
 
 assert (column + row).shape == (3, 4)
 draw(torch.add, (column, row), names=["column", "row"])

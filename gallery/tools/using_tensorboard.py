@@ -279,7 +279,7 @@ def smooth(values, weight):
 check(smooth, by_formula, cases)
 
 # %%
-# A loop says it as the text does.
+# A loop is the text, word for word.
 
 # Solution
 

@@ -74,9 +74,10 @@ assert accuracy(network) > 0.8
 # What each line does
 # -------------------
 #
-# Training looks for weights with a small loss. It needs three things again and again: the loss for some examples (a
-# :term:`batch`), for each weight the direction in which the loss grows (the :term:`gradient`), and a small step against
-# it. One turn of the inner loop is an :term:`iteration`. One pass through the data set is an :term:`epoch`.
+# Training looks for weights with a small loss. It needs three things again and again. The first is the loss for some
+# examples, a :term:`batch`. The second is, for each weight, the direction in which the loss grows, the
+# :term:`gradient`. The third is a small step against it. One turn of the inner loop is an :term:`iteration`. One pass
+# through the data set is an :term:`epoch`.
 #
 # Watch one weight matrix during the first turn. The loss alone changes nothing. ``backward`` fills ``.grad`` and leaves
 # the weights alone. ``step`` changes the weights and leaves ``.grad`` alone. ``zero_grad`` empties ``.grad``.
@@ -216,7 +217,7 @@ print(p.item() == torch.tensor(0.3).item())
 
 # %%
 # **An optimizer that wants another loop.** :class:`torch.optim.LBFGS` computes the loss several times for one step, so
-# it takes a function that does.
+# it takes a function that computes the loss.
 
 with expect_error(TypeError, match="missing 1 required positional argument: 'closure'"):
     torch.optim.LBFGS([p]).step()

@@ -18,12 +18,35 @@ from pathlib import Path
 import made_site
 from made_site import ROOT
 
-# Plain sphinx-gallery, nothing executed: what Sphinx itself takes for these pages.
-OFF = """
+# Plain sphinx-gallery, nothing executed: what Sphinx itself takes for these pages. What the extensions that are off
+# would have read is read as nothing.
+OFF = r"""
 extensions = extensions[:-1] + ["pipeline.gallery", "pipeline.formulas"]
-html_theme_options["article_footer_items"] = html_theme_options["footer_end"] = []
+templates_path = []
+html_theme_options |= {"article_footer_items": [], "footer_start": [], "footer_end": [], "secondary_sidebar_items": []}
 sphinx_gallery_conf |= {"plot_gallery": "False"}
 plot_gallery = False
+
+
+def setup(app):
+    import re
+
+    from docutils import nodes
+    from docutils.parsers.rst import Directive
+
+    class Nothing(Directive):
+        has_content, optional_arguments, final_argument_whitespace = True, 1, True
+        option_spec = type("Options", (dict,), {"__missing__": lambda self, name: str, "get": lambda self, name: str})()
+
+        def run(self):
+            return []
+
+    def word(name, rawtext, text, lineno, inliner, options=None, content=()):
+        return [nodes.literal(rawtext, text)], []
+
+    sources = [file.read_text() for file in Path(__file__).parents[1].glob("pipeline/**/*.py")]
+    for kind, name in {found for text in sources for found in re.findall(r'add_(directive|role)\("([\w-]+)"', text)}:
+        app.add_directive(name, Nothing) if kind == "directive" else app.add_role(name, word)
 """
 
 
