@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw, draw_storage
+from ptguide.pictures import Choice, draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
@@ -40,10 +40,13 @@ assert x[2] == row[0, 2] == column[2, 0] == 30
 
 # %%
 # A matrix has three places for a new axis: before its rows, between rows and columns, after its columns. With
-# ``dim=1`` each row becomes a slice of its own, with one row.
+# ``dim=1`` each row becomes a slice of its own, with one row. With ``dim=2`` each becomes one with one column.
 
 matrix = torch.arange(12).reshape(3, 4)
-draw(torch.unsqueeze, matrix, dim=1, names=["matrix"])
+for k in range(3):
+    assert matrix.unsqueeze(1)[k].tolist() == [matrix[k].tolist()]
+    assert matrix.unsqueeze(2)[k].tolist() == [[value] for value in matrix[k].tolist()]
+draw(torch.unsqueeze, matrix, dim=Choice(1, 2, 0), names=["matrix"])
 
 # %%
 # The rule in any number of dimensions
