@@ -12,24 +12,24 @@ result's :term:`shape` is the input's shape without that axis. You need to know 
 
 # %%
 # A tensor of 3 rows and 4 columns. Axis 0 counts the rows, so ``dim=0`` walks down, from row to row, and meets the
-# elements of one column. Touch a sum to see what it was made of.
+# elements of one column. ``dim=1`` walks along a row. Choose a ``dim``, and touch a sum to see what it was made of.
 
 import torch
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
+from ptguide.pictures import Choice, draw
 from ptguide.questions import ask
 
 x = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [8, 3, 5, 7]])
-draw(torch.sum, x, dim=0)
+draw(torch.sum, x, dim=Choice(0, 1))
 
 # %%
-# The 3 is gone from the shape, and 4 column sums remain. With ``dim=1`` the 4 goes, and each row has a sum. "``dim=0``
-# sums the rows" can be read in two ways. "Axis 0 is gone" cannot.
+# With ``dim=0`` the 3 is gone from the shape, and 4 column sums remain. With ``dim=1`` the 4 goes, and each row has a
+# sum. "``dim=0`` sums the rows" can be read in two ways. "Axis 0 is gone" cannot.
 
 assert x.sum(dim=0).tolist() == [3 + 5 + 8, 1 + 9 + 3, 4 + 2 + 5, 1 + 6 + 7]
 assert x.sum(dim=1).tolist() == [3 + 1 + 4 + 1, 5 + 9 + 2 + 6, 8 + 3 + 5 + 7]
-draw(torch.sum, x, dim=1)
+assert (x.sum(dim=0).shape, x.sum(dim=1).shape) == ((4,), (3,))
 
 # %%
 # The rule in any number of dimensions
@@ -133,11 +133,12 @@ assert torch.tensor([torch.iinfo(torch.int64).max, 1]).sum() == torch.iinfo(torc
 # -------
 #
 # ``keepdim=True`` keeps the *number* of axes: the reduced one has size 1. The totals are a column, and stand in the
-# rows that they were made of.
+# rows that they were made of. Without it, they are a vector of 3.
 
+assert x.sum(dim=1).shape == (3,)
 assert x.sum(dim=1, keepdim=True).shape == (3, 1)
 assert x.sum(dim=1, keepdim=True).dim() == x.dim()
-draw(torch.sum, x, dim=1, keepdim=True)
+draw(torch.sum, x, dim=1, keepdim=Choice(True, False))
 
 # %%
 # So the result broadcasts against the input (:ref:`broadcasting`). Divided by its total, each row sums to 1 if the

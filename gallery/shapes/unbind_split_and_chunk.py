@@ -11,29 +11,34 @@ with the list of the sizes undoes :ref:`cat <cat>`, and ``chunk`` does where the
 """
 
 # %%
-# A matrix of 3 rows, cut along axis 0, gives 3 vectors: its rows. Touch an element to see where it came from.
+# A matrix of 3 rows and 4 columns, cut along axis 0, gives 3 vectors: its rows. Cut along axis 1, it gives 4: its
+# columns. Choose a ``dim``, and touch an element to see where it came from.
 
 import math
 
 import torch
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
+from ptguide.pictures import Choice, draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
 matrix = torch.arange(12).reshape(3, 4)
-draw(torch.unbind, matrix, dim=0, names=["matrix"])
+draw(torch.unbind, matrix, dim=Choice(0, 1), names=["matrix"])
 
 # %%
-# Cut along axis 1, it gives 4: its columns. The one rule is that piece ``k`` is what is left when index ``k`` is fixed
+# The one rule is that piece ``k`` is what is left when index ``k`` is fixed
 # on that axis: ``x.unbind(d)[k]`` is ``x.select(d, k)``.
 
 columns = matrix.unbind(1)
 assert (type(columns), len(columns), columns[0].shape) == (tuple, 4, (3,))
 assert torch.equal(columns[2], matrix[:, 2])
-draw(torch.unbind, matrix, dim=1, names=["matrix"])
+rows = matrix.unbind(0)
+assert (len(rows), rows[0].shape) == (3, (4,))
+for d, pieces in enumerate([rows, columns]):
+    for k, piece in enumerate(pieces):
+        assert torch.equal(piece, matrix.select(d, k))
 
 # %%
 # A :term:`vector` gives its elements, each a tensor without axes. ``unbind`` refuses a tensor without axes.
@@ -47,15 +52,14 @@ with expect_error(IndexError, match="tensor has no dimensions"):
 # ----------
 #
 # Along axis 0 the pieces are the 2 slices as they are drawn. Along axis 1 there are 3: the first row of every slice,
-# the second, the third. The size of the cut axis is the number of pieces, and what is left is their shape.
+# the second, the third. Along axis 2 there are 5: column ``k`` of every slice. The size of the cut axis is the number
+# of pieces, and what is left is their shape.
 
 x = torch.arange(30).reshape(2, 3, 5)
-draw(torch.unbind, x, dim=1)
-
-# %%
-# Along axis 2 there are 5: column ``k`` of every slice.
-
-draw(torch.unbind, x, dim=2)
+for d, left in enumerate([(3, 5), (2, 5), (2, 3)]):
+    assert [piece.shape for piece in x.unbind(d)] == [left] * x.shape[d]
+    assert all(torch.equal(piece, x.select(d, k)) for k, piece in enumerate(x.unbind(d)))
+draw(torch.unbind, x, dim=Choice(1, 2, 0))
 
 # %%
 # So for a shape :math:`(s_0, \ldots, s_{n-1})`, ``unbind(d)`` gives :math:`s_d` tensors of that shape without

@@ -55,13 +55,17 @@ def _run_page(job: Job) -> dict[str, Any]:
     places = adapter.places_of_pictures(folder, source.stem)
     given: list[str] = []
     saved = [""]
+    variants: dict[Path, Any] = {}  # for the file of a picture with a choice: the first variant
 
     def save(value: Any) -> tuple[list[str], list[str]]:
         """Save the pictures of a cell; a figure is shown here, a picture of our own by the value's HTML."""
         words, drawn = pictures.told(pictures.open_figures())
         saved[0] = adapter.save_figures(places, conf) if words else ""
         if picture := pictures.picture_of(value):
-            picture.save(Path(next(places)).with_suffix(".svg"))
+            file = Path(next(places)).with_suffix(".svg")
+            picture.save(file)
+            if choice := getattr(picture, "pictures", ()):
+                variants[file] = choice[0]
             words.append(picture.description)
         return words, drawn
 
@@ -78,6 +82,8 @@ def _run_page(job: Job) -> dict[str, Any]:
     counts = claims.settle(on_cpu=facts["device"].startswith("CPU"))
     cells = [{**cell, "claims": counts.get(number, [])} for number, cell in enumerate(cells, 1)]
     adapter.write_page(source, folder, conf, given, names)
+    if (first := adapter.picture(folder, source.stem, 1, ".svg")) in variants:  # all of them are too small on a card
+        variants[first].save(adapter.thumbnail(folder, source.stem).with_suffix(".svg"))
     if not any(cell["pictures"] for cell in cells):
         replace_thumbnail(folder, source.stem, cells)
     return _record(job, cells) | facts | {"opened": opened.digests}

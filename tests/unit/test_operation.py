@@ -129,6 +129,7 @@ def test_framed_element_and_what_it_was_made_of_are_drawn(shape, data):
 def test_framed_element_of_a_convolution_of_many_channels_is_drawn():
     picture = draw(F.conv2d, (torch.rand(1, 1, 3, 3), torch.rand(8, 1, 2, 2)), names=["x", "w"])
     assert elements(picture)[picture.home].frame == "ptg-on"
+    assert picture.said.startswith("out[0, 1, 1, 1] = ")
 
 
 def test_example_has_a_source_that_is_drawn_where_there_is_one():

@@ -10,7 +10,17 @@ from torch import Tensor
 
 from ptguide.pictures._call import call_panel
 from ptguide.pictures._links import links
-from ptguide.pictures._panels import NEUTRAL, hue, index_of, listed, shown_elements, spell, tensor_panel, text_of
+from ptguide.pictures._panels import (
+    NEUTRAL,
+    hue,
+    index_of,
+    listed,
+    shown_along,
+    shown_elements,
+    spell,
+    tensor_panel,
+    text_of,
+)
 from ptguide.pictures._picture import Panel, Picture
 from ptguide.trace import Kind, Trace
 
@@ -76,14 +86,15 @@ class Drawing:
         """
         drawn = [set(shown_elements(tensor)) for tensor in self.inputs]
         candidates = shown_elements(output)
-        wanted = _flat([min(axis + 1, size - 1) for axis, size in enumerate(output.shape)], output)
+        along = [[index for index in shown if index is not None] for shown in shown_along(output)[4 - output.dim() :]]
+        wanted = _flat([max(i for i in shown if i <= axis + 1) for axis, shown in enumerate(along)], output)
 
         def worth(element: int) -> int:
             found = self.sources.get((o, element), {})
             seen = any(drawn[i] & set(of) for i, kinds in found.items() for of in kinds.values())
             return bool(found) + seen
 
-        return max([wanted] * (wanted in candidates) + candidates, key=worth)
+        return max([wanted, *candidates], key=worth)
 
     def picture(self, colors: Colors) -> Picture:
         """Put the panels together, with one element lit up."""

@@ -19,7 +19,7 @@ from ptguide.pictures._picture import Panel
 
 CHARACTER, PADDING, MARGIN, MARK = 8.6, 14, 8, 8  # pixels
 GAP = 10  # pixels between slices
-LINE = 330  # pixels; slices of a tensor of three axes go on below where they would be wider: a telephone shows it
+LINE = 330  # pixels; slices go on below where they would be wider: a telephone shows it
 SHOWN = 10  # elements of an axis that are drawn before it is shortened
 NEUTRAL = 4  # the color of what has no single origin
 HUES = (0, 1, 2, 3, 6, 7, 8, 9)  # the colors that tell tensors, or rows, apart
@@ -85,7 +85,7 @@ def tensor_panel(
                 continue
             label = {3: f"[{d}]", 4: f"[{n}, {d}]"}.get(rank, "")
             body, grid_width, grid_height = cells.grid(places[n][d], along[2], along[3], label)
-            if rank == 3 and left > MARGIN and left + grid_width > LINE:
+            if left > MARGIN and left + grid_width > LINE:
                 left, bottom = float(MARGIN), line_bottom + GAP
             parts.append(f'<g transform="translate({left:g} {bottom:g})">{body}</g>')
             left += grid_width + GAP
