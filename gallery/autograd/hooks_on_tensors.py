@@ -87,7 +87,8 @@ with expect_error(RuntimeError, match="hooks should return None"):
 
 # %%
 # The second kind can use a gradient and throw it away while the backward pass goes on. Here it takes a training step.
-# The gradients of the two weights are not kept at the same time. (Without the hook, the step is ``p - 0.1 * p.grad``.)
+# The gradients of the two weights are not kept at the same time. (Without the hook, the loop over the weights stands
+# behind ``backward``.)
 
 kept = []
 

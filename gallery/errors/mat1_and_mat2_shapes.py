@@ -18,8 +18,6 @@ the features are not the last axis     ``x.movedim(1, -1)``
 two matrices in the wrong order        ``b @ a``
 a weight stored as (out, in)           ``x @ weight.mT``
 =====================================  ====================================================
-
-.. not looked up: (1, -1) — cause 4 runs it
 """
 
 # %%

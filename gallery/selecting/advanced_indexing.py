@@ -30,6 +30,7 @@ def pick(x, index):
     return x[index]
 
 
+assert torch.equal(x[[3, 0, 0]], pick(x, torch.tensor([3, 0, 0])))
 draw(pick, (x, torch.tensor([3, 0, 0])), names=["x", "index"])
 
 # %%
@@ -184,9 +185,9 @@ with expect_warning(
 assert x[torch.tensor(nested)].shape == (2, 2, 4)
 
 # %%
-# *The wrong kind of number.* In a tensor, positions are int64 or int32; float32, int16 and int8 are refused. Negative
-# positions count from the end, and one that lies outside is refused. Truth values are a :term:`mask` and follow
-# :ref:`another rule <boolean-masks>`.
+# *The wrong kind of number.* In a tensor, positions are :val:`int64 <rows.dtype>` or :val:`int32 <rows.int().dtype>`;
+# floats and shorter integers are refused. Negative positions count from the end, and one that lies outside is refused.
+# Truth values are a :term:`mask` and follow :ref:`another rule <boolean-masks>`.
 
 for dtype in (torch.float32, torch.int16, torch.int8):
     with expect_error(IndexError, match="must be long, int, byte or bool"):

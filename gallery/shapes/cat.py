@@ -103,9 +103,9 @@ assert x.grad.tolist() == [1, 2, 4]
 assert y.grad.tolist() == [8, 16]
 
 # %%
-# Where the data types (:term:`dtype`) differ, :term:`promotion` chooses, as in arithmetic. For uint16 and int16 there
-# is no rule, and both raise an error. ``concat`` and ``concatenate`` are other names of ``cat``, and ``axis`` is one of
-# ``dim``.
+# Where the data types (:term:`dtype`) differ, :term:`promotion` chooses, as in arithmetic. For 16 bits with a sign and
+# 16 without there is no rule, and both raise an error. ``concat`` and ``concatenate`` are other names of ``cat``, and
+# ``axis`` is one of ``dim``.
 
 of_each_dtype = {tensor.dtype: tensor for tensor in zoo(axes=1).values()}
 for left, right in itertools.product(of_each_dtype.values(), repeat=2):
@@ -183,7 +183,7 @@ ask(
     choices={
         (2, 3, 35): "The last axis is as long as all seven together.",
         (2, 3, 5, 7): "That is stack with dim=-1; cat makes no axis.",
-        (14, 3, 5): "That is dim=0.",
+        tuple(torch.cat([torch.zeros(2, 3, 5)] * 7, dim=0).shape): "That is dim=0.",
     },
 )
 
@@ -194,7 +194,7 @@ ask(
     "What is torch.cat([torch.tensor([[1, 2]]), torch.tensor([[3, 4]])], dim=1)?",
     answer=torch.cat([torch.tensor([[1, 2]]), torch.tensor([[3, 4]])], dim=1),
     choices={
-        ((1, 2), (3, 4)): "That is dim=0: two rows.",
+        ((1, 2), (3, 4)): "Joined along axis 0, they would be two rows.",
         ((1, 2, 3, 4),): "One row still, with the columns of both.",
         (1, 2, 3, 4): "The result has as many axes as the tensors: two.",
     },

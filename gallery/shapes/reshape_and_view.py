@@ -83,19 +83,20 @@ for x in zoo(axes=(1, 2, 3), dtypes=[torch.float32]).values():
 draw_storage([t, split], ["t", "t.view(2, 2, 3)"])
 
 # %%
-# *Merging axes i and i+1, both longer than 1, needs* ``stride[i] == size[i+1] * stride[i+1]``. ``explain_view`` puts
-# the numbers in: the merge that ``view`` can make of ``a``, and the one that it can't make of ``t``.
+# *Merging axes i and i+1, both longer than 1, needs* that the stride of the first is the size of the second times its
+# stride. ``explain_view`` puts the numbers in: the merge that ``view`` can make of ``a``, and the one that it can't
+# make of ``t``.
 
 merged, refused = explain_view(a, (12,)), explain_view(t, (12,))
 assert (merged.works, refused.works) == (True, False)
 print(merged, refused, sep="\n\n")
 
 # %%
-# The reason is that an axis has one stride: the steps along it are equal. Within a row a step is ``stride[i+1]``. From
-# the end of a row to the start of the next it is ``stride[i]`` minus the ``size[i+1] - 1`` steps made. ``a`` counts
-# from 0, so each value is its place in memory, and differences of values are steps. In ``t`` they are 4, 4, then
-# 1 - 2·4 = -7. An axis of size 12 would, as the error says, span "across two contiguous subspaces": two runs of axes
-# that no single stride can join.
+# The reason is that an axis has one stride: the steps along it are equal. Within a row a step is the stride of the
+# inner axis. From the end of a row to the start of the next it is the stride of the outer axis, less the steps made in
+# the row. ``a`` counts from 0, so each value is its place in memory, and differences of values are steps. In ``t`` they
+# are 4, 4, then 1 - 2·4 = -7. An axis of size 12 would, as the error says, span "across two contiguous subspaces": two
+# runs of axes that no single stride can join.
 
 assert a.flatten().diff().tolist() == [1] * 11
 with expect_error(RuntimeError, match="across two contiguous subspaces"):

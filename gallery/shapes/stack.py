@@ -146,7 +146,7 @@ ask(
     "Seven tensors of shape (2, 3, 5) are stacked with dim=-2. What is the shape of the result?",
     answer=sevenfold.shape,
     choices={
-        (2, 7, 3, 5): "That is dim=1, or dim=-3: the result has four axes.",
+        (2, 7, 3, 5): "So it is with the new axis in second place: the result has four axes.",
         (2, 3, 7, 5): "-2 counts from the end of the result: the new axis is the last but one.",
         (2, 21, 5): "stack makes a new axis; cat along axis 1 gives this.",
     },

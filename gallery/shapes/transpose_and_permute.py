@@ -50,7 +50,7 @@ assert r.shape == (2, 3, 4)
 draw(torch.transpose, (t, 0, 2), names=["t"])
 
 # %%
-# The whole rule is ``t.transpose(0, 2)[i, j, k] == t[k, j, i]``. Printing lists a tensor in :term:`row-major` order:
+# The whole rule is ``r[i, j, k] == t[k, j, i]``. Printing lists a tensor in :term:`row-major` order:
 # the last index changes fastest. The last index of ``r`` is the first of ``t``, where a step skips a slice of 6
 # elements. So the list goes 0, 6, 12, 18. Then comes 2, one step along the middle axis, and so on.
 
@@ -247,7 +247,7 @@ ask(
     choices={
         (3, 5, 2): "Axis 0 of the result is axis 1 of the input, of size 3, and so on.",
         (5, 2, 3): "That reads the numbers as places to go to: permute(2, 0, 1).",
-        (5, 3, 2): "That is transpose(0, 2).",
+        tuple(torch.zeros(2, 3, 5).transpose(0, 2).shape): "That is transpose(0, 2).",
     },
 )
 
@@ -258,7 +258,7 @@ ask(
     f"t has shape {tuple(t.shape)}. At which index of t is t.transpose(1, 2)[3, 1, 2]?",
     answer=(t == t.transpose(1, 2)[3, 1, 2]).nonzero()[0],
     choices={
-        (2, 1, 3): "That swaps first and last, as transpose(0, 2) does; t has no index 3 there.",
+        (2, 1, 3): "That swaps first and last; t has no index 3 there.",
         (3, 1, 2): "That is the index in the result; swap the last two.",
         (3, 2, 1): "The last two indices swap.",
     },

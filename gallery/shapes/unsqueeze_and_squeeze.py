@@ -199,9 +199,11 @@ ask(
     "What is the shape of torch.zeros(4, 7).unsqueeze(-2)?",
     answer=torch.zeros(4, 7).unsqueeze(-2).shape,
     choices={
-        (1, 4, 7): "That is unsqueeze(0), or unsqueeze(-3): the result has three axes.",
+        tuple(
+            torch.zeros(4, 7).unsqueeze(0).shape
+        ): "That is unsqueeze(0): the result has three axes.",
         (4, 1, 7): "-2 counts from the end of the result: the new axis is the last but one.",
-        (4, 7, 1): "That is unsqueeze(-1).",
+        tuple(torch.zeros(4, 7).unsqueeze(-1).shape): "That is unsqueeze(-1).",
     },
 )
 

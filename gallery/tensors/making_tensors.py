@@ -38,8 +38,8 @@ draw(list(made.values()), list(made))
 # %%
 # :func:`torch.tensor` takes the numbers themselves, in lists or arrays, and has :ref:`a page of its own
 # <tensor-from-data>`. :func:`torch.tensor`, :func:`torch.full` and :func:`torch.arange` read the dtype off the values
-# that you give. The others in the picture give float32, also ``linspace`` and ``logspace`` between whole numbers. An
-# argument ``dtype=`` overrides both.
+# that you give. The others in the picture give :val:`float32 <torch.linspace(0, 4, 3).dtype>`, also ``linspace`` and
+# ``logspace`` between whole numbers. An argument ``dtype=`` overrides both.
 
 for call, t in made.items():
     print(f"{call:<25} {t.dtype}")
@@ -240,7 +240,9 @@ ask(
     choices={
         (1, 4, 7, 10): "10 is the end, and the end is left out.",
         (1, 4, 7): "(10 - 1) / 3 elements, and 10 is not among them.",
-        (1, 5.5, 10): "That is linspace(1, 10, 3): 3 points, both ends included.",
+        tuple(
+            torch.linspace(1, 10, 3).tolist()
+        ): "That is linspace(1, 10, 3): 3 points, both ends included.",
     },
 )
 
@@ -251,9 +253,11 @@ ask(
     "What is the dtype of torch.full_like(torch.tensor([1, 2]), 0.5)?",
     answer=str(torch.full_like(torch.tensor([1, 2]), 0.5).dtype),
     choices={
-        "torch.float32": "That is full((2,), 0.5). The name ends in _like: the template decides.",
+        str(
+            torch.full((2,), 0.5).dtype
+        ): "That is full((2,), 0.5). The name ends in _like: the template decides.",
         "torch.int64": "As the template, and 0.5 loses what is behind the point.",
-        "torch.float64": "Python's floats have 64 bits, but PyTorch makes float32 of them.",
+        "torch.float64": f"Python's floats have 64 bits, but PyTorch makes {torch.tensor(0.5).dtype} of them.",
     },
 )
 
