@@ -70,7 +70,7 @@ assert (named[torch.float64], named[torch.int64], named[torch.uint8]) == ("Doubl
 
 # %%
 # Cause 1: doubles from NumPy
-# --------------------------
+# ---------------------------
 #
 # Arrays that NumPy makes of Python's floats, and its number ``np.float64``, are
 # :val:`float64 <torch.as_tensor(prices).dtype>`. Convert once, where the data is made: a double tensor takes twice the

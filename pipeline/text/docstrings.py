@@ -14,11 +14,18 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from pipeline.gallery import pages as gallery_pages
 from pipeline.text import universals
 from pipeline.text.backing import Backing
 from pipeline.text.exceptions import Exceptional, in_comment
 from pipeline.text.typed import CODE, in_words, is_code
+
+logger = logging.getLogger(__name__)
 
 # Rooms of the package whose docstrings do not hold to this yet, and the hand-written pages about them.
 NOT_YET = ("training", "trace", "_tracing", "pictures")
@@ -184,3 +191,15 @@ def _tree(source: str) -> ast.Module:
 
 def _read(file: Path) -> str:
     return file.read_text(encoding="utf-8")
+
+
+def _check(app: Sphinx) -> None:
+    if not gallery_pages.is_live(app):
+        for file, line, why in problems(gallery_pages.of(app).package):
+            logger.warning("%s", why, location=f"{file}:{line}", type="text")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Look at the package after its examples have run (300)."""
+    app.connect("builder-inited", _check, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
