@@ -11,7 +11,7 @@ import functools
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def _of_one(one: Docstring, source: str) -> Iterator[tuple[int, str]]:
         yield unused.line, UNUSED.format(text=unused.text)
 
 
-def _use(exceptions: list[Exceptional], fits) -> bool:
+def _use(exceptions: list[Exceptional], fits: Callable[[str], bool]) -> bool:
     found = [one for one in exceptions if fits(one.text)]
     for one in found:
         one.used = True
@@ -173,7 +173,7 @@ def _code_of(node: Documented) -> str:
     """Return code without docstrings and comments."""
     copied = ast.parse(ast.unparse(node))
     for part in ast.walk(copied):
-        if isinstance(part, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(part):
+        if isinstance(part, Documented) and ast.get_docstring(part):
             part.body[0] = ast.Pass()
     return ast.unparse(copied)
 
