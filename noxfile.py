@@ -211,7 +211,7 @@ def peers(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def mutants(session: nox.Session) -> None:
-    """Change the package in random places, or the pages (--pages), and see whether anything notices (--sample 50)."""
+    """Change the package, or pages (--pages, --where text), and see whether anything notices (--sample 50, --all)."""
     pages = "--pages" in session.posargs
     script = ROOT / "tests" / ("page_mutants.py" if pages else "mutants.py")
     run(session, script, *(option for option in session.posargs if option != "--pages"))

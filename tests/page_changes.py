@@ -10,6 +10,8 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.text import strings
+
 SIBLINGS = [
     ("max", "min"),
     ("argmax", "argmin"),
@@ -41,11 +43,12 @@ CLAIMS = re.compile(r"(.*\.)?(assert_\w+|expect_\w+|ask|check)$")
 
 # Of a text: no claim stands in a role that leads elsewhere, a label, a directive, an address or a rule below a title.
 NO_CLAIM = re.compile(
-    r":(?:ref|doc|term|func|class|meth|mod|attr|data|math):`[^`]*`|^\s*\.\. .*$|^\s+:\w+:.*$|\S+://\S+", re.M
+    r":(?:ref|doc|term|func|class|meth|mod|attr|data|math):`[^`]*`|^(?:# |\s*)\.\. .*$|^\s+:\w+:.*$|\S+://\S+", re.M
 )
+SMALL = 12  # a whole number up to here stands in many cells by chance
 IN_TEXT = {
     "shape": re.compile(r"(?<=\()\d+(?=(?:, \d+)+,?\))|(?<=, )\d+(?=,?\))"),
-    "number": re.compile(r"(?<![\w.(-])\d[\d,.]*\d|(?<![\w.(-])\d(?!\w)"),
+    "number": re.compile(r"(?<![\w.-])\d[\d,.]*\d|(?<![\w.-])\d(?!\w)"),
     "dtype": re.compile(rf"\b({'|'.join(DTYPES)})\b"),
     "name": re.compile(rf"\b({'|'.join(SIBLING)})\b"),
 }
@@ -165,14 +168,30 @@ def _arguments(source: str, call: ast.Call, span) -> Iterator[Change]:
 
 def _in_text(source: str) -> Iterator[Change]:
     """Yield changes of the docstring and of the comments between the cells."""
-    for start, end in _texts(source):
+    for start, end in [*_texts(source), *_strings(source)]:
         text = source[start:end]
         hidden = NO_CLAIM.sub(lambda found: " " * len(found[0]), text)
+        if not text.startswith(("#", '"""')):  # what stands in the braces of an f-string is code
+            hidden = re.sub(r"\{[^{}]*\}", lambda found: " " * len(found[0]), hidden)
         for kind, pattern in IN_TEXT.items():
             for found in pattern.finditer(hidden):
                 if kind == "number" and any(one[0] <= found.start() < one[1] for one in _spans("shape", hidden)):
                     continue
-                yield Change("text", kind, start + found.start(), start + found.end(), _other_word(kind, found[0]))
+                small = kind == "number" and found[0].isdigit() and int(found[0]) <= SMALL
+                what = "number to 12" if small else kind
+                yield Change("text", what, start + found.start(), start + found.end(), _other_word(kind, found[0]))
+
+
+def _strings(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where the strings that a page shows begin and end: questions, reasons, titles."""
+    starts = [0, *itertools.accumulate(map(len, source.splitlines(keepends=True)))]
+    lines = source.splitlines()
+    for node in strings.nodes_of(source):
+        (first, left), (last, right) = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+        yield (
+            starts[first - 1] + len(lines[first - 1].encode()[:left].decode()),
+            starts[last - 1] + len(lines[last - 1].encode()[:right].decode()),
+        )
 
 
 def _spans(kind: str, text: str) -> list[tuple[int, int]]:

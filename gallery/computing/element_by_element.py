@@ -251,7 +251,7 @@ ask(
             "torch.float32",
             "torch.int64",
         ): "/ makes floats of integers; // rounds down, to integers.",
-        ("torch.float32", "torch.float32"): "// promotes as + does: two int64 stay int64.",
+        ("torch.float32", "torch.float32"): "// promotes as + does: two integers stay integers.",
     },
 )
 

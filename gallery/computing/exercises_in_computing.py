@@ -60,8 +60,8 @@ report
 # 2. Standardize each column
 # --------------------------
 #
-# From each column subtract its mean, and divide by its standard deviation with ``correction=0``. A column of equal
-# numbers has deviation 0; it becomes 0, not :term:`NaN`. Use neither ``std`` nor ``var``.
+# From each column subtract its mean, and divide by its standard deviation (divide the sum of squares by the number of
+# rows). A column of equal numbers has deviation 0; it becomes 0, not :term:`NaN`. Use neither ``std`` nor ``var``.
 
 
 def standardize_by_loops(x):

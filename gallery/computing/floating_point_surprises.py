@@ -47,8 +47,8 @@ assert third_tenth < Fraction(3, 10)
 assert 0.1 + 0.2 == float(Fraction(0.1) + Fraction(0.2)) != 0.3  # exact sum, rounded once
 
 # %%
-# In float32, PyTorch says that 0.1 + 0.2 is 0.3: the roundings happen to cancel. That is luck, not precision, because
-# 0.1 + 0.6 is not 0.7. And the same tenth in two types is two numbers.
+# In :val:`float32 <x.dtype>`, PyTorch says that 0.1 + 0.2 is 0.3: the roundings happen to cancel. That is luck, not
+# precision, because 0.1 + 0.6 is not 0.7. And the same tenth in two types is two numbers.
 
 x = torch.tensor([0.1, 0.2, 0.3, 0.6, 0.7])
 assert x.dtype == torch.float32
@@ -59,14 +59,14 @@ assert x[0] != torch.tensor(0.1, dtype=torch.float64)
 print(x[0].item())
 
 # %%
-# float32 against float64
-# -----------------------
+# How far apart floats are
+# ------------------------
 #
-# Between a power of two and the next, floats are equally far apart. Then the step doubles. float32 has 24 binary
-# digits, about :val:`7 <-math.log10(2**-24)>` decimal ones; float64 has
-# :val:`53 <1 - math.log2(torch.finfo(torch.float64).eps)>`, about :val:`16 <-math.log10(2**-53)>`.
-# :func:`torch.nextafter` gives the neighbour: from 16,777,216 = :math:`2^{24}` on, float32 lacks odd numbers, and
-# counting by ones stops.
+# Between a power of two and the next, floats are equally far apart. Then the step doubles. A
+# :val:`float32 <sizes.dtype>` has 24 binary digits, about :val:`7 <-math.log10(2**-24)>` decimal ones;
+# :val:`float64 <sizes.double().dtype>` has :val:`53 <1 - math.log2(torch.finfo(torch.float64).eps)>`, about
+# :val:`16 <-math.log10(2**-53)>`. :func:`torch.nextafter` gives the neighbour: from 16,777,216 = :math:`2^{24}` on, the
+# shorter one lacks odd numbers, and counting by ones stops.
 
 
 def step(x):
@@ -144,7 +144,7 @@ torch.testing.assert_close(torch.expm1(tiny), tiny)
 #
 # For finite numbers, :func:`torch.isclose` answers for each place, and :func:`torch.allclose` for the whole tensor: is
 # :math:`|a - b| \le \text{atol} + \text{rtol} \cdot |b|`? When left out, ``rtol`` is 1e-5 and ``atol`` 1e-8, also for
-# float64, which could do better, and for float16, which cannot do so well. In the picture ``b`` is larger by 0, 1e-6,
+# doubles, which could do better, and for halves, which cannot do so well. In the picture ``b`` is larger by 0, 1e-6,
 # 1e-4 and 1e-3 times ``a``.
 
 a = torch.tensor([1.0, 20.0, 300.0, 4000.0])

@@ -81,9 +81,9 @@ assert residual["inv @"].median() > 10_000 * rounding
 
 # %%
 # Neither ``x`` is exact. An *ill-conditioned* matrix enlarges the relative error of ``b``, at worst by the factor
-# :func:`torch.linalg.cond`. In float32 the error of ``x`` is about as large as ``x`` itself. For a well-conditioned
-# matrix the two ways are about equally good. If :math:`A^{-1}` stands in a formula, call ``solve``. Call ``inv`` if you
-# want the inverse itself.
+# :func:`torch.linalg.cond`. In :val:`float32 <hilbert.float().dtype>` the error of ``x`` is about as large as ``x``
+# itself. For a well-conditioned matrix the two ways are about equally good. If :math:`A^{-1}` stands in a formula, call
+# ``solve``. Call ``inv`` if you want the inverse itself.
 
 error = (found["solve"] - truth).norm(dim=0) / truth.norm(dim=0)
 assert torch.linalg.cond(hilbert) > 1e10
@@ -131,7 +131,8 @@ draw(torch.linalg.solve, (systems, rights), names=["systems", "rights"])
 # A line is to go near five points. Intercept and slope are the unknowns, and no line meets the five points.
 # :func:`torch.linalg.lstsq` makes the sum of the squared misses smallest. The misses are then at right angles to the
 # columns of ``A``, which gives two equations, :math:`A^T A x = A^T b`. The ``cond`` of :math:`A^T A` is the square of
-# that of ``A``. So these equations can be singular in float32 where lstsq still finds the solution.
+# that of ``A``. So these equations can be singular in :val:`float32 <narrow.dtype>` where lstsq still finds the
+# solution.
 
 t = torch.arange(5, dtype=torch.float64)
 points = torch.stack([torch.ones(5), t], dim=1)

@@ -171,7 +171,8 @@ assert torch.autograd.grad((weights - math.inf).logsumexp(dim=0), weights)[0].is
 
 # %%
 # Integers and truth values become :val:`float32 <torch.tensor([0]).logsumexp(dim=0).dtype>`, while ``softmax`` refuses
-# them. float16 is taken, and keeps its coarse steps: of 1000 + log 2 remains 1000.5. The result is a new tensor.
+# them. Half precision is taken, and keeps its coarse steps: of 1000 + log 2 remains 1000.5. The result is a new
+# tensor.
 
 for dtype in (torch.int64, torch.int32, torch.uint8, torch.bool):
     assert torch.zeros(3, dtype=dtype).logsumexp(dim=0) == torch.tensor(3.0).log()

@@ -115,9 +115,10 @@ assert x.cumsum(dim=1)[0].tolist() == [3, 3 + 1, 3 + 1 + 4, x[0].sum()]
 draw(torch.cumsum, x, dim=1)
 
 # %%
-# Sums, products and running sums of booleans and of integers are int64, whatever the integers' size. So the sum of a
-# few uint8 (0 to :val:`255 <torch.iinfo(torch.uint8).max>`) does not :term:`overflow`, and the sum of a :term:`mask`, a
-# tensor of True and False, counts. An int64 still overflows, and a maximum keeps the dtype.
+# Sums, products and running sums of booleans and of integers are :val:`int64 <small.sum().dtype>`, whatever the
+# integers' size. So the sum of a few :val:`uint8 <small.dtype>` (0 to :val:`255 <torch.iinfo(torch.uint8).max>`) does
+# not :term:`overflow`, and the sum of a :term:`mask`, a tensor of True and False, counts. Such a sum still overflows,
+# and a maximum keeps the dtype.
 
 small = torch.tensor([200, 100], dtype=torch.uint8)
 for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
@@ -255,9 +256,9 @@ ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
     answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
     choices={
-        320 - 256: "In uint8 the sum would overflow to this, but the sum is an int64.",
-        255: "Nothing stops at the largest uint8: the sum is not a uint8.",
-        320: "The sum of integers is an int64, also when the elements are smaller.",
+        320 - 256: "In 8 bits the sum would overflow to this, but the sum has 64.",
+        255: "Nothing stops at the largest of its dtype: the sum has another.",
+        320: "The sum of integers has 64 bits, also when the elements have fewer.",
     },
 )
 

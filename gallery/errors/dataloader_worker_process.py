@@ -13,7 +13,7 @@ The last line says                                    Fix
 ====================================================  ===============================================
 ``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
 ``Trying to resize storage that is not resizable``    the same mistake, said in a worker
-an error of ``__getitem__``                           ``num_workers=0``, and find the item
+an error of ``__getitem__``                           load without workers: find the item
 ``found <class 'NoneType'>``                          return a tensor for each item
 ``exited unexpectedly``                               less memory, fewer workers; see below
 ``An attempt has been made to start a new process``   ``if __name__ == "__main__":``

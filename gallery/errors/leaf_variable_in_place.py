@@ -13,7 +13,7 @@ What you do                                  Fix
 ===========================================  ====================================================
 update a weight by hand                      inside ``with torch.no_grad():``
 set or change first values                   before ``requires_grad_()``, or ``torch.nn.init``
-change an input in a calculation             ``y = x + 1`` in place of ``x += 1``
+change an input in a calculation             ``x + 1`` in place of ``x += 1``
 ``nn.ReLU(inplace=True)`` as first layer     ``nn.ReLU()``
 fill a table of results                      make the table without ``requires_grad=True``
 ===========================================  ====================================================

@@ -5,8 +5,9 @@ RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float
 ==============================================================================
 
 A matrix product takes two tensors of one :term:`dtype`, and unlike ``+`` it converts neither. In a :term:`network`
-``mat1`` is the data and ``mat2`` the weight, which is float32 unless you chose otherwise, here called ``Float``. Losses
-and lookups ask for types of their own, and have messages of their own. Those of the table are raised here and mended.
+``mat1`` is the data and ``mat2`` the weight, which is :val:`float32 <layer.weight.dtype>` unless you chose otherwise,
+here called ``Float``. Losses and lookups ask for types of their own, and have messages of their own. Those of the table
+are raised here and mended.
 
 ========================================  =====================================================
 What came                                 Fix, best where the data is made
@@ -24,8 +25,8 @@ positions: ``tensors used as indices``    ``index.long()``
 """
 
 # %%
-# NumPy makes float64 of Python's floats, and a layer of PyTorch has float32; :func:`torch.from_numpy` keeps what it
-# gets. The layer refuses it.
+# NumPy makes :val:`float64 <measured.dtype>` of Python's floats, and a layer of PyTorch has
+# :val:`float32 <layer.weight.dtype>`; :func:`torch.from_numpy` keeps what it gets. The layer refuses it.
 
 import numpy as np
 import torch
@@ -68,12 +69,13 @@ assert len(named) == len(types) + 2
 assert (named[torch.float64], named[torch.int64], named[torch.uint8]) == ("Double", "Long", "Byte")
 
 # %%
-# Cause 1: float64 from NumPy
+# Cause 1: doubles from NumPy
 # ---------------------------
 #
-# Arrays that NumPy makes of Python's floats, and its number ``np.float64``, are float64. Convert once, where the data
-# is made: a float64 tensor takes twice the memory. :func:`torch.tensor` makes float32 of Python's floats, and int64 of
-# whole numbers, as NumPy does.
+# Arrays that NumPy makes of Python's floats, and its number ``np.float64``, are
+# :val:`float64 <torch.as_tensor(prices).dtype>`. Convert once, where the data is made: a double tensor takes twice the
+# memory. :func:`torch.tensor` makes :val:`float32 <torch.tensor(0.5).dtype>` of Python's floats, and
+# :val:`int64 <torch.tensor(3).dtype>` of whole numbers, as NumPy does.
 
 assert torch.tensor(np.float64(0.5)).dtype == torch.tensor(np.array(0.5)).dtype == torch.float64
 assert torch.tensor(0.5).dtype == torch.float32
@@ -97,9 +99,10 @@ assert double(measured).dtype == torch.float64
 assert double.weight.nbytes == 2 * layer.weight.nbytes
 
 # %%
-# Not each operation is so strict: ``+``, ``*`` and ``cat`` of float32 and float64 give float64 (:term:`promotion`, see
-# :ref:`dtypes`), and matrix products refuse the two. So a float64 mask made with NumPy gives a float64 product, and a
-# layer further on complains. A single number does not do so: a tensor without axes leaves float32 as it is.
+# Not each operation is so strict: ``+``, ``*`` and ``cat`` of :val:`float32 <x.dtype>` and
+# :val:`float64 <measured.dtype>` give :val:`float64 <(measured + x).dtype>` (:term:`promotion`, see :ref:`dtypes`), and
+# matrix products refuse the two. So a mask of doubles made with NumPy gives a product of doubles, and a layer further
+# on complains. A single number does not do so: a tensor without axes leaves the dtype as it is.
 
 for combined in (measured + x, measured * x, torch.cat([x, measured])):
     assert combined.dtype == torch.float64
@@ -115,9 +118,9 @@ assert head(layer(x) * mask.float()).dtype == torch.float32
 # Cause 2: whole numbers
 # ----------------------
 #
-# Pixels are often read as uint8. Convert and scale them in one line; the scale is part of the meaning. Numbers of words
-# are :val:`int64 <words.dtype>` here: they name things, and an embedding looks up a vector for each, which can be
-# multiplied.
+# Pixels are often read as :val:`uint8 <pixels.dtype>`. Convert and scale them in one line; the scale is part of the
+# meaning. Numbers of words are :val:`int64 <words.dtype>` here: they name things, and an embedding looks up a vector
+# for each, which can be multiplied.
 
 pixels = torch.randint(256, (2, 3), dtype=torch.uint8)
 with expect_error(RuntimeError, match="but got Byte and Float"):
@@ -133,9 +136,9 @@ assert nn.Embedding(num_embeddings=10, embedding_dim=6)(words).shape == (2, 2, 6
 # Cause 3: half precision on one side only
 # ----------------------------------------
 #
-# A model in bfloat16 wants its input so, too. What a linear layer gives in a region of :class:`torch.autocast` is of
-# the smaller type, and a layer outside refuses it. (Other operations, such as some losses, give float32 there, too.)
-# Ask the weight instead of writing the type down.
+# A model in :val:`bfloat16 <small.weight.dtype>` wants its input so, too. What a linear layer gives in a region of
+# :class:`torch.autocast` is of the smaller type, and a layer outside refuses it. (Other operations, such as some
+# losses, give :val:`float32 <F.mse_loss(x, x).dtype>` there, too.) Ask the weight instead of writing the type down.
 
 small = nn.Linear(3, 4).to(torch.bfloat16)
 with expect_error(RuntimeError, match="but got Float and BFloat16"):
@@ -173,8 +176,9 @@ torch.testing.assert_close(
 draw(torch.gather, (logits, 1, labels.unsqueeze(1)), names=["logits", "labels"])
 
 # %%
-# int32 labels are refused as well, and uint8 is taken. Floats of the shape of the logits are taken without a word: as
-# the probability of each class. Labels of shape (N, 1) are refused; drop the axis.
+# Labels of :val:`int32 <labels.int().dtype>` are refused as well, and unsigned bytes are taken. Floats of the shape of
+# the logits are taken without a word: as the probability of each class. Labels of shape (N, 1) are refused; drop the
+# axis.
 
 with expect_error(RuntimeError, match="but got Int"):
     F.cross_entropy(logits, labels.int())
@@ -217,7 +221,8 @@ with expect_error(RuntimeError, match="Found dtype Long but expected Float"):
 # -------------------------------
 #
 # ``m1`` and ``m2`` are ``mat1`` and ``mat2`` under other names, with the types as C++ calls them: ``double`` is
-# float64, ``float`` is float32, ``long int`` int64. In a layer "bias type" is the type of its parameters.
+# :val:`float64 <x.double().dtype>`, ``float`` is :val:`float32 <x.float().dtype>`, ``long int``
+# :val:`int64 <x.long().dtype>`. In a layer "bias type" is the type of its parameters.
 
 w = x.double()
 siblings = [
@@ -270,7 +275,7 @@ ask(
     answer=mended,
     choices={
         "x = x.float()": "x is Float already: it is named first, as mat1.",
-        "x = x.half()": "mat2, the weight, is float16; convert the input to it, or the layer to float32.",
+        "x = x.half()": "mat2, the weight, is Half; convert the input to it, or the layer to Float.",
         "x.half()": "The result is thrown away; x stays as it was.",
     },
 )

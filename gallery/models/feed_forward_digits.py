@@ -187,7 +187,7 @@ assert min(means.values()) > 1.3 * by_neighbour
 # %%
 # On the left: :term:`overfitting`. The training loss falls to less than 0.02, as the network gets these
 # :val:`1085 <len(train_set)>` images right, up to one at most. On the validation data it is many times as large, and
-# the second half of the epochs brings no progress. ``patience=5`` stops after five epochs without progress, and puts
+# the second half of the epochs brings no progress. ``patience`` stops after five epochs without progress, and puts
 # the weights of the best one back.
 
 training, validation = history["loss"], history["validation_loss"]

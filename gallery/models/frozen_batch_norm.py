@@ -26,7 +26,8 @@ print(norm.running_mean)
 # %%
 # A batch normalization subtracts a mean and divides by a deviation: in train mode those of the :term:`batch`, in
 # evaluation mode a running mean and variance. In train mode each batch moves these two a tenth of the way
-# (``momentum=0.1``) to its own. They are :term:`buffers <buffer>`: saved with the network, changed by no optimizer.
+# (``momentum``, :val:`0.1 <norm.momentum>`) to its own. They are :term:`buffers <buffer>`: saved with the network,
+# changed by no optimizer.
 
 assert [name for name, _ in norm.named_parameters()] == ["weight", "bias"]
 buffers = dict(norm.named_buffers())

@@ -160,8 +160,8 @@ assert layer(signal).shape == layer(signal.mT).shape
 assert not torch.allclose(layer(signal), layer(signal.mT))
 
 # %%
-# *Another* :term:`dtype`. A layer is float32 unless you ask for another dtype, and it promotes nothing. So integers,
-# and the float64 that NumPy makes by default, have to be converted.
+# *Another* :term:`dtype`. A layer is :val:`float32 <layer.weight.dtype>` unless you ask for another dtype, and it
+# promotes nothing. So integers, and the doubles that NumPy makes by default, have to be converted.
 
 for dtype in (torch.int64, torch.float64, torch.float16, torch.bool):
     with expect_error(RuntimeError, match="must have the same dtype"):

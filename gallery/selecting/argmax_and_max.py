@@ -205,7 +205,7 @@ for function in (torch.max, torch.amax, torch.argmax):
 
 t = torch.tensor([[1, 8, 3], [7, 9, 2]])
 ask(
-    "What is torch.tensor([[1, 8, 3], [7, 9, 2]]).argmax()?",
+    f"What is torch.tensor({t.tolist()}).argmax()?",
     answer=t.argmax().item(),
     choices={
         4: "Counted through all elements: 1, 8, 3, 7, then 9 at place 4.",

@@ -158,8 +158,9 @@ assert torch.masked_select(square, every_other).tolist() == [0, 2, 4, 6, 8, 10, 
 # ---------------
 #
 # *Python's words.* ``and``, ``or`` and ``not`` ask for one truth value, which a tensor of several elements has not.
-# Without parentheses, ``x > 2 & x < 7`` is ``x > (2 & x) and (2 & x) < 7``, and ends in the same message. If one pair
-# is missing, nothing is raised: ``(x > 2) & x < 7`` is ``((x > 2) & x) < 7``, which is True everywhere here.
+# Without parentheses, ``x > 2 & x < 7`` takes ``2 & x`` first, makes two comparisons with it, joined by ``and``, and
+# ends in the same message. If one pair is missing, nothing is raised: ``(x > 2) & x < 7`` compares what ``&`` gives,
+# which is True everywhere here.
 
 with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
     x[x > 2 and x < 7]
@@ -179,8 +180,9 @@ assert x[good_rows][:, good_columns].shape == (2, 3)
 assert x[good_rows, every_other].tolist() == [x[0, 0], x[1, 2]]
 
 # %%
-# *Zeros and ones.* Integers of int64 or int32 are no mask but a list of positions: row 1, row 0, row 1. Nothing is
-# raised. ``.bool()`` makes a mask of them. (As uint8 they still are a mask, and torch warns that this ends.)
+# *Zeros and ones.* Integers of :val:`int64 <flags.dtype>` or :val:`int32 <flags.int().dtype>` are no mask but a list of
+# positions: row 1, row 0, row 1. Nothing is raised. ``.bool()`` makes a mask of them. (As unsigned bytes they still are
+# a mask, and torch warns that this ends.)
 
 from ptguide.errors import expect_warning
 

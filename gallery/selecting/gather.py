@@ -33,7 +33,7 @@ draw(torch.gather, (x, 1, index), names=["x", "index"])
 # ``out[i, j] == x[index[i, j], j]``. What is read in a column is written in the same column.
 
 which_row = torch.tensor([[2, 0, 1, 0], [0, 0, 2, 1]])
-out = torch.gather(x, 0, which_row)
+out = torch.gather(x, dim=0, index=which_row)
 assert all(out[i, j] == x[which_row[i, j], j] for i in range(2) for j in range(4))
 draw(torch.gather, (x, 0, which_row), names=["x", "which_row"])
 
@@ -64,7 +64,7 @@ assert torch.equal(gather(x, 0, which_row), out)
 volume = torch.arange(40).reshape(2, 4, 5)
 chosen = torch.tensor([[[0, 3, 1, 0, 2]], [[1, 1, 3, 2, 0]]])
 assert chosen.shape == (2, 1, 5)
-out = torch.gather(volume, 1, chosen)
+out = torch.gather(volume, dim=1, index=chosen)
 assert all(out[i, 0, k] == volume[i, chosen[i, 0, k], k] for i in range(2) for k in range(5))
 draw(torch.gather, (volume, 1, chosen), names=["volume", "chosen"])
 
@@ -130,8 +130,9 @@ for tensor in (x, *zoo(axes=2).values()):
     torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
 
 # %%
-# The index is :val:`int64 <index.dtype>` (``gather`` takes int32, too) and has no gradient. The :term:`gradient` of an
-# element of ``x`` is the sum over its copies: the backward step of ``gather`` is ``scatter_add``, see :ref:`scatter`.
+# The index is :val:`int64 <index.dtype>` (``gather`` takes integers of 32 bits, too) and has no gradient. The
+# :term:`gradient` of an element of ``x`` is the sum over its copies: the backward step of ``gather`` is
+# ``scatter_add``, see :ref:`scatter`.
 
 w = torch.ones(3, 4, requires_grad=True)
 upstream = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -144,7 +145,7 @@ assert torch.equal(torch.gather(x, 1, index.to(torch.int32)), torch.gather(x, 1,
 # What goes wrong
 # ---------------
 #
-# *The index has too few axes*: labels of shape (3,) for scores of shape (3, 4). ``unsqueeze(1)`` is missing. With
+# *The index has too few axes*: labels of shape (3,) for scores of shape (3, 4). A second axis is missing. With
 # ``unsqueeze(0)`` nothing is raised, and the three numbers come from row 0.
 
 with expect_error(RuntimeError, match="Index tensor must have the same number of dimensions"):
@@ -186,7 +187,7 @@ ask(
     answer=tokens.shape if torch.gather(log_p, 2, tokens).shape == (8, 10, 1) else None,
     choices={
         (8, 10): "gather wants as many axes as log_p has.",
-        (8, 10, 1): "One position for each pair; squeeze(2) then removes the axis of size 1.",
+        (8, 10, 1): "One position for each pair; squeeze then removes the axis of size 1.",
         (1, 1, 6): "The index has the shape of the result; this would give 6 numbers.",
     },
 )
@@ -196,10 +197,10 @@ ask(
 
 small = torch.tensor([[1, 2], [3, 4]])
 ask(
-    "What is torch.gather(torch.tensor([[1, 2], [3, 4]]), 0, torch.tensor([[1, 0]]))?",
+    f"small is {small.tolist()}. What is torch.gather(small, 0, torch.tensor([[1, 0]]))?",
     answer=torch.gather(small, 0, torch.tensor([[1, 0]])),
     choices={
-        ((2, 1),): "That is dim=1: positions 1 and 0 of row 0.",
+        ((2, 1),): "So it is along axis 1: positions 1 and 0 of row 0.",
         ((3, 2),): "Column 0 is read in row 1, column 1 in row 0.",
         ((3, 4), (1, 2)): "That moves whole rows, as index_select does.",
     },

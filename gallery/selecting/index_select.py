@@ -28,7 +28,7 @@ draw(torch.index_select, (x, 1, index), names=["x", "index"])
 # Read ``dim=1`` so: *axis 1 is re-made from the list of positions; the other axes stay.* Every row keeps its place, and
 # within each row the same positions are taken. So whole columns are moved, doubled or left out.
 
-result = torch.index_select(x, 1, index)
+result = torch.index_select(x, dim=1, index=index)
 assert result.shape == (3, 5)
 for k in range(5):
     assert torch.equal(result[:, k], x[:, index[k]])
@@ -39,7 +39,7 @@ for i in range(3):
 # With ``dim=0`` the list is of rows.
 
 rows = torch.tensor([2, 0])
-assert torch.equal(torch.index_select(x, 0, rows), torch.stack([x[2], x[0]]))
+assert torch.equal(torch.index_select(x, dim=0, index=rows), torch.stack([x[2], x[0]]))
 draw(torch.index_select, (x, 0, rows), names=["x", "rows"])
 
 # %%
@@ -52,7 +52,7 @@ draw(torch.index_select, (x, 0, rows), names=["x", "rows"])
 
 volume = torch.arange(30).reshape(2, 3, 5)
 some = torch.tensor([1, 2, 1, 0])
-moved = torch.index_select(volume, 1, some)
+moved = torch.index_select(volume, dim=1, index=some)
 assert moved.shape == (2, 4, 5)
 assert all(torch.equal(moved[:, k], volume[:, some[k]]) for k in range(4))
 draw(torch.index_select, (volume, 1, some), names=["volume", "some"])
@@ -121,9 +121,9 @@ for outside in (last, torch.tensor([3])):
 assert torch.equal(torch.index_select(x, 0, last % 3), x[2:])
 
 # %%
-# *A list, a mask, a table.* The index is a tensor with one axis, of dtype int64 or int32. (One without axes is read as
-# a single position.) For a mask there is :ref:`boolean-masks`, and for several axes of positions,
-# :ref:`advanced-indexing`.
+# *A list, a mask, a table.* The index is a tensor with one axis, of dtype :val:`int64 <rows.dtype>` or
+# :val:`int32 <rows.int().dtype>`. (One without axes is read as a single position.) For a mask there is
+# :ref:`boolean-masks`, and for several axes of positions, :ref:`advanced-indexing`.
 
 with expect_error(TypeError, match="index_select.*list"):
     torch.index_select(x, 0, [2, 0])
@@ -165,7 +165,7 @@ ask(
     "sound has shape (6, 2, 9). What is the shape of torch.index_select(sound, 1, torch.tensor([0, 1, 0, 0]))?",
     answer=torch.index_select(sound, 1, torch.tensor([0, 1, 0, 0])).shape,
     choices={
-        (4, 2, 9): "That would be dim=0.",
+        (4, 2, 9): "That would be on axis 0.",
         (6, 4, 9): "Axis 1 is re-made with one place for each of the four positions.",
         (6, 2, 4, 9): "No axis is added: the index has one axis, and replaces one.",
         IndexError: "Positions 0 and 1 exist on axis 1, and may be named again.",
@@ -181,7 +181,7 @@ ask(
     choices={
         ((3, 1), (6, 4)): "Column 2, then column 0, in every row.",
         ((3, 4),): "For another position in each row there is gather.",
-        ((4, 5, 6), (1, 2, 3)): "Those are rows, the last first: that is dim=0.",
+        ((4, 5, 6), (1, 2, 3)): "Those are rows, the last first: that is on axis 0.",
     },
 )
 

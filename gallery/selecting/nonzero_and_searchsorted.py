@@ -96,8 +96,8 @@ colors = [torch.tensor([0, 1, 2]), places, places]
 draw([limits, values, places], ["limits", "values", "places"], colors=colors)
 
 # %%
-# On which side of an equal one? By default on the left: ``limits[i - 1] < v <= limits[i]``. With ``right=True`` it is
-# ``limits[i - 1] <= v < limits[i]``. From scratch, the place is a count: of the elements that are less (or, with
+# On which side of an equal one? By default on the left: what equals a limit goes before it. With ``right=True`` it goes
+# behind. From scratch, the place is a count: of the elements that are less (or, with
 # ``right=True``, less or equal). A search by halving needs about :math:`\log_2 n` steps. NaN goes to the end.
 
 
@@ -146,8 +146,8 @@ torch.testing.assert_close(frequency, p, rtol=0, atol=0.02)
 # Copies, dtypes, gradients
 # -------------------------
 #
-# Positions are new int64 tensors without :term:`gradient`. The loop tries ``nonzero`` on tensors of several data types,
-# on views and others. NaN is not 0, and -0.0 is.
+# Positions are new tensors of :val:`int64 <places.dtype>` without :term:`gradient`. The loop tries ``nonzero`` on
+# tensors of several data types, on views and others. NaN is not 0, and -0.0 is.
 
 from ptguide.zoo import zoo
 

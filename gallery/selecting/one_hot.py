@@ -117,8 +117,9 @@ for p, worked in (([0.7, 0.2, 0.1], 0.3567), ([0.1, 0.3, 0.6], 2.3026)):
 # Copy, dtype, gradient
 # ---------------------
 #
-# Labels of int64 are taken, and other dtypes are refused. The result is a new tensor of int64 without :term:`gradient`.
-# It takes 8 bytes for each class of each label; a comparison alone gives bool, 1 byte.
+# Labels of :val:`int64 <labels.dtype>` are taken, and other dtypes are refused. The result is a new tensor of
+# :val:`int64 <hot.dtype>` without :term:`gradient`. It takes 8 bytes for each class of each label; a comparison alone
+# gives bool, 1 byte.
 
 assert hot.dtype == torch.int64
 assert not shares_memory(labels, hot)
@@ -138,7 +139,7 @@ for batch in ([2, 0, 4], [1, 0, 1]):
     assert F.one_hot(torch.tensor(batch)).shape == (3, max(batch) + 1)
 
 # %%
-# *A label that is no class.* Labels count from 0, so classes 1 to 5 need ``labels - 1``. The -100 that
+# *A label that is no class.* Labels count from 0, so classes 1 to 5 need a subtraction of 1. The -100 that
 # :func:`torch.nn.functional.cross_entropy` skips is refused, too: make such labels 0, and their rows zero.
 
 with expect_error(RuntimeError, match="Class values must be smaller than num_classes"):
@@ -150,7 +151,7 @@ rows = F.one_hot(some.clamp(min=0), 5) * (some >= 0)[:, None]
 assert rows.tolist() == [[0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
 
 # %%
-# *Integers where floats are needed.* A product with a table of float32 refuses integers, and so does ``cross_entropy``.
+# *Integers where floats are needed.* A product with a table of floats refuses integers, and so does ``cross_entropy``.
 # It needs no one-hot target: with class numbers it gives the same.
 
 logits = torch.randn(3, 5)
@@ -175,7 +176,7 @@ ask(
     "masks has shape (6, 16, 12) and holds class numbers up to 20. What is the shape of F.one_hot(masks, 21)?",
     answer=F.one_hot(masks, 21).shape,
     choices={
-        (6, 21, 16, 12): "The classes become the last axis; movedim(-1, 1) brings them here.",
+        (6, 21, 16, 12): "The classes become the last axis; movedim brings them here.",
         (6, 16, 12, 21): "One axis more, behind the others.",
         (6, 16, 12, 20): "Up to 20 there are 21 classes.",
     },

@@ -33,7 +33,7 @@ draw(torch.scatter, (x, 1, index, src), names=["x", "index", "s"])
 # The rule
 # --------
 #
-# With ``dim=1``, ``out[i, index[i, j]] = src[i, j]``; with ``dim=0``, ``out[index[i, j], j] = src[i, j]``. An element
+# With ``dim=1``, ``out[i, index[i, j]] = src[i, j]``; along axis 0, ``out[index[i, j], j] = src[i, j]``. An element
 # keeps its own indices, but on axis ``dim`` it goes to the place that ``index`` names. Here is the rule as a loop, for
 # any number of axes; ``combine`` is needed later.
 
@@ -48,6 +48,7 @@ def scatter(x, dim, index, src, combine=lambda old, new: new):
 
 
 assert torch.equal(scatter(x, 1, index, src), out)
+assert torch.equal(torch.scatter(x, dim=1, index=index, src=src), out)
 torch.manual_seed(0)
 for shape in ((4,), (4, 3), (4, 3, 5), (2, 4, 3, 5)):
     for dim in range(len(shape)):
@@ -82,7 +83,9 @@ assert torch.scatter(x[:, :1], 1, torch.zeros_like(index), src).shape == (3, 1)
 volume = torch.zeros(2, 4, 3, dtype=torch.int64)
 rows = torch.tensor([[[0, 2, 1]], [[3, 0, 2]]])
 values = torch.tensor([[[10, 20, 30]], [[40, 50, 60]]])
-assert torch.equal(torch.scatter(volume, 1, rows, values), scatter(volume, 1, rows, values))
+assert torch.equal(
+    torch.scatter(volume, dim=1, index=rows, src=values), scatter(volume, 1, rows, values)
+)
 draw(torch.scatter, (volume, 1, rows, values), names=["x", "index", "s"])
 
 # %%
@@ -256,7 +259,7 @@ ask(
     "What does torch.zeros(4).scatter(0, torch.tensor([2]), torch.tensor([7])) give?",
     answer=lambda: torch.zeros(4).scatter(0, torch.tensor([2]), torch.tensor([7])),
     choices={
-        (0.0, 0.0, 7.0, 0.0): "It would, with torch.tensor([7.0]) or with the number 7.",
+        (0.0, 0.0, 7.0, 0.0): "It would, with a float in the tensor or with the number 7.",
         (0.0, 0.0, 0.0, 2.0): "That exchanges index and src.",
         RuntimeError: "src holds integers and x floats; scatter converts no tensors.",
     },

@@ -172,8 +172,8 @@ with expect_error(RuntimeError, match="selected index k out of range"):
     torch.topk(x, 6, dim=1)
 
 # %%
-# *Torn rows.* To order the rows of a table by one column, ``sort(dim=0)`` is wrong: it sorts each column by itself, and
-# the elements of one row are separated.
+# *Torn rows.* To order the rows of a table by one column, ``sort`` with ``dim=0`` is wrong: it sorts each column by
+# itself, and the elements of one row are separated.
 
 torn = torch.sort(x, dim=0).values
 assert torn[0].tolist() == [30, 15, 10, 35, 5]
@@ -211,7 +211,7 @@ ask(
 
 v = torch.tensor([50, 20, 40, 30])
 ask(
-    "What is torch.argsort(torch.tensor([50, 20, 40, 30]))?",
+    f"What is torch.argsort(torch.tensor({v.tolist()}))?",
     answer=torch.argsort(v),
     choices={
         (3, 0, 2, 1): "That is the rank of each element: argsort of argsort.",

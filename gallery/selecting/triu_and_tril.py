@@ -122,8 +122,8 @@ assert torch.equal(w.grad, (number <= -2).float())
 # What goes wrong
 # ---------------
 #
-# *Minus infinity by multiplication.* ``-inf * 0`` is NaN. ``triu`` does not multiply: it writes zeros. So it can cut a
-# table of -inf that is *added* to the scores.
+# *Minus infinity by multiplication.* Infinity times 0 is NaN. ``triu`` does not multiply: it writes zeros. So it can
+# cut a table of -inf that is *added* to the scores.
 
 infinite = torch.full((4, 4), float("-inf"))
 assert (infinite * torch.ones(4, 4).triu(1)).isnan().any()
@@ -174,7 +174,7 @@ ask(
     choices={
         18: "triu() keeps 7 + 6 + 5; the number is -1, one diagonal further down.",
         20: "It keeps j - i >= -1: rows of 7, 7 and 6.",
-        15: "That is triu(1): 6 + 5 + 4.",
+        int(torch.ones(3, 7).triu(1).sum()): "That is triu(1): 6 + 5 + 4.",
     },
 )
 
@@ -183,7 +183,7 @@ ask(
 
 window = torch.ones(6, 6, dtype=torch.bool).tril().triu(-2)
 ask(
-    "Which positions does row 4 of torch.ones(6, 6).tril().triu(-2) keep?",
+    "Of a table of 6 × 6 ones, which positions does row 4 keep after tril().triu(-2)?",
     answer=window[4].nonzero().flatten(),
     choices={
         (2, 3, 4): "tril keeps j <= 4, triu(-2) keeps j >= 4 - 2: itself and the two before.",

@@ -5,7 +5,8 @@ How does torch.unique work, and what does dim do?
 =================================================
 
 :func:`torch.unique` lists the different elements of a tensor, each once, in ascending order. With ``dim`` it compares
-whole slices: ``dim=1`` lists the different *columns* of a matrix. You need to know :ref:`indexing-and-slicing`.
+whole slices: it can list the different *columns* of a matrix. You need to know
+:ref:`indexing-and-slicing`.
 """
 
 # %%

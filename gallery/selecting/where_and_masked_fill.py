@@ -53,7 +53,7 @@ draw(torch.where, (columns, volume, torch.tensor(-1)), names=["columns", "volume
 
 # %%
 # The :term:`dtype` is the one that :term:`promotion` gives for the two choices: integers and a Python float make
-# float32. The condition is of dtype bool and has no part in it.
+# :val:`float32 <torch.where(condition, x, 0.5).dtype>`. The condition is of dtype bool and has no part in it.
 
 dtypes = (torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32, torch.float64)
 for one, other in itertools.product(dtypes, repeat=2):
@@ -82,8 +82,9 @@ with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
 draw(torch.Tensor.masked_fill, (x, small, -1), names=["x", "small"])
 
 # %%
-# It keeps the dtype of ``x``, where ``where`` promotes: 2.5 becomes 2 among integers, and -1 becomes 255 among the
-# bytes of uint8. Nothing is raised. A number that is too large for the dtype is refused, and so is -inf among integers.
+# It keeps the dtype of ``x``, where ``where`` promotes: 2.5 becomes 2 among integers, and -1 becomes 255 among
+# bytes without a sign. Nothing is raised. A number that is too large for the dtype is refused, and so is -inf among
+# integers.
 
 assert x.masked_fill(small, 2.5).dtype == torch.int64
 assert x.masked_fill(small, 2.5).tolist()[0] == [3, 8, 2, 6]

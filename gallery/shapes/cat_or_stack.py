@@ -80,7 +80,7 @@ for dim in range(3):
     assert torch.equal(stacked.flatten(dim, dim + 1), joined)
     assert torch.equal(joined.unflatten(dim, (4, volume.shape[dim])), stacked)
 
-assert torch.equal(torch.stack(volumes, -2).flatten(-2, -1), torch.cat(volumes, -1))
+assert torch.equal(torch.stack(volumes, dim=-2).flatten(-2, -1), torch.cat(volumes, dim=-1))
 
 # %%
 # With the new axis one place further on, the same ``flatten`` takes turns: a row of ``a``, a row of ``b``, a row of

@@ -53,7 +53,7 @@ report
 # 2. Two vectors, interleaved
 # ---------------------------
 #
-# Element by element in turn: ``a[0], b[0], a[1], b[1], ...``. Both have the same length. Use no index.
+# Element by element in turn, ``a`` first. Both have the same length. Use no index.
 
 
 def interleave_by_loops(a, b):

@@ -185,8 +185,12 @@ ask(
     answer=torch.zeros(2, 3, 5, 7).flatten(1, 2).shape,
     choices={
         (2, 15, 7): "Axes 1 and 2 become one of 3 · 5; axis 2 is included, unlike in a slice.",
-        (2, 3, 5, 7): "That would be flatten(1, 1): one axis, joined with nothing.",
-        (2, 105): "That is flatten(1): from axis 1 to the last.",
+        tuple(
+            torch.zeros(2, 3, 5, 7).flatten(1, 1).shape
+        ): "That is flatten(1, 1): one axis, joined with nothing.",
+        tuple(
+            torch.zeros(2, 3, 5, 7).flatten(1).shape
+        ): "That is flatten(1): from axis 1 to the last.",
     },
 )
 

@@ -155,7 +155,7 @@ for forth, back in pairs:
 #
 # ``roll`` is called without an axis. It then lists the elements row by row, moves that list and restores the shape, so
 # that the last element of each row goes to the next row. And what ``roll`` moves over the end comes in again: labels
-# made by ``roll(-1)`` say that after the last word comes the first.
+# made by ``roll(-1, 1)`` say that after the last word comes the first.
 
 assert torch.equal(x.roll(1), x.flatten().roll(1).reshape(2, 4))
 words = torch.tensor([[31, 32, 33]])
@@ -200,7 +200,9 @@ ask(
     "What is torch.tensor([1, 2, 3, 4, 5]).roll(-2)?",
     answer=torch.tensor([1, 2, 3, 4, 5]).roll(-2),
     choices={
-        (4, 5, 1, 2, 3): "That is roll(2): a positive shift moves to higher indices.",
+        tuple(
+            torch.tensor([1, 2, 3, 4, 5]).roll(2).tolist()
+        ): "That is roll(2): it moves to higher indices.",
         (3, 4, 5, 1, 2): "Each goes two places to the front; the first two come in at the end.",
         (3, 4, 5, 0, 0): "Nothing is lost, as it is by F.pad.",
     },

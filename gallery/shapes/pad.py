@@ -214,7 +214,7 @@ ask(
 # And the mirror:
 
 ask(
-    "What does F.pad(torch.tensor([[1., 2, 3]]), (2, 0), mode='replicate') give?",
+    "What does F.pad(torch.tensor([[1.0, 2, 3]]), (2, 0), mode='replicate') give?",
     answer=F.pad(torch.tensor([[1.0, 2, 3]]), (2, 0), mode="replicate"),
     choices={
         ((3.0, 2.0, 1.0, 2.0, 3.0),): "That is reflect: the 1 at the edge is the mirror.",

@@ -228,7 +228,7 @@ ask(
     answer=big.untyped_storage().nbytes() // big.itemsize,
     choices={
         50: "The axis of size 400 takes no step: every row is the same 50 places.",
-        20000: "This many elements can be read, and it is what repeat(400, 1) stores.",
+        20000: "This many elements can be read, and repeat would store them all.",
         450: "Nothing is stored for the new rows.",
     },
 )

@@ -93,15 +93,15 @@ assert torch.equal(third, matrix[2])
 # -----------------------------
 #
 # ``split(n)`` cuts pieces *of size n*, the last one smaller if need be. ``split`` also takes a list of the sizes.
-# ``chunk(n)`` cuts *into at most n pieces*. Each piece of ``split(1, d)`` has one axis more than that of ``unbind(d)``:
-# its size is 1.
+# ``chunk(n)`` cuts *into at most n pieces*. Each piece of ``split(1, dim=1)`` has one axis more than that of
+# ``unbind(dim=1)``: its size is 1.
 
 assert [tuple(piece.shape) for piece in matrix.split(1, dim=1)] == [(3, 1)] * 4
 assert [tuple(piece.shape) for piece in matrix.unbind(dim=1)] == [(3,)] * 4
 draw(torch.split, (x, [4, 1]), dim=2)
 
 # %%
-# ``chunk(2)``: 7 columns are shared out as 4 and 3.
+# In two chunks, 7 columns are shared out as 4 and 3.
 
 draw(torch.chunk, (torch.arange(35).reshape(5, 7), 2), dim=1)
 
@@ -174,7 +174,7 @@ assert w.grad.tolist() == [[0, 0, 1, 0], [0, 0, 2, 0], [0, 0, 4, 0]]
 # What goes wrong
 # ---------------
 #
-# ``split(3)`` is read as "into three". And sizes in a list have to add up: neither too few nor too many elements will
+# A size of 3 is read as "into three". And sizes in a list have to add up: neither too few nor too many elements will
 # do.
 
 with expect_error(ValueError, match="not enough values to unpack"):
@@ -207,8 +207,8 @@ ask(
     answer=f"{len(pieces)} tensors of shape {tuple(pieces[0].shape)}",
     choices={
         "7 tensors of shape (5, 2)": "One for each index on axis 1, and that axis is gone.",
-        "7 tensors of shape (5, 1, 2)": "That is split(1, dim=1), which keeps the axis.",
-        "5 tensors of shape (7, 2)": "That is unbind(0).",
+        "7 tensors of shape (5, 1, 2)": "That is split with a size of 1, which keeps the axis.",
+        "5 tensors of shape (7, 2)": "Those are cut along axis 0.",
     },
 )
 
@@ -219,9 +219,9 @@ ask(
     "What are the sizes of torch.arange(10).split(4)?",
     answer=[len(piece) for piece in torch.arange(10).split(4)],
     choices={
-        (3, 3, 2, 2): "That is tensor_split(4): four pieces.",
+        (3, 3, 2, 2): "That is tensor_split: four pieces.",
         (4, 4, 2): "Pieces of size 4, and what is left.",
-        (3, 3, 3, 1): "That is chunk(4): four pieces, of size ⌈10/4⌉ = 3.",
+        (3, 3, 3, 1): "That is chunk: four pieces, of size ⌈10/4⌉ = 3.",
     },
 )
 

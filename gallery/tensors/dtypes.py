@@ -5,15 +5,17 @@ What is a dtype, and which one do I need?
 =========================================
 
 The :term:`dtype` ("data type") is the type that all elements of a :term:`tensor` share. It decides how large a number
-can be, how exact it is, and how many bytes it takes. Use float32 for weights and for what goes into a network, int64
-for labels and indices, uint8 to store images, and bool for :term:`masks <mask>`. You need to know how to
+can be, how exact it is, and how many bytes it takes. Use :val:`float32 <torch.nn.Linear(1, 1).weight.dtype>` for
+weights and for what goes into a network, :val:`int64 <torch.tensor([0]).dtype>` for labels and indices,
+:val:`uint8 <convert(x)['uint8'].dtype>` to store images, and bool for :term:`masks <mask>`. You need to know how to
 :ref:`make a tensor <making-tensors>`.
 """
 
 # %%
-# One row of float32 numbers, converted. Touch an element: 70000 is more than float16 can hold, bfloat16 has it roughly,
-# in an integer 2.6 loses its fraction, and uint8 counts from 0 again after 255. (The uint8 row is made of the int64
-# row: what a float beyond the range becomes in uint8 is not defined.)
+# One row of :val:`float32 <x.dtype>` numbers, converted. Touch an element: 70000 is more than
+# :val:`float16 <convert(x)['float16'].dtype>` can hold, :val:`bfloat16 <convert(x)['bfloat16'].dtype>` has it roughly,
+# in an integer 2.6 loses its fraction, and an unsigned byte counts from 0 again after 255. (The last row but one is
+# made of the one above it: what a float beyond the range becomes in a byte is not defined.)
 
 import itertools
 import math
@@ -60,10 +62,10 @@ for name, method in methods.items():
 # Which dtype a new tensor has
 # ----------------------------
 #
-# Python's floats and functions such as ``zeros``, which are given no value, have the default dtype: float32. Ints make
-# int64 and truth values bool. :func:`torch.set_default_dtype` changes the default, and leaves int64 and bool as they
-# are. So do what gives dtypes of its own: a layer has weights of the default dtype, ``argmax`` gives int64, and a
-# comparison gives bool.
+# Python's floats and functions such as ``zeros``, which are given no value, have the default dtype:
+# :val:`float32 <new()[0]>`. Ints make :val:`int64 <new()[2]>` and truth values bool. :func:`torch.set_default_dtype`
+# changes the default, and leaves the other two as they are. So do what gives dtypes of its own: a layer has weights of
+# the default dtype, ``argmax`` gives :val:`int64 <x.argmax().dtype>`, and a comparison gives bool.
 
 
 def new():
@@ -84,9 +86,10 @@ torch.set_default_dtype(torch.float32)  # the guide goes on with the usual one
 #
 # ``+``, ``*`` and other operations element by element bring two tensors to a common dtype first, which is called
 # :term:`promotion`. There are four kinds, bool < integer < float < complex. Between the dtypes of this table, the
-# higher kind decides, also where its dtype has fewer bits; within a kind, the result can hold both. float64 with
-# complex64 gives complex128, and a few pairs of rare dtypes raise, such as uint16 with int16.
-# :func:`torch.promote_types` says what comes out.
+# higher kind decides, also where its dtype has fewer bits; within a kind, the result can hold both.
+# ``promote_types(torch.float64, torch.complex64)`` is
+# :val:`complex128 <torch.promote_types(torch.float64, torch.complex64)>`, and a few pairs of rare dtypes raise, such as
+# an unsigned integer of 16 bits with a signed one. :func:`torch.promote_types` says what comes out.
 
 mixed = [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float32]
 short = {dtype: str(dtype).removeprefix("torch.") for dtype in mixed}
@@ -104,8 +107,10 @@ with expect_error(
     torch.ones(3, dtype=torch.uint16) + torch.ones(3, dtype=torch.int16)
 
 # %%
-# Neither of the two 16-bit floats contains the other, so both together make float32. int64 and float16 make float16,
-# although it can't hold large integers. "/" between integers gives a float, "//" does not.
+# Neither of the two 16-bit floats contains the other, so both together make
+# :val:`float32 <torch.promote_types(torch.float16, torch.bfloat16)>`. An integer of 64 bits and a float of 16 make
+# :val:`float16 <(half + torch.tensor([7])).dtype>`, although it can't hold large integers. "/" between integers gives a
+# float, "//" does not.
 
 half = torch.ones(3, dtype=torch.float16)
 assert (half + torch.tensor([70000])).dtype == torch.float16
@@ -115,8 +120,8 @@ assert (torch.tensor(7) // torch.tensor(2)).dtype == torch.int64
 
 # %%
 # Beside a tensor with axes, a tensor without axes decides only if its kind is higher; then the result has its dtype. A
-# Python number does the same: an int stands for int64 and a float for float32, the default. Between two tensors without
-# axes the rule is that of the table.
+# Python number does the same: an int stands for :val:`int64 <torch.tensor(2).dtype>` and a float for
+# :val:`float32 <torch.tensor(2.5).dtype>`, the default. Between two tensors without axes the rule is that of the table.
 
 kinds = {torch.bool: 0, torch.uint8: 1, torch.int64: 1}  # the floats have kind 2
 for a, b in itertools.product(mixed, repeat=2):
@@ -131,8 +136,9 @@ assert (half * torch.tensor(2.5, dtype=torch.float64)).dtype == torch.float16
 assert (half * torch.tensor([2.5], dtype=torch.float64)).dtype == torch.float64
 
 # %%
-# Matrix multiplication and layers such as ``Linear`` do not promote. This is how NumPy's fractions, which are float64,
-# meet float32 weights. Convert your data once, where you read it, with ``.float()``.
+# Matrix multiplication and layers such as ``Linear`` do not promote. This is how NumPy's fractions, which have 64 bits,
+# meet weights of :val:`float32 <torch.nn.Linear(3, 4).weight.dtype>`. Convert your data once, where you read it, with
+# ``.float()``.
 
 with expect_error(RuntimeError, match="to have the same dtype, but got: float != double"):
     torch.ones(2, 3) @ torch.ones(3, 4, dtype=torch.float64)
@@ -195,9 +201,9 @@ with expect_error(RuntimeError, match="floating point and complex dtype can requ
 # Overflow
 # --------
 #
-# Integers go round in a circle, without a word: after :val:`255 <torch.iinfo(torch.uint8).max>`, uint8 goes on with 0.
-# Floats become infinite. The sum of two uint8 images soon exceeds 255. The method ``sum`` counts integers of all dtypes
-# in int64.
+# Integers go round in a circle, without a word: after :val:`255 <torch.iinfo(torch.uint8).max>`,
+# :val:`uint8 <pixels.dtype>` goes on with 0. Floats become infinite. The sum of two such images soon exceeds 255. The
+# method ``sum`` counts integers of all dtypes in :val:`int64 <pixels.sum().dtype>`.
 
 pixels = torch.tensor([200, 100, 50], dtype=torch.uint8)
 assert (pixels + pixels).tolist() == [400 - 256, 200, 100]
@@ -210,14 +216,15 @@ with expect_error(RuntimeError, match="without overflow"):
     torch.tensor([300], dtype=torch.uint8)
 
 # %%
-# bfloat16 against float16, bit by bit
-# ------------------------------------
+# Two floats of 16 bits, bit by bit
+# ----------------------------------
 #
 # Here is π, 8 bits a line. A float is a sign (the first bit), an :term:`exponent` and a fraction, each in its color. An
 # ordinary one stands for :math:`\pm\, 2^{\text{exponent} - \text{bias}} \times 1.\text{fraction}`, where the bias is
 # :val:`127 <bias>` with 8 bits of exponent. (0, infinity, NaN and numbers very near to 0 are encoded otherwise.)
-# bfloat16 is the upper half of float32, rounded: with 8 bits of exponent it has nearly the same range. float16 spends 5
-# bits on the exponent and :val:`10 <16 - 1 - 5>` on the fraction.
+# :val:`bfloat16 <value.bfloat16().dtype>` is the upper half of :val:`float32 <value.dtype>`, rounded: with 8 bits of
+# exponent it has nearly the same range. :val:`float16 <value.half().dtype>` spends 5 bits on the exponent and
+# :val:`10 <16 - 1 - 5>` on the fraction.
 
 
 def bits(t):
@@ -242,9 +249,10 @@ colors = [f.reshape(-1, 8) for f in fields]
 draw([b.reshape(-1, 8) for b in shown], ["float32", "bfloat16", "float16"], colors=colors)
 
 # %%
-# So float16 is finer and ends at :val:`65504 <torch.finfo(torch.float16).max>`. bfloat16 is coarse, in steps of 2 from
-# 256 to 512, and goes nearly as far as float32: 3.4e38 is too much for it. A gradient of 1e-9 is 0 in float16 and
-# changes no weight; bfloat16 keeps it.
+# So :val:`float16 <counts.half().dtype>` is finer and ends at :val:`65504 <torch.finfo(torch.float16).max>`.
+# :val:`bfloat16 <counts.bfloat16().dtype>` is coarse, in steps of 2 from 256 to 512, and goes nearly as far as
+# :val:`float32 <counts.dtype>`: 3.4e38 is too much for it. A gradient of 1e-9 is 0 in the finer one and changes no
+# weight; the coarse one keeps it.
 
 counts = torch.tensor([256.0, 257.0, 65536.0, 1e-9])
 assert counts.half().tolist() == [256, 257, float("inf"), 0]
@@ -256,14 +264,15 @@ steps = torch.arange(256.0, 512.0).bfloat16().unique()
 assert steps.tolist() == [*range(256, 512, 2), 512]
 
 # %%
-# Why labels are int64
-# --------------------
+# Why labels are integers of 64 bits
+# ----------------------------------
 #
 # A :term:`label` is an :term:`index`: it says *which* class. Cross-entropy, the usual loss of a classifier, turns the
 # :term:`logits` into logarithms of probabilities, takes the one at that place, and changes its sign. It accepts labels
-# of int64, which is what Python's ints become, and of uint8, but not of int32. A float would be a poor index: float32
-# skips whole numbers beyond :math:`2^{24}`. (Floats of the shape of the logits are accepted too: they are the
-# *probabilities* of the classes.)
+# of :val:`int64 <labels.dtype>`, which is what Python's ints become, and of unsigned bytes, but not of
+# :val:`int32 <labels.int().dtype>`. A float would be a poor index: :val:`float32 <labels.float().dtype>` skips whole
+# numbers beyond :math:`2^{24}`. (Floats of the shape of the logits are accepted too: they are the *probabilities* of
+# the classes.)
 
 logits = torch.tensor([[2.0, 0.5, 0.1], [0.2, 0.1, 3.0]])
 labels = torch.tensor([0, 2])
@@ -289,7 +298,7 @@ ask(
     choices={
         "torch.float64": "Only the kinds are compared; no type is sought that holds both.",
         "torch.int64": "Floats are the higher kind, whatever the number of bytes.",
-        "torch.float16": "Float beats integer, and float16 is the only float there.",
+        "torch.float16": "Float beats integer, and this is the only float there.",
     },
 )
 

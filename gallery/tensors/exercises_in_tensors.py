@@ -97,7 +97,7 @@ report
 # 3. Brightness as uint8
 # ----------------------
 #
-# A float32 image holds brightness from 0 (black) to 1 (white). Return it as uint8 from 0 to 255, each rounded to the
+# An image of floats holds brightness from 0 (black) to 1 (white). Return it as uint8 from 0 to 255, each rounded to the
 # nearest. What is below 0 becomes black and what is above 1 white. No number may wrap around, as 300 does, to 44
 # (:ref:`dtypes`).
 
@@ -138,7 +138,7 @@ report
 # 4. A checkerboard
 # -----------------
 #
-# An int64 board of 0 and 1 in turn, beginning with 0 in the corner. Write in place into two slices of a tensor of
+# A board of integers, 0 and 1 in turn, beginning with 0 in the corner. Write in place into two slices of a tensor of
 # zeros: no arithmetic, and no loop (:ref:`in-place-or-new`).
 
 

@@ -233,11 +233,11 @@ assert [fact for fact, found in told.items() if not found[0]] == ["every value o
 column_sum = trace(torch.sum, left, dim=0).sources((1,))
 assert [link.index for link in column_sum] == [(0, 1), (1, 1)]
 ask(
-    "x has shape (2, 3). In a picture of torch.sum(x, dim=0), how many elements of x are framed with out[1]?",
+    "x has shape (2, 3). In a picture of its sum with dim=0, how many elements are framed with element 1 of the sum?",
     answer=len(column_sum),
     choices={
         2: "Those of column 1, one from each row.",
-        3: "That is a row, which dim=1 adds up.",
+        3: "That is a row, which the sum along axis 1 adds up.",
         6: "Only what can change out[1] is framed; the other columns cannot.",
     },
 )
@@ -247,7 +247,7 @@ ask(
 
 running = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
 ask(
-    "x has 5 elements. Which elements of x does element 3 of torch.cumsum(x, dim=0) depend on?",
+    "x has 5 elements. Which elements of x does element 3 of its cumsum with dim=0 depend on?",
     answer=[link.index[0] for link in running],
     choices={
         (0, 1, 2): "The element in its own place is added, too.",
@@ -261,7 +261,7 @@ ask(
 
 filled = trace(torch.full_like, left, fill_value=7)
 ask(
-    "x has shape (2, 3). How many elements of torch.full_like(x, 7) are made of an element of x?",
+    "x has shape (2, 3). How many elements of full_like, with fill_value=7, are made of an element of x?",
     answer=sum(
         bool(filled.sources(place)) for place in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2))
     ),

@@ -29,7 +29,8 @@ draw_storage([torch.view_as_real(z), z.real, z.imag], ["view_as_real(z)", "z.rea
 # Complex tensors
 # ---------------
 #
-# complex64 is two float32 in 8 bytes, complex128 two
+# :val:`complex64 <z.dtype>` is two :val:`float32 <z.real.dtype>` in 8 bytes,
+# :val:`complex128 <z.to(torch.complex128).dtype>` two
 # :val:`float64 <torch.zeros(1, dtype=torch.complex128).real.dtype>`. For shape :math:`(s_0, \ldots)`, ``view_as_real``
 # has shape :math:`(s_0, \ldots, 2)`. All three are views: a write into one changes ``z``.
 
@@ -175,8 +176,8 @@ assert (torch.ones(3, 5) + sparse).layout == torch.strided
 # Named axes
 # ----------
 #
-# ``torch.zeros(2, 3, names=("N", "C"))`` gave each axis a name. It was experimental: torch 2.11 still has it, with a
-# warning, and torch 2.14 no longer. Do not use it in new code.
+# ``torch.zeros`` had an argument ``names``, which gave each axis a name. It was experimental: torch 2.11 still has it,
+# with a warning, and torch 2.14 no longer. Do not use it in new code.
 
 release = tuple(int(part) for part in torch.__version__.split(".")[:2])
 has_names = hasattr(torch.Tensor, "names")
@@ -207,7 +208,9 @@ ask(
     choices={
         (4, 6, 2): "The pair is a new last axis.",
         (2, 4, 6): "The two parts lie side by side in memory, so their axis is the last.",
-        (4, 12): "That would be its reshape(4, 12), with real and imaginary parts taking turns.",
+        tuple(
+            torch.zeros(4, 6 * 2).shape
+        ): "That would keep two axes, with real and imaginary parts taking turns.",
     },
 )
 

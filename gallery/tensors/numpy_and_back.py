@@ -59,9 +59,10 @@ draw(image, "image", axes=["channel", "height", "width"])
 # The dtypes of both
 # ------------------
 #
-# Each of these has one partner, and a round trip keeps it. NumPy's fractions are float64 if nothing else is said, while
-# weights are float32: convert when you read the data. bfloat16 has no partner in NumPy. Text, Python objects and
-# ``np.longdouble`` have none in PyTorch.
+# Each of these has one partner, and a round trip keeps it. NumPy's fractions are :val:`float64 <np.ones(3).dtype>` if
+# nothing else is said, while weights are :val:`float32 <torch.nn.Linear(1, 1).weight.dtype>`: convert when you read the
+# data. :val:`bfloat16 <x.bfloat16().dtype>` has no partner in NumPy. Text, Python objects and ``np.longdouble`` have
+# none in PyTorch.
 
 names = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64"
 names += " float16 float32 float64 complex64 complex128"
@@ -175,8 +176,8 @@ assert not shared(torch.from_numpy(fixed.copy()), fixed)
 # --------------------------
 #
 # A ``Dataset`` hands out item ``i`` of the data. This one keeps an array, reads it through ``from_numpy``, and scales
-# the item :term:`in place`, which changes the data: each reading finds other numbers. ``inputs * 2`` would make a new
-# tensor.
+# the item :term:`in place`, which changes the data: each reading finds other numbers. A product without ``=`` would
+# make a new tensor.
 
 
 class Data(torch.utils.data.Dataset):
@@ -236,11 +237,11 @@ table = np.ones((6, 4))  # float64
 float32 = torch.from_numpy(table).float()
 float64 = torch.from_numpy(table).double()
 ask(
-    "table is a float64 array. Does torch.from_numpy(table).float() share its memory, "
+    "table is an array of 64-bit floats. Does torch.from_numpy(table).float() share its memory, "
     "and does torch.from_numpy(table).double()?",
     answer=(shared(float32, table), shared(float64, table)),
     choices={
-        (True, True): "float32 takes half of the bytes, so they must be other bytes.",
+        (True, True): "float() takes half of the bytes, so they must be other bytes.",
         (False, True): "The first has to convert; for the second there is nothing to do.",
         (False, False): "A conversion to the dtype that it has gives back the same tensor.",
     },

@@ -44,7 +44,8 @@ assert torch.equal(torch.randint(1, 7, (3, 2, 3)), again.reshape(3, 2, 3))
 #
 # A :term:`generator` holds a state. Each draw computes a number and the next state from it; nothing is left to chance,
 # which is why the numbers are called *pseudo-random*. On the CPU torch computes them as NumPy's older ``RandomState``
-# does, by the algorithm Mersenne Twister: ``rand`` keeps the last 24 of 32 bits, as many as a float32 holds exactly.
+# does, by the algorithm Mersenne Twister: ``rand`` keeps the last 24 of 32 bits, as many as a
+# :val:`float32 <torch.rand(1).dtype>` holds exactly.
 
 bits = np.random.RandomState(7).randint(0, 2**32, size=1000, dtype=np.uint32)
 torch.manual_seed(7)
@@ -146,7 +147,7 @@ assert (a + b) + c != a + (b + c)
 # The workers of a DataLoader
 # ---------------------------
 #
-# A :class:`DataLoader <torch.utils.data.DataLoader>` fetches items from a data set, with ``num_workers=2`` in two
+# A :class:`DataLoader <torch.utils.data.DataLoader>` fetches items from a data set, with ``num_workers`` in two
 # :term:`processes <process>` beside yours. Each is a :term:`worker`, with a copy of the data set, and with a seed of
 # its own: a number drawn from the shared generator once an :term:`epoch`, plus the number of the worker.
 

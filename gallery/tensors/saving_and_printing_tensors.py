@@ -146,9 +146,9 @@ assert torch.load(saved(Trap()), weights_only=False) is None  # what print retur
 # ----------------
 #
 # If a tensor has elements, ``print`` shows one pair of brackets for each axis, and an empty line between matrices. It
-# leaves out the shape, and the dtype where it is float32, complex64, int64 or bool. Without elements, it names the
-# dtype unless it is float32, and a shape of several axes. Whole numbers end with a point in a floating-point tensor of
-# whole numbers alone.
+# leaves out the shape, and the dtype where it is one of the four ``usual`` ones. Without elements, it names the
+# dtype unless it is :val:`float32 <torch.get_default_dtype()>`, and a shape of several axes. Whole numbers end with a
+# point in a floating-point tensor of whole numbers alone.
 
 block = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
 usual = {torch.float32, torch.complex64, torch.int64, torch.bool}

@@ -30,8 +30,8 @@ array[0, 1] = -9
 draw(made, names)
 
 # %%
-# NumPy's fractions are float64 unless you say otherwise, and three functions keep that. ``torch.Tensor``, with a
-# capital T, makes them float32.
+# NumPy's fractions are :val:`float64 <np.array([0.5]).dtype>` unless you say otherwise, and three functions keep that.
+# ``torch.Tensor``, with a capital T, makes them :val:`float32 <torch.Tensor(np.array([0.5])).dtype>`.
 
 assert [t[0, 1].item() for t in made] == [1.5, -9, -9, 1.5]
 assert [t.dtype for t in made] == [torch.float64] * 3 + [torch.float32]
@@ -61,8 +61,8 @@ for name, row in ({"": sources} | table).items():
 
 # %%
 # In words: ``tensor`` copies. ``as_tensor`` and ``from_numpy`` share the memory of an array, of each dtype that they
-# accept. ``Tensor`` wants float32, and shares if the array is just that. The check tries views and other shapes too, of
-# one axis or more.
+# accept. ``Tensor`` wants :val:`float32 <torch.Tensor().dtype>`, and shares if the array is just that. The check tries
+# views and other shapes too, of one axis or more.
 
 assert table["tensor"] == ["copy, int64", "copy, int64", "copy, float32", "copy, float64"]
 assert table["as_tensor"] == ["copy, int64", "view, int64", "view, float32", "view, float64"]
@@ -88,8 +88,9 @@ for t in zoo(axes=(1, 2, 3), dtypes=real).values():
 # --------------------
 #
 # :func:`torch.tensor` reads numbers, nested lists, arrays and tensors. Python's fractions give the default dtype, which
-# is float32, and so does an empty list. Whole numbers give int64 and truth values bool. A mixture becomes the highest
-# kind among them, even where that is not exact for the others.
+# is :val:`float32 <torch.get_default_dtype()>`, and so does an empty list. Whole numbers give
+# :val:`int64 <torch.tensor([1, 2]).dtype>` and truth values bool. A mixture becomes the highest kind among them, even
+# where that is not exact for the others.
 
 lists = [[1.0, 2.0], [], [1, 2], [True, False], [True, 2, 0.5]]
 for numbers in lists:
@@ -169,7 +170,7 @@ assert [t.device.type for t in inside] == ["meta", "meta", "cpu"]
 #
 # ``torch.Tensor`` is the :term:`class` of tensors. Calling it is an old way to make one, and it guesses what you mean:
 # ints are *sizes*, a list holds *values*. ``torch.Tensor(3)`` is no 3 but a :term:`vector` of three elements whose
-# values nobody has set, as from ``torch.empty(3)``.
+# values nobody has set, as from ``torch.empty``.
 
 assert isinstance(torch.tensor(3), torch.Tensor)
 assert (torch.Tensor(3).shape, torch.tensor(3).shape) == ((3,), ())
@@ -187,8 +188,9 @@ with expect_error(TypeError, match=r"got \(list, dtype=torch.dtype\)"):
 assert torch.tensor([1.0], requires_grad=True).requires_grad
 
 # %%
-# If the array is float32 already, ``torch.Tensor(array)`` does not copy, as the table shows. Then a write into one
-# changes the other. What it makes of a tensor has the dtype and the memory of that tensor.
+# If the array is :val:`float32 <torch.tensor(prices).dtype>` already, ``torch.Tensor(array)`` does not copy, as the
+# table shows. Then a write into one changes the other. What it makes of a tensor has the dtype and the memory of that
+# tensor.
 
 prices = np.array([7.5, 8.5], np.float32)
 torch.Tensor(prices)[0] = -1

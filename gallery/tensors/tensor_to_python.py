@@ -41,7 +41,8 @@ with expect_error(RuntimeError, match="a Tensor with 6 elements cannot be conver
 # ----------------------
 #
 # Floating-point numbers become ``float`` and integers ``int``; then there are ``bool`` and ``complex``. The value is
-# exact. Python's float has 64 bits, so it shows what a float32 or bfloat16 really holds where 0.1 was asked for.
+# exact. Python's float has 64 bits, so it shows what :val:`float32 <torch.tensor(0.1).dtype>` or
+# :val:`bfloat16 <torch.tensor(0.1).bfloat16().dtype>` really holds where 0.1 was asked for.
 
 floats = (torch.float64, torch.float32, torch.bfloat16)
 for dtype in (*floats, torch.int16, torch.bool, torch.complex64):
@@ -76,9 +77,10 @@ assert block.tolist()[1][2][3] == block[1, 2, 3].item() == 23
 print(block.tolist())
 
 # %%
-# The way back is :func:`torch.tensor`. It chooses the dtype anew: floats become float32, which rounds those of float64.
-# Name the dtype to keep the numbers. Memory, device and gradient are not those of the old tensor, and a tensor without
-# elements can lose its shape.
+# The way back is :func:`torch.tensor`. It chooses the dtype anew: floats become
+# :val:`float32 <torch.tensor(exact.tolist()).dtype>`, which rounds those of :val:`float64 <exact.dtype>`. Name the
+# dtype to keep the numbers. Memory, device and gradient are not those of the old tensor, and a tensor without elements
+# can lose its shape.
 
 small, exact = torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([0.1], dtype=torch.float64)
 assert torch.tensor(small.tolist()).dtype == torch.int64

@@ -130,7 +130,7 @@ assert [point.step for point in points("both")] == [0, 1, 2, 0, 1, 2]
 # ------------
 #
 # Floats are taken for brightness from 0 to 1. Floats from 0 to 255 are multiplied by 255 once more and cut off, so a
-# pixel of 1 or more becomes white. Divide by 255, or pass ``uint8``.
+# pixel of 1 or more becomes white. Divide by 255, or pass whole numbers, :val:`uint8 <image.dtype>`.
 
 import io
 

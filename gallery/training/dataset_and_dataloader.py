@@ -147,7 +147,7 @@ assert lengths.tolist() == [3, 1, 2]
 # Part 3, workers: who fetches
 # ----------------------------
 #
-# With ``num_workers=0``, the default, your own :term:`process` fetches the examples, between two steps of training.
+# Without workers, the default, your own :term:`process` fetches the examples, between two steps of training.
 # With a larger number, that many processes prepare batches meanwhile. The batches are the same if an example depends on
 # its index alone; :ref:`dataloader-workers` shows what a script needs for it.
 

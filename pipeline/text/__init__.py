@@ -1,8 +1,8 @@
 """What is typed in a text is looked up, and what it says of all cases was tried on several.
 
-In: a page as Sphinx has read it, and the page's record; a Markdown file and its snippets. Out: a warning, with file
-and line, for a number, shape, data type or message that no code or output by it has, for a sentence about all cases
-that no claim by it tries, and for an exception that nothing needs.
+In: a page as Sphinx has read it, and the page's record; a Markdown file and its snippets; the package. Out: a warning,
+with file and line, for a number, shape, data type, message or code that no code or output by it has, for a sentence
+about all cases that no claim by it tries, and for an exception that nothing needs.
 """
 
 from __future__ import annotations
@@ -15,5 +15,6 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the module of this room."""
-    app.setup_extension(f"{__name__}.lookup")
+    for name in ("lookup", "docstrings"):
+        app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

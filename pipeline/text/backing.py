@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.spelling import Number, numbers
-from pipeline.text.typed import SCALES, Typed
+from pipeline.text.typed import DTYPE, SCALES, Typed
 
 OPERATIONS = {
     ast.Add: operator.add,
@@ -27,6 +27,9 @@ OPERATIONS = {
 }
 LARGEST_POWER = 200  # of what is calculated here
 OTHER_NAMES = {"float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int"}
+# Of code in a text: the tensor in front, and a name that is neither called nor that of an argument.
+OWNER = re.compile(r"\A(?!(?:torch|nn|F|np|math)\b)[A-Za-z_]\w*(?=[.\[])")
+ANY_NAME = re.compile(r"(\.\.\.|…|(?<![\w.])[a-zA-Z_]\w*(?![\w(.\"]|=(?!=)))")
 # A whole number that is typed stands for a decimal from here on: 139 for 138.97, and not 3 for 3.2.
 ROUNDED_FROM = 10
 
@@ -51,7 +54,12 @@ class Backing:
         """Return whether it says what is typed in a text."""
         if typed.kind == "number":
             return all(map(self._has_number, numbers(typed.text))) or self._has_other(typed.text)
-        has = {"sequence": self._has_sequence, "dtype": self._has_dtype, "message": self._has_message}
+        has = {
+            "sequence": self._has_sequence,
+            "dtype": self._has_dtype,
+            "code": self._has_code,
+            "message": self._has_message,
+        }
         return has[typed.kind](typed.text)
 
     @functools.cached_property
@@ -88,14 +96,49 @@ class Backing:
         return bool(re.search(rf"(?<!\d, )(?<![\w.]){re.escape(inside)}(?![\w.])(?!, [-\d])", self._flat))
 
     def _has_dtype(self, text: str) -> bool:
-        name = text.removeprefix("torch.")
-        names = [re.escape(one) for one in (name, OTHER_NAMES.get(name)) if one]
-        return bool(re.search(rf"\b(?:{'|'.join(names)})\b", self._all))
+        return dtype_of(text) in self.dtypes
+
+    @functools.cached_property
+    def dtypes(self) -> set[str]:
+        """The data types that are named there."""
+        others = {full for full, other in OTHER_NAMES.items() if re.search(rf"\b{other}\b", self._all)}
+        return others.union(dtype_of(found[0]) for found in DTYPE.finditer(self._all))
+
+    def _has_code(self, text: str) -> bool:
+        """Return whether code stands there, with spaces and names as it likes; an ellipsis stands for some of it."""
+        return bool(re.search(_pattern(text), self._dense))
+
+    @functools.cached_property
+    def _dense(self) -> str:
+        return _dense(self._all)
 
     def _has_message(self, text: str) -> bool:
         """Return whether the words of a message stand there in this order, in one spelling of the quotes."""
         parts = [re.escape(_plain(part)) for part in re.split(r"\.\.\.|…", text) if part.strip()]
         return bool(re.search(".*".join(parts), _plain(self._flat)))
+
+
+def dtype_of(text: str) -> str:
+    """Return the name of a data type as torch prints it, without ``torch.``."""
+    return text.removeprefix("torch.")
+
+
+@functools.cache
+def _pattern(text: str) -> str:
+    """Return what finds code written without spaces: functions, methods, arguments count, and ``x`` is any name."""
+    text = OWNER.sub("", _dense(text))
+    parts = [
+        ".*?" if part in ("...", "…") else r"[\w.]+" if number % 2 else re.escape(part)
+        for number, part in enumerate(ANY_NAME.split(text))
+    ]
+    before, after = "" if text[0] in ".[" else r"(?<!\w)", r"(?!\w|\.\d)" if text[-1].isalnum() else ""
+    return before + "".join(parts) + after
+
+
+def _dense(code: str) -> str:
+    """Return code without its spaces; where one parts two words stands a semicolon."""
+    parted = re.sub(r"(?<=\w)\s+(?=\w)|(?<=[)\]])\s*\n\s*(?=\w)", ";", code)
+    return re.sub(r"\s+", "", parted).replace("'", '"')
 
 
 def _plain(words: str) -> str:

@@ -9,8 +9,10 @@ import re
 import tokenize
 from collections.abc import Iterator
 
+from pipeline.text.typed import CODE, is_code
+
 TITLES = {"set_title", "suptitle", "title"}  # of Matplotlib
-CALL = re.compile(r"\b[a-zA-Z_][\w.]*(?:\([^()]*\)|=-?[\w.]*\w)")  # or an argument with its name
+BEGUN = re.compile(r"\b[a-zA-Z_][\w.]*(?=[(\[])|\b[a-zA-Z_]\w*=(?=[-\w(\[])")  # code
 WORDS = ast.Constant | ast.JoinedStr
 
 
@@ -25,15 +27,20 @@ def _tree(code: str) -> ast.Module:
 def shown(code: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, from 0, and words of each string that a page shows, and the question of which it is a reason.
 
-    In the place of a value of an f-string, and of a call that a question or a reason names, stands a bar.
+    In the place of a value of an f-string stands a bar; around code with numbers in it stand marks.
 
     Examples
     --------
-    >>> list(shown('ask("Is it 3?", answer=x, choices={4: f"It is {x}, not view(4)."})'))
-    [(0, 'Is it 3?', ''), (0, 'It is |, not |.', 'Is it 3?')]
+    >>> [(line, words.replace(CODE, "`")) for line, words, _ in shown('title(f"It is {x}, not view(4)[0].T: dim=1")')]
+    [(0, 'It is |, not `view(4)[0].T`: `dim=1`')]
     """
     for node, question in _shown(code):
         yield node.lineno - 1, _words(node), _words(question) if question else ""
+
+
+def nodes_of(code: str) -> Iterator[ast.expr]:
+    """Yield the strings that `shown` tells the words of, as they stand in the code."""
+    return (node for node, _ in _shown(code))
 
 
 def _shown(code: str) -> Iterator[tuple[ast.expr, ast.expr | None]]:
@@ -55,9 +62,34 @@ def _reasons(call: ast.Call) -> Iterator[ast.expr]:
 
 def _words(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
-        return "".join(_words(part) if isinstance(part, ast.Constant) else "|" for part in node.values)
+        parts = [part.value if isinstance(part, ast.Constant) else "|" for part in node.values]
+        return _marked("".join(parts))
     value = getattr(node, "value", None)
-    return CALL.sub("|", value) if isinstance(value, str) else ""
+    return _marked(value) if isinstance(value, str) else ""
+
+
+def _marked(words: str) -> str:
+    """Return words with marks around the code among them: a name with brackets, or an argument with its name."""
+    made, end = "", 0
+    for begun in BEGUN.finditer(words):
+        if begun.start() >= end:
+            stop = _end_of_code(words, begun.end())
+            code = words[begun.start() : stop]
+            made += words[end : begun.start()] + (f"{CODE}{code}{CODE}" if is_code(code) else code)
+            end = stop
+    return made + words[end:]
+
+
+def _end_of_code(words: str, at: int) -> int:
+    """Return where an expression ends: behind its brackets and the names and numbers that follow without a space."""
+    inside = 0
+    for place in range(at, len(words)):
+        letter = words[place]
+        inside += (letter in "([{") - (letter in ")]}")
+        part_of_name = letter.isalnum() or letter in "_-" or (letter == "." and words[place + 1 :][:1].isalnum())
+        if inside < 0 or not (inside or part_of_name or letter in ")]}"):
+            return place
+    return at if inside else len(words)
 
 
 @functools.cache

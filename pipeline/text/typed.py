@@ -7,6 +7,9 @@ that the build puts there, versions of software, the years of sources, the numbe
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,13 +45,24 @@ NO_CLAIM = re.compile(
 WORD = re.compile(r"(?<!\w)[A-Za-z_]\w*(?:[-.][A-Za-z]\w*)*(?:-\d+(?!\w|\.\d))?|\b\d+(?![eE][-+]?\d)[A-Za-z]\w*")
 ENUMERATED = re.compile(r"\A(?:[A-Z]\w+ )?\d+[.:)] ")
 
+SHELL = re.compile(r"[A-Z_]{2,}=")
+CODE = "\x01"  # stands, in words, around code
+WRITTEN = re.compile(rf"{CODE}([^{CODE}]+){CODE}")
+
 # In this order: what one has taken, those after it do not see.
-PATTERNS = (("sequence", SEQUENCE), ("dtype", DTYPE), ("number", SCALED), ("", WORD), ("number", FRACTION))
+PATTERNS = (
+    ("code", WRITTEN),
+    ("sequence", SEQUENCE),
+    ("dtype", DTYPE),
+    ("number", SCALED),
+    ("", WORD),
+    ("number", FRACTION),
+)
 
 
 @dataclass(frozen=True)
 class Typed:
-    """What is typed: its ``kind`` (number, sequence, dtype or message), its ``text``, and its ``line``."""
+    """What is typed: its ``kind`` (number, sequence, dtype, code or message), its ``text``, and its ``line``."""
 
     kind: str
     text: str
@@ -79,11 +93,39 @@ def words_of(block: nodes.Element) -> str:
         if isinstance(part, NO_WORDS) or (isinstance(part, nodes.Element) and CLASS in part["classes"]):
             words.append("|" + "\n" * part.astext().count("\n"))
         elif isinstance(part, nodes.literal):
-            text = part.astext()
-            words.append(f'Error "{text}"' if RAISED.match(text) else text)
+            words.append(_of_literal(part.astext()))
         else:
             words.append(words_of(part) if isinstance(part, nodes.Element) else part.astext())
     return "".join(words)
+
+
+def _of_literal(text: str) -> str:
+    """Return the words for what stands in a text as code; a mark begins and ends an expression."""
+    if RAISED.match(text):
+        return f'Error "{text}"'
+    return f"{CODE}{text}{CODE}" if is_code(text) else text
+
+
+@functools.cache
+def is_code(text: str) -> bool:
+    """Return whether a text is an expression, or an argument with its name, with a number or a data type in it.
+
+    Examples
+    --------
+    >>> [is_code(text) for text in ("x[0]", "dim=1", "sum", "(3, 4)", "torch.int8", "2 by 3")]
+    [True, True, False, False, False, False]
+    """
+    if SEQUENCE.fullmatch(text) or DTYPE.fullmatch(text):
+        return False
+    if not re.search(r"(?<![A-Za-z_\d])\d", text) and not DTYPE.search(text):
+        return False
+    if not re.search(r"[^\d\s_.,+e%-]", text) or SHELL.match(text):  # a number, or a variable of a shell
+        return False
+    for source in (text, f"f({text})"):
+        with contextlib.suppress(SyntaxError, ValueError):
+            ast.parse(source.replace("…", "..."), mode="eval")
+            return True
+    return False
 
 
 def in_words(text: str, line: int = 1) -> Iterator[Typed]:
@@ -101,7 +143,7 @@ def in_words(text: str, line: int = 1) -> Iterator[Typed]:
             text = text[: quoted.start()] + _bar(quoted) + text[quoted.end() :]
     rest = NO_CLAIM.sub(_bar, text)
     for kind, pattern in PATTERNS:
-        found += [(one.start(), kind, one[0]) for one in pattern.finditer(rest) if kind]
+        found += [(one.start(), kind, one[0].strip(CODE)) for one in pattern.finditer(rest) if kind]
         rest = pattern.sub(_bar, rest)
     found += [(number.start, "number", number.text) for number in numbers(rest)]
     for start, kind, words in sorted(found):

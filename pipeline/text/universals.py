@@ -17,7 +17,7 @@ from docutils import nodes
 from docutils.utils import get_source_line
 
 from pipeline.text.exceptions import Exceptions
-from pipeline.text.typed import BLOCKS, QUOTED, words_of
+from pipeline.text.typed import BLOCKS, CODE, QUOTED, words_of
 
 EXCEPTION = "not tried"
 UNTRIED = (
@@ -27,7 +27,9 @@ UNTRIED = (
 )
 UNUSED = "nothing here needs the exception {text!r}: no such sentence is untried. Delete it."
 
-WORDS = re.compile(r"\b(?:always|never|every|all|any|only|none|no other|must|whatever|both ways)\b", re.IGNORECASE)
+WORDS = re.compile(
+    r"(?<![\w-])(?:always|never|every|all|any|only|none|no other|must|whatever|both ways)(?![\w-])", re.IGNORECASE
+)
 COUNT = r"(?:\d[\d,]*(?:st|nd|rd|th)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|once|twice)\b"
 NO_UNIVERSAL = re.compile(
     r"\b(?:not|n't|hardly|nearly|almost) (?:all|every|any|only|always|none)\b"
@@ -119,7 +121,7 @@ def in_document(document: nodes.document, file: str) -> Iterator[Universal]:
     for block in document.findall(lambda node: isinstance(node, BLOCKS)):
         source, line = get_source_line(block)
         if source == file and line is not None and not isinstance(block, nodes.title):
-            text = words_of(block)
+            text = words_of(block).replace(CODE, "")
             yield from in_words(text, line, _without_names(text, block))
 
 

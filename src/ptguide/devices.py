@@ -26,7 +26,7 @@ FEWEST_REPEATS = 5
 
 
 def pick_device() -> torch.device:
-    """Return the accelerator of this machine (CUDA, MPS or XPU), or the CPU where there is none.
+    """Return the accelerator of this machine (CUDA, MPS or XPU), or the CPU where it has no accelerator.
 
     The environment variable ``PTGUIDE_DEVICE`` (for example ``cpu`` or ``cuda:1``) decides where it is set. Under
     ``torchrun``, which starts several processes on one machine, each gets an accelerator of its own.

@@ -21,7 +21,7 @@ UNDERLINED = re.compile(r"^[ ~^]*[~^][ ~^]*\n", re.MULTILINE)
 
 @contextlib.contextmanager
 def expect_error(kind: type[Exception], match: str = "") -> Iterator[None]:
-    """Run code that must fail, and print the error that it raised.
+    """Run code that fails, and print the error that it raised.
 
     A traceback inside the message, such as that of another process, is printed without folders and line numbers.
 
@@ -57,7 +57,7 @@ def expect_error(kind: type[Exception], match: str = "") -> Iterator[None]:
 
 @contextlib.contextmanager
 def expect_warning(kind: type[Warning], match: str = "") -> Iterator[None]:
-    """Run code that must warn, and print its warnings, without the place in torch's source that gave them.
+    """Run code that warns, and print its warnings, without the place in torch's source that gave them.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Keep the numbers that a page measures, and read what the same page measured on other devices.
 
 A page measures on the device at hand, wherever it runs. When the guide's site is built, it also finds the numbers that
-were recorded on other devices, each with the device's name, the date and the versions; a downloaded page finds none.
+were recorded on other devices, each with the device's name, the date and the versions; a downloaded page has no such
+numbers.
 """
 
 from __future__ import annotations
@@ -62,15 +63,15 @@ class Measurement:
 def record(name: str, values: Mapping[str, float | list[float]]) -> Measurement:
     """Keep numbers that were measured on the device that `ptguide.devices.pick_device` picks.
 
-    Where ``nox -s record`` runs the page on an accelerator, they become part of its recording. Elsewhere they are only
-    returned.
+    Where ``nox -s record`` runs the page on an accelerator, they become part of its recording. Elsewhere they are
+    returned and not kept.
 
     Parameters
     ----------
     name : str
         What was measured; no other page uses the same name.
     values : mapping of str to float or list of float
-        The numbers, each under a name with its unit, for example ``{"bytes": [4, 8], "seconds": [0.5, 0.75]}``.
+        The numbers, each under a name with its unit, for example ``{"bytes": sizes, "seconds": times}``.
 
     Returns
     -------

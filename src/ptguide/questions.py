@@ -1,4 +1,4 @@
-"""Questions at the end of a page: the right answer is computed, every wrong one says why it is wrong."""
+"""Questions at the end of a page: the right answer is computed, and each wrong one says why it is wrong."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MOST_RUNS = 10_000_000  # runs of bytes that `shares_memory` compares: about 2 s
 
 @dataclass(frozen=True, repr=False)
 class Description:
-    """What `describe` found out; printed it is one line, and in a notebook a table of all fields.
+    """What `describe` found out; printed it is one line, and in a notebook a table of its fields.
 
     Attributes
     ----------
@@ -135,8 +135,8 @@ def describe(tensor: Tensor) -> Description:
 
     Notes
     -----
-    The statistics are computed on the tensor's device in float64 (MPS has only float32), which takes up to about
-    40 bytes of memory for each element, and come to the CPU in one transfer. The minimum and the maximum of
+    The statistics are computed on the tensor's device in float64 (on MPS in float32), which takes several times
+    the memory of the elements, and come to the CPU in one transfer. The minimum and the maximum of
     integers are computed as integers, so those beyond 2⁵³ are exact; their mean is rounded to float64.
 
     Examples
@@ -178,7 +178,7 @@ def storage_map(tensor: Tensor) -> Tensor:
     Returns
     -------
     Tensor, int64, of the shape of ``tensor``, on the CPU
-        The storage offset plus, for every axis, the index times the stride. Where several elements have the
+        The storage offset plus, for each axis, the index times the stride. Where several elements have the
         same number, they are one place in memory.
 
     Raises
@@ -238,9 +238,9 @@ class Sharing:
     ----------
     groups : tuple of tuple of str
         The names, in order of first appearance. Two names stand in one group if they share memory or are connected
-        through others that do; a name that shares with none has a group of its own.
+        through others that do; a name that does not share memory has a group of its own.
     pairs : tuple of tuple of str
-        The two names of every pair that shares memory itself.
+        The two names of each pair that shares memory itself.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -270,7 +270,7 @@ def who_shares(tensors: Mapping[str, Tensor]) -> Sharing:
     Parameters
     ----------
     tensors : dict of str to Tensor
-        For example ``{"x": x, "row": x[0]}`` or the ``state_dict()`` of a module. Each pair is compared as by
+        For example ``{"x": x, "row": row}`` or the ``state_dict()`` of a module. Each pair is compared as by
         `shares_memory`.
 
     Returns

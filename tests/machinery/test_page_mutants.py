@@ -31,6 +31,12 @@ TEXT = {
         "Shape (3, 4) has 1,234.6 rows.",
         "Shape (3, 4) has 1,234.5 columns.",
     ],
+    "``x[:, 2]`` and (4) :val:`5 <6>`": [
+        "``x[:, 3]`` and (4) :val:`5 <6>`",
+        "``x[:, 2]`` and (5) :val:`5 <6>`",
+        "``x[:, 2]`` and (4) :val:`6 <6>`",
+        "``x[:, 2]`` and (4) :val:`5 <7>`",
+    ],
     "A float32 of `max`, 9.": ["A float64 of `max`, 9.", "A float32 of `min`, 9.", "A float32 of `max`, 7."],
     ":ref:`first <of-2>` https://x.org/3 Conv2d": [],
 }
@@ -60,7 +66,7 @@ def test_what_nothing_notices_is_listed(minisite):
         unused = 5
 
         # %%
-        # A time.
+        # A time, of 7, and 1.
 
         # Measured
         print(7)
@@ -76,7 +82,8 @@ def test_what_nothing_notices_is_listed(minisite):
     )
     assert done.returncode == 1, done.stdout + done.stderr
     survivors = [line.strip() for line in done.stdout.splitlines() if line.startswith("  + ")]
-    assert survivors == ["+ pass", "+ print(8)"]  # of the cell that measures
-    assert "1 more of the code changed nothing" in done.stdout  # what is unused
+    assert survivors == ["+ # A time, of 7, and 2.", "+ pass", "+ print(8)"]  # of the cell that measures
+    assert "1 more changed nothing" in done.stdout  # what is unused
     assert "code, constant                2    50.0%" in done.stdout
     assert "code: 50.0% noticed, goal 95%" in done.stdout
+    assert "text, number to 12            2    50.0%" in done.stdout  # 2 stands in the cell before

@@ -21,6 +21,7 @@ LIMITED = [
     "In this example all rows are equal.",
     "If any is missing, it raises, without any warning, and not at all early.",
     "Is it always so?",
+    "A read-only array after an all-reduce, or an any-of.",
     "It alternates; anything else fails, overall.",
 ]
 TRIED = [

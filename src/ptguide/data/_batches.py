@@ -55,7 +55,7 @@ def batches(
     Returns
     -------
     Batches
-        An iterable of tuples with one tensor for each tensor of the data set: a copy, never a view of the data.
+        An iterable of tuples with one tensor for each tensor of the data set: a copy, and no view of the data.
 
     Raises
     ------
@@ -179,7 +179,7 @@ class Batches:
         return order
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` needs: numbers and two small tensors, about 10 kB.
+        """Return what `load_state_dict` needs: numbers and two small tensors, a few kilobytes.
 
         ``torch.save`` writes it, and ``torch.load(..., weights_only=True)`` reads it. It speaks of the loop that was
         begun last. The generator that `torch.manual_seed` sets is not in it: who shuffles without a ``generator``

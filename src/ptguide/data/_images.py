@@ -49,6 +49,8 @@ def digits(split: str = "train") -> TensorData:
     >>> image, label = data[0]
     >>> image.shape, data.classes[label]
     (torch.Size([1, 8, 8]), '0')
+    >>> [len(digits(split)) for split in ("train", "validation", "test", "all")], data.classes[-1]
+    ([1085, 357, 355, 1797], '9')
     """
     check_split(split)
     table = require("sklearn.datasets", "digits", extra="data").load_digits()
@@ -75,8 +77,8 @@ def photos(split: str = "all") -> TensorData:
     Returns
     -------
     TensorData
-        Inputs of shape (2, 3, 427, W), uint8 from 0 to 255, channels red, green, blue, as the files have them; W is
-        640 for all, 384 for training, 128 for validation and for the test. Targets of shape (2,), int64; the classes
+        Inputs of shape (2, 3, 427, W), uint8 from 0 to 255, channels red, green, blue, as the files have them; W is 640
+        for the whole, 384 for training, 128 for validation and for the test. Targets of shape (2,), int64; the classes
         ``"china"`` and ``"flower"``.
 
     Raises
@@ -96,6 +98,8 @@ def photos(split: str = "all") -> TensorData:
     >>> photo, label = photos()[1]
     >>> photo.shape, photo.dtype, photos().classes[label]
     (torch.Size([3, 427, 640]), torch.uint8, 'flower')
+    >>> [photos(split).inputs.shape[-1] for split in ("train", "validation", "test", "all")], photo.max().item()
+    ([384, 128, 128, 640], 255)
     """
     check_split(split)
     require("PIL.Image", "photos", extra="data")

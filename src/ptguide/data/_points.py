@@ -51,6 +51,8 @@ def spirals(
     >>> data = spirals()
     >>> data.inputs.shape, data.targets[:4]
     (torch.Size([540, 2]), tensor([0, 1, 2, 0]))
+    >>> list(data.classes)
+    ['0', '1', '2']
     """
     check_number("classes", classes, at_least=1)
     generator = _generator(split, size, classes, noise, seed)
@@ -69,7 +71,7 @@ def moons(split: str = "train", *, size: int = 500, noise: float = 0.1, seed: in
     split : str
         ``"train"`` (three fifths), ``"validation"`` (a fifth), ``"test"`` (a fifth) or ``"all"``.
     size : int
-        Points in all splits together, at least 10.
+        Points in all splits together, at least five for each half circle.
     noise : float
         Standard deviation of both coordinates; the circles have radius 1.
     seed : int
@@ -95,6 +97,9 @@ def moons(split: str = "train", *, size: int = 500, noise: float = 0.1, seed: in
     >>> data = moons()
     >>> data.inputs.shape, data.targets[:4]
     (torch.Size([300, 2]), tensor([0, 1, 0, 1]))
+    >>> points = moons("all", noise=0).inputs
+    >>> bool(((-1 <= points[:, 0]) & (points[:, 0] <= 2) & (-0.5 <= points[:, 1]) & (points[:, 1] <= 1)).all())
+    True
     """
     generator = _generator(split, size, 2, noise, seed)
     labels, along = _in_turn(size, 2, margin=0)
@@ -122,7 +127,7 @@ def noisy_line(
     split : str
         ``"train"`` (three fifths), ``"validation"`` (a fifth), ``"test"`` (a fifth) or ``"all"``.
     size : int
-        Points in all splits together, at least 5.
+        Points in all splits together, at least five.
     slope, intercept : float
         Of the line.
     noise : float
@@ -148,8 +153,8 @@ def noisy_line(
     --------
     >>> import torch
     >>> data = noisy_line(noise=0)
-    >>> torch.equal(data.targets, 2.25 * data.inputs + 1.25)
-    True
+    >>> torch.equal(data.targets, 2.25 * data.inputs + 1.25), bool(((-2 <= data.inputs) & (data.inputs <= 2)).all())
+    (True, True)
     """
     generator = _generator(split, size, 1, noise, seed)
     x = 4 * torch.rand(size, 1, generator=generator) - 2

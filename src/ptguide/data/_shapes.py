@@ -137,7 +137,7 @@ def shapes(
     split : str
         ``"train"`` (three fifths), ``"validation"`` (a fifth), ``"test"`` (a fifth) or ``"all"``.
     size : int
-        Images in all splits together, at least 5. Image i is the same whatever the size.
+        Images in all splits together, at least five. Image i is the same whatever the size.
     height, width : int
         Of an image, in pixels, at least 20.
     most : int

@@ -87,6 +87,11 @@ def wine(split: str = "train", *, standardize: bool = True) -> TableData:
     >>> data = wine()
     >>> data.inputs.shape, data.features[0], data.mean[0].item() > 12  # per cent of alcohol
     (torch.Size([109, 13]), 'alcohol', True)
+    >>> [len(wine(split)) for split in ("train", "validation", "test", "all")]
+    [109, 35, 34, 178]
+    >>> whole, raw = wine("all").inputs, wine("all", standardize=False).inputs
+    >>> ((-4 < whole) & (whole < 5)).all().item(), round(raw.min().item(), 2), raw.max().item()
+    (True, 0.13, 1680.0)
     """
     return _table("wine", split, standardize, "Wine recognition data (UCI), from scikit-learn")
 
@@ -126,6 +131,13 @@ def breast_cancer(split: str = "train", *, standardize: bool = True) -> TableDat
     >>> row, label = data[0]
     >>> row.shape, data.classes[label]
     (torch.Size([30]), 'malignant')
+    >>> [len(breast_cancer(split)) for split in ("train", "validation", "test", "all")]
+    [343, 113, 113, 569]
+    >>> breast_cancer("all").targets.bincount()
+    tensor([212, 357])
+    >>> whole, raw = breast_cancer("all").inputs, breast_cancer("all", standardize=False).inputs
+    >>> ((-4 < whole) & (whole < 17)).all().item(), raw.min().item(), raw.max().item()
+    (True, 0.0, 4254.0)
     """
     return _table("breast_cancer", split, standardize, "Breast Cancer Wisconsin (UCI), from scikit-learn")
 
@@ -165,6 +177,11 @@ def iris(split: str = "train", *, standardize: bool = True) -> TableData:
     >>> data = iris(standardize=False)
     >>> data[0][0], data.features[0]
     (tensor([5.1000, 3.5000, 1.4000, 0.2000]), 'sepal length (cm)')
+    >>> [len(iris(split)) for split in ("train", "validation", "test", "all")], iris("all").targets.bincount()
+    ([90, 30, 30, 150], tensor([50, 50, 50]))
+    >>> whole, raw = iris("all").inputs, iris("all", standardize=False).inputs
+    >>> ((-3 < whole) & (whole < 4)).all().item(), raw.min(), raw.max()
+    (True, tensor(0.1000), tensor(7.9000))
     """
     return _table("iris", split, standardize, "Fisher's irises (1936), from scikit-learn")
 

@@ -183,7 +183,7 @@ def text(split: str = "train", *, length: int = 64, stride: int | None = None) -
     Returns
     -------
     TextData
-        Inputs and targets of shape (N, T), int64 from 0 to 95; the classes are the 96 characters, a newline and the
+        Inputs and targets of shape (N, T), int64: places in the classes, which are 96 characters, a newline and the
         printable ones of ASCII. ``codes``, shape (n,), is the text without windows, ``vocabulary`` encodes and decodes.
 
     Raises
@@ -200,7 +200,7 @@ def text(split: str = "train", *, length: int = 64, stride: int | None = None) -
     and what a model learns; the vocabulary is the same with all.
 
     Typographic quotes, dashes and dots are replaced by those of ASCII, other characters outside ASCII by ``?``. The
-    source says many things in several topics. Of a paragraph of 60 characters or more, only the first is kept, so that
+    source says many things in several topics. Of a paragraph of 60 characters or more, the first is kept alone, so that
     the test does not ask for passages that stood in the training split.
 
     Examples
@@ -209,6 +209,8 @@ def text(split: str = "train", *, length: int = 64, stride: int | None = None) -
     >>> inputs, targets = data[0]
     >>> inputs.shape, bool((inputs[1:] == targets[:-1]).all())
     (torch.Size([32]), True)
+    >>> len(data.classes)
+    96
     >>> data.vocabulary.decode(data.vocabulary.encode("import torch"))
     'import torch'
     """

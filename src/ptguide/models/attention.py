@@ -1,4 +1,4 @@
-"""Attention: a reference that shows every step, and a module that equals `torch.nn.MultiheadAttention`.
+"""Attention: a reference that shows each step, and a module that equals `torch.nn.MultiheadAttention`.
 
 Axes: B batch, H head, T position of a query, S position of a key, D feature of the model, E feature of one head.
 
@@ -26,7 +26,7 @@ def dot_product_attention(
 ) -> tuple[Tensor, Tensor]:
     """Mix the values, weighted by how well each query agrees with each key.
 
-    Written to be read: it keeps the matrix of all weights. `torch.nn.functional.scaled_dot_product_attention`, which
+    Written to be read: it keeps the matrix of the weights. `torch.nn.functional.scaled_dot_product_attention`, which
     `MultiheadAttention` uses, gives the same mixed values without ever holding that matrix.
 
     Parameters
@@ -46,8 +46,8 @@ def dot_product_attention(
     -------
     mixed : Tensor, shape (..., T, any)
     weight : Tensor, shape (..., T, S)
-        Each row sums to 1. The row of a query that may read no key is 0, and so is what it mixes, and every gradient
-        through it; softmax alone would give NaN there.
+        Each row sums to 1. The row of a query that may read no key is 0, and so is what it mixes, and so are the
+        gradients through it; softmax alone would give NaN there.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class MultiheadAttention(nn.Module):
 
     Three things differ. A boolean mask is True where something may be *read*, as in
     `torch.nn.functional.scaled_dot_product_attention`, and not where it is hidden. A query that may read nothing gets
-    the bias of the output projection alone, never NaN. The weights are not returned with the result, since keeping
+    the bias of the output projection alone, and no NaN. The weights are not returned with the result, since keeping
     them takes T × S numbers for each head: `attention_weights` computes them for those who want to see them.
 
     Parameters
@@ -167,7 +167,7 @@ class MultiheadAttention(nn.Module):
         causal: bool = False,
         cache: KeyValueCache | None = None,
     ) -> Tensor:
-        """Let every position of `q` read from the positions of `k`.
+        """Let each position of `q` read from the positions of `k`.
 
         Parameters
         ----------

@@ -67,6 +67,9 @@ class Autoencoder(nn.Module):
     >>> digits = torch.ones(5, 1, 8, 8)
     >>> model.encode(digits).shape, model(digits).shape
     (torch.Size([5, 2]), torch.Size([5, 1, 8, 8]))
+    >>> deep = Autoencoder(AutoencoderSettings(shape=(784,), hidden=(1000, 500, 250), latent=30))
+    >>> sum(parameter.numel() for parameter in deep.parameters())
+    2837314
     """
 
     def __init__(self, settings: AutoencoderSettings) -> None:

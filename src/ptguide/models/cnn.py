@@ -39,7 +39,7 @@ class LeNetSettings:
     hidden : tuple of int
         Units of the two layers between the last feature maps and the logits.
     activation : str
-        What follows every layer but the last; the names are those of `MLPSettings`. LeCun's network had a tanh.
+        What follows each layer but the last; the names are those of `MLPSettings`. LeCun's network had a tanh.
     pooling : str
         How 2 × 2 pixels become one: ``"max"`` or ``"average"``.
     """
@@ -96,9 +96,9 @@ class LeNet(nn.Module):
     This is LeNet-5 as it is taught now, with 61,706 parameters for 10 classes and images of 28 × 28 (or of 32 × 32
     without padding): the network of PyTorch's tutorial "Neural Networks", whose state dict it loads. LeCun, Bottou,
     Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", section II.B, count 60,000.
-    There, the second convolution sees a part of the maps only (1,516 parameters; here 2,416), subsampling learns a
-    weight and a bias for each map (12 and 32; here none), and fixed codes of the classes stand in the place of the
-    last layer (here 850).
+    There, the second convolution sees a part of the maps only (1,516 parameters; here 2,400 weights and 16
+    biases), subsampling learns a weight and a bias for each map (here none), and fixed codes of the classes stand in
+    the place of the last layer (here 840 weights and 10 biases).
 
     Examples
     --------
@@ -106,12 +106,19 @@ class LeNet(nn.Module):
     >>> model = LeNet(LeNetSettings())
     >>> sum(parameter.numel() for parameter in model.parameters())
     61706
+    >>> [parameter.numel() for parameter in model.parameters()]
+    [150, 6, 2400, 16, 48000, 120, 10080, 84, 840, 10]
+    >>> original = LeNet(LeNetSettings(shape=(1, 32, 32), padding=(0, 0)))
+    >>> original(torch.ones(3, 1, 32, 32)).shape
+    torch.Size([3, 10])
     >>> model(torch.ones(3, 1, 28, 28)).shape
     torch.Size([3, 10])
     >>> small = LeNet(LeNetSettings(shape=(1, 8, 8), kernel=3, padding=(1, 1)))
     >>> {name: tuple(maps.shape) for name, maps in small.feature_maps(torch.ones(3, 1, 8, 8)).items()}
     {'c1': (3, 6, 8, 8), 's2': (3, 6, 4, 4), 'c3': (3, 16, 4, 4), 's4': (3, 16, 2, 2)}
     """
+
+    # not looked up: 60,000; 1,516 — counts of the paper
 
     def __init__(self, settings: LeNetSettings) -> None:
         require_settings(settings, LeNetSettings)

@@ -39,7 +39,7 @@ class GPTSettings:
     width : int
         Features of each position, D.
     dropout : float
-        The share of features and of attention weights that training sets to 0. 0.1 in GPT-2; 0 where each text is
+        The share of features and of attention weights that training sets to 0. A tenth in GPT-2; 0 where each text is
         read once.
     bias : bool
         Whether linear layers and layer norms add a bias, as in GPT-2.
@@ -150,8 +150,9 @@ class GPT(nn.Module):
     124,439,808
 
     >>> settings = GPTSettings(vocab_size=27, block_size=8, layers=2, heads=2, width=16)
-    >>> GPT(settings)(torch.randint(27, (3, 5))).shape
-    torch.Size([3, 5, 27])
+    >>> tokens = torch.randint(27, (3, 5))
+    >>> tokens.dtype, GPT(settings)(tokens).shape
+    (torch.int64, torch.Size([3, 5, 27]))
     """
 
     head_weight: nn.Parameter | None
@@ -183,7 +184,7 @@ class GPT(nn.Module):
         Parameters
         ----------
         tokens : Tensor, int64, shape (B, T)
-            From 0 to ``vocab_size - 1``.
+            At least 0 and less than ``vocab_size``.
         caches : list of KeyValueCache, optional
             What `new_caches` made, one for each block. The tokens are then those after the ones in the caches.
 
@@ -242,7 +243,7 @@ class GPT(nn.Module):
         Notes
         -----
         A text that grows longer than `block_size` is read through a window: each token is predicted from the last
-        `block_size` before it. Every step then moves every token to another position, so nothing that was cached
+        `block_size` before it. Each step then moves the tokens to other positions, so nothing that was cached
         holds, and each step reads the whole window anew.
 
         Examples

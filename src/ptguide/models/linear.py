@@ -70,8 +70,8 @@ class LinearRegression(nn.Module):
         Returns
         -------
         Tensor, shape (N, K)
-            In the unit of the targets. Targets of shape (N,) need ``unsqueeze(1)`` before they are compared with it:
-            a difference of (N, 1) and (N,) has shape (N, N).
+            In the unit of the targets. Targets of shape (N,) need a second axis before they are compared with it: a
+            difference of a column and (N,) has shape (N, N).
 
         Raises
         ------

@@ -73,7 +73,7 @@ class LogisticRegression(nn.Module):
         Returns
         -------
         Tensor, shape (N, K)
-            Log odds, in nats: 0 means as likely as not. With one logit, targets of shape (N,) need ``unsqueeze(1)``.
+            Log odds, in nats: zero means as likely as not. With one logit, targets of shape (N,) need a second axis.
 
         Raises
         ------

@@ -111,7 +111,7 @@ class LSTMCell(nn.Module):
 
 
 def unroll(cell: LSTMCell, x: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
-    """Run a cell over all positions: one layer of `torch.nn.LSTM` with ``batch_first=True``, as a loop.
+    """Run a cell over the positions: one layer of `torch.nn.LSTM` with ``batch_first=True``, as a loop.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ class LSTMLanguageModel(nn.Module):
     >>> model = LSTMLanguageModel(LSTMSettings(vocab_size=27))
     >>> tokens = torch.randint(27, (2, 10))
     >>> logits, state = model(tokens)
-    >>> logits.shape, state[0].shape
-    (torch.Size([2, 10, 27]), torch.Size([1, 2, 256]))
+    >>> tokens.dtype, logits.shape, state[0].shape
+    (torch.int64, torch.Size([2, 10, 27]), torch.Size([1, 2, 256]))
 
     The next window of a long text starts where this one ended; gradients stop in between.
 
@@ -244,7 +244,7 @@ class LSTMLanguageModel(nn.Module):
         Parameters
         ----------
         tokens : Tensor, int64, shape (B, T)
-            From 0 to ``vocab_size - 1``.
+            At least 0 and less than ``vocab_size``.
         state : two of Tensor, shape (L, B, D), optional
             What an earlier call returned, to go on from there; zeros where it is left out.
 

@@ -77,7 +77,7 @@ def unblind(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def require_fit(q: Tensor, k: Tensor, v: Tensor) -> None:
-    """Raise unless every query can be compared with every key, and every key has a value."""
+    """Raise unless queries can be compared with keys, and each key has a value."""
     if k.shape[-1:] != q.shape[-1:] or k.shape[:-2] != q.shape[:-2]:
         raise ValueError(
             f"k has shape {tuple(k.shape)} and q {tuple(q.shape)}; expected that all axes but the second to last are "

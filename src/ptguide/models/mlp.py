@@ -93,7 +93,7 @@ class MLP(nn.Module):
         Returns
         -------
         Tensor, shape (N, K)
-            Of any sign and size: logits where the targets are classes.
+            They may be negative and large: logits where the targets are classes.
 
         Raises
         ------

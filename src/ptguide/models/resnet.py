@@ -92,7 +92,8 @@ class Bottleneck(nn.Module):
     Notes
     -----
     Figure 5 of He et al. (2015), arXiv:1512.03385, on the right. There the first convolution has the stride; here, as
-    in torchvision, the second, which is known as ResNet v1.5: a 1 × 1 convolution with stride 2 skips three pixels of
+    in torchvision, the second, which is known as version 1.5 of ResNet: a 1 × 1 convolution with stride 2 skips three
+    pixels of
     four.
 
     Examples
@@ -162,7 +163,7 @@ class ResNetSettings:
     stem : str
         How an image enters. ``"imagenet"`` divides its height and width by 4 (a 7 × 7 convolution with stride 2, then
         pooling with stride 2). ``"small"`` keeps them (a 3 × 3 convolution, as section 4.2 of He et al. has it for
-        CIFAR-10), so that an image of 32 × 32 is not one pixel after the last stage, but 4 × 4.
+        CIFAR-10), so that a small image is more than one pixel after the last stage.
     width : int
         Channels of the first stage; each further stage has twice as many, since it has a quarter of the pixels.
     zero_init_residual : bool
@@ -189,7 +190,7 @@ class ResNetSettings:
 
     @classmethod
     def resnet18(cls, **changes: Any) -> ResNetSettings:
-        """Return the settings of ResNet-18 (11,689,512 parameters), with changes of any field.
+        """Return the settings of ResNet-18 (11,689,512 parameters), with the changes given.
 
         Examples
         --------
@@ -200,12 +201,12 @@ class ResNetSettings:
 
     @classmethod
     def resnet34(cls, **changes: Any) -> ResNetSettings:
-        """Return the settings of ResNet-34 (21,797,672 parameters), with changes of any field."""
+        """Return the settings of ResNet-34 (21,797,672 parameters), with the changes given."""
         return cls(**{"block": "basic", "blocks": (3, 4, 6, 3), **changes})
 
     @classmethod
     def resnet50(cls, **changes: Any) -> ResNetSettings:
-        """Return the settings of ResNet-50 (25,557,032 parameters), with changes of any field."""
+        """Return the settings of ResNet-50 (25,557,032 parameters), with the changes given."""
         return cls(**{"block": "bottleneck", "blocks": (3, 4, 6, 3), **changes})
 
 
@@ -227,6 +228,13 @@ class ResNet(nn.Module):
     >>> import torch
     >>> settings = ResNetSettings.resnet18(classes=10, channels=1, stem="small", width=16)
     >>> model, digits = ResNet(settings).eval(), torch.ones(5, 1, 8, 8)
+    >>> for one in (ResNetSettings.resnet18(), ResNetSettings.resnet34(), ResNetSettings.resnet50()):
+    ...     with torch.device("meta"):
+    ...         whole = ResNet(one)
+    ...     print(sum(parameter.numel() for parameter in whole.parameters()), whole.fc.in_features)
+    11689512 512
+    21797672 512
+    25557032 2048
     >>> model(digits).shape, model.features(digits).shape
     (torch.Size([5, 10]), torch.Size([5, 128]))
     """

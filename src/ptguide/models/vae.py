@@ -69,6 +69,9 @@ class VAE(nn.Module):
     >>> logits, mean, log_variance = model(digits, generator=torch.Generator().manual_seed(0))
     >>> logits.shape, mean.shape, log_variance.shape
     (torch.Size([5, 1, 8, 8]), torch.Size([5, 2]), torch.Size([5, 2]))
+    >>> of_pytorch = VAE(VAESettings(shape=(784,), hidden=(400,), latent=20, activation="relu"))
+    >>> sum(parameter.numel() for parameter in of_pytorch.parameters())
+    652824
     >>> model.loss(digits).shape
     torch.Size([])
     """
@@ -92,7 +95,7 @@ class VAE(nn.Module):
         -------
         mean : Tensor, shape (N, L)
         log_variance : Tensor, shape (N, L)
-            The natural logarithm of each variance; of any sign, so that the layer needs no bounds.
+            The natural logarithm of each variance; negative below a variance of 1, so that the layer needs no bounds.
 
         Raises
         ------

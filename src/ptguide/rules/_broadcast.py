@@ -17,7 +17,7 @@ def explain_broadcast(*shapes: Sequence[int] | Tensor) -> Explanation:
     Parameters
     ----------
     *shapes : sequence of int or Tensor
-        The shapes, or tensors that have them; they are called a, b, c and so on. At most 26.
+        The shapes, or tensors that have them; they are called a, b, c and so on: at most as many as the alphabet has.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def explain_broadcast(*shapes: Sequence[int] | Tensor) -> Explanation:
     TypeError
         If an argument is no shape and no tensor.
     ValueError
-        If there is no argument, if there are more than 26, or if a size is negative.
+        If there is no argument, if there are more than letters, or if a size is negative.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class Explanation:
     works : bool
         Whether torch gives a result; where it is false, torch raises an error.
     shape : tuple of int or None
-        The shape of the result; None where there is none.
+        The shape of the result; None where torch raises an error.
     copies : bool or None
         Whether the result has memory of its own, where the rule decides it (view, index); else None.
     text : str

@@ -28,7 +28,7 @@ def explain_index(x: Sequence[int] | Tensor, index: object) -> Explanation:
     x : sequence of int or Tensor
         The shape, or a tensor that has it.
     index : int, slice, None, Ellipsis, bool, sequence, Tensor, or a tuple of these
-        What stands between the brackets; ``numpy.s_[1:, None]`` writes it as there.
+        What stands between the brackets; ``numpy.s_`` writes it as there.
 
     Returns
     -------

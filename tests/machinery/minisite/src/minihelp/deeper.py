@@ -1,4 +1,4 @@
-"""Used by another helper only."""
+"""Used by another helper."""
 
 
 def times(x, y):
