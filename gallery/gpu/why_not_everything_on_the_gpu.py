@@ -22,9 +22,10 @@ from ptguide.devices import measure, pick_device
 from ptguide.measurements import record, recorded, sources
 
 device, counts, seconds = pick_device(), [16**power for power in range(7)], []
+few = {"warmup": 1, "repeats": 5, "min_seconds": 0.03}  # the least of a few times is enough here
 for count in counts:
     x = torch.ones(count, device=device)
-    times = measure(lambda x=x: torch.add(x, 1, out=x), device=device, min_seconds=0.03)
+    times = measure(lambda x=x: torch.add(x, 1, out=x), device=device, **few)
     seconds.append(min(times.seconds))  # whatever else the machine does only adds to it
     print(f"{count:>9,} numbers in one call: {1e9 * seconds[-1] / count:9.2f} ns for each")
 
@@ -78,7 +79,7 @@ assert seconds[0] > 100 * seconds[-1] / counts[-1]  # of one number: alone, and 
 
 def least_seconds(function, where=device):
     """Return the least of several times; whatever else the machine does only adds to it."""
-    return min(measure(function, device=where, min_seconds=0.03).seconds)
+    return min(measure(function, device=where, **few).seconds)
 
 
 def bytes_and_seconds(count):
