@@ -92,7 +92,7 @@ class There(torch.Tensor):
 def tensors_in(values: Iterable[Any]) -> Iterator[torch.Tensor]:
     """Yield the tensors among values, and in the lists and tuples among them: an operation is given nothing deeper.
 
-    With `map_tensors` a fifth of what torch's own walk through any structure takes, and a page is mostly this walk.
+    torch's own walk goes through any structure; with it, a step of training a small CNN took 1.7 times as long.
     """
     for value in values:
         if isinstance(value, torch.Tensor):
@@ -149,12 +149,14 @@ def changed(operation: Any) -> list[tuple[int, str] | None]:
 
 def give_back(operation: Any, args: tuple, kwargs: dict[str, Any], found: Any) -> Any:
     """Return what an operation found; in the place of numbers that it changed the tensor whose they are."""
-    several = found if isinstance(found, tuple) else (found,)
-    values = [
-        value if argument is None else args[argument[0]] if argument[0] < len(args) else kwargs[argument[1]]
-        for value, argument in zip(several, changed(operation), strict=False)  # one that returns nothing has no value
-    ]
-    return tuple(values) if isinstance(found, tuple) else values[0] if values else None
+    if found is None:
+        return None
+    values = list(found) if isinstance(found, tuple) else [found]
+    for number, argument in enumerate(changed(operation)):
+        if argument:
+            place, name = argument
+            values[number] = args[place] if place < len(args) else kwargs[name]
+    return tuple(values) if isinstance(found, tuple) else values[0]
 
 
 def refuse_mixture(operation: Any, args: tuple, kwargs: dict[str, Any], given: list[torch.Tensor]) -> None:

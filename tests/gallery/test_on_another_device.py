@@ -77,6 +77,10 @@ assert weight.grad.device == weight.device and weight.grad.cpu().tolist() == [[5
 assert (weight * torch.tensor(2.0)).device == weight.device  # a single number may come from the CPU
 assert torch.equal(weight[torch.tensor([1])].cpu(), weight.cpu()[1:])
 assert copy.deepcopy(layer).weight.device == weight.device
+tensor = torch.ones(3, device=device)
+assert tensor.add_(1) is tensor and torch.add(tensor, 1, out=tensor) is tensor and tensor.tolist() == [3.0] * 3
+largest, place = torch.max(tensor, dim=0)
+assert largest.device == place.device == tensor.device and torch.cat([tensor, tensor]).device == tensor.device
 file = io.BytesIO()
 torch.save(layer.state_dict(), file)
 for place, there in ((None, device.type), ("cpu", "cpu")):
