@@ -194,7 +194,7 @@ last = next(number for number, line in enumerate(lines) if "errors.ChildFailedEr
 print(lines[cause], lines[last], sep="\n")
 assert done.returncode != 0
 assert cause < last
-assert re.search(r"rank +: 1 \(local_rank: 1\)", done.stderr)
+assert re.search(r"rank +: 1 \(local_rank: 1\)", done.stderr), done.stderr
 
 # %%
 # It is no faster

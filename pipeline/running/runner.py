@@ -95,6 +95,9 @@ class Runner:
         return self.folder / "measurements.json"
 
     def _run(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
+        return forks.unless_gloo_crashed(lambda: self._run_once(name, times, threads, alone))
+
+    def _run_once(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
         key = self.known.key(name)  # of the source as it is now: an edit during the run makes the page stale again
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             job = self._job(name, folder, threads, alone)

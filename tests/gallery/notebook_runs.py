@@ -101,15 +101,27 @@ def _leave_the_checkout(job: Job) -> None:
         torch.set_num_threads(1)
 
 
-def _run_cells(job: Job) -> list[dict[str, Any]]:
-    from IPython.core.interactiveshell import InteractiveShell
-
+def catch_output() -> int:
+    """Let this process, and what it starts, print into a file without a name from now on; return it."""
     printed = os.open("printed.txt", os.O_CREAT | os.O_RDWR | os.O_APPEND)
     os.unlink("printed.txt")  # the folder stays empty
     for stream in (1, 2):  # what the processes print that a page starts is shown, too
         os.dup2(printed, stream)
     sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    return printed
+
+
+def read_output(printed: int) -> str:
+    """Return all that was printed into the file of `catch_output`."""
+    sys.stdout.flush()
+    return os.pread(printed, os.fstat(printed).st_size, 0).decode("utf-8", "backslashreplace")
+
+
+def _run_cells(job: Job) -> list[dict[str, Any]]:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    printed = catch_output()
     shell, shown = InteractiveShell.instance(colors="nocolor"), []
     shell.history_manager.enabled = False  # no thread, no file
     if "matplotlib.pyplot" in sys.modules:  # a kernel does so when a page imports it
@@ -122,8 +134,7 @@ def _run_cells(job: Job) -> list[dict[str, Any]]:
     for number, cell in enumerate(job.cells, 1):
         shown.clear()
         result = shell.run_cell(cell, store_history=True)
-        sys.stdout.flush()
-        text = os.pread(printed, os.fstat(printed).st_size, 0).decode("utf-8", "backslashreplace")
+        text = read_output(printed)
         os.ftruncate(printed, 0)
         if error := result.error_before_exec or result.error_in_exec:
             raise RuntimeError(f"cell {number} raises {type(error).__name__}:\n{cell}\n\n{text}") from error

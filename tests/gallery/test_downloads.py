@@ -71,7 +71,8 @@ def run_cells(site: Path, page: str, folder: Path, environment: dict[str, str]) 
         checkout=str(REPOSITORY),
         missing=missing,
     )
-    return forks.ask(notebook_runs.run, job, SECONDS) or {"failure": "its process died without a word"}
+    dead = {"failure": "its process died without a word"}
+    return forks.unless_gloo_crashed(lambda: forks.ask(notebook_runs.run, job, SECONDS) or dead)
 
 
 def cheapest(site: Path, chapter: str) -> str:

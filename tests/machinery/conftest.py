@@ -14,9 +14,19 @@ import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # for `pipeline`
+sys.path.insert(0, str(Path(__file__).parent))
+
+from warm import Warm, of_python
+
 ROOT = Path(__file__).parents[2]
 LONG = 1500  # seconds for a build; a busy machine takes ten times as long as an idle one
-sys.path.insert(0, str(ROOT))  # for `pipeline`
+WARM = Warm()
+
+
+def pytest_sessionfinish() -> None:
+    """End what the builds were forked from."""
+    WARM.stop()
 
 
 def build_tiny(tmp_path: Path, files: dict[str, str], conf: dict) -> tuple[Sphinx, str]:
@@ -107,11 +117,27 @@ class MiniSite:
             text=True,
         )
 
-    def build(self, *options: str, ok: bool = True, **env: str) -> str:
-        """Build, require that it goes well (or not), and return what it printed."""
-        process = self.start(*options, **env)
-        printed, _ = process.communicate(timeout=LONG)
-        assert (process.returncode == 0) == ok, printed
+    def build(self, *options: str, ok: bool = True, fork: bool = True, **env: str) -> str:
+        """Build, require that it goes well (or not), and return what it printed.
+
+        Parameters
+        ----------
+        options : str
+            Of Sphinx.
+        ok : bool
+        fork : bool
+            Whether a process that has Sphinx imported may be forked for it, where the variables allow that.
+        env : str
+            Variables of the environment.
+        """
+        if fork and not of_python(env):
+            environment = {**os.environ, "PTGUIDE_ROOT": str(ROOT), **env}
+            status, printed = WARM.run(self.command(*options)[3:], self.root, environment, LONG)
+        else:
+            process = self.start(*options, **env)
+            printed, _ = process.communicate(timeout=LONG)
+            status = process.returncode
+        assert (status == 0) == ok, printed
         return printed
 
     @property
@@ -165,7 +191,7 @@ class MiniSite:
 def _accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a miniature site whose outputs are kept and which is built."""
     site = MiniSite(tmp_path_factory.mktemp("accepted"))
-    site.build("-Dpages_update_outputs=1")
+    site.build("-Dpages_update_outputs=1", fork=False)
     return site.root
 
 

@@ -1,5 +1,6 @@
 """What continuous integration costs is counted whole, call by call of nox, as `.ci/run` makes them."""
 
+import collections
 import os
 import runpy
 import subprocess
@@ -66,6 +67,53 @@ def test_what_costs_too_much_is_seen(capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "all 700 850 8.50" in printed
     assert "CPU s for one page more 3.5 4.0" in printed
-    assert "minutes for 250 pages, reckoned 21.7 40.0" in printed
+    assert " minutes for today's 100 pages 11.7 19.6" in printed
+    assert " minutes for 250 pages, reckoned 21.7 40.0" in printed
+    assert "CPU minutes / 2 for today's 100 pages 7.1 19.6" in printed
+    assert "CPU minutes / 2 for 250 pages, reckoned 11.5 40.0" in printed
     assert not CI["report"]([*cheap, ("-s docs", 10.0, 60.0)], 100)
     assert not CI["report"]([*cheap, ("-s lint", 1000.0, 1.0)], 100)
+    assert not CI["report"]([*cheap, ("-s lint", 1.0, 1600.0)], 100)
+
+
+def test_on_a_busy_machine_processor_time_alone_counts(capsys):
+    costs = [("-s tests", 9000.0, 500.0), ("-s site", 9000.0, 350.0)]
+    assert not CI["report"](costs, 100, 0.04)
+    assert CI["report"](costs, 100, 0.06)
+    assert "Others took 6% of the machine's time" in capsys.readouterr().out
+    assert not CI["report"]([*costs, ("-s lint", 1.0, 1600.0)], 100, 0.06)
+
+
+def test_the_share_of_others_is_what_neither_we_nor_nobody_took():
+    times = collections.namedtuple("times", "user system idle iowait guest")
+    before, after = times(10.0, 5.0, 100.0, 2.0, 1.0), times(70.0, 15.0, 120.0, 12.0, 3.0)  # 100 s, of which 30 idle
+    assert CI["share_of_others"](before, after, 60.0) == pytest.approx(0.1)
+    assert CI["share_of_others"](before, after, 80.0) == 0.0
+
+
+def test_the_goal_is_a_line_through_both_figures():
+    assert [CI["allowed"](pages) for pages in (103, 250, 397)] == pytest.approx([20, 40, 60])
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds", "status"),
+    [
+        (["-s tests", "-s docs --force-python 3.13"], 100.0, 0),
+        (["-s tests", "-s docs --force-python 3.13"], 9000.0, 1),
+        (["-s tests", "-s docs"], 100.0, 1),  # without the pages on the newest Python
+    ],
+)
+def test_exit_status_says_whether_the_goal_is_met(monkeypatch, capsys, tmp_path, calls, seconds, status):
+    costs = [(call, 1.0, seconds) for call in calls]
+    scope = CI["main"].__globals__
+    monkeypatch.setitem(scope, "run", lambda wanted: (0, costs))
+    monkeypatch.setitem(scope, "ROOT", tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)  # nox -s clean
+    for number in range(103):
+        (tmp_path / "gallery" / "one").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "gallery" / "one" / f"p{number}.py").touch()
+    monkeypatch.setattr(sys, "argv", ["ci"])
+    assert CI["main"]() == status
+    monkeypatch.setattr(sys, "argv", ["ci", "site"])
+    assert CI["main"]() == 0
+    assert "A part of .ci/run is not judged." in capsys.readouterr().out

@@ -204,3 +204,23 @@ def test_counts_are_those_of_the_records(minisite):
     minisite.edit("gallery/one/beta.py", 'print("three")', 'print("three")\nassert three != 4')
     minisite.build("-Dpages_update_outputs=1")
     assert re.search(r"<p>(<[^<>]*>)?3(</span>)? claims\.</p>", minisite.html("checks.html"))
+
+
+def test_page_begins_anew_only_where_its_words_show_that_gloo_crashed(minisite, tmp_path):
+    crash = "torch.distributed.elastic: terminate called without an active exception"
+    for name, needs, words in (("crashes_twice", 3, crash), ("crashes_always", 9, crash), ("fails_once", 2, "no gloo")):
+        code = f"""
+            import os
+            from pathlib import Path
+
+            tries = Path(os.environ["TRIES"], "{name}")
+            tries.mkdir(exist_ok=True)
+            Path(tries, str(len(os.listdir(tries)))).touch()
+            assert len(os.listdir(tries)) == {needs}, "{words}"
+        """
+        minisite.page(name, code)
+    (tmp_path / "tries").mkdir()
+    printed = minisite.build("-Doutputs_check=0", ok=False, TRIES=str(tmp_path / "tries"))
+    tries = {path.name: len(list(path.iterdir())) for path in (tmp_path / "tries").iterdir()}
+    assert tries == {"crashes_twice": 3, "crashes_always": 3, "fails_once": 1}
+    assert set(re.findall(r"one/(\w+)\.py:\d+: WARNING", printed)) == {"crashes_always", "fails_once"}
