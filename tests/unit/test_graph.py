@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from ptguide.pictures import _layers, _record
+from ptguide.pictures import _flow, _layers, _nodes, _record
 from ptguide.pictures._graph import draw_graph
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -238,9 +238,9 @@ def test_data_type_is_told_where_it_is_not_the_usual():
 
 def test_shape_comes_from_the_gradient_where_torch_does_not_tell():
     node = type("OldNode", (), {})()
-    record = _record.Record([node], {(node, 0): _record.Flow(torch.zeros(2, 3), ())}, {}, {})
+    record = _record.Record([node], {(node, 0): _flow.Flow(torch.zeros(2, 3), ())}, {}, {})
     assert record.form((node, 0)) == "(2, 3)"
-    assert _record.Record([node], {(node, 0): _record.Flow(None, ())}, {}, {}).form((node, 0)) == "unknown"
+    assert _record.Record([node], {(node, 0): _flow.Flow(None, ())}, {}, {}).form((node, 0)) == "unknown"
 
 
 def test_sparse_gradient():
@@ -547,7 +547,10 @@ def long_chain(nodes):
 
 def test_graph_of_more_nodes_than_can_be_followed():
     assert len(boxes(draw_graph(long_chain(60)))) == 60
-    with pytest.raises(ValueError, match=r"tensor has a graph of 61 nodes; expected at most 60, .* Draw a part of it"):
+    said = (
+        r"tensor has a graph of 61 nodes; expected at most 60, .* Draw a part of it, .* or have it folded by module: "
+    )
+    with pytest.raises(ValueError, match=said + r"names=dict\(model\.named_parameters\(\)\)\."):
         draw_graph(long_chain(61))
     with pytest.raises(ValueError, match="a graph of 5000 nodes"):
         draw_graph(long_chain(5000))
@@ -595,13 +598,22 @@ def test_name_of_what_is_not_in_the_graph():
     for name, tensor in {"other": other, "later": y * 2}.items():
         with pytest.raises(ValueError, match=rf"names\['{name}'\] is no part of the graph of tensor\. Leave it out"):
             draw_graph(y, {name: tensor})
-    with pytest.raises(ValueError, match=r"names\['c'\] has requires_grad=False, so the graph has no node for it"):
-        draw_graph(y, {"c": torch.ones(())})
     with pytest.raises(TypeError, match=r"names\['c'\] has type int; expected a tensor"):
         draw_graph(y, {"c": 1})
 
 
+def test_frozen_layers_are_told():
+    network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2).requires_grad_(False), nn.Linear(2, 1))
+    picture = draw_graph(network(torch.ones(5, 3)).sum(), dict(network.named_parameters()))
+    assert texts(picture, "index")[2] == "no gradient, as requires_grad=False: 1.weight,"
+    assert texts(picture, "index")[3] == "1.bias"
+    assert picture.description.endswith("; no gradient, as requires_grad=False: 1.weight, 1.bias")
+    assert "AddmmBackward0 number 2 takes AddmmBackward0 number 1 and 2 constants and makes" in picture.description
+    many = {f"c{n}": torch.ones(()) for n in range(6)}
+    assert "c0, c1, c2, c3 and 2 more" in draw_graph(torch.ones((), requires_grad=True) * 1, many).description
+
+
 def test_leaf_is_told_from_an_operation():
     x = torch.ones((), requires_grad=True)
-    assert _record.is_leaf(get_gradient_edge(x).node)
-    assert not _record.is_leaf((x * 1).grad_fn)
+    assert _nodes.is_leaf(get_gradient_edge(x).node)
+    assert not _nodes.is_leaf((x * 1).grad_fn)

@@ -1,11 +1,17 @@
 """The table of a network tells what each module was really given and returned, and counts as torch does."""
 
 import random
+import threading
+import warnings
 import xml.etree.ElementTree as ET
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 from ptguide.pictures._network import draw_network
 
@@ -85,8 +91,9 @@ def test_resnet_of_torchvision():
         (1, 512, 2, 2),
         (1, 1000),
     ]
-    calls = [row.call for row in table.rows if row.name == "layer1.0.relu"]
-    assert calls == [1, 2]
+    (relu,) = (row for row in table.rows if row.name == "layer1.0.relu")
+    assert relu.cells()[0::2] == ("layer1.0.relu (2 calls)", "(1, 64, 16, 16)", "0", "131 kB")
+    assert [call.outputs for call in relu.calls] == [(1, 64, 16, 16)] * 2
 
 
 def test_shapes_are_those_of_the_call():
@@ -145,20 +152,51 @@ def test_tensor_that_comes_out_twice_is_stored_once():
     assert draw_network(Repeating(), torch.zeros(5, 3)).output_bytes == 60
 
 
-def test_module_called_twice_stands_twice_and_counts_once():
+def test_module_called_twice_stands_once_with_its_calls():
     table = draw_network(Looped(), torch.zeros(5, 3))
-    assert [(row.name, row.call, row.parameters) for row in table.rows] == [
+    assert [(row.name, len(row.calls), row.parameters) for row in table.rows] == [
         ("", 1, 0),
         ("layers", 0, 0),
-        ("layers.0", 1, 12),
-        ("layers.1", 1, 0),
-        ("layers.0", 2, 0),
+        ("layers.0", 2, 12),
         ("layers.1", 2, 0),
         ("spare", 0, 20),
     ]
-    assert [row.cells()[2] for row in table.rows if not row.call] == ["holds modules", "not called"]
-    assert table.rows[4].cells() == ("layers.0 (call 2)", "Linear", "(5, 3)", "(5, 3)", "counted above", "", "60 B")
+    assert [row.cells()[2] for row in table.rows if not row.calls] == ["holds modules", "not called"]
+    assert table.rows[2].cells() == ("layers.0 (2 calls)", "Linear", "(5, 3)", "(5, 3)", "12", "48 B", "120 B")
     assert table.output_bytes == 4 * 60
+
+
+class Shrinking(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes, self.act = sizes, nn.ReLU()
+
+    def forward(self, x):
+        return [self.act(x[:size]) for size in self.sizes][-1]
+
+
+def test_calls_with_other_shapes_stand_in_turn():
+    table = draw_network(Shrinking([4, 4, 2]), torch.zeros(5, 3))
+    assert table.rows[1].cells()[:4] == ("act (3 calls)", "ReLU", "(4, 3) ×2; (2, 3)", "(4, 3) ×2; (2, 3)")
+    assert table.rows[1].output_bytes == 4 * 3 * (4 + 4 + 2)
+    (_, act) = draw_network(Shrinking([1, 2, 3, 4, 5, 5]), torch.zeros(5, 3)).rows
+    assert act.cells()[2] == "(1, 3); (2, 3); (3, 3); 3 more calls"
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+        self.second = self.first
+        self.act = self.first[1]
+
+    def forward(self, x):
+        return self.act(self.second(self.first(x)))
+
+
+def test_module_with_two_names_bears_both():
+    names = [row.cells()[0] for row in draw_network(Twice(), torch.zeros(5, 3)).rows]
+    assert names == ["(whole network)", "first = second (2 calls)", "first.0 (2 calls)", "first.1 = act (3 calls)"]
 
 
 def test_module_that_was_not_called_stands_with_its_family():
@@ -175,6 +213,18 @@ def test_shared_and_frozen_parameters_are_told():
     table = draw_network(network, torch.zeros(5, 3))
     assert [row.cells()[4] for row in table.rows] == ["0", "16 frozen", "10, 2 frozen"]
     assert (table.parameters, table.trainable) == (26, 8)
+    assert [row.frozen for row in table.rows] == [False, True, False]
+
+
+def test_frozen_backbone_is_seen_as_such():
+    network = nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.ReLU()).requires_grad_(False), nn.Linear(4, 2))
+    table = draw_network(network, torch.zeros(5, 3))
+    assert [row.cells()[4] for row in table.rows] == ["0", "0 frozen inside", "16 frozen", "0", "10"]
+    rows = ET.fromstring(table._repr_html_()).findall("tbody/tr")
+    assert ["italic" in row.get("style", "") for row in rows] == [False, True, True, False, False]
+    assert draw_network(network, torch.zeros(5, 3), depth=1).rows[1].cells()[4] == "16 frozen"
+    tied = Tied().requires_grad_(False)
+    assert draw_network(tied, torch.tensor([1])).rows[2].cells()[4] == "7 frozen, 21 shared with embed"
 
 
 def noisy():
@@ -232,10 +282,111 @@ def test_mode_is_that_of_the_module():
     assert draw_network(module.eval(), torch.zeros(2, 3)).rows[0].outputs == (1, 3)
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("mask", [[False, True], [False, False]])
+def test_transformer_in_evaluation_with_a_mask(norm_first, mask):
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=norm_first)
+    with warnings.catch_warnings(action="ignore"):  # norm_first has no fast path
+        encoder = nn.TransformerEncoder(layer, 2).eval()
+    x, masks = torch.rand(1, 2, 8), {"src_key_padding_mask": torch.tensor([mask])}
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # nested tensors are a prototype
+        expected = encoder(x, **masks).shape
+    rows = draw_network(encoder, x, masks).rows
+    assert rows[0].outputs == expected == (1, 2, 8)
+    assert [row.name for row in rows if not row.calls] == ["layers"]
+    assert {row.outputs for row in rows if row.name.endswith(("linear1", "dropout"))} == {(1, 2, 16)}
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
 def test_the_usual_way_is_listed_where_there_is_a_faster_one():
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
-    calls = {row.name: row.call for row in draw_network(layer, torch.zeros(5, 3, 8)).rows}
-    assert [name for name, call in calls.items() if not call] == ["self_attn.out_proj"]
+    rows = draw_network(layer, torch.zeros(5, 3, 8)).rows
+    assert [row.name for row in rows if not row.calls] == ["self_attn.out_proj"]
+    with pytest.raises(AssertionError, match="was expecting embedding dimension"):
+        draw_network(layer, torch.zeros(5, 3, 7))
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_compiled_network_runs_as_it_was_written():
+    def refuse(*_):
+        raise AssertionError("was compiled")
+
+    network = torch.compile(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), backend=refuse)
+    names = [(row.name, len(row.calls)) for row in draw_network(network, torch.zeros(5, 3)).rows]
+    assert names == [("", 1), ("_orig_mod", 1), ("_orig_mod.0", 1), ("_orig_mod.1", 1)]
+
+
+class Point(NamedTuple):
+    x: torch.Tensor
+    note: str
+    y: torch.Tensor
+
+
+@dataclass
+class Output:
+    logits: torch.Tensor
+    hidden: tuple[torch.Tensor, ...]
+    loss: torch.Tensor | None = None
+
+
+class Images:
+    """An object as torchvision's detection passes around."""
+
+    def __init__(self, tensors, sizes):
+        self.tensors, self.sizes, self.me = tensors, sizes, self
+
+
+class Structured(nn.Module):
+    def forward(self, x):
+        return Output(x, (x[:2], x[:1])), Point(x, "hi", x[0]), Images(x, [3]), deque([x[1]])
+
+
+def test_named_tuples_dataclasses_and_objects():
+    table = draw_network(Structured(), Point(torch.zeros(5, 3), "hi", torch.zeros(2)).x)
+    said = "{logits: (5, 3), hidden: [(2, 3), (1, 3)]}, {x: (5, 3), y: (3,)}, {tensors: (5, 3)}, [(3,)]"
+    assert table.rows[0].cells()[3] == said
+    assert table.output_bytes == 4 * (15 + 6 + 3 + 3 + 3)
+    (row,) = draw_network(nn.Identity(), [Images(torch.zeros(2), 1)]).rows
+    assert row.cells()[2:4] == ("[{tensors: (2,)}]", "{tensors: (2,)}")
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(3, 4)
+
+    def forward(self, sequences):
+        return self.rnn(pack_sequence(sequences, enforce_sorted=False))
+
+
+def test_packed_sequences():
+    sequences = [torch.zeros(n, 3) for n in (2, 5, 4)]
+    whole, rnn = draw_network(Recurrent(), (sequences,)).rows
+    assert whole.cells()[2] == "[(2, 3), (5, 3), (4, 3)]"
+    assert rnn.cells()[2:4] == ("(11, 3) packed from 3 sequences", "(11, 4) packed from 3 sequences, (1, 3, 4)")
+    assert rnn.output_bytes == 4 * (11 * 4 + 12) + 8 * (5 + 3 + 3)  # with the numbers of sequences, and their order
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors(layout):
+    nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(5, 3)], layout=layout)
+    (row,) = draw_network(nn.ReLU(), nested).rows
+    assert row.cells()[2:4] == ("(2, *, 3) nested",) * 2
+
+
+class Keeping(nn.Linear):
+    def forward(self, x):
+        self.kept = [super().forward(x)]
+        return self.kept[0]
+
+
+def test_module_that_keeps_what_it_computed():
+    module = Keeping(3, 4)
+    module(torch.zeros(5, 3))
+    kept = module.kept[0]
+    assert draw_network(module, torch.zeros(2, 3)).rows[0].outputs == (2, 4)
+    assert module.kept[0] is kept
 
 
 def test_parameters_that_wait_for_their_first_input():
@@ -243,6 +394,9 @@ def test_parameters_that_wait_for_their_first_input():
     (row,) = draw_network(lazy, torch.zeros(5, 3)).rows
     assert (row.kind, row.parameters) == ("Linear", 16)
     assert lazy.has_uninitialized_params()
+    network = nn.ModuleDict({"used": nn.Linear(3, 2), "lazy": nn.LazyLinear(4)})
+    network.forward = network["used"].forward
+    assert draw_network(network, torch.zeros(5, 3)).rows[2].cells()[4] == "unknown before the first call"
 
 
 class Careful(nn.Module):
@@ -260,6 +414,7 @@ class Careful(nn.Module):
 def test_error_that_the_network_catches():
     rows = draw_network(Careful(), torch.zeros(5, 3)).rows
     assert [(row.name, row.outputs) for row in rows] == [("", (5, 2)), ("broken", None), ("fine", (5, 2))]
+    assert [row.cells()[3] for row in rows] == ["(5, 2)", "raised an error", "(5, 2)"]
 
 
 @pytest.mark.parametrize(
@@ -318,11 +473,13 @@ def test_bad_argument_is_named(arguments, error, message):
         draw_network(module, inputs, **dict(zip(["kwargs", "depth"], options, strict=False)))
 
 
-def test_module_that_cannot_be_copied():
+def test_module_or_input_that_cannot_be_copied():
     module = nn.Linear(3, 4)
-    module.cached = module.weight * 2
-    with pytest.raises(ValueError, match=r"module cannot be copied: Only Tensors .*a copy is run, so that yours stays"):
+    module.lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"module cannot be copied: cannot pickle .*a copy is run, so that yours"):
         draw_network(module, torch.zeros(5, 3))
+    with pytest.raises(ValueError, match=r"inputs cannot be copied: cannot pickle .* so that yours stay as they are"):
+        draw_network(nn.Identity(), threading.Lock())
 
 
 def test_error_of_a_layer_tells_which():

@@ -12,8 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ptguide import tensors
-from ptguide.tensors import describe, shares_memory, storage_map, who_shares
+from ptguide.tensors import _sharing, _statistics, describe, shares_memory, storage_map, who_shares
 
 checked = settings(deadline=None, derandomize=True, max_examples=100)
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2]
@@ -122,7 +121,7 @@ def test_integers_beyond_2_to_the_53_are_told_apart():
 
 
 def test_statistics_in_float32_where_a_device_has_no_float64(monkeypatch):
-    monkeypatch.setattr(tensors, "_working_dtype", lambda x: torch.float32)
+    monkeypatch.setattr(_statistics, "_working_dtype", lambda x: torch.float32)
     found = describe(torch.tensor([3e38, 1e38, math.nan]))
     assert (found.nan_count, found.inf_count) == (1, 0)
     assert found.mean == pytest.approx(2e38, rel=1e-6)
@@ -260,7 +259,9 @@ def test_one_transfer_and_no_other_wait(monkeypatch, dtype):
 def test_measuring_needs_no_value_on_the_host(dtype):
     """A tensor on meta has no values, so whatever reads one, or goes to another device, raises there."""
     x = torch.empty(2, 3, dtype=dtype, device="meta")
-    measure = tensors._measure_floats if dtype.is_floating_point or dtype.is_complex else tensors._measure_integers
+    measure = (
+        _statistics._measure_floats if dtype.is_floating_point or dtype.is_complex else _statistics._measure_integers
+    )
     assert {part.device.type for parts in measure(x) for part in parts} == {"meta"}
 
 
@@ -377,13 +378,13 @@ def test_meta_tensors_share_nothing():
 
 
 def test_equal_addresses_on_two_devices_are_two_places():
-    a = tensors._footprint("a", torch.zeros(3))
-    assert tensors._overlap(a, a)
-    assert not tensors._overlap(a, a._replace(device=torch.device("cuda:0")))
+    a = _sharing._footprint("a", torch.zeros(3))
+    assert _sharing._overlap(a, a)
+    assert not _sharing._overlap(a, a._replace(device=torch.device("cuda:0")))
 
 
 def test_comparison_is_bounded_only_where_addresses_and_strides_do_not_decide(monkeypatch):
-    monkeypatch.setattr(tensors, "_places", lambda *_: pytest.fail("compared run by run"))
+    monkeypatch.setattr(_sharing, "_places", lambda *_: pytest.fail("compared run by run"))
     memory = torch.zeros(1, dtype=torch.uint8).expand(100_000_000)  # no memory: one byte
     assert shares_memory(memory, memory)
     x = torch.empty(40_000_000, dtype=torch.uint8)
