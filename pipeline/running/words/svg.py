@@ -1,7 +1,8 @@
 """A picture of our own in words: its texts as they stand, the colors of its boxes, and which element is of which.
 
 ``ptguide.pictures`` writes it: ``class="ptg-2"`` is a color, ``data-k="1.4"`` the element 4 of tensor 1, ``data-of``,
-``data-by`` and ``data-than`` the elements that it was made of, and ``data-t`` the sentence that is shown of it.
+``data-by``, ``data-than`` and ``data-may`` the elements that it was made of, and ``data-t`` the sentence that is shown
+of it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pipeline.running.words.numbers import digest, runs
 
 PLACE = re.compile(r"translate\(([-\d.e]+)[ ,]+([-\d.e]+)\)")
 COLOR = re.compile(r"\bptg-(\d+)\b")
-FRAMES = ("ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-alone")
-LINKS = ("of", "by", "than")
+FRAMES = ("ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-may", "ptg-alone")
+LINKS = ("of", "by", "than", "may")
 NUMBER = re.compile(r"[-+]?\d*\.\d+(?:e[-+]?\d+)?|[-+]?\d+e[-+]?\d+")
 MOST = 40  # runs of links that are written out; of the rest a digest is kept
 

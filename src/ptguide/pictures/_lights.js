@@ -24,7 +24,7 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach(function (root) {
     if (key === shown) return; /* moving an element under the pointer would undo a click */
     shown = key;
     Object.keys(cells).forEach(function (other) {
-      cells[other].classList.remove('ptg-on', 'ptg-of', 'ptg-by', 'ptg-than');
+      cells[other].classList.remove('ptg-on', 'ptg-of', 'ptg-by', 'ptg-than', 'ptg-may');
     });
     (links[key] || []).forEach(function (link) {
       if (cells[link[0]]) frame(cells[link[0]], 'ptg-' + link[1]);
@@ -66,7 +66,7 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach(function (root) {
     cells[cell.getAttribute('data-k')] = cell;
   });
   Object.keys(cells).forEach(function (key) {
-    ['of', 'by', 'than'].forEach(function (kind) {
+    ['of', 'by', 'than', 'may'].forEach(function (kind) {
       expand(cells[key].getAttribute('data-' + kind)).forEach(function (other) {
         (links[key] = links[key] || []).push([other, kind]);
         (links[other] = links[other] || []).push([key, kind]);

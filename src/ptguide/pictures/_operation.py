@@ -57,7 +57,7 @@ class _Drawing:
         kinds_of_input = [
             {kind for o in range(len(traced.outputs)) for *_, kind in self.links[o, i]} for i in range(self.count)
         ]
-        self.steering = [kinds == {Kind.INDEX} for kinds in kinds_of_input]
+        self.steering = [Kind.INDEX in kinds and kinds <= {Kind.INDEX, Kind.MAYBE} for kinds in kinds_of_input]
 
     def picture(self) -> Picture:
         """Put the panels together, with one element lit up."""
@@ -82,7 +82,7 @@ class _Drawing:
                 if number < self.count:
                     return f'{found} data-t="{escape(self._said_of_input(number, element, targets))}"'
                 o = number - self.count
-                for kind in ("of", "by", "than"):
+                for kind in ("of", "by", "than", "may"):
                     by_input = {i: classes.get(kind, []) for i, classes in sources.get((o, element), {}).items()}
                     runs = " ".join(_runs(i, elements) for i, elements in by_input.items() if elements)
                     found += f' data-{kind}="{runs}"' if runs else ""
@@ -136,7 +136,7 @@ class _Drawing:
             hues = []
             for element in range(output.numel()):
                 found = sources.get((o, element), {}).items()
-                origins = {of_input[i][e] for i, classes in found for e in classes.get("of", [])}
+                origins = {of_input[i][e] for i, classes in found for e in self._made_of(i, classes)}
                 hues.append(origins.pop() if len(origins) == 1 else NEUTRAL)
             colors.append(torch.tensor(hues, dtype=torch.int64).reshape(output.shape))
         return colors
@@ -157,9 +157,13 @@ class _Drawing:
             marks[self.count + o] = marked
         return marks
 
+    def _made_of(self, i: int, classes: dict[str, list[int]]) -> list[int]:
+        """Return the elements of an input that give their color: not those of an index that may point here."""
+        return classes.get("of", []) + ([] if self.steering[i] else classes.get("may", []))
+
     def _said_of_output(self, o: int, element: int, sources: dict[tuple[int, int], Any]) -> str:
         verb = "copied from" if (o, element) in self.copied else "computed from"
-        words = {"of": verb, "by": "chosen by", "than": "compared with"}
+        words = {"of": verb, "by": "chosen by", "than": "compared with", "may": "may depend on"}
         found = sources.get((o, element), {})
         parts = []
         for kind, phrase in words.items():
@@ -184,7 +188,13 @@ class _Drawing:
         return spell(self.names[number], [index_of(element, tensor) for element in elements], tensor)
 
 
-_CLASS: dict[int, str] = {Kind.COPIED: "of", Kind.COMPUTED: "of", Kind.INDEX: "by", Kind.COMPARED: "than"}
+_CLASS: dict[int, str] = {
+    Kind.COPIED: "of",
+    Kind.COMPUTED: "of",
+    Kind.INDEX: "by",
+    Kind.COMPARED: "than",
+    Kind.MAYBE: "may",
+}
 
 
 def _runs(number: int, elements: list[int]) -> str:

@@ -1,0 +1,111 @@
+"""Values or indices: what the integers among the inputs mean."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from ptguide._tracing._call import Call, double_dtype, equal, is_number
+
+MOST_SUBSETS = 256  # of the integer inputs, tried as values
+
+
+def value_inputs(call: Call, actual: list[Tensor]) -> tuple[list[int], bool]:
+    """Return the inputs that hold values, and whether the operation takes them as float64.
+
+    Integers and booleans are values if the operation gives the same for them as floating-point numbers, and not the
+    same for fractions; what remains are indices and masks. Where that leaves no values, the integers are what the
+    operation computes with.
+    """
+    floating = [i for i, t in enumerate(call.tensors) if is_number(t.dtype)]
+    others = [i for i in range(len(call.tensors)) if i not in floating]
+    samples = [(call.tensors, actual), *(_samples(call) if others else [])]
+    subsets = (chosen for count in range(len(others), -1, -1) for chosen in itertools.combinations(others, count))
+    for chosen in itertools.islice(subsets, MOST_SUBSETS):
+        values = sorted([*floating, *chosen])
+        if values and all(_same_in_double(call, tensors, values, expected) for tensors, expected in samples):
+            whole = [i for i in chosen if _only_whole_counts(call, [s for s, _ in samples], values, list(chosen), i)]
+            rest = [i for i in values if i not in whole]
+            return (rest, True) if rest else (values, False)
+    return (floating, False) if floating else (others, False)
+
+
+def _samples(call: Call) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Return other values that the operation takes, with their outputs: a mask may have been all true by chance.
+
+    Indices change their order and so stay in range; on a CPU, which refuses those out of range, they are also larger
+    by one, or one. Floating-point numbers are once positive, and else a little above an integer of the others, where
+    a comparison with these notices a fraction.
+    """
+    generator = torch.Generator().manual_seed(0)
+    flat = [t.flatten().cpu().double() for t in call.tensors if not is_number(t.dtype)]
+    pool = torch.cat([*flat, torch.ones(1, dtype=torch.float64)])
+    on_cpu = all(tensor.device.type == "cpu" for tensor in call.tensors)
+    samples = []
+    for kind in ("reversed", "mixed", "same", "larger", "one")[: 5 if on_cpu else 3]:
+        tensors = []
+        for tensor in call.tensors:
+            drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+            if is_number(tensor.dtype):
+                whole = pool[torch.randint(len(pool), tensor.shape, generator=generator)]
+                tensors.append((0.55 + 0.9 * drawn if kind == "reversed" else whole + 0.05 + 0.15 * drawn).to(tensor))
+            elif tensor.dtype == torch.bool:
+                tensors.append(~tensor if kind == "reversed" else (drawn < 0.5).to(tensor))
+            elif kind in ("reversed", "mixed"):
+                mixed = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
+                tensors.append(
+                    (tensor.flatten().flip(0) if kind == "reversed" else tensor.flatten()[mixed]).reshape(tensor.shape)
+                )
+            else:
+                tensors.append({"same": tensor, "larger": tensor + 1, "one": torch.ones_like(tensor)}[kind])
+        outputs = call.attempt(tensors, double=False)
+        if outputs is not None:
+            samples.append((tensors, outputs))
+    return samples
+
+
+def _only_whole_counts(call: Call, samples: list[list[Tensor]], values: list[int], chosen: list[int], i: int) -> bool:
+    """Return whether fractions of an input change nothing, also where the others have some.
+
+    Then the operation makes integers of it by itself.
+    """
+    generator = torch.Generator().manual_seed(0)
+    for tensors in samples:
+        for _ in range(3):
+            fractional = [_with_fractions(t, generator) if n in chosen else t for n, t in enumerate(tensors)]
+            after = _in_double(call, fractional, values)
+            before = _in_double(call, [*fractional[:i], tensors[i], *fractional[i + 1 :]], values)
+            if (before is None) != (after is None):
+                return False
+            if before is not None and after is not None and not all(map(equal, before, after)):
+                return False
+    return True
+
+
+def _with_fractions(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Return integers with something added, away from zero, that truncating takes away again."""
+    drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device) * 0.9 + 0.05
+    part = tensor.to(double_dtype(tensor))
+    return part * (1 + drawn) if tensor.dtype == torch.bool else part + torch.where(part < 0, -drawn, drawn)
+
+
+def _same_in_double(call: Call, tensors: list[Tensor], values: list[int], expected: list[Tensor]) -> bool:
+    found = _in_double(call, tensors, values)
+    return found is not None and len(found) == len(expected) and all(map(_agree, found, expected))
+
+
+def _in_double(call: Call, tensors: list[Tensor], values: list[int]) -> list[Tensor] | None:
+    converted = [t.to(double_dtype(t)) if i in values else t for i, t in enumerate(tensors)]
+    return call.attempt(converted, double=True)
+
+
+def _agree(one: Tensor, two: Tensor) -> bool:
+    """Return whether two outputs are the same up to the rounding of the coarser one."""
+    if one.shape != two.shape:
+        return False
+    if not is_number(two.dtype):
+        return equal(one, two)
+    tolerance = 8 * torch.finfo(two.dtype).eps ** 0.5
+    return torch.allclose(one.to(two.dtype), two, rtol=tolerance, atol=tolerance, equal_nan=True)
