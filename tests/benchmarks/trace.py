@@ -52,7 +52,7 @@ def calls_of(info: Any, samples: int) -> Iterator[Call]:
             torch.manual_seed(0)
             make = _module_calls(info, dtype) if is_module else _operation_calls(info, dtype)
             name = f"{info.formatted_name if is_module else info.full_name} {str(dtype)[6:]}"
-            small = (call for call in make if _size(call[1:]) <= MOST_ELEMENTS)
+            small = (call for call in make if 0 < _size(call[1:]) <= MOST_ELEMENTS)
             for number, (op, args, kwargs) in zip(range(samples), small, strict=False):
                 yield f"{name} {number}", op, args, kwargs
 
@@ -110,7 +110,7 @@ class Oracle:
         """Return what changes on the values given, and what changes anywhere; bool, shape (O, I)."""
         here = torch.cat([self._changed_from(self.inputs, 24), self._jacobian()]).any(dim=0)
         anywhere = here.clone()
-        for number in range(14):
+        for number in range(20):
             anywhere |= self._changed_from([self._drawn(tensor, number) for tensor in self.inputs], 6)[0]
         return here, anywhere
 
@@ -142,9 +142,23 @@ class Oracle:
         others = list(dict.fromkeys([*pool[:6], *pool[-6:], *pool]))[: count // 2]
         if tensor.is_floating_point() or tensor.is_complex():
             drawn = (torch.randn(count // 3, generator=self.generator, dtype=torch.float64) * 3).tolist()
-            return [value + 0.37, 0.0, value - 1.3, 1e-2 + value, -30.0, 30.0, 2e3, -2e3, *others, *drawn]
+            return [
+                value + 0.37,
+                0.0,
+                0.5,
+                1.5,
+                3.0,
+                value - 1.3,
+                1e-2 + value,
+                -30.0,
+                30.0,
+                2e3,
+                -2e3,
+                *others,
+                *drawn,
+            ]
         nearby = [step + other for other in others[:4] for step in (1, -1)]
-        return [value + 1, value - 1, 0, value + 2, 1, *others, *nearby, *range(count // 3)]
+        return [value + 1, value - 1, 0, value + 2, 1, -100, 100, *others, *nearby, *range(count // 3)]
 
     def _changed_from(self, inputs: list[Tensor], count: int) -> Tensor:
         """Return which outputs change when one element of these inputs is changed, bool, shape (1, O, I)."""

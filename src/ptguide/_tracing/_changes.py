@@ -15,6 +15,8 @@ from ptguide._tracing._flags import FAR, STEERED, UNMOVED
 from ptguide._tracing._groups import Groups
 from ptguide._tracing._runs import ELEMENTS_AT_ONCE, Outcome, Runs
 
+LOOKED_AT = 100_000  # elements of points among which outputs are looked for
+
 
 class Changes:
     """What changed with what.
@@ -133,14 +135,15 @@ class Changes:
         return changed
 
     def _check_selects(self, points: Tensor, outcome: Outcome) -> None:
-        steers = ~self.runs.is_value
-        as_given = (points[:, steers] == self.runs.given[steers]).all(dim=1)
+        few, steers = max(2, LOOKED_AT // max(points.shape[1], 1)), ~self.runs.is_value
+        points = points[:few]
+        as_given = outcome.accepted[:few] & (points[:, steers] == self.runs.given[steers]).all(dim=1)
         for o, part in enumerate(self.parts):
             open_ones = self.selects[part].nonzero().flatten()
             if len(open_ones):
-                rows = outcome.accepted & as_given
-                rows[list(outcome.others[o])] = False
-                self.selects[part][open_ones] &= members(outcome.outputs[o][:, open_ones], points)[rows].all(dim=0)
+                rows = as_given.clone()
+                rows[[row for row in outcome.others[o] if row < few]] = False
+                self.selects[part][open_ones] &= members(outcome.outputs[o][:few, open_ones], points)[rows].all(dim=0)
 
 
 def members(outputs: Tensor, points: Tensor) -> Tensor:
@@ -169,7 +172,9 @@ def moved(before: Tensor, after: Tensor, points: Tensor) -> Tensor:
         return before != after
     eps = torch.finfo(before.dtype).eps
     factor = (64 if eps < 1e-6 else 8) * eps
-    reach = torch.where(points.isfinite(), points, 0).abs().amax(dim=1, keepdim=True) if points.shape[1] else 0
+    reach = points.abs().amax(dim=1, keepdim=True)
+    if not reach.isfinite().all():
+        reach = torch.where(points.isfinite(), points, 0).abs().amax(dim=1, keepdim=True)
     size = before.abs()
     difference = (after - before).abs_() if not before.is_complex() else (after - before).abs()
     return difference.sub_(factor * reach) > factor * torch.where(size.isfinite(), size, 0)

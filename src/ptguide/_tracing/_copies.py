@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ptguide._tracing._call import differing, equal, is_number
 from ptguide._tracing._changes import Changes, members
-from ptguide._tracing._points import Points
+from ptguide._tracing._points import HUGE, Points
 from ptguide._tracing._runs import Runs
 
 SLOW = 0.02  # seconds of a run after which no larger values are given
@@ -45,12 +45,13 @@ class Copies:
     def _taken_codes(self) -> list[Taken]:
         """Return points without equal values that the operation takes; ever larger ones as long as it stays quick."""
         taken = [one for point in self.points.codes() if (one := self._try(point)) is not None]
-        for point in self.points.huge():
+        for size, point in zip(HUGE, self.points.huge(), strict=False):
             started = time.perf_counter()
             one = self._try(point)
             taken += [one] if one is not None else []
             if time.perf_counter() - started > SLOW:
                 break
+            self.points.reach = size
         return taken
 
     def _try(self, point: Tensor) -> Taken | None:
@@ -78,22 +79,24 @@ class Copies:
         fits = (held[:, found] == outputs).all(dim=0) & (self.runs.is_complex[found] == outputs.is_complex())
         return torch.where(fits, found, -1)
 
-    def find(self) -> Tensor:
-        """Return for each pair whether the output element is a copy of the input element, bool, shape (I, O)."""
-        copied = torch.zeros(self.changes.seen.shape, dtype=torch.bool)
+    def find(self) -> tuple[Tensor, Tensor]:
+        """Return the pairs of which the output element is a copy of the input element: columns and output elements."""
         rows = (self.always >= 0).nonzero().flatten()
-        copied[self.always[rows], rows] = True
+        pairs = [(self.always[rows], rows)]
         chosen = self._chosen()
         for o, part in enumerate(self.changes.parts):
             open_ones = (self.changes.selects[part] & (self.always[part] < 0)).nonzero().flatten()
             if chosen is not None and (output := chosen[1][o]) is not None and len(open_ones):
                 matches = _as(chosen[0], output.dtype)[:, None] == output[open_ones]
-                copied[:, part][:, open_ones] = matches & self.runs.is_value[:, None]
-            column, row = copied[:, part].nonzero(as_tuple=True)
-            actual = self.runs.actual[o].flatten().cpu()
-            wrong = differing(_as(self.runs.given[column], actual.dtype), actual[row])
-            copied[column[wrong], row[wrong] + part.start] = False
-        return copied
+                column, place = (matches & self.runs.is_value[:, None]).nonzero(as_tuple=True)
+                pairs.append((column, open_ones[place] + part.start))
+        column, row = (torch.cat(part) for part in zip(*pairs, strict=True))
+        right = torch.zeros(len(row), dtype=torch.bool)
+        for part, actual in zip(self.changes.parts, self.runs.actual, strict=True):
+            here = (row >= part.start) & (row < part.stop)
+            expected = actual.flatten().cpu()[row[here] - part.start]
+            right[here] = ~differing(_as(self.runs.given[column[here]], actual.dtype), expected)
+        return column[right], row[right]
 
     def _chosen(self) -> Taken | None:
         """Return a point in the order of the values given, at which the operation chooses as it did."""

@@ -37,6 +37,8 @@ def _try_groups(changes: Changes, groups: Groups, tries: list[Try], limit: int) 
     for base, change, flag in sorted(tries, key=lambda one: one[2] == FAR):
         if flag != STEERED:
             groups.close(changes.seen, flag | NEAR)
+            if not groups.is_open.any():
+                continue
         chosen = groups.open_groups(change != base)
         if spent and spent + len(chosen) > limit:
             return

@@ -14,7 +14,9 @@ from ptguide._tracing._runs import Runs
 
 FEW = 40  # distinct values that are each tried in the place of every other
 CLASSES = 32  # integers from zero on that are tried, for operations such as one_hot
+ENOUGH = 3  # distinct indices, beside which no others are tried
 LARGE = 1e3
+HUGE = (1e4, 1e5, 1e6, 1e7, 1e9, 1e12)  # tried as long as the operation stays quick
 
 
 class Points:
@@ -33,6 +35,7 @@ class Points:
         )
         numbers = self.known[self.free]
         self.pool = torch.unique(numbers) if len(numbers) else numbers.new_ones(1)
+        self.reach = LARGE  # the largest value that is tried
         self.tied: Tensor | None = None  # for each element, the first one of an equal value, where these stay equal
         self.low, self.high = (float(numbers.min()), float(numbers.max())) if len(numbers) else (0.0, 1.0)
 
@@ -96,7 +99,7 @@ class Points:
 
     def huge(self) -> list[Tensor]:
         """Return points with ever larger values, which tell what passes from what is cut off at a bound."""
-        return [] if self.whole else [self.point(size * self.normal()) for size in (1e4, 1e5, 1e6, 1e7, 1e9, 1e12)]
+        return [] if self.whole else [self.point(size * self.normal()) for size in HUGE]
 
     def mixed(self) -> Tensor:
         """Return integers drawn from those given, and booleans of which many, few or half are true."""
@@ -153,6 +156,7 @@ class Points:
         changes = [base + 1.7 * size, base - 1.7 * size, base + 1e-3 * size, zero + top, zero + bottom]
         if many:
             changes += [base - 1e-3 * size, zero, -base, zero + LARGE, zero - LARGE]
+            changes += [zero + self.reach, zero - self.reach]
             changes += [zero + value for value in self._others()]
             changes += [zero + value for value in torch.linspace(bottom, top, 48).tolist()]
             changes += [zero + value for value in (0.5, 1, -1, -0.5, 0.25, 2, 0.77, 10, 50, 100)]
@@ -211,10 +215,11 @@ class Points:
         given, steers = self.runs.given, ~self.runs.is_value
         base = given.real if given.is_complex() else given
         pool = torch.unique(base[steers & ~self.runs.is_bool]).tolist()
-        changes = [1 - base, *(torch.full_like(base, value) for value in [0, *pool[:8], *pool[-2:]])]
-        if self.runs.allows_any_integer:
+        changes = [1 - base, *(torch.full_like(base, value) for value in [*pool[:8], *pool[-2:]])]
+        # Values that were not given may be out of range, and not all operations look whether they are.
+        if self.runs.allows_any_integer and len(pool) < ENOUGH:
             changes += [base + step for step in (1, -1, 2, -2)]
-            changes += [torch.full_like(base, value) for value in range(1, 8)]
+            changes += [torch.full_like(base, value) for value in range(8)]
         found = torch.stack(changes)
         found[0] = torch.where(self.runs.is_bool, found[0], base)
         found[1:, self.runs.is_bool] = base[self.runs.is_bool]

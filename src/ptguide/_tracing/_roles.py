@@ -21,45 +21,51 @@ def value_inputs(call: Call, actual: list[Tensor]) -> tuple[list[int], bool]:
     """
     floating = [i for i, t in enumerate(call.tensors) if is_number(t.dtype)]
     others = [i for i in range(len(call.tensors)) if i not in floating]
-    samples = [(call.tensors, actual), *(_samples(call) if others else [])]
+    samples = [(call.tensors, actual), *(_samples(call, ("reversed", "mixed")) if others else [])]
     subsets = (chosen for count in range(len(others), -1, -1) for chosen in itertools.combinations(others, count))
     for chosen in itertools.islice(subsets, MOST_SUBSETS):
         values = sorted([*floating, *chosen])
         if values and all(_same_in_double(call, tensors, values, expected) for tensors, expected in samples):
-            whole = [i for i in chosen if _only_whole_counts(call, [s for s, _ in samples], values, list(chosen), i)]
+            more = _samples(call, ("larger", "one"), chosen)
+            if not all(_same_in_double(call, tensors, values, expected) for tensors, expected in more):
+                continue
+            tried = [tensors for tensors, _ in (*samples, *more)]
+            whole = [i for i in chosen if _only_whole_counts(call, tried, values, list(chosen), i)]
             rest = [i for i in values if i not in whole]
+            if rest and not _same_in_double(call, call.tensors, rest, actual):
+                rest = values  # they have to be of one dtype
             return (rest, True) if rest else (values, False)
     return (floating, False) if floating else (others, False)
 
 
-def _samples(call: Call) -> list[tuple[list[Tensor], list[Tensor]]]:
+def _samples(
+    call: Call, kinds: tuple[str, ...], chosen: tuple[int, ...] = ()
+) -> list[tuple[list[Tensor], list[Tensor]]]:
     """Return other values that the operation takes, with their outputs: a mask may have been all true by chance.
 
-    Indices change their order and so stay in range; on a CPU, which refuses those out of range, they are also larger
-    by one, or one. Floating-point numbers are once positive, and else a little above an integer of the others, where
-    a comparison with these notices a fraction.
+    Indices change their order and so stay in range: not all operations look whether they do. Those that are `chosen`,
+    since the operation takes them as floating-point numbers, are also larger by one, or one. Floating-point numbers are
+    once positive, and else a little above an integer of the others, where a comparison with these notices a fraction.
     """
     generator = torch.Generator().manual_seed(0)
     flat = [t.flatten().cpu().double() for t in call.tensors if not is_number(t.dtype)]
     pool = torch.cat([*flat, torch.ones(1, dtype=torch.float64)])
-    on_cpu = all(tensor.device.type == "cpu" for tensor in call.tensors)
     samples = []
-    for kind in ("reversed", "mixed", "same", "larger", "one")[: 5 if on_cpu else 3]:
+    for kind in kinds:
         tensors = []
-        for tensor in call.tensors:
+        for i, tensor in enumerate(call.tensors):
             drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+            order = torch.arange(tensor.numel()).flip(0)
             if is_number(tensor.dtype):
                 whole = pool[torch.randint(len(pool), tensor.shape, generator=generator)]
                 tensors.append((0.55 + 0.9 * drawn if kind == "reversed" else whole + 0.05 + 0.15 * drawn).to(tensor))
             elif tensor.dtype == torch.bool:
                 tensors.append(~tensor if kind == "reversed" else (drawn < 0.5).to(tensor))
             elif kind in ("reversed", "mixed"):
-                mixed = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
-                tensors.append(
-                    (tensor.flatten().flip(0) if kind == "reversed" else tensor.flatten()[mixed]).reshape(tensor.shape)
-                )
+                order = order if kind == "reversed" else torch.randperm(len(order), generator=generator)
+                tensors.append(tensor.flatten()[order.to(tensor.device)].reshape(tensor.shape))
             else:
-                tensors.append({"same": tensor, "larger": tensor + 1, "one": torch.ones_like(tensor)}[kind])
+                tensors.append((tensor + 1 if kind == "larger" else torch.ones_like(tensor)) if i in chosen else tensor)
         outputs = call.attempt(tensors, double=False)
         if outputs is not None:
             samples.append((tensors, outputs))

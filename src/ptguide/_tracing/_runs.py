@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ptguide._tracing._call import Call, double_dtype, equal, is_number
 
-ELEMENTS_AT_ONCE = 1_000_000  # of points and outputs together that one batch holds, 8 MB
+ELEMENTS_AT_ONCE = 500_000  # of points and outputs together that one batch holds, 4 MB
 
 
 @dataclass

@@ -18,10 +18,11 @@ from ptguide._tracing._runs import Runs
 NONE, COMPARED, INDEX, COMPUTED, COPIED, MAYBE = range(6)  # the values of trace.Kind
 
 ELEMENTS = 12_000_000  # of points and outputs together, that one part of the search runs
+ROWS_AT_ONCE = 256
 FEW_ELEMENTS = 64  # that are changed one by one
 ALONE = 800  # runs that one part of the search makes if many cannot be made at once
 WALKS = 10  # after which it is looked whether more are needed
-DRAWN = 600  # points at which this is looked for
+DRAWN = 400  # points at which this is looked for
 SHAPE_DEPENDS = (
     "cannot trace op: the shape of its output depends on the values, so that no element keeps its place. "
     "Trace an operation whose output has the same shape for all values."
@@ -36,7 +37,7 @@ class SearchOfOne:
         self.columns = runs.is_value.nonzero().flatten()
         self.size = runs.count + sum(runs.sizes)
         self.limit = ELEMENTS // max(self.size, 1)
-        if not runs.batches:
+        if not runs.batches or runs.dtype == torch.int64:
             self.limit = min(self.limit, ALONE)
 
     def kinds(self) -> Tensor:
@@ -48,7 +49,8 @@ class SearchOfOne:
         copies = Copies(runs, self.points, changes)
         tries = list(self._tries())
         count = sum(len(change) for _, change, _ in tries)
-        if runs.count * count <= self.limit:
+        alone = sum(int((change != base)[:, ~runs.is_value].sum()) for base, change, _ in tries)
+        if runs.count * count <= self.limit and alone <= 4 * ALONE:
             for one in tries:
                 changes.star(*one)
         elif runs.count <= FEW_ELEMENTS:
@@ -62,7 +64,8 @@ class SearchOfOne:
         self._walk()
         copied = copies.find()
         _require_conclusive(runs, changes, copied)
-        return _kinds(changes.seen, copied)
+        _make_kinds(changes.seen, copied)
+        return changes.seen
 
     def _find_ties(self) -> None:
         """Find out whether equal values have to stay equal to keep the shape of the output, as for ``unique``."""
@@ -135,7 +138,7 @@ class SearchOfOne:
         mine = torch.cat([torch.zeros_like(of_output[None]).bool(), of_output == chosen[:, None]])
         count = len(chosen) + 1
         chooses = bool(((self.changes.seen & (FAR | NEAR)) == FAR).any())
-        draws = max(8, min(512, (DRAWN if not chooses else 10 * DRAWN) // count))
+        draws = max(4, min(512, min(self.limit, DRAWN if not chooses else 10 * DRAWN) // count))
         at_once = max(1, min(draws, self.changes.at_once // count))
         for _ in range(0, draws, at_once):
             points = [self._replaced(linked[chosen]) for _ in range(at_once)]
@@ -157,25 +160,29 @@ def find_kinds(runs: Runs) -> Tensor:
     return SearchOfOne(runs).kinds()
 
 
-def _require_conclusive(runs: Runs, changes: Changes, copied: Tensor) -> None:
+def _require_conclusive(runs: Runs, changes: Changes, copied: tuple[Tensor, Tensor]) -> None:
     """Raise an error where the runs show nothing."""
-    matters = (changes.seen != 0).any(dim=1)
-    for o, part in enumerate(changes.parts):
-        if changes.varies[o] and runs.dtype != torch.int64 and not copied[:, part].any(dim=0).all():
+    is_copy = torch.zeros(changes.seen.shape[1], dtype=torch.bool)
+    is_copy[copied[1]] = True
+    if runs.dtype != torch.int64:
+        if any(varies and not is_copy[part].all() for varies, part in zip(changes.varies, changes.parts, strict=True)):
             raise ValueError(SHAPE_DEPENDS)
-    if (changes.reshaped & ~matters & runs.is_value).any() and runs.dtype == torch.int64:
+        if not (changes.accepted | changes.reshaped)[runs.is_value].all():
+            raise ValueError(
+                "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on "
+                "it. Trace it without its checks."
+            )
+    elif (reshaped := changes.reshaped & runs.is_value).any() and not changes.seen[reshaped].any(dim=1).all():
         raise ValueError(SHAPE_DEPENDS)
-    if runs.dtype != torch.int64 and not (changes.accepted | changes.reshaped)[runs.is_value].all():
-        raise ValueError(
-            "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on it. "
-            "Trace it without its checks."
-        )
 
 
-def _kinds(seen: Tensor, copied: Tensor) -> Tensor:
-    rows = copied.any(dim=0)
-    kinds = ((seen & ~UNMOVED) != 0).to(torch.uint8).mul_(MAYBE)
-    near = (seen & NEAR) != 0
-    kinds.masked_fill_(near & rows, COMPARED).masked_fill_(near & ~rows, COMPUTED)
-    kinds.masked_fill_((seen & (STEERED | UNMOVED)) == STEERED, INDEX)
-    return kinds.masked_fill_(copied, COPIED)
+def _make_kinds(seen: Tensor, copied: tuple[Tensor, Tensor]) -> None:
+    """Put kinds in the place of what was seen."""
+    is_copy = torch.zeros(seen.shape[1], dtype=torch.bool)
+    is_copy[copied[1]] = True
+    moved = torch.where(is_copy, COMPARED, COMPUTED).to(torch.uint8)
+    for part in seen.split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
+        near, steered = (part & NEAR) != 0, (part & (STEERED | UNMOVED)) == STEERED
+        part.bitwise_and_(255 - UNMOVED).clamp_(max=1).mul_(MAYBE)
+        part.copy_(torch.where(near, moved, part)).masked_fill_(steered, INDEX)
+    seen[copied] = COPIED
