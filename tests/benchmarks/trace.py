@@ -108,8 +108,8 @@ class Oracle:
 
     def dependencies(self) -> tuple[Tensor, Tensor]:
         """Return what changes on the values given, and what changes anywhere; bool, shape (O, I)."""
-        here = torch.cat([self._changed_from(self.inputs, 24), self._jacobian()]).any(dim=0)
-        anywhere = here.clone()
+        here = self._changed_from(self.inputs, 40)[0]
+        anywhere = here | self._jacobian()[0]  # which may be another than the operation's, as for cholesky_inverse
         for number in range(20):
             anywhere |= self._changed_from([self._drawn(tensor, number) for tensor in self.inputs], 6)[0]
         return here, anywhere
@@ -139,7 +139,7 @@ class Oracle:
         if tensor.dtype == torch.bool:
             return [not value]
         pool = [other for t in (tensor, *self.inputs) if t.dtype == tensor.dtype for other in t.flatten().tolist()]
-        others = list(dict.fromkeys([*pool[:6], *pool[-6:], *pool]))[: count // 2]
+        others = list(dict.fromkeys([*pool[:6], *pool[-6:], *pool]))[:count]
         if tensor.is_floating_point() or tensor.is_complex():
             drawn = (torch.randn(count // 3, generator=self.generator, dtype=torch.float64) * 3).tolist()
             return [

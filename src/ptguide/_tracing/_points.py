@@ -198,11 +198,10 @@ class Points:
         return found
 
     def _integer_changes(self, base: Tensor) -> Tensor:
-        changes = [base + self.pool.new_full((), 0)]
-        if self.runs.allows_any_integer:
-            changes = [base + 1, base - 1, base + 2, base - 2, base ^ 1, base ^ 2]
-            changes += [torch.full_like(base, value) for value in range(CLASSES)]
+        anything = self.runs.allows_any_integer
+        changes = [base + 1, base - 1, base + 2, base - 2, base ^ 1, base ^ 2] if anything else [base]
         changes += [*self._partners(base), *(torch.full_like(base, int(value)) for value in self._others())]
+        changes += [torch.full_like(base, value) for value in range(CLASSES)] if anything else []
         found = torch.stack(changes)
         lowest, highest = self.runs.limits
         found = torch.where((found >= lowest) & (found <= highest), found, base)

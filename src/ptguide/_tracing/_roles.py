@@ -81,12 +81,13 @@ def _only_whole_counts(call: Call, samples: list[list[Tensor]], values: list[int
     for tensors in samples:
         for _ in range(3):
             fractional = [_with_fractions(t, generator) if n in chosen else t for n, t in enumerate(tensors)]
-            after = _in_double(call, fractional, values)
-            before = _in_double(call, [*fractional[:i], tensors[i], *fractional[i + 1 :]], values)
-            if (before is None) != (after is None):
-                return False
-            if before is not None and after is not None and not all(map(equal, before, after)):
-                return False
+            for others in (fractional, tensors):
+                after = _in_double(call, [*others[:i], fractional[i], *others[i + 1 :]], values)
+                before = _in_double(call, [*others[:i], tensors[i], *others[i + 1 :]], values)
+                if (before is None) != (after is None):
+                    return False
+                if before is not None and after is not None and not all(map(equal, before, after)):
+                    return False
     return True
 
 
