@@ -88,13 +88,29 @@ assert torch.gather(grades, 1, places).tolist() == [[3, 2], [7, 7]]
 draw(torch.gather, (grades, 1, places), names=["grades", "places"])
 
 # %%
+# Sometimes an operation chooses, and what it did not choose has no say at these values. :func:`torch.any` of
+# two true values stays true if one of them becomes false. A frame of fine dots marks such elements: the result *may
+# depend* on them, when others have other values.
+
+truths = torch.tensor([[True, True, False], [False, True, False]])
+several = trace(torch.any, truths, dim=1)
+assert {link.index: link.kind for link in several.sources((0,))} == {
+    (0, 0): Kind.MAYBE,
+    (0, 1): Kind.MAYBE,
+    (0, 2): Kind.MAYBE,
+}
+assert [link.index for link in several.sources((1,)) if link.kind == Kind.COMPUTED] == [(1, 1)]
+draw(torch.any, truths, dim=1, at=(0,))
+
+# %%
 # How the links are found
 # -----------------------
 #
-# ``ptguide.trace`` runs the operation again and again. To find copies it gives each input element a code and looks
-# which code arrives. For the rest it changes one element at a time and looks what else changes. So it works for
-# functions of your own and for modules too, if their tensors are small: together at most :val:`4096 <MOST_ELEMENTS>`
-# elements.
+# An element of the result depends on an element of an input if changing this one alone changes the result there.
+# ``ptguide.trace`` runs the operation again and again to find out. To find copies it gives each input element a code
+# and looks which code arrives. For the rest it changes one element at a time and looks what else changes. So it works
+# for functions of your own and for modules too, if their tensors are small: together at most
+# :val:`4096 <MOST_ELEMENTS>` elements.
 
 
 def neighbours(x):
@@ -110,8 +126,8 @@ with expect_error(ValueError, match="trace follows at most 4096"):
 draw(neighbours, torch.tensor([4.0, 9, 16, 25, 36]))
 
 # %%
-# The question it answers is: *could* a change of this input element change that output element? A :term:`mask` is
-# respected, which shows on attention: position 0 of three may look at itself alone, position 2 at all three.
+# A :term:`mask` is respected: it chooses, and what it did not choose has no link. Attention shows it. Position 0 of
+# three may look at itself alone, position 2 at all three.
 
 torch.manual_seed(0)
 q, k, v = torch.randn(3, 3, 2).round(decimals=1)
@@ -123,12 +139,12 @@ draw(F.scaled_dot_product_attention, (q, k, v), is_causal=True, names=["q", "k",
 # %%
 # The first row of ``keys_seen`` is empty, and rightly so: position 0 has one value to choose from, so its weight is 1,
 # and its key changes nothing. A trace refuses an operation whose output has another shape for other values, such as
-# :func:`torch.nonzero`. It misses what happens at rare values alone, here beyond a million.
+# :func:`torch.nonzero`. It misses what happens at rare values alone, here between a million and a million and one.
 
 with expect_error(ValueError, match="the shape of its output depends on the values"):
     trace(torch.nonzero, left)
-assert trace(lambda x: x > 3, grades).sources((0, 0))
-assert not trace(lambda x: x > 1_000_000, grades).sources((0, 0))
+assert trace(lambda x: x > 1_000_000, grades).sources((0, 0))
+assert not trace(lambda x: (x > 1_000_000) & (x < 1_000_001), grades).sources((0, 0))
 
 # %%
 # Memory and broadcasting

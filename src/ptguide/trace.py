@@ -1,21 +1,31 @@
 """Which elements of the inputs does each element of the output depend on? The operation itself is run to find out.
 
-Four findings, each from runs on other values (never from a list of operations):
+An output element depends on an input element if changing this one alone, to some value that the operation accepts,
+changes the output element; it *may depend* on it if that happens only when other elements have other values, too.
+
+What a dependency is called comes from runs on other values (never from a list of operations):
 
 copied
-    The output element *is* the input element: when every input element carries its own code, the code arrives.
-    Where the choice depends on the values (``sort``, ``topk``, ``max``), the codes keep their order.
+    At all points that were tried, the output element was equal to some input element; at the values given it is this
+    one. ``clamp`` lets a value pass only sometimes, so it computes.
 compared
-    Another element was copied, and a change of this one could have changed which.
+    Another element was copied, and a change of this one changes which.
 computed
-    A change of the input element changes the output element, for some values of the inputs.
+    A change of the input element changes the output element, and it is not copied.
 index
-    The element of an index or a mask decides which element arrives.
+    The element of an index or a mask decides which element arrives: every other value of it changes the output element.
+maybe
+    A change of the input element changes the output element when others have other values: the weight of ``prelu``
+    while the input is positive, or one of several true values in ``any``. Of an index: some values that it could have
+    would change the output element.
+
+"The values given" includes those that are nearly the same: in ``x * 0`` the product depends on ``x``, because the zero
+could be a little more. Indices and masks keep their values while others are changed: they choose, and what they did not
+choose is not in the trace.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -28,17 +38,18 @@ from ptguide import _tracing
 
 __all__ = ["MOST_ELEMENTS", "Kind", "Link", "Trace", "trace"]
 
-MOST_ELEMENTS = 4096  # of all inputs together, and of all outputs: a few seconds and 16 MB
+MOST_ELEMENTS = 4096  # of all inputs together, and of all outputs: one byte for each pair, 16 MB
 
 
 class Kind(IntEnum):
-    """How an output element depends on an input element."""
+    """How an output element depends on an input element; ``MAYBE`` if only with other values of other elements."""
 
     NONE = 0
     COMPARED = 1
     INDEX = 2
     COMPUTED = 3
     COPIED = 4
+    MAYBE = 5
 
 
 @dataclass(frozen=True)
@@ -167,19 +178,29 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     torch's random numbers. Modules and generators among the arguments are copied too; a module's parameters are not
     inputs. What your function holds otherwise, such as a layer with batch norm, takes part in every run.
 
-    *Copied* holds for all finite values: codes large, small, negative and whole arrive, which rules out ``relu`` and
-    ``clamp``. *Computed* is found by changing one input element at a time, on the values given and on others (random,
-    all equal, zero), in float64 where the operation takes it. (NaN in place of the change would be simpler, and wrong
-    twice: ``0 * nan`` is NaN, so that attention would see what its mask hides, and ``sort`` puts NaN last.) Infinite
-    values stay, because they are masks, and what they outweigh is not seen.
+    One input element at a time is changed: to the other values among the inputs, their neighbours, larger and smaller
+    ones, both truth values; on the values given, on others near them, and on others far from them (in other orders,
+    equal, zero, random). Runs are made in float64 where the operation takes it, and many at once where
+    `torch.func.vmap` gives the same. Then all that an output element was not seen to depend on is replaced; if it
+    moves, elements are replaced one after the other on random ways from the values given to others, until it does not
+    move any more. (NaN in place of the changes would be simpler, and wrong twice: ``0 * nan`` is NaN, so that attention
+    would see what its mask hides, and ``sort`` puts NaN last.) Infinite values stay, because they are masks, and what
+    they outweigh is not seen.
+
+    With hundreds of elements fewer values are tried, and elements that change different outputs are changed at once, as
+    sparse Jacobians are computed [1]_.
 
     What it cannot see: a dependency that appears at none of these values, such as the branch of a rare condition.
-    What it sees too much: a change by rounding alone, where an operation adds a value and takes it away again.
+    A change that is no larger than rounding does not count.
 
     An integer or boolean input counts as an index if the operation refuses its values as floating-point numbers, gives
-    another result for them, or ignores their fractions. Its links are the outputs that change with every other value
-    that the operation accepts, or that are gone if this changes the shape. Integers alone are computed with. Inputs
-    that share memory are copied apart.
+    another result for them, or ignores their fractions. Where a mask changes the shape of the output, its links are the
+    elements that are gone without it. Integers alone are computed with. Inputs that share memory are copied apart.
+
+    References
+    ----------
+    .. [1] A. H. Gebremedhin, F. Manne and A. Pothen, "What Color Is Your Jacobian? Graph Coloring for Computing
+       Derivatives", SIAM Review 47(4), 2005.
 
     Examples
     --------
@@ -204,15 +225,7 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
 def _trace(call: _tracing.Call, inputs: Any) -> Trace:
     _require_traceable("the inputs", call.tensors)
     actual = _first_run(call, inputs)
-    found = _tracing.search(call, actual)
-    starts = list(itertools.accumulate(tensor.numel() for tensor in call.tensors))[:-1]
-    kinds = tuple(
-        tuple(
-            part.reshape((*output.shape, *tensor.shape))
-            for part, tensor in zip(matrix.tensor_split(starts, dim=1), call.tensors, strict=True)
-        )
-        for matrix, output in zip(found, actual.tensors, strict=True)
-    )
+    kinds = tuple(map(tuple, _tracing.search(call, actual)))
     inputs_before = tuple(tensor.detach().clone() for tensor in call.tensors)
     return Trace(inputs_before, tuple(actual.tensors), tuple(call.names), tuple(actual.names), kinds)
 

@@ -22,7 +22,7 @@ def elements(picture):
     tree = ET.fromstring(picture.svg)
     links = {}
     for group in tree.iter(f"{SVG}g"):
-        for kind in ("as", "of", "by", "than"):
+        for kind in ("as", "of", "by", "than", "may"):
             if group.get("data-n") is not None and group.get(f"data-{kind}"):
                 for element, source in expanded(group.get(f"data-{kind}")):
                     key = f"{group.get('data-i')}.{element}"

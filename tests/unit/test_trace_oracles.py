@@ -90,6 +90,20 @@ def steered(index, input=1):
     return {(input, tuple(index), Kind.INDEX)}
 
 
+def maybe(indices, input=0):
+    return {(input, tuple(index), Kind.MAYBE) for index in indices}
+
+
+def pointed(entries, here, target, overwrites=True):
+    """What indices say of one place: that which points here decides, and others could point here instead.
+
+    Of two that point here the later one is written, so that an earlier one could not change that.
+    """
+    last = max((k for k in entries if target(k) == here), default=None)
+    others = [k for k in entries if (last is None or (overwrites and k > last))]
+    return last, others
+
+
 def reduced(indices, input=0):
     """What adds up or multiplies its elements: a single one arrives as it is."""
     indices = list(indices)
@@ -583,10 +597,9 @@ def scatter(pick):
     index = torch.stack([pick.order(n)[:count] for _ in range(m)]) if m else pick.integers(0, n, 0, count)
 
     def oracle(i, j):
-        for k in range(count):
-            if index[i, k] == j:
-                return copied((i, k), 2) | (steered((i, k)) if n > 1 else set())
-        return copied((i, j))
+        k, others = pointed(range(count), j, lambda k: index[i, k])
+        found = copied((i, k), 2) | steered((i, k)) if k is not None else copied((i, j))
+        return found - steered((i, k)) if n == 1 else found | maybe(((i, other) for other in others), 1)
 
     return lambda x, index, y: x.scatter(1, index, y), (pick.normal(m, n), index, pick.normal(m, count)), {}, oracle
 
@@ -598,10 +611,9 @@ def to_lines(pick, op, source):
     d = pick.one_of(0, -2)
 
     def oracle(i, j):
-        for k in range(count):
-            if index[k] == i:
-                return copied(source(k, j), 2) | (steered((k,)) if n > 1 else set())
-        return copied((i, j))
+        k, others = pointed(range(count), i, lambda k: index[k], overwrites=bool(source(0, 0)))
+        found = copied(source(k, j), 2) | steered((k,)) if k is not None else copied((i, j))
+        return found - steered((k,)) if n == 1 else found | maybe(((other,) for other in others), 1)
 
     values = pick.normal(count, m) if source(0, 0) else pick.normal()
     return lambda x, index, y: op(x, d, index, y), (pick.normal(n, m), index, values), {}, oracle
@@ -844,14 +856,27 @@ def equal(pick):
     return pointwise(pick, torch.eq)
 
 
+def outvoted(pick, op, values):
+    """Of what is zero or false on one side, the other side says nothing at these values."""
+    shape = pick.shape(0, 3)
+    other = pick.part(shape)
+    x, y = values(*shape), values(*other)
+
+    def oracle(*i):
+        j = aligned(i, other)
+        return (computed if y[j] else maybe)([i]) | (computed if x[i] else maybe)([j], 1)
+
+    return op, (x, y), {}, oracle
+
+
 @case
 def bitwise_and(pick):
-    return pointwise(pick, torch.bitwise_and, lambda *shape: pick.integers(-8, 8, *shape))
+    return outvoted(pick, torch.bitwise_and, lambda *shape: pick.integers(-8, 8, *shape))
 
 
 @case
 def logical_and(pick):
-    return pointwise(pick, torch.logical_and, pick.bools)
+    return outvoted(pick, torch.logical_and, pick.bools)
 
 
 def of_one(pick, op):
@@ -931,14 +956,32 @@ def std(pick):
     return over_dims(pick, lambda x, dim, keepdim: torch.std(x, dim, correction=0, keepdim=keepdim), mixed, low=1)
 
 
+def decided(pick, op, deciding):
+    """One element that decides leaves the others nothing to say."""
+    drawn = []
+
+    def values(*shape):
+        drawn.append(pick.bools(*shape))
+        return drawn[0]
+
+    def rule(members):
+        votes = {index: drawn[0][index].item() == deciding for index in members}
+        if len(votes) == 1:
+            return copied(*votes)
+        silent = [index for index in votes if any(vote for other, vote in votes.items() if other != index)]
+        return maybe(silent) | computed(index for index in votes if index not in silent)
+
+    return over_dims(pick, op, rule, values)
+
+
 @case
 def any_(pick):
-    return over_dims(pick, torch.any, reduced, pick.bools)
+    return decided(pick, torch.any, True)
 
 
 @case
 def all_(pick):
-    return over_dims(pick, torch.all, reduced, pick.bools)
+    return decided(pick, torch.all, False)
 
 
 def along(pick, op, rule, values=None):
@@ -1262,10 +1305,9 @@ def setitem(pick):
     index = pick.order(n)[: pick.size(0, n)]
 
     def oracle(i):
-        for k in range(len(index)):
-            if index[k] == i:
-                return copied((k,), 2) | (steered((k,)) if n > 1 else set())
-        return copied((i,))
+        k, others = pointed(range(len(index)), i, lambda k: index[k])
+        found = copied((k,), 2) | steered((k,)) if k is not None else copied((i,))
+        return found - steered((k,)) if n == 1 else found | maybe(((other,) for other in others), 1)
 
     return torch.Tensor.__setitem__, (pick.normal(n), index, pick.normal(len(index))), {}, oracle
 

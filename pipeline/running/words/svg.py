@@ -2,9 +2,9 @@
 
 ``ptguide.pictures`` writes it: ``class="ptg-2"`` is a color, of a box or of all boxes of a group that have none of
 their own, ``data-k="1.4"`` the element 4 of tensor 1, and ``data-t`` the sentence that is shown of it. ``data-of``,
-``data-by`` and ``data-than`` have the elements that it was made of, and ``data-as`` those that it is a copy of: at the
-element itself their names, and at the group of a tensor, whose number is ``data-i``, those of all its elements in
-runs, as in ``3-4=0.10,15+1``.
+``data-by``, ``data-than`` and ``data-may`` have the elements that it was made of, and ``data-as`` those that it is a
+copy of: at the element itself their names, and at the group of a tensor, whose number is ``data-i``, those of all its
+elements in runs, as in ``3-4=0.10,15+1``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipeline.running.words.numbers import digest, runs
 
 PLACE = re.compile(r"translate\(([-\d.e]+)[ ,]+([-\d.e]+)\)")
 COLOR = re.compile(r"\bptg-(\d+)\b")
-FRAMES = ("ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-alone")
-LINKS = ("as", "of", "by", "than")
+FRAMES = ("ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-may", "ptg-alone")
+LINKS = ("as", "of", "by", "than", "may")
 START = re.compile(r"M([-\d.]+) ([-\d.]+)h")  # of a box
 MARK = 3, 10  # where a mark stands in its box
 NUMBER = re.compile(r"[-+]?\d*\.\d+(?:e[-+]?\d+)?|[-+]?\d+e[-+]?\d+")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import vmap
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -42,11 +43,16 @@ class Call:
         devices = {tensor.device for tensor in self.tensors if tensor.device.type == "cuda"}
         self.gpu_rng = {device: torch.cuda.get_rng_state(device) for device in devices}
         self.rng = torch.get_rng_state()
+        self.written: list[int] | None = None  # the inputs that an operation writes into that returns no tensor
         self.names = (["x"] if len(positional) == 1 else _letters(len(positional))) + named
 
     def run(self, tensors: Sequence[Tensor], double: bool = False) -> Result:
         """Run the operation on copies of other tensors; with a module's parameters in float64 if `double`."""
-        copies = [_laid_out(new, like) for new, like in zip(tensors, self.tensors, strict=True)]
+        result = self._run([_laid_out(new, like) for new, like in zip(tensors, self.tensors, strict=True)], double)
+        # Clones, because the operation may give the same memory every time, such as its own buffer.
+        return Result([tensor.detach().clone() for tensor in result.tensors], result.names, result.kind)
+
+    def _run(self, copies: list[Tensor], double: bool) -> Result:
         versions = [tensor._version for tensor in copies]
         replacements = iter(copies)
         op = _copied_op(self.op, double)
@@ -57,11 +63,23 @@ class Call:
         returned = op(*args, **kwargs)
         found = list(_named_tensors(returned, ""))
         if not found:
-            changed = [place for place, tensor in enumerate(copies) if tensor._version != versions[place]]
-            found = [(self.names[place], copies[place]) for place in changed]
+            if self.written is None:
+                self.written = [place for place, tensor in enumerate(copies) if tensor._version != versions[place]]
+            found = [(self.names[place], copies[place]) for place in self.written]
         names = [name or ("out" if len(found) == 1 else f"out{place}") for place, (name, _) in enumerate(found)]
-        # Clones, because the operation may give the same memory every time, such as its own buffer.
-        return Result([tensor.detach().clone() for _, tensor in found], names, type(returned).__name__)
+        return Result([tensor for _, tensor in found], names, type(returned).__name__)
+
+    def run_many(self, tensors: Sequence[Tensor], double: bool) -> list[Tensor] | None:
+        """Run the operation on many sets of values at once, stacked along a new axis 0; None if that is refused."""
+
+        def one(*copies: Tensor) -> tuple[Tensor, ...]:
+            return tuple(self._run(list(copies), double).tensors)
+
+        try:
+            copies = [_laid_out_many(new, like) for new, like in zip(tensors, self.tensors, strict=True)]
+            return [tensor.detach() for tensor in vmap(one, randomness="same")(*copies)]
+        except Exception:
+            return None
 
     def attempt(self, tensors: Sequence[Tensor], double: bool) -> list[Tensor] | None:
         """Return the outputs for other values, None if the operation refuses them, in whatever way it does that."""
@@ -138,6 +156,11 @@ def _named_tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
 
 def _laid_out(new: Tensor, like: Tensor) -> Tensor:
     """Return a copy with the strides of another tensor, where these give each element a place of its own."""
+    return _laid_out_many(new[None], like)[0]
+
+
+def _laid_out_many(new: Tensor, like: Tensor) -> Tensor:
+    """Return a copy of tensors stacked along axis 0, each with the strides of another tensor, as far as possible."""
     new = new.to(like.device)
     if like.is_contiguous():
         return new.clone(memory_format=torch.contiguous_format)
@@ -146,7 +169,8 @@ def _laid_out(new: Tensor, like: Tensor) -> Tensor:
         if size > 1 and stride <= reach:
             return new.clone(memory_format=torch.contiguous_format)
         reach += (size - 1) * stride
-    return torch.empty_strided(like.shape, like.stride(), dtype=new.dtype, device=new.device).copy_(new)
+    strides = (reach + 1, *like.stride())
+    return torch.empty_strided(new.shape, strides, dtype=new.dtype, device=new.device).copy_(new)
 
 
 def differing(one: Tensor, two: Tensor) -> Tensor:

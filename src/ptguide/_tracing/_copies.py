@@ -1,117 +1,128 @@
-"""Copied: each element carries a code, and the code arrives."""
+"""Copied: at points where no two values are equal, the output element is equal to an input element.
+
+Axes: I elements of all inputs together, O elements of all outputs together, K points.
+"""
 
 from __future__ import annotations
 
-import random
-from typing import Any
+import time
 
 import torch
 from torch import Tensor
 
-from ptguide._tracing._call import differing, is_number
-from ptguide._tracing._search import Search, keep
+from ptguide._tracing._call import differing, equal, is_number
+from ptguide._tracing._changes import Changes, members
+from ptguide._tracing._points import HUGE, Points
+from ptguide._tracing._runs import Runs
 
-SPARE_BITS = 16  # a code that an operation makes up by chance is one of the inputs' with probability below I / 2**16
+SLOW = 0.02  # seconds of a run after which no larger values are given
 
-
-def find_copies(search: Search) -> None:
-    """Look for copies in the outputs of each dtype, with codes that this dtype can hold."""
-    if search.allows_any_integer:
-        for dtype in dict.fromkeys(tensor.dtype for tensor in search.actual):
-            _find_copies_in(search, dtype)
+Taken = tuple[Tensor, list[Tensor | None]]  # a point, and what the operation gave, None for another shape than usual
 
 
-def _find_copies_in(search: Search, dtype: torch.dtype) -> None:
-    """Label every value with one of two numbers, the bit of its code, in as many runs as a code has bits.
+class Copies:
+    """Which output elements are copies.
 
-    Each run is done again with the two numbers swapped, which tells a bit from a constant of the operation.
+    Attributes
+    ----------
+    always : Tensor, int64, shape (O,)
+        The input element that arrived at every point, -1 if there is none.
     """
-    count = len(search.columns)
-    bits = max(count - 1, 1).bit_length() + SPARE_BITS
-    codes = search.random.sample(range(1 << bits), count)
-    places = [o for o, tensor in enumerate(search.actual) if tensor.dtype == dtype]
-    arrived = {o: torch.zeros(search.actual[o].numel(), dtype=torch.int64) for o in places}
-    is_code = {o: torch.ones(search.actual[o].numel(), dtype=torch.bool) for o in places}
-    is_constant = {o: search.open[o] & (dtype != torch.bool) for o in places}
-    for bit in range(bits):
-        on = torch.tensor([bool(code >> bit & 1) for code in codes], dtype=torch.bool)
-        labelled = _labelled_runs(search, on, dtype, bit)
-        if labelled is None:
-            return
-        (low, high), *runs = labelled
-        for o in places:
-            if not runs[0][o].shape == runs[1][o].shape == search.actual[o].shape:
-                is_code[o].zero_()
-                is_constant[o].zero_()
+
+    def __init__(self, runs: Runs, points: Points, changes: Changes) -> None:
+        self.runs, self.points, self.changes = runs, points, changes
+        self.always = torch.full((len(changes.selects),), -1)
+        taken = self._taken_codes()
+        for o, part in enumerate(changes.parts):
+            outputs = [output for _, given in taken if (output := given[o]) is not None]
+            if len(outputs) < max(2, len(taken)):
+                changes.selects[part] = False
                 continue
-            output, swapped = (run[o].flatten().cpu() for run in runs)
-            is_code[o] &= ((output == low) & (swapped == high)) | ((output == high) & (swapped == low))
-            is_constant[o] &= ~differing(output, swapped) & ~differing(output, search.actual[o].flatten().cpu())
-            arrived[o] |= (output == high).long() << bit
-        if not any(bool((is_code[o] | is_constant[o]).any()) for o in places):
-            return
-    sources = [i for i in search.values for _ in range(search.call.tensors[i].numel())]
-    fitting = [_holds(search.call.tensors[i].dtype, dtype, search.double) for i in sources]
-    of_code = {code: [c] for code, c, fits in zip(codes, search.columns, fitting, strict=True) if fits}
-    for o in places:
-        keep(search, o, {p: of_code.get(int(arrived[o][p]), []) for p in is_code[o].nonzero().flatten().tolist()})
-        search.open[o] &= ~is_constant[o]
+            codes = torch.stack([point for point, _ in taken])
+            changes.selects[part] &= members(torch.stack(outputs), codes).all(dim=0) & (not points.whole)
+            self.always[part] = self._arriving(codes, torch.stack(outputs))
+
+    def _taken_codes(self) -> list[Taken]:
+        """Return points without equal values that the operation takes; ever larger ones as long as it stays quick."""
+        taken = [one for point in self.points.codes() if (one := self._try(point)) is not None]
+        for size, point in zip(HUGE, self.points.huge(), strict=False):
+            started = time.perf_counter()
+            one = self._try(point)
+            taken += [one] if one is not None else []
+            if time.perf_counter() - started > SLOW:
+                break
+            self.points.reach = size
+        return taken
+
+    def _try(self, point: Tensor) -> Taken | None:
+        outcome = self.runs.run(point[None])
+        if not outcome.accepted[0]:
+            return None
+        pairs = zip(outcome.outputs, outcome.others, strict=True)
+        return self.runs.used(point[None])[0], [None if others else output[0] for output, others in pairs]
+
+    def _arriving(self, codes: Tensor, outputs: Tensor) -> Tensor:
+        """Return for each output element the column that is equal to it at each point, or -1; shape (elements,)."""
+        none = torch.full((outputs.shape[1],), -1)
+        if is_number(codes.dtype) and not is_number(outputs.dtype):
+            return none  # an integer or a truth value is no copy of a fraction
+        held = _as(codes, outputs.dtype)
+        tells = self.runs.is_value & (held[1:] != held[0]).any(dim=0)
+        if outputs.dtype != torch.bool:
+            tells &= ((held != 0) & (held != 1)).any(dim=0)  # a class of two is a truth value as well
+        columns = tells.nonzero().flatten()
+        if not len(columns):
+            return none
+        keys, order = _keys(held[:, columns]).sort(stable=True)
+        wanted = _keys(outputs)
+        found = columns[order[torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)]]
+        fits = (held[:, found] == outputs).all(dim=0) & (self.runs.is_complex[found] == outputs.is_complex())
+        return torch.where(fits, found, -1)
+
+    def find(self) -> tuple[Tensor, Tensor]:
+        """Return the pairs of which the output element is a copy of the input element: columns and output elements."""
+        rows = (self.always >= 0).nonzero().flatten()
+        pairs = [(self.always[rows], rows)]
+        chosen = self._chosen()
+        for o, part in enumerate(self.changes.parts):
+            open_ones = (self.changes.selects[part] & (self.always[part] < 0)).nonzero().flatten()
+            if chosen is not None and (output := chosen[1][o]) is not None and len(open_ones):
+                matches = _as(chosen[0], output.dtype)[:, None] == output[open_ones]
+                column, place = (matches & self.runs.is_value[:, None]).nonzero(as_tuple=True)
+                pairs.append((column, open_ones[place] + part.start))
+        column, row = (torch.cat(part) for part in zip(*pairs, strict=True))
+        right = torch.zeros(len(row), dtype=torch.bool)
+        for part, actual in zip(self.changes.parts, self.runs.actual, strict=True):
+            here = (row >= part.start) & (row < part.stop)
+            expected = actual.flatten().cpu()[row[here] - part.start]
+            right[here] = ~differing(_as(self.runs.given[column[here]], actual.dtype), expected)
+        return column[right], row[right]
+
+    def _chosen(self) -> Taken | None:
+        """Return a point in the order of the values given, at which the operation chooses as it did."""
+        tried = [self._try(self.points.near(ties, flips=True)) for ties in ("up", "down")]
+        found = [one for one in tried if one is not None]
+        return next((one for one in found if self._explains(one[1])), found[0] if found else None)
+
+    def _explains(self, outputs: list[Tensor | None]) -> bool:
+        """Return whether an operation gave the indices that it gave for the values themselves."""
+        return all(
+            output is not None and equal(output.reshape(actual.shape), actual.cpu())
+            for output, actual in zip(outputs, self.runs.actual, strict=True)
+            if not is_number(actual.dtype) and (output is None or not is_number(output.dtype))
+        )
 
 
-def _holds(source: torch.dtype, dtype: torch.dtype, double: bool) -> bool:
-    """Return whether an output of some dtype can hold copies of an input, and not what a comparison or floor gave."""
-    if torch.bool in (source, dtype):
-        return source == dtype or (double and dtype != torch.bool)
-    if is_number(source) and not is_number(dtype):
-        return False
-    return source.is_complex == dtype.is_complex
+def _keys(values: Tensor) -> Tensor:
+    """Return an integer for each column of values, shape (K, columns), that tells different columns apart."""
+    if values.is_complex():
+        values = torch.view_as_real(values).movedim(-1, 0).flatten(0, 1)
+    values = values + 0 if is_number(values.dtype) else values  # -0.0 is 0
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[values.dtype.itemsize]
+    weights = torch.randint(1 << 62, (len(values), 1), generator=torch.Generator().manual_seed(0)) | 1
+    return (values.contiguous().view(bits).long() * weights).sum(dim=0)
 
 
-def _labelled_runs(
-    search: Search, on: Tensor, dtype: torch.dtype, bit: int
-) -> tuple[tuple[Any, Any], list[Tensor], list[Tensor]] | None:
-    """Return the two numbers as an output of some dtype has them, and what two runs on them gave; None if refused."""
-    double = search.double and dtype != torch.bool
-    dtypes = [dtype, *([] if double else [search.call.tensors[i].dtype for i in search.values])]
-    for careful in (False, True):
-        low, high = _two_numbers(dtypes, bit, careful, search.random)
-        pairs = {"bool": (0, 1), "real": (low, high), "complex": (complex(low, high), complex(high, -low))}
-        runs = []
-        for ones in (on, ~on):
-            new = {}
-            for i, part in search.spread(ones, double).items():
-                boolean = search.call.tensors[i].dtype == torch.bool and not double
-                zero, one = pairs["complex" if part.is_complex() else "bool" if boolean else "real"]
-                new[i] = torch.where(
-                    part != 0, torch.tensor(one, dtype=part.dtype), torch.tensor(zero, dtype=part.dtype)
-                )
-            runs.append(search.run(new, double))
-        if runs[0] is not None and runs[1] is not None:
-            return pairs["complex" if dtype.is_complex else "bool" if dtype == torch.bool else "real"], runs[0], runs[1]
-    return None
-
-
-def _two_numbers(dtypes: list[torch.dtype], bit: int, careful: bool, source: random.Random) -> tuple[Any, Any]:
-    """Return two numbers that every dtype holds exactly: large, small and negative ones, which few operations let pass.
-
-    Every fourth bit has a zero, which is what changes the shape of ``nonzero``. If `careful`, in case that an
-    operation refuses some of these, both are small and positive.
-    """
-    numbers = [dtype for dtype in dtypes if dtype != torch.bool]
-    if not numbers:
-        return 0, 1
-    signed = all(dtype.is_signed for dtype in numbers) and not careful
-    low, high = source.sample([*range(-19, -1), *range(2, 20)] if signed else [*range(2, 20)], 2)
-    scale: float = 1
-    if bit % 3 == 1 and not careful:
-        scale = 1 << min(map(_spare_bits, numbers))
-    if bit % 3 == 2 and all(map(is_number, numbers)):
-        scale = 2.0**-6
-    return (0 if bit % 4 == 0 and not careful else low * scale), high * scale
-
-
-def _spare_bits(dtype: torch.dtype) -> int:
-    """Return how many more bits than 20 has a number that a dtype can hold, with room for a sum of products."""
-    if is_number(dtype):
-        return 0 if dtype == torch.float16 else 40
-    return {1: 0, 2: 10, 4: 20}.get(dtype.itemsize, 40)
+def _as(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return values as an output of some dtype would hold copies of them."""
+    return (values.real if values.is_complex() and not dtype.is_complex else values).to(dtype)

@@ -1,102 +1,188 @@
-"""What is known of one call while its dependencies are looked for.
-
-Axes: O elements of one output, I elements of all inputs together (in their order, each in row-major order).
-"""
+"""The search: what is tried, in which order, and what follows from it."""
 
 from __future__ import annotations
 
 import itertools
-import random
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from ptguide._tracing._call import Call, differing, double_dtype, is_number
+from ptguide._tracing._changes import Changes
+from ptguide._tracing._copies import Copies
+from ptguide._tracing._flags import FAR, NEAR, STEERED, UNMOVED
+from ptguide._tracing._many import Try, alternating, try_many
+from ptguide._tracing._points import Points
+from ptguide._tracing._runs import Runs
 
-NONE, COMPARED, INDEX, COMPUTED, COPIED = range(5)  # the values of trace.Kind
+NONE, COMPARED, INDEX, COMPUTED, COPIED, MAYBE = range(6)  # the values of trace.Kind
 
-
-@dataclass
-class Search:
-    """What is known of one call while its dependencies are looked for.
-
-    Attributes
-    ----------
-    values, steering : list of int
-        The inputs whose values flow into the outputs, and those that only say which element goes where.
-    double : bool
-        Whether the operation gives the same when all values are float64.
-    actual : list of Tensor
-        The outputs for the values given.
-    kinds : list of Tensor, uint8, shape (O, I)
-        What was found so far, for each output.
-    open : list of Tensor, bool, shape (O,)
-        The elements of each output whose sources are not known yet.
-    """
-
-    call: Call
-    values: list[int]
-    steering: list[int]
-    double: bool
-    actual: list[Tensor]
-    kinds: list[Tensor]
-    open: list[Tensor]
-
-    def __post_init__(self) -> None:
-        sizes = [tensor.numel() for tensor in self.call.tensors]
-        starts = [0, *itertools.accumulate(sizes)]
-        self.starts = starts
-        self.random = random.Random(0)
-        # The elements of the value inputs, as columns of `kinds`.
-        self.columns = [column for i in self.values for column in range(starts[i], starts[i + 1])]
-
-    def run(self, new: dict[int, Tensor], double: bool) -> list[Tensor] | None:
-        """Return the outputs with some inputs replaced, None if the operation refuses them or their number changes."""
-        tensors = [new.get(place, tensor) for place, tensor in enumerate(self.call.tensors)]
-        outputs = self.call.attempt(tensors, double)
-        return outputs if outputs is not None and len(outputs) == len(self.actual) else None
-
-    def spread(self, flat: Tensor, double: bool) -> dict[int, Tensor]:
-        """Return the value inputs filled, one after the other, from one flat tensor, in the dtypes they are run in."""
-        new, start = {}, 0
-        for i in self.values:
-            like = self.call.tensors[i]
-            part = flat[start : start + like.numel()].reshape(like.shape)
-            start += like.numel()
-            new[i] = part.to(double_dtype(like) if double else like.dtype)
-        return new
-
-    @property
-    def is_done(self) -> bool:
-        return not any(bool(part.any()) for part in self.open)
-
-    @property
-    def are_integers(self) -> bool:
-        """Whether the operation computes with integers or booleans and nothing else."""
-        return not self.double and not any(is_number(self.call.tensors[i].dtype) for i in self.values)
-
-    @property
-    def allows_any_integer(self) -> bool:
-        """Whether an integer out of range does no harm; it might be an index, and a GPU does not survive that."""
-        devices = (self.call.tensors[i].device.type for i in self.values)
-        return not self.are_integers or all(device == "cpu" for device in devices)
+ELEMENTS = 12_000_000  # of points and outputs together, that one part of the search runs
+ROWS_AT_ONCE = 256
+FEW_ELEMENTS = 64  # that are changed one by one
+ALONE = 800  # runs that one part of the search makes if many cannot be made at once
+WALKS = 10  # after which it is looked whether more are needed
+DRAWN = 400  # points at which this is looked for
+SHAPE_DEPENDS = (
+    "cannot trace op: the shape of its output depends on the values, so that no element keeps its place. "
+    "Trace an operation whose output has the same shape for all values."
+)
 
 
-def keep(search: Search, o: int, found: dict[int, list[int]]) -> list[int]:
-    """Note copies (columns by place in output `o`) whose value is what the operation gave; return the places."""
-    values = torch.cat([_comparable(search.call.tensors[i], search.actual[o]) for i in range(len(search.call.tensors))])
-    actual = search.actual[o].flatten().cpu()
-    kept = []
-    for place, columns in found.items():
-        if columns and not differing(values[columns[0]], actual[place]):
-            search.kinds[o][place, columns] = COPIED
-            search.open[o][place] = False
-            kept.append(place)
-    return kept
+class SearchOfOne:
+    """The search through the runs of one call."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs, self.points, self.changes = runs, Points(runs), Changes(runs)
+        self.columns = runs.is_value.nonzero().flatten()
+        self.size = runs.count + sum(runs.sizes)
+        self.limit = ELEMENTS // max(self.size, 1)
+        if not runs.batches or runs.dtype == torch.int64:
+            self.limit = min(self.limit, ALONE)
+
+    def kinds(self) -> Tensor:
+        """Return the `Kind` of each pair of an output element and an input element, uint8, shape (I, O)."""
+        runs, changes = self.runs, self.changes
+        if not changes.seen.numel():
+            return changes.seen
+        self._find_ties()
+        copies = Copies(runs, self.points, changes)
+        tries = list(self._tries())
+        count = sum(len(change) for _, change, _ in tries)
+        alone = sum(int((change != base)[:, ~runs.is_value].sum()) for base, change, _ in tries)
+        if runs.count * count <= self.limit and alone <= 4 * ALONE:
+            for one in tries:
+                changes.star(*one)
+        elif runs.count <= FEW_ELEMENTS:
+            for base, change, flag in itertools.islice(alternating(tries), max(self.limit // runs.count, 8)):
+                changes.star(base, change[None], flag)
+        else:
+            try_many(self.changes, self.points, tries, self.limit)
+        self._move_ties()
+        if any(changes.varies):
+            _require_conclusive(runs, changes, copies.find())
+        self._walk()
+        copied = copies.find()
+        _require_conclusive(runs, changes, copied)
+        _make_kinds(changes.seen, copied)
+        return changes.seen
+
+    def _find_ties(self) -> None:
+        """Find out whether equal values have to stay equal to keep the shape of the output, as for ``unique``."""
+        if self.runs.dtype != torch.int64 and len(self.points.pool) < int(self.points.free.sum()):
+            apart, tied = (self.runs.run(self.points.near(ties)[None]) for ties in ("up", "one"))
+            if any(apart.others) and tied.accepted[0] and not any(tied.others):
+                self.points.keep_ties()
+
+    def _tries(self) -> Iterator[Try]:
+        """Yield what is tried, the most telling first."""
+        runs, points = self.runs, self.points
+        if len(self.columns):
+            yield runs.given, points.changes(runs.given, many=True), NEAR
+            for ties in () if points.whole else ("up", "down"):
+                yield (base := points.near(ties)), points.changes(base, many=False), NEAR
+        if not runs.is_value.all():
+            yield from self._tries_of_indices()
+        for base in points.far() if len(self.columns) else ():
+            yield base, points.changes(base, many=False), FAR
+
+    def _tries_of_indices(self) -> Iterator[Try]:
+        """Yield changes of indices and masks at points where all values differ, which show what arrives instead."""
+        runs, points = self.runs, self.points
+        new = points.index_changes()
+        bases = [points.near("up", flips=True), runs.given, *points.codes()]
+        base = next((base for base in bases if runs.run(base[None]).accepted[0]), runs.given)
+        yield base, torch.where(runs.is_value, base, new), STEERED
+        for other in points.codes()[:3]:
+            yield other, torch.where(runs.is_value, other, new), FAR
+        for other in points.other_masks():
+            yield other, torch.where(runs.is_bool & ~runs.is_value, 1 - other, other)[None], FAR
+
+    def _move_ties(self) -> None:
+        """Where equal values have to stay equal, move all of them together."""
+        tied = self.points.tied
+        if tied is None:
+            return
+        base = self.points.near("one")
+        first = torch.unique(tied[self.columns])
+        for change in self.points.changes(base, many=False):
+            points = torch.where(tied == first[:, None], change[first][:, None], base)
+            points = self.runs.used(torch.cat([base[None], points]))
+            changed, fine = self.changes.compare(points, torch.zeros(1, dtype=torch.int64))
+            for row in fine.nonzero().flatten().tolist():
+                self.changes.seen[tied == first[row]] |= changed[row].view(torch.uint8) * FAR
+
+    # --- Choices -------------------------------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        """Where an output element moves with others than those seen, go to points drawn at random, step by step."""
+        columns, generator = self.columns, self.points.generator
+        rounds = max(1, min(60, self.limit // max(len(columns) * WALKS, 1)))
+        for _ in range(rounds if len(columns) * WALKS <= self.limit else 0):
+            if not self._is_unexplained():
+                return
+            ways = []
+            for number in range(WALKS):
+                order = columns[torch.randperm(len(columns), generator=generator)]
+                ways.append((self.points.target() if number % 2 else self.runs.given, self.points.target(), order))
+            for first in range(0, WALKS, at_once := max(1, self.changes.at_once // (len(columns) + 1))):
+                self.changes.walk(ways[first : first + at_once])
+
+    def _is_unexplained(self) -> bool:
+        """Replace all values that an output element was not seen to depend on; return whether it moves."""
+        linked, of_output = torch.unique((self.changes.seen != 0).T, dim=0, return_inverse=True)
+        if len(linked) > 64:
+            chosen = torch.randperm(len(linked), generator=self.points.generator)[:64]
+        else:
+            chosen = torch.arange(len(linked))
+        mine = torch.cat([torch.zeros_like(of_output[None]).bool(), of_output == chosen[:, None]])
+        count = len(chosen) + 1
+        chooses = bool(((self.changes.seen & (FAR | NEAR)) == FAR).any())
+        draws = max(4, min(512, min(self.limit, DRAWN if not chooses else 10 * DRAWN) // count))
+        at_once = max(1, min(draws, self.changes.at_once // count))
+        for _ in range(0, draws, at_once):
+            points = [self._replaced(linked[chosen]) for _ in range(at_once)]
+            before = torch.arange(at_once).repeat_interleave(count) * count
+            changed, fine = self.changes.compare(torch.cat(points), before[1:])
+            if (changed & mine.repeat(at_once, 1)[1:])[fine].any():
+                return True
+        return False
+
+    def _replaced(self, linked: Tensor) -> Tensor:
+        """Return a point, and for each row of links this point with other values where there is no link."""
+        start, end = self.points.target(), self.points.target()
+        points = torch.where(linked | ~self.runs.is_value, start, end)
+        return self.runs.used(torch.cat([start[None], points]))
 
 
-def _comparable(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return a tensor's elements as an output of some dtype would hold copies of them."""
-    flat = tensor.flatten().cpu()
-    return (flat.real if flat.is_complex() and not like.is_complex() else flat).to(like.dtype)
+def find_kinds(runs: Runs) -> Tensor:
+    """Return the `Kind` of each pair of an output element and an input element, uint8, shape (I, O)."""
+    return SearchOfOne(runs).kinds()
+
+
+def _require_conclusive(runs: Runs, changes: Changes, copied: tuple[Tensor, Tensor]) -> None:
+    """Raise an error where the runs show nothing."""
+    is_copy = torch.zeros(changes.seen.shape[1], dtype=torch.bool)
+    is_copy[copied[1]] = True
+    if runs.dtype != torch.int64:
+        if any(varies and not is_copy[part].all() for varies, part in zip(changes.varies, changes.parts, strict=True)):
+            raise ValueError(SHAPE_DEPENDS)
+        if not (changes.accepted | changes.reshaped)[runs.is_value].all():
+            raise ValueError(
+                "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on "
+                "it. Trace it without its checks."
+            )
+    elif (reshaped := changes.reshaped & runs.is_value).any() and not changes.seen[reshaped].any(dim=1).all():
+        raise ValueError(SHAPE_DEPENDS)
+
+
+def _make_kinds(seen: Tensor, copied: tuple[Tensor, Tensor]) -> None:
+    """Put kinds in the place of what was seen."""
+    is_copy = torch.zeros(seen.shape[1], dtype=torch.bool)
+    is_copy[copied[1]] = True
+    moved = torch.where(is_copy, COMPARED, COMPUTED).to(torch.uint8)
+    for part in seen.split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
+        near, steered = (part & NEAR) != 0, (part & (STEERED | UNMOVED)) == STEERED
+        part.bitwise_and_(255 - UNMOVED).clamp_(max=1).mul_(MAYBE)
+        part.copy_(torch.where(near, moved, part)).masked_fill_(steered, INDEX)
+    seen[copied] = COPIED

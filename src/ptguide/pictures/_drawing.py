@@ -25,9 +25,21 @@ from ptguide.pictures._picture import Panel, Picture
 from ptguide.trace import Kind, Trace
 
 # How a picture calls each kind of dependency. The script (_lights.js) has the same table, in the same order.
-SAID = {"as": "copied from", "of": "computed from", "by": "chosen by", "than": "compared with"}
-CALLED: dict[int, str] = {Kind.COPIED: "as", Kind.COMPUTED: "of", Kind.INDEX: "by", Kind.COMPARED: "than"}
-FRAMES = {"as": "ptg-of", "of": "ptg-of", "by": "ptg-by", "than": "ptg-than"}
+SAID = {
+    "as": "copied from",
+    "of": "computed from",
+    "by": "chosen by",
+    "than": "compared with",
+    "may": "may depend on",
+}
+CALLED: dict[int, str] = {
+    Kind.COPIED: "as",
+    Kind.COMPUTED: "of",
+    Kind.INDEX: "by",
+    Kind.COMPARED: "than",
+    Kind.MAYBE: "may",
+}
+FRAMES = {"as": "ptg-of", "of": "ptg-of", "by": "ptg-by", "than": "ptg-than", "may": "ptg-may"}
 
 Sources = dict[int, dict[str, list[int]]]  # of an element: for each input and kind, the elements
 Place = tuple[int, int]  # the number of an output, and of its element in row-major order
@@ -112,7 +124,7 @@ class Drawing:
                     self.first + n,
                     output,
                     self.output_names[n],
-                    self._colors(n, colors.groups),
+                    self._colors(n, colors.groups, colors.steering),
                     lit,
                     marks=self._marks(n, colors.steering),
                     more=f' data-out=""{self._links(n)}',
@@ -139,10 +151,18 @@ class Drawing:
         found = self.sources.get((o, element), {}).items()
         return {i: values for i, kinds in found if (values := kinds.get("as", []) + kinds.get("of", []))}
 
-    def _colors(self, o: int, groups: list[list[int]]) -> Tensor:
+    def _colored_by(self, o: int, element: int, steering: Sequence[bool]) -> dict[int, list[int]]:
+        """Return what gives an element its color: also what may, but for an index that may point here."""
+        found = self._made_of(o, element)
+        for i, kinds in self.sources.get((o, element), {}).items():
+            if "may" in kinds and not steering[i]:
+                found[i] = found.get(i, []) + kinds["may"]
+        return found
+
+    def _colors(self, o: int, groups: list[list[int]], steering: Sequence[bool]) -> Tensor:
         hues = []
         for element in range(self.outputs[o].numel()):
-            origins = {groups[i][e] for i, elements in self._made_of(o, element).items() for e in elements}
+            origins = {groups[i][e] for i, elements in self._colored_by(o, element, steering).items() for e in elements}
             hues.append(hue(origins.pop()) if len(origins) == 1 else NEUTRAL)
         return torch.tensor(hues, dtype=torch.int64).reshape(self.outputs[o].shape)
 
@@ -187,7 +207,7 @@ class Colors:
     def __init__(self, drawings: Sequence[Drawing]) -> None:
         inputs = drawings[0].inputs
         kinds = [set().union(*(drawing.kinds[i] for drawing in drawings)) for i in range(len(inputs))]
-        self.steering = [found == {"by"} for found in kinds]
+        self.steering = ["by" in found and found <= {"by", "may"} for found in kinds]
         alone = len(inputs) - sum(self.steering) == 1
         self.groups, self.of_inputs = [], []
         for i, tensor in enumerate(inputs):

@@ -1,6 +1,6 @@
 /* Light up what belongs together: in a page, in a notebook and in a file opened alone. */
 document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
-  const SAID = { as: 'copied from', of: 'computed from', by: 'chosen by', than: 'compared with' };
+  const SAID = { as: 'copied from', of: 'computed from', by: 'chosen by', than: 'compared with', may: 'may depend on' };
   const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
   const cells = {}, links = {}, tensors = {}, variants = [...root.querySelectorAll('.ptg-variant')];
   const buttons = root.querySelectorAll('.ptg-tabs input');
@@ -40,7 +40,7 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
   const show = (key) => {
     if (key === shown || !cells[key]) return; /* moving an element under the pointer would undo a click */
     shown = key;
-    Object.values(cells).forEach((cell) => cell.classList.remove('ptg-on', 'ptg-of', 'ptg-by', 'ptg-than'));
+    Object.values(cells).forEach((cell) => cell.classList.remove('ptg-on', 'ptg-of', 'ptg-by', 'ptg-than', 'ptg-may'));
     (links[key] || []).forEach((one) => frame(one.key, `ptg-${one.kind === 'as' ? 'of' : one.kind}`));
     frame(key, 'ptg-on');
     variant.querySelector('.ptg-said').textContent = cells[key].dataset.t || sentence(key);

@@ -18,7 +18,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 # Of the style and the script, which each picture holds, comments, indentation and ends of lines are left out.
 RULES = COMMENT.sub("", (FOLDER / "_style.css").read_text(encoding="utf-8")).split("\n")
 SCRIPT = re.sub(r"\s*\n\s*", "", COMMENT.sub("", (FOLDER / "_lights.js").read_text(encoding="utf-8")))
-ADDED = {"ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-touched"}  # classes that the script adds
+ADDED = {"ptg-on", "ptg-of", "ptg-by", "ptg-than", "ptg-may", "ptg-touched"}  # classes that the script adds
 KEYS = "Elements that belong together: move with the arrow keys"
 LIVE = re.compile(r"<script>.*?</script>| (?:data-[a-z]+|tabindex)=\"[^\"]*\"", re.DOTALL)  # of no use in an image
 
