@@ -220,14 +220,15 @@ with torch.no_grad():
 # ``fit`` is this loop with more around it, such as a record of each epoch, :term:`validation` and checkpoints. The
 # weights are the same, bit for bit. Its source is worth reading once the loop is clear.
 
-from ptguide.training import evaluate, fit
+from ptguide.training import accuracy, evaluate, fit
 
 fitted = new_network()
 optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
 unseen = DataLoader(digits("validation"), batch_size=100)
 history = fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=5, validation=unseen)
 assert same_weights(fitted, network)
-torch.testing.assert_close(evaluate(fitted, DataLoader(test_set, batch_size=100)).accuracy, right)
+found = evaluate(fitted, DataLoader(test_set, batch_size=100), metrics={"accuracy": accuracy})
+torch.testing.assert_close(found.metrics["accuracy"], right)
 for figure_of in ("loss", "validation_loss"):
     assert history[figure_of][-1] < 0.8 * history[figure_of][0]
 history.plot("It falls on unseen data, too")

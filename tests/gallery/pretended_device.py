@@ -18,7 +18,7 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
-from ptguide.training._checkpoints import plain
+from ptguide.training import _files as plain
 
 NAME = "lazy"
 aten = torch.ops.aten
