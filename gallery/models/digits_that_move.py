@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from ptguide.data import TensorData, batches, digits
 from ptguide.devices import pick_device
 from ptguide.models import LeNet, LeNetSettings
-from ptguide.training import evaluate, fit
+from ptguide.training import accuracy, evaluate, fit
 
 images, labels = digits("train")[:]
 learned = TensorData(F.pad(images, (2, 2, 2, 2)), labels)
@@ -33,7 +33,15 @@ torch.manual_seed(0)
 model = LeNet(settings).to(device)
 loader = batches(learned, 100, shuffle=True, generator=torch.Generator().manual_seed(0))
 fit(model, loader, F.cross_entropy, torch.optim.Adam(model.parameters(), lr=0.01), epochs=15)
-wrong, then = (1 - evaluate(model, batches(part, 712)).accuracy for part in (unseen, moved))
+
+
+def wrong_of(model, part):
+    return (
+        1 - evaluate(model, batches(part, 712), metrics={"accuracy": accuracy}).metrics["accuracy"]
+    )
+
+
+wrong, then = (wrong_of(model, part) for part in (unseen, moved))
 print(f"wrong: {wrong:.1%} in their place, {then:.1%} one pixel further right")
 assert wrong < 0.1
 assert then > 4 * wrong
@@ -152,7 +160,7 @@ def train(model, seed, data=learned, epochs=15):
 def wrong_share(model, steps):
     ways = [(steps, 0), (-steps, 0), (0, steps), (0, -steps)]
     parts = [TensorData(move(unseen.inputs, *way), unseen.targets) for way in ways]
-    return sum(1 - evaluate(model, batches(part, 712)).accuracy for part in parts) / 4
+    return sum(wrong_of(model, part) for part in parts) / 4
 
 
 # %%

@@ -19,16 +19,16 @@ from torch.nn import functional as F
 from ptguide.data import batches, digits
 from ptguide.devices import pick_device
 from ptguide.models import MLP, MLPSettings
-from ptguide.training import evaluate, fit
+from ptguide.training import accuracy, confusion, evaluate, fit
 
 device, train_set, test_set = pick_device(), digits("train"), digits("test")
 torch.manual_seed(0)
 model = MLP(MLPSettings((64, 200, 10))).to(device)
 loader = batches(train_set, 100, shuffle=True, generator=torch.Generator().manual_seed(0))
 fit(model, loader, F.cross_entropy, torch.optim.Adam(model.parameters(), lr=0.02), epochs=40)
-found = evaluate(model, batches(test_set, 355))
-print(f"{found.accuracy:.1%} of {len(test_set)} digits are read")
-assert found.accuracy > 0.94
+found = evaluate(model, batches(test_set, 355), metrics={"accuracy": accuracy}).metrics["accuracy"]
+print(f"{found:.1%} of {len(test_set)} digits are read")
+assert found > 0.94
 assert (len(train_set), len(test_set)) == (1085, 355)
 
 # %%
@@ -67,20 +67,20 @@ assert wrong[worst].float().mean() > 0.6
 # The confusion matrix
 # --------------------
 #
-# ``evaluate`` counts how often each class is taken for each other. Row: what it is. Column: what the network says. So
+# ``confusion`` counts how often each class is taken for each other. Row: what it is. Column: what the network says. So
 # the diagonal holds the right answers, and its share of all images is the accuracy.
 
-confusion = found.confusion.cpu()  # (10, 10)
-assert confusion.sum() == len(test_set) == 355
-assert found.accuracy == confusion.trace() / confusion.sum() == 1 - wrong.float().mean()
-assert found.accuracy > 0.94
+counted = confusion(model, batches(test_set, 355), classes=10)  # (10, 10)
+assert counted.sum() == len(test_set) == 355
+assert found == counted.trace().item() / counted.sum().item()
+assert counted.trace() / counted.sum() == 1 - wrong.float().mean()
 
-mistakes = confusion.clone().fill_diagonal_(0)
+mistakes = counted.clone().fill_diagonal_(0)
 figure, axis = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
 shown = axis.imshow(mistakes.numpy(), cmap="Oranges", vmin=0, vmax=mistakes.max().item() * 1.5)
 for row in range(10):
     for column in range(10):
-        if count := confusion[row, column].item():
+        if count := counted[row, column].item():
             weight = "normal" if row == column else "bold"
             axis.text(column, row, count, ha="center", va="center", weight=weight)
 axis.set(xticks=range(10), yticks=range(10), xlabel="what the network says", ylabel="what it is")
@@ -92,10 +92,10 @@ plt.show()
 # all answers "eight", how many were right? That is its :term:`precision`. Always saying "eight" would have recall 1,
 # and a precision of about a tenth; so it is with each of the ten digits.
 
-assert torch.equal(confusion.sum(dim=1), test_set.targets.bincount())
-assert torch.equal(confusion.sum(dim=0), answers.bincount(minlength=10))
-recall = confusion.diag() / confusion.sum(dim=1)
-precision = confusion.diag() / confusion.sum(dim=0)
+assert torch.equal(counted.sum(dim=1), test_set.targets.bincount())
+assert torch.equal(counted.sum(dim=0), answers.bincount(minlength=10))
+recall = counted.diag() / counted.sum(dim=1)
+precision = counted.diag() / counted.sum(dim=0)
 assert recall[8] == (answers[test_set.targets == 8] == 8).float().mean()
 assert precision[8] == (test_set.targets[answers == 8] == 8).float().mean()
 assert min(recall.min(), precision.min()) > 0.75
@@ -138,8 +138,8 @@ print(f"nearest neighbour: {by_neighbour} mistakes in {len(unseen)}")
 
 
 def count_mistakes(model, data=unseen):
-    found = evaluate(model, batches(data, 800))
-    return found.samples - found.confusion.trace().item()
+    table = confusion(model, batches(data, 800), classes=10)
+    return (table.sum() - table.trace()).item()
 
 
 # %%

@@ -21,7 +21,7 @@ from torch import nn
 
 from ptguide.data import batches, digits
 from ptguide.devices import pick_device
-from ptguide.training import evaluate, fit
+from ptguide.training import confusion, fit
 
 torch.manual_seed(0)
 layers = nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
@@ -29,9 +29,9 @@ network = nn.Sequential(*layers).to(pick_device())
 optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
 data = batches(digits(), 50, shuffle=True, generator=torch.Generator().manual_seed(1))
 fit(network, data, nn.functional.cross_entropy, optimizer, epochs=5)
-found = evaluate(network, batches(digits("test"), 100))
+table = confusion(network, batches(digits("test"), 100), classes=10)
 _, axis = plt.subplots(figsize=(4.2, 3.4), layout="constrained")
-axis.imshow(found.confusion.numpy(), cmap="Oranges", norm="symlog")
+axis.imshow(table.numpy(), cmap="Oranges", norm="symlog")
 axis.set(xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))
 axis.set_title("Right answers lie on the diagonal")
 plt.show()
@@ -58,15 +58,14 @@ def answers_of(network, data):
 
 labels = digits("test").targets
 answers = answers_of(network, batches(digits("test"), 100))
-confusion = torch.zeros(10, 10, dtype=torch.int64)
+counted = torch.zeros(10, 10, dtype=torch.int64)
 for label, answer in zip(labels, answers, strict=True):
-    confusion[label, answer] += 1
+    counted[label, answer] += 1
 accuracy = (answers == labels).float().mean().item()
-assert confusion.sum() == len(labels) == 355
-assert torch.equal(confusion, found.confusion)
+assert counted.sum() == len(labels) == 355
+assert torch.equal(counted, table)
 assert accuracy > 0.8
-torch.testing.assert_close(accuracy, found.accuracy)
-torch.testing.assert_close(accuracy, (confusion.trace() / confusion.sum()).item())
+torch.testing.assert_close(accuracy, (table.trace() / table.sum()).item())
 
 # %%
 # "Accuracy is 100 * n_correct / n_correct"
@@ -132,8 +131,8 @@ assert torch.stack([part.float().mean() for part in one_wrong.split(4)]).mean() 
 
 from sklearn.metrics import precision_score, recall_score
 
-hits = confusion.diagonal().double()
-precision, recall = hits / confusion.sum(dim=0), hits / confusion.sum(dim=1)
+hits = counted.diagonal().double()
+precision, recall = hits / counted.sum(dim=0), hits / counted.sum(dim=1)
 expected = {"labels": range(10), "average": None, "zero_division": math.nan}
 torch.testing.assert_close(precision, torch.tensor(precision_score(labels, answers, **expected)))
 torch.testing.assert_close(recall, torch.tensor(recall_score(labels, answers, **expected)))

@@ -19,8 +19,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Timing", "device_name", "environment", "measure", "pick_device"]
 
-# Environment variables that change what torch computes, on what, or how fast; a bug report names those that are set.
-TELLING = ("CUBLAS_", "CUDA_", "KMP_", "MKL_", "NCCL_", "OMP_", "PTGUIDE_", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_")
+# Environment variables that change what torch computes, on what, or how fast; a bug report names those that are set. By
+# name, one by one: others that begin like these can hold a secret.
+TELLING = (
+    *("CUBLAS_WORKSPACE_CONFIG", "CUDA_DEVICE_ORDER", "CUDA_HOME", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING"),
+    *("CUDA_VISIBLE_DEVICES", "KMP_AFFINITY", "KMP_BLOCKTIME", "MKL_CBWR", "MKL_NUM_THREADS", "NCCL_DEBUG"),
+    *("OMP_NUM_THREADS", "OMP_PROC_BIND", "PTGUIDE_DEVICE", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"),
+    *(
+        "PYTORCH_ENABLE_MPS_FALLBACK",
+        "PYTORCH_JIT",
+        "PYTORCH_MPS_HIGH_WATERMARK_RATIO",
+        "PYTORCH_NVML_BASED_CUDA_CHECK",
+    ),
+    *(
+        "TORCHDYNAMO_DISABLE",
+        "TORCHINDUCTOR_CACHE_DIR",
+        "TORCHINDUCTOR_MAX_AUTOTUNE",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    ),
+    *("TORCH_COMPILE_DISABLE", "TORCH_CUDNN_V8_API_DISABLED", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_LOGS"),
+    *("TORCH_SHOW_CPP_STACKTRACES", "ATEN_CPU_CAPABILITY"),
+)
 # Below 5 there is no middle half to speak of.
 FEWEST_REPEATS = 5
 
@@ -111,7 +130,7 @@ class Timing:
 def measure(
     function: Callable[[], object],
     *,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
     warmup: int = 3,
     repeats: int = 7,
     min_seconds: float = 0.2,
@@ -127,7 +146,7 @@ def measure(
     ----------
     function : callable
         What to time: ``lambda: left @ right``. What it returns is thrown away.
-    device : torch.device, optional
+    device : torch.device or str, optional
         Where the function computes; by default the device that `pick_device` picks.
     warmup : int
         How many calls to make before the first measurement, 0 or more.
@@ -162,7 +181,8 @@ def measure(
             raise ValueError(f"{name} is {value}; expected {least} or more.")
     if min_seconds <= 0:
         raise ValueError(f"min_seconds is {min_seconds}; expected a number of seconds above 0.")
-    device, threads = device or pick_device(), torch.get_num_threads()
+    device = pick_device() if device is None else torch.device(device)
+    threads = torch.get_num_threads()
 
     def clock() -> float:
         if torch.accelerator.is_available():
@@ -211,7 +231,7 @@ def environment() -> dict[str, str]:
         "picked": picked,
         "threads": f"{torch.get_num_threads()} within an operation, {torch.get_num_interop_threads()} across",
     }
-    return {**found, **{name: os.environ[name] for name in sorted(os.environ) if name.startswith(TELLING)}}
+    return {**found, **{name: os.environ[name] for name in sorted(os.environ) if name in TELLING}}
 
 
 def _timer_of_torch() -> type[Timer]:

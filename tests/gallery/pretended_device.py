@@ -25,7 +25,7 @@ import notebook_runs
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ptguide.training._checkpoints import plain
+from ptguide.training import _files as plain
 
 NAME = "lazy"
 aten = torch.ops.aten

@@ -372,9 +372,38 @@ class DoubledTensorDataset(TensorDataset):
         return tuple(2 * tensor for tensor in super().__getitem__(index))
 
 
+class Augmented(TensorDataset):
+    """What a DataLoader asks for a whole batch, where a data set has it."""
+
+    def __getitems__(self, indices):
+        return [tuple(-tensor[index] for tensor in self.tensors) for index in indices]
+
+
+class AugmentedData(TensorData):
+    def __getitems__(self, indices):
+        return [self[index] for index in indices]
+
+
+def test_a_tensor_that_was_replaced_is_seen_in_the_next_epoch():
+    for data, name in ((TensorData(torch.zeros(5, 1), torch.zeros(5)), "inputs"), (TensorDataset(torch.zeros(5)), "")):
+        loader, part = batches(data, 2), batches(Subset(data, [4, 0]), 2)
+        assert sum(batch[0].sum() for batch in loader) == 0
+        if name:
+            data.inputs = torch.ones(7, 1)
+            data.targets = torch.ones(7)
+        else:
+            data.tensors = (torch.ones(7),)
+        assert len(loader) == 4
+        assert sum(batch[0].sum() for batch in loader) == 7
+        assert sum(batch[0].sum() for batch in part) == 2
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        Augmented(torch.ones(3)),
+        AugmentedData(torch.ones(3, 1), torch.ones(3)),
+        Subset(Augmented(torch.ones(3)), [1]),
         OneByOne(),
         Stream(),
         Doubled(torch.ones(3, 1), torch.ones(3)),

@@ -18,9 +18,9 @@ from filelock import FileLock
 from torch import nn
 
 from ptguide.training import Checkpoints
-from ptguide.training._checkpoints import checkpoints as module
-from ptguide.training._checkpoints import plain
-from ptguide.training._checkpoints.plain import check_plain
+from ptguide.training import _checkpoints as module
+from ptguide.training import _files as plain
+from ptguide.training._files import check_plain
 
 
 def labels(checkpoints):
@@ -460,7 +460,7 @@ CRASHES = """
 import json, os, pathlib, signal, sys
 import torch
 from ptguide.training import Checkpoints
-from ptguide.training._checkpoints import durable
+from ptguide.training import _files as durable
 
 # The process dies just before and just after every call that changes the folder.
 def counted(function, every=1):
@@ -564,6 +564,25 @@ def test_folder_of_another_process_is_refused(tmp_path, monkeypatch):
     other.kill()
     other.communicate()
     assert store.latest() == {"step": 1}  # a killed process holds nothing
+
+
+def refuse(*args, **settings):
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_folder_that_can_only_be_read_is_read(tmp_path, monkeypatch):
+    with_two = Checkpoints(tmp_path)
+    paths = save_steps(with_two, 1, 2)
+    with_two.close()
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    reader = Checkpoints(tmp_path)
+    assert reader.latest()["step"] == 2
+    with pytest.raises(PermissionError):
+        reader.save({}, 3)
+    flip_a_bit(paths[1])
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.warns(UserWarning, match=r"is damaged: .* It cannot be renamed \(Permission denied\); step-00000001_"):
+        assert reader.latest()["step"] == 1
 
 
 def test_two_objects_of_one_process_share_the_folder(tmp_path, monkeypatch):

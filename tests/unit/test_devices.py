@@ -95,11 +95,13 @@ def test_environment_names_what_is_missing(monkeypatch):
 
 
 def test_environment_says_what_a_result_depends_on(monkeypatch):
-    for name in [name for name in os.environ if name.startswith(devices.TELLING)]:
+    for name in [name for name in os.environ if name in devices.TELLING]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PTGUIDE_DEVICE", "cpu")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setenv("SECRET_TOKEN", "hidden")
+    # What begins like a variable of torch is no reason to print it.
+    for name in ("SECRET_TOKEN", "TORCH_HUB_TOKEN", "CUDA_SECRET", "PYTORCH_API_KEY", "OMP_PASSWORD"):
+        monkeypatch.setenv(name, "hidden")
     found = devices.environment()
     fixed = "ptguide python system torch torchvision numpy CUDA ROCm driver CPU".split()
     numbered = [str(device) for device in devices._accelerators()]
@@ -111,6 +113,7 @@ def test_environment_says_what_a_result_depends_on(monkeypatch):
     assert found["picked"] == "cpu"
     assert found["threads"].startswith(f"{torch.get_num_threads()} within an operation, ")
     assert found["OMP_NUM_THREADS"] == "3"
+    assert "hidden" not in found.values()
 
 
 def test_environment_lists_every_accelerator_and_its_driver(monkeypatch):
@@ -214,6 +217,13 @@ def test_function_runs_with_the_threads_that_torch_has(threads):
         torch.set_num_threads(before)
     assert seen == {threads}
     assert timing.where.endswith(", 1 CPU thread" if threads == 1 else ", 2 CPU threads")
+
+
+def test_device_may_be_named():
+    timing = devices.measure(lambda: time.sleep(0.001), device="cpu", min_seconds=0.001)
+    assert timing.where.startswith("CPU")
+    with pytest.raises(RuntimeError, match="nowhere"):
+        devices.measure(print, device="nowhere")
 
 
 @pytest.mark.parametrize(("device", "waited_for"), [("cuda:1", "cuda:1"), ("cpu", None)])

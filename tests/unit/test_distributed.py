@@ -18,7 +18,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from ptguide.data import batches
-from ptguide.training import Checkpoints, evaluate, fit
+from ptguide.training import (
+    Checkpoints, Run, accuracy as right_answers, confusion, evaluate, fit, load_weights, save_weights
+)
 
 SAMPLES, FEATURES, CLASSES = 51, 6, 3
 rank, alone = int(os.environ.get("RANK", 0)), "RANK" not in os.environ
@@ -154,14 +156,9 @@ def evaluated():
     model, _ = new()
     inputs, targets = samples()
     data = DataLoader(TensorDataset(inputs, targets), batch_size=10)
-    found = evaluate(model, data, F.cross_entropy, metrics={"accuracy": accuracy})
-    return {
-        "samples": found.samples,
-        "loss": found.loss,
-        "accuracy": found.accuracy,
-        "metrics": found.metrics,
-        "confusion": found.confusion,
-    }
+    found = evaluate(model, data, F.cross_entropy, metrics={"mean": accuracy, "accuracy": right_answers})
+    table = confusion(model, data, CLASSES)
+    return {"samples": found.samples, "loss": found.loss, "metrics": found.metrics, "confusion": table}
 
 
 def not_finite():
@@ -309,6 +306,160 @@ def trained_before():
     return {"weights": full(model)}
 
 
+IGNORING = -100
+
+
+class Margin(nn.Module):
+    """A loss that learns something itself, and remembers something."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(start))
+        self.register_buffer("shift", torch.tensor(start))
+
+    def forward(self, outputs, targets):
+        return F.cross_entropy(self.scale * outputs, targets)
+
+
+def counted(loss, ignored=IGNORING, **settings):
+    """Targets of which the processes ignore different numbers; of one batch, the first ignores all of its own."""
+    inputs, targets = samples()
+    targets[:5] = targets[12:17] = targets[25] = targets[50] = ignored
+    model, optimizer = new()
+    data = list(zip(inputs.split(10), targets.split(10)))[:5]
+    history = fit(model, data, loss, optimizer, epochs=3, validation=data, **settings)
+    return {"weights": full(model), "history": history.as_dict()}
+
+
+def ignored_targets():
+    return counted(F.cross_entropy)
+
+
+def ignored_targets_accumulated():
+    return counted(F.cross_entropy, accumulate=2, clip_norm=0.1)
+
+
+def class_weights():
+    return counted(nn.CrossEntropyLoss(weight=torch.tensor([1.0, 7.0, 0.3])))
+
+
+def summed():
+    return counted(nn.CrossEntropyLoss(reduction="sum"), accumulate=2)
+
+
+def counted_by_the_reader():
+    def loss(outputs, targets):
+        return F.cross_entropy(outputs, targets, ignore_index=0)
+
+    return counted(loss, ignored=0, count=lambda outputs, targets: (targets != 0).sum())
+
+
+def learning_loss(**settings):
+    model, _ = new()
+    loss = Margin(1.0 + rank)  # all begin with that of the first
+    optimizer = torch.optim.AdamW([*model.parameters(), *loss.parameters()], lr=0.01)
+    inputs, targets = samples()
+    run = folder / f"learning-{alone}-{len(settings)}"
+    data = list(zip(inputs.split(10), targets.split(10)))
+    settings = {"clip_norm": 0.1, "accumulate": 2, **settings}
+    fit(model, data, loss, optimizer, epochs=3, checkpoints=Checkpoints(run), **settings)
+    return {"weights": [*full(model), loss.scale.detach(), loss.shift], "saved": (rank == 0) == ("loss" in
+        (Checkpoints(run).latest() if rank == 0 else {}))}
+
+
+def loss_that_learns():
+    return learning_loss()
+
+
+def loss_that_learns_sharded():
+    return learning_loss(**({} if alone else {"shard": True}))
+
+
+def shared_tensors():
+    """A grid that all samples share stays whole; what has one entry for each sample is cut."""
+    model, optimizer = new()
+    inputs, targets = samples()
+    grid = torch.linspace(0, 1, FEATURES)
+    pairs = zip(inputs.split(10), targets.split(10))
+    data = [{"x": x, "grid": grid, "y": y, "step": torch.tensor(2.0)} for x, y in pairs]
+
+    def forward(model, batch):
+        assert len(batch["grid"]) == FEATURES
+        return model(batch["x"] + batch["grid"]) * batch["step"], batch["y"]
+
+    fit(model, data, F.cross_entropy, optimizer, epochs=2, forward=forward)
+    return {"weights": full(model)}
+
+
+def contrastive():
+    """A loss that compares the samples of a batch with each other sees those of one process alone."""
+    model, optimizer = new()
+    inputs, targets = samples()
+
+    def loss(outputs, targets):
+        return F.cross_entropy(outputs @ outputs.T, torch.arange(len(outputs)))
+
+    fit(model, [(inputs[:50], targets[:50])], loss, optimizer, epochs=3)
+    return {"weights": full(model)}
+
+
+def dropped():
+    model, optimizer = new(0, nn.Dropout(0.5))
+    fit(model, [samples()], F.cross_entropy, optimizer, epochs=2)
+    return {"weights": full(model)}
+
+
+def repeated_samples():
+    """A DistributedSampler gives each process as many samples: of 51, one comes twice."""
+    seen = []
+
+    def forward(model, batch):
+        seen.append(batch[0][:, 0].clone())
+        return model(batch[0]), batch[1]
+
+    model, optimizer = new()
+    data = TensorDataset(*samples())
+    sampler = DistributedSampler(data, **({"num_replicas": 1, "rank": 0} if alone else {}))
+    fit(model, DataLoader(data, batch_size=10, sampler=sampler), F.cross_entropy, optimizer, forward=forward)
+    return {"seen": torch.cat(seen)}
+
+
+def metric_that_is_no_mean():
+    """The largest output of a batch: the mean of those of two parts is another number."""
+    inputs, targets = samples()
+    data = [(inputs[:50], targets[:50])]
+    largest = {"largest": lambda outputs, targets: outputs.max()}
+    return evaluate(new()[0], data, metrics=largest).metrics
+
+
+def saved_weights():
+    """What a divided model saves is whole, and is read by one that is not divided, and by one that is."""
+    said = {}
+    for suffix in ("pt", "safetensors"):
+        model, optimizer = new()
+        shard = {} if alone else {"shard": True}
+        fit(model, [samples()], F.cross_entropy, optimizer, **shard)
+        path = folder / f"weights-{alone}.{suffix}"
+        save_weights(model, path)
+        plain, _ = new(5)
+        load_weights(plain, path)
+        again, other = new(6)
+        fit(again, [samples()], F.cross_entropy, other, **shard)
+        load_weights(again, path)
+        said[suffix] = {"model": full(model), "plain": full(plain), "again": full(again)}
+    return said
+
+
+def runs_of_ones_own():
+    """A `Run` gives each process its part, and all of them the same figures."""
+    inputs, targets = samples()
+    run = Run({}, [(inputs[:10], targets[:10]), (inputs[10:30], targets[10:30])])
+    for _ in run.epochs(1):
+        for x, y in run.batches():
+            run.record(len(x), mean=x.mean())
+    return {"history": run.history.as_dict()}
+
+
 if __name__ == "__main__":  # workers read this script, too
     for name in sys.argv[2].split():
         torch.save(globals()[name](), folder / f"{name}-{'alone' if alone else rank}.pt")
@@ -360,6 +511,11 @@ def load(runs, name):
         "sharded",
         "sharded_by_layer",
         "divided_sampler",
+        "ignored_targets",
+        "ignored_targets_accumulated",
+        "class_weights",
+        "summed",
+        "counted_by_the_reader",
     ],
 )
 def test_two_processes_give_the_weights_of_one(runs, name):
@@ -372,6 +528,49 @@ def test_two_processes_give_the_weights_of_one(runs, name):
     for left, right in zip(both[0]["weights"], both[1]["weights"], strict=True):
         assert torch.equal(left, right)
     assert both[0]["history"] == both[1]["history"]
+
+
+@pytest.mark.parametrize("name", ["loss_that_learns", "loss_that_learns_sharded", "shared_tensors"])
+def test_what_stands_beside_the_model_is_the_same_in_two_processes(runs, name):
+    alone, *both = load(runs, name)
+    for found in both:
+        torch.testing.assert_close(found["weights"], alone["weights"], rtol=0, atol=1e-6)
+        assert found.get("saved", True)
+    for left, right in zip(both[0]["weights"], both[1]["weights"], strict=True):
+        assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("name", ["contrastive", "dropped"])
+def test_what_two_processes_do_not_give(runs, name):
+    alone, first, second = (found["weights"] for found in load(runs, name))
+    assert all(map(torch.equal, first, second))
+    assert max((left - right).abs().max() for left, right in zip(first, alone, strict=True)) > 1e-3
+
+
+def test_distributed_sampler_repeats_samples(runs):
+    alone, first, second = (found["seen"] for found in load(runs, "repeated_samples"))
+    assert len(alone) == len(alone.unique()) == 51
+    joined = torch.cat([first, second])
+    assert len(first) == len(second) == 26
+    assert len(joined.unique()) == 51
+
+
+def test_metric_that_is_no_mean_is_averaged(runs):
+    alone, first, second = (found["largest"] for found in load(runs, "metric_that_is_no_mean"))
+    assert first == second < alone
+
+
+def test_weights_of_a_divided_model_are_saved_whole(runs):
+    for found in load(runs, "saved_weights"):
+        for kinds in found.values():
+            assert all(map(torch.equal, kinds["plain"], kinds["model"]))
+            assert all(map(torch.equal, kinds["again"], kinds["model"]))
+
+
+def test_run_of_ones_own_gives_each_process_its_part(runs):
+    alone, first, second = (found["history"] for found in load(runs, "runs_of_ones_own"))
+    assert first == second
+    assert first["mean"] == pytest.approx(alone["mean"], abs=1e-6)
 
 
 def test_processes_draw_the_order_of_the_first_and_see_each_sample_once(runs):
@@ -398,7 +597,7 @@ def test_evaluation_counts_every_sample_once(runs):
         assert torch.equal(found.pop("confusion"), alone["confusion"])
         assert found.pop("metrics") == pytest.approx(alone["metrics"], abs=1e-6)
         assert found.pop("loss") == pytest.approx(alone["loss"], abs=1e-6)
-        assert found == {name: alone[name] for name in ("samples", "accuracy")}
+        assert found == {"samples": 51}
 
 
 def test_nan_in_one_process_stops_all_at_the_same_step(runs):

@@ -1,5 +1,6 @@
 """`evaluate` counts what a loop over single samples counts, and what torchmetrics and scikit-learn count."""
 
+import functools
 import math
 
 import pytest
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptguide.data import batches
-from ptguide.training import Evaluation, evaluate
+from ptguide.training import Evaluation, accuracy, confusion, evaluate
 
 checked = settings(deadline=None, derandomize=True, max_examples=60)
 
@@ -50,22 +51,53 @@ def counted(outputs, targets):
 )
 def test_confusion_and_accuracy_equal_counting_one_by_one(samples, classes, shape, size, seed):
     outputs, targets = example(samples, classes, shape, seed)
-    found = evaluate(nn.Identity(), in_batches(outputs, targets, size))
-    table = counted(outputs, targets)
-    assert found.confusion.tolist() == table
-    assert found.confusion.dtype == torch.int64
-    assert found.accuracy == sum(table[place][place] for place in range(classes)) / targets.numel()
-    assert found.samples == samples
+    data, table = in_batches(outputs, targets, size), counted(outputs, targets)
+    found = confusion(nn.Identity(), data, classes)
+    assert found.tolist() == table
+    assert found.dtype == torch.int64
+    measured = evaluate(nn.Identity(), data, metrics={"accuracy": accuracy})
+    assert measured.metrics == {"accuracy": sum(table[k][k] for k in range(classes)) / targets.numel()}
+    assert measured.samples == samples
 
 
 def test_confusion_equals_torchmetrics_and_scikit_learn():
     outputs, targets = example(200, 5)
-    found = evaluate(nn.Identity(), in_batches(outputs, targets, 33))
+    found = confusion(nn.Identity(), in_batches(outputs, targets, 33), 5)
     theirs = torchmetrics.functional.classification.multiclass_confusion_matrix(outputs, targets, num_classes=5)
-    assert torch.equal(found.confusion, theirs)
-    assert found.confusion.tolist() == confusion_matrix(targets, outputs.argmax(1), labels=range(5)).tolist()
-    accuracy = torchmetrics.functional.classification.multiclass_accuracy(outputs, targets, 5, average="micro")
-    assert found.accuracy == pytest.approx(accuracy.item())
+    assert torch.equal(found, theirs)
+    assert found.tolist() == confusion_matrix(targets, outputs.argmax(1), labels=range(5)).tolist()
+    measured = evaluate(nn.Identity(), in_batches(outputs, targets, 33), metrics={"accuracy": accuracy})
+    theirs = torchmetrics.functional.classification.multiclass_accuracy(outputs, targets, 5, average="micro")
+    assert measured.metrics["accuracy"] == pytest.approx(theirs.item())
+
+
+def test_nothing_is_guessed_from_shapes():
+    """A language model whose texts are as long as its vocabulary has outputs whose axes cannot be told apart."""
+    length = vocabulary = 7
+    logits, targets = torch.randn(3, length, vocabulary), torch.randint(vocabulary, (3, length))
+    found = evaluate(nn.Identity(), [(logits, targets)])
+    assert (found.loss, found.metrics, found.samples) == (None, {}, 3)
+    assert not hasattr(found, "accuracy")
+    forward = lambda model, batch: (batch[0].transpose(1, 2), batch[1])  # noqa: E731
+    right = (logits.argmax(-1) == targets).float().mean().item()
+    measured = evaluate(nn.Identity(), [(logits, targets)], metrics={"accuracy": accuracy}, forward=forward)
+    assert measured.metrics["accuracy"] == pytest.approx(right)
+
+
+def test_confusion_needs_memory_for_its_table_and_one_batch_alone():
+    outputs = torch.zeros(1, 30_000)
+    with pytest.raises(
+        ValueError, match=r"^outputs have shape \(1, 30000\); expected a tensor of shape \(B, 3, \.\.\.\)"
+    ):
+        confusion(nn.Identity(), [(outputs, torch.zeros(1, dtype=torch.int64))], 3)
+    made = []
+    new = torch.zeros
+    torch.zeros = lambda *size, **settings: made.append(size) or new(*size, **settings)
+    try:
+        confusion(nn.Identity(), in_batches(*example(40, 4), 1), 4)
+    finally:
+        torch.zeros = new
+    assert made == [(16,)]
 
 
 def test_the_loss_is_the_mean_over_samples_in_batches_of_any_size():
@@ -101,47 +133,73 @@ def test_metrics_have_their_names_and_stay_as_they_are():
     assert metric.update_count == 0
 
 
-@pytest.mark.parametrize(
-    ("outputs", "targets"),
-    [
-        (torch.randn(6, 3), torch.randn(6, 3)),
-        (torch.randn(6, 1), torch.randn(6, 1)),
-        (torch.randn(6), torch.randn(6)),
-        (torch.randn(6), torch.ones(6, dtype=torch.int64)),
-        (torch.randn(6, 3), torch.ones(6, 3, dtype=torch.int64)),
-        (torch.randn(6, 3), torch.ones(6, dtype=torch.bool)),
-        (torch.randn(6, 3), torch.ones(6, dtype=torch.complex64)),
-        (torch.randint(5, (6, 3)), torch.ones(6, dtype=torch.int64)),
-    ],
-)
-def test_what_is_no_classification_has_no_accuracy(outputs, targets):
-    found = evaluate(nn.Identity(), [(outputs, targets)])
-    assert found.accuracy is None
-    assert found.confusion is None
-    assert found.samples == 6
+NO_CLASSES = [
+    (
+        torch.randn(6),
+        torch.ones(6, dtype=torch.int64),
+        ValueError,
+        r"^outputs have shape \(6,\); expected a tensor of ",
+    ),
+    ({"out": 1}, torch.ones(6, dtype=torch.int64), ValueError, r"^outputs have type dict; expected a tensor of shape "),
+    (
+        torch.randn(6, 3),
+        torch.randn(6),
+        TypeError,
+        r"^targets are torch\.float32; expected class numbers, a tensor of ",
+    ),
+    (torch.randn(6, 3), torch.ones(6, dtype=torch.complex64), TypeError, r"^targets are torch\.complex64; expected "),
+    (torch.randn(6, 3), [1] * 6, TypeError, r"^targets are of type list; expected class numbers"),
+    (
+        *(torch.randn(6, 3), torch.ones(6, 3, dtype=torch.int64), ValueError),
+        r"^targets have shape \(6, 3\) and outputs \(6, 3\); expected targets of shape \(6,\)\.$",
+    ),
+]
 
 
-def test_outputs_that_are_no_tensor_have_no_accuracy():
-    found = evaluate(nn.Identity(), [torch.ones(6, 3)], forward=lambda model, batch: ({"out": batch}, batch))
-    assert found.accuracy is None
+@pytest.mark.parametrize(("outputs", "targets", "kind", "said"), NO_CLASSES)
+def test_what_is_no_classification_is_refused(outputs, targets, kind, said):
+    def forward(model, batch):
+        return outputs, targets
+
+    for ask in (
+        lambda: confusion(nn.Identity(), [torch.ones(6)], 3, forward=forward),
+        lambda: evaluate(nn.Identity(), [torch.ones(6)], metrics={"accuracy": accuracy}, forward=forward),
+    ):
+        with pytest.raises(kind, match=said):
+            ask()
+
+
+@pytest.mark.parametrize(("classes", "kind"), [(0, ValueError), (2.0, TypeError), (True, TypeError)])
+def test_the_number_of_classes(classes, kind):
+    with pytest.raises(kind, match=rf"^classes is {classes}.*; expected "):
+        confusion(nn.Identity(), in_batches(*example()), classes)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
 def test_class_numbers_may_be_any_integers(dtype):
     outputs, targets = example(40, 17)
-    found = evaluate(nn.Identity(), [(outputs, targets.to(dtype))])  # 17 x 17 counts: more than a uint8 can number
-    assert found.confusion.tolist() == counted(outputs, targets)
+    found = confusion(nn.Identity(), [(outputs, targets.to(dtype))], 17)  # 17 x 17 counts: more than a uint8 can number
+    assert found.tolist() == counted(outputs, targets)
 
 
-def test_targets_that_cross_entropy_ignores_are_not_counted():
+def test_targets_that_are_ignored_are_not_counted():
     outputs, targets = example(20, 3)
     targets[4:9] = -100
-    found = evaluate(nn.Identity(), in_batches(outputs, targets, 7), F.cross_entropy)
-    assert found.confusion.tolist() == counted(outputs, targets)
-    assert found.confusion.sum() == 15
-    nothing = evaluate(nn.Identity(), [(outputs, torch.full((20,), -100))])
-    assert math.isnan(nothing.accuracy)
-    assert nothing.samples == 20
+    data = in_batches(outputs, targets, 7)
+    found = confusion(nn.Identity(), data, 3)
+    assert found.tolist() == counted(outputs, targets)
+    assert found.sum() == 15
+    measured = evaluate(nn.Identity(), data, F.cross_entropy, metrics={"accuracy": accuracy})
+    assert measured.metrics["accuracy"] == found.trace().item() / 15
+    assert measured.loss == pytest.approx(F.cross_entropy(outputs, targets).item(), rel=1e-6)
+    other = torch.where(targets == -100, 1, targets)
+    without = confusion(nn.Identity(), [(outputs, other)], 3, ignore_index=1)
+    assert without[1].sum() == 0
+    right, number = accuracy(outputs, other, ignore_index=1)
+    assert (right, number) == (without.trace(), without.sum())
+    nothing = [(outputs, torch.full((20,), -100))]
+    assert confusion(nn.Identity(), nothing, 3).sum() == 0
+    assert math.isnan(evaluate(nn.Identity(), nothing, metrics={"accuracy": accuracy}).metrics["accuracy"])
 
 
 @pytest.mark.parametrize("wrong", [3, -1])
@@ -149,9 +207,48 @@ def test_targets_beyond_the_classes(wrong):
     outputs, targets = example(20, 3)
     targets[13] = wrong
     low, high = min(wrong, 0), max(wrong, 2)
-    message = rf"^targets lie between {low} and {high}; outputs have 3 classes, so 0 to 2 are expected\.$"
+    message = rf"^targets lie between {low} and {high}; expected 0 to 2, as classes is 3, or -100, which is ignored\.$"
     with pytest.raises(ValueError, match=message):
-        evaluate(nn.Identity(), in_batches(outputs, targets, 8))
+        confusion(nn.Identity(), in_batches(outputs, targets, 8), 3)
+
+
+LOSSES = {
+    "sum": nn.CrossEntropyLoss(reduction="sum"),
+    "class weights": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.25, 2.0])),
+    "another index": nn.CrossEntropyLoss(ignore_index=2),
+    "both": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.25, 2.0]), ignore_index=0, label_smoothing=0.1),
+    "a function": functools.partial(F.cross_entropy, ignore_index=1, weight=torch.tensor([1.0, 5.0, 0.25, 2.0])),
+    "nll": lambda: None,
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("shape", [(), (5,)])
+def test_the_loss_is_the_mean_over_what_it_counts(name, shape):
+    outputs, targets = example(29, 4, shape)
+    loss = F.nll_loss if name == "nll" else LOSSES[name]
+    targets[:7] = {"another index": 2, "both": 0, "a function": 1, "class weights": 1}.get(name, -100)
+    whole = loss(outputs, targets).item()
+    if name == "sum":
+        whole /= (targets != -100).sum().item()
+    found = evaluate(nn.Identity(), in_batches(outputs, targets, 8), loss)
+    assert found.loss == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_sum_of_squares_is_recorded_for_each_sample():
+    outputs, targets = torch.randn(9, 2), torch.randn(9, 2)
+    found = evaluate(nn.Identity(), in_batches(outputs, targets, 4), nn.MSELoss(reduction="sum"))
+    assert found.loss == pytest.approx(((outputs - targets) ** 2).sum().item() / 9, rel=1e-6)
+
+
+def test_count_says_what_a_loss_of_ones_own_is_a_mean_over():
+    outputs, mask = torch.randn(9, 4), torch.arange(36).reshape(9, 4) % 5 > 1
+
+    def loss(outputs, mask):
+        return (outputs * mask).sum() / mask.sum()
+
+    found = evaluate(nn.Identity(), in_batches(outputs, mask, 4), loss, count=lambda outputs, mask: mask.sum())
+    assert found.loss == pytest.approx(loss(outputs, mask).item(), rel=1e-5)
 
 
 class Drops(nn.Module):
@@ -185,8 +282,8 @@ def test_evaluation_mode_and_no_gradients_and_afterwards_as_before():
 @pytest.mark.parametrize("make", [lambda data: DataLoader(data, 7), lambda data: batches(data, 7)])
 def test_loaders(make):
     outputs, targets = example()
-    found = evaluate(nn.Identity(), make(TensorDataset(outputs, targets)))
-    assert found.confusion.tolist() == counted(outputs, targets)
+    found = confusion(nn.Identity(), make(TensorDataset(outputs, targets)), 4)
+    assert found.tolist() == counted(outputs, targets)
 
 
 def test_bfloat16_is_close_and_a_little_different():
@@ -201,7 +298,7 @@ def test_bfloat16_is_close_and_a_little_different():
 def test_the_model_moves_to_the_device():
     model = nn.Linear(4, 3)
     with pytest.raises(Exception, match="meta"):  # nothing can be counted there
-        evaluate(model, in_batches(*example()), device="meta")
+        evaluate(model, in_batches(*example()), F.cross_entropy, device="meta")
     assert model.weight.device.type == "meta"
     assert evaluate(nn.Identity(), in_batches(*example()), device="cpu").samples == 29
 
@@ -220,8 +317,5 @@ def test_mistakes_are_named_as_in_fit():
         evaluate(nn.Identity(), [(outputs, targets)], forward=lambda model, batch: batch[0])
 
 
-def test_an_evaluation_shows_its_figures_without_the_table():
-    found = Evaluation(3, 0.5, 0.25, {"f1": 0.125}, torch.eye(2))
-    assert repr(found) == "Evaluation(samples=3, loss=0.5, accuracy=0.25, metrics={'f1': 0.125})"
-    assert found == found
-    assert found != Evaluation(3, 0.5, 0.25, {"f1": 0.125}, torch.eye(2))
+def test_an_evaluation_shows_its_figures():
+    assert repr(Evaluation(3, 0.5, {"f1": 0.125})) == "Evaluation(samples=3, loss=0.5, metrics={'f1': 0.125})"

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from ptguide.data import batches
+from ptguide.training import _arguments as checks
 from ptguide.training import fit
-from ptguide.training._checks import arguments as checks
 
 N, FEATURES, CLASSES = 45, 5, 3  # 45 samples in batches of 8: five full ones and one of 5
 torch.manual_seed(3)
@@ -582,18 +582,15 @@ def scripted_run(values, epochs=20, **settings):
     model, after = network(0.0), []
     script = iter(values)
 
-    def scripted(outputs, targets):
-        after.append(copy.deepcopy(model.state_dict()))
-        return next(script)
-
-    # The one batch of an epoch is recorded after its step, so entry 0 holds the weights after the first epoch.
+    optimizer = OPTIMIZERS["SGD"](model.parameters())
+    optimizer.register_step_post_hook(lambda *args: after.append(copy.deepcopy(model.state_dict())))
     history = fit(
         model,
-        pairs(64),
+        pairs(64),  # one batch
         F.cross_entropy,
-        OPTIMIZERS["SGD"](model.parameters()),
+        optimizer,
         epochs=epochs,
-        metrics={"scripted": scripted},
+        metrics={"scripted": lambda outputs, targets: next(script)},
         monitor="scripted",
         **settings,
     )
@@ -786,7 +783,7 @@ def test_the_progress_bar_counts_steps_and_names_figures(capsys):
 
 
 def test_the_progress_bar_shows_the_running_loss_between_epochs(capsys, monkeypatch):
-    monkeypatch.setattr("ptguide.training._record.watch.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("ptguide.training._progress.SECONDS_BETWEEN", 0.0)
     model = network()
     history = fit(model, pairs(), F.cross_entropy, OPTIMIZERS["SGD"](model.parameters()), progress=True)
     shown = capsys.readouterr().err
@@ -876,7 +873,7 @@ def test_a_run_that_goes_on_replaces_what_tensorboard_has_of_later_steps(tmp_pat
 
 def test_the_speed_stands_apart_from_the_records(monkeypatch):
     clock = iter([0.0, 4.0, 10.0, 11.0])
-    monkeypatch.setattr("ptguide.training._loop.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("ptguide.training._run.time.perf_counter", lambda: next(clock))
     model = network()
     history = fit(model, pairs(), F.cross_entropy, OPTIMIZERS["SGD"](model.parameters()), epochs=2)
     assert history.samples_per_second == [N / 4.0, N / 1.0]

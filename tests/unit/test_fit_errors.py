@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptguide.data import batches
+from ptguide.training import _arguments as checks
 from ptguide.training import evaluate, fit
-from ptguide.training._checks import arguments as checks
 
 torch.manual_seed(3)
 INPUTS, TARGETS = torch.randn(12, 4), torch.arange(12) % 3
@@ -85,9 +85,9 @@ def test_an_optimizer_that_is_none_or_holds_another_model():
 # --- Numbers and names -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["epochs", "accumulate", "patience"])
 def test_counts(name):
-    refused(TypeError, f"{name} is 1.5; expected an integer.", **{name: 1.5})
-    refused(TypeError, f"{name} is True; expected an integer.", **{name: True})
-    refused(ValueError, f"{name} is 0; expected at least 1.", **{name: 0})
+    refused(TypeError, f"{name} is 1.5, a float; expected an integer of 1 or more.", **{name: 1.5})
+    refused(TypeError, f"{name} is True, a bool; expected an integer of 1 or more.", **{name: True})
+    refused(ValueError, f"{name} is 0; expected 1 or more.", **{name: 0})
     fit(network_ := network(), PAIRS, F.cross_entropy, torch.optim.SGD(network_.parameters()), **{name: 1})
 
 
@@ -136,10 +136,10 @@ def test_metrics():
         "metrics['right'] is the class MeanMetric; expected an instance of it.",
         metrics={"right": torchmetrics.MeanMetric},
     )
-    with pytest.raises(
-        ValueError,
-        match=r"^metrics\['right'\] returned a tensor of shape \(5,\); expected one number, the mean over the batch\.$",
-    ):
+    message = (
+        "metrics['right'] returned a tensor of shape (5,); expected one number, the mean over the batch, or a pair "
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message + '(sum, count).')}$"):
         fit(
             model := network(),
             PAIRS,
@@ -664,31 +664,193 @@ class Saved:
 
 def test_a_checkpoint_of_another_kind_of_run():
     model, kept = network(), Saved()
+    settings = {"model": model, "checkpoints": kept}
     fit(model, PAIRS, F.cross_entropy, torch.optim.SGD(model.parameters(), lr=0.1), checkpoints=kept)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
     refused(
         ValueError,
-        "the checkpoint holds no schedule, and this call of fit has a schedule. Go on with the settings that it was "
-        "saved "
-        "with.",
-        model=model,
-        optimizer=optimizer,
-        schedule=schedule,
-        schedule_every="epoch",
-        checkpoints=kept,
-    )
-    refused(
-        ValueError,
-        "the checkpoint holds a scaler, and this call of fit has no scaler. Go on with the settings that it was saved "
-        "with.",
-        checkpoints=Saved({**kept.state, "scaler": {}}),
+        "the checkpoint holds model, monitor, optimizer, and this run has average, model, monitor, optimizer. Go on "
+        "with the parts that it was saved with.",
+        **settings,
+        parts={"average": torch.optim.swa_utils.AveragedModel(model)},
     )
     for state in ({**kept.state, "format": 0}, {key: value for key, value in kept.state.items() if key != "format"}):
         refused(
             ValueError,
-            f"the checkpoint has format {state.get('format')!r}, and this version of ptguide reads format 1. Start "
-            f"anew, "
-            "with another folder.",
+            f"the checkpoint has format {state.get('format')!r}, and this version of ptguide reads format 2. Start "
+            "anew, with another folder.",
             checkpoints=Saved(state),
         )
+
+
+def cosine(model, steps):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    return {"optimizer": optimizer, "schedule": schedule, "schedule_every": "epoch"}
+
+
+def sgd(model, **settings):
+    return {"optimizer": torch.optim.SGD(model.parameters(), **{"lr": 0.1, **settings})}
+
+
+def loading(size, **settings):
+    return {"data": DataLoader(TensorDataset(INPUTS, TARGETS), size, **settings)}
+
+
+def one(outputs, targets):
+    return 1.0
+
+
+DIFFERENCES = {
+    "learning rate": (lambda m: sgd(m), lambda m: sgd(m, lr=0.2), "optimizer.lr was 0.1 and is 0.2"),
+    "weight decay": (sgd, lambda m: sgd(m, weight_decay=0.5), "optimizer.weight_decay was 0 and is 0.5"),
+    "optimizer": (
+        sgd,
+        lambda m: {"optimizer": torch.optim.Adam(m.parameters())},
+        "optimizer.kind was 'SGD' and is 'Adam'; ",
+    ),
+    "schedule": (lambda m: cosine(m, 2), lambda m: cosine(m, 4), "schedule.T_max was 2 and is 4"),
+    "no schedule": (sgd, lambda m: cosine(m, 4), "schedule.kind was not set and is 'CosineAnnealingLR'; "),
+    "batch size": (
+        lambda m: loading(4),
+        lambda m: loading(6),
+        "data.batch_size was 4 and is 6; data.batches was 3 and is 2",
+    ),
+    "order": (
+        lambda m: loading(4),
+        lambda m: loading(4, shuffle=True),
+        "data.sampler was 'SequentialSampler' and is 'RandomSampler'",
+    ),
+    "batches": (
+        lambda m: {"data": batches(TensorDataset(INPUTS, TARGETS), 4)},
+        lambda m: {"data": batches(TensorDataset(INPUTS, TARGETS), 6)},
+        "data.batch_size was 4 and is 6; data.batches was 3 and is 2",
+    ),
+    "monitor": (
+        lambda m: {"metrics": {"a": one, "b": one}, "monitor": "a", "higher_is_better": True},
+        lambda m: {"metrics": {"a": one, "b": one}, "monitor": "b", "higher_is_better": False},
+        "monitor.figure was 'a' and is 'b'; monitor.higher_is_better was True and is False",
+    ),
+    "metrics": (
+        lambda m: {},
+        lambda m: {"metrics": {"size": lambda outputs, targets: len(targets)}},
+        "metrics was [] and is ['size']",
+    ),
+    "clipping": (lambda m: {}, lambda m: {"clip_norm": 1.0}, "clip_norm was None and is 1.0"),
+    "accumulation": (lambda m: {"accumulate": 2}, lambda m: {"accumulate": 1}, "accumulate was 2 and is 1"),
+    "patience": (lambda m: {"patience": 2}, lambda m: {"patience": 9}, "patience.epochs was 2 and is 9"),
+    "loss": (
+        lambda m: {"loss": nn.CrossEntropyLoss()},
+        lambda m: {"loss": nn.CrossEntropyLoss(reduction="sum")},
+        "loss.reduction was 'mean' and is 'sum'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_going_on_with_other_settings_names_what_was_saved_and_what_is_given(name):
+    before, now, said = DIFFERENCES[name]
+    kept, model = Saved(), network()
+    given = {"data": PAIRS, "loss": F.cross_entropy, **sgd(model), **before(model)}
+    fit(model, checkpoints=kept, **given)
+    again = {"data": PAIRS, "loss": F.cross_entropy, **sgd(model), **before(model), **now(model)}
+    with pytest.raises(
+        ValueError, match=r"^the checkpoint was saved with other settings than this call has: "
+    ) as caught:
+        fit(model, checkpoints=kept, **again)
+    told = str(caught.value).removeprefix("the checkpoint was saved with other settings than this call has: ")
+    assert told.startswith(said)
+    assert told.endswith(
+        ". Go on with those that it was saved with, or begin a run in another folder, from the weights of this one: "
+        "model.load_state_dict(checkpoints.latest()['model'])."
+    )
+    fit(model, checkpoints=kept, epochs=2, **{**given, **sgd(model), **before(model)})  # a longer run is none
+
+
+def test_the_same_objects_go_on_although_a_schedule_has_changed_them():
+    model, kept = network(), Saved()
+    for make in (
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=100),
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 2),
+        lambda o: torch.optim.lr_scheduler.SequentialLR(
+            o, [torch.optim.lr_scheduler.LinearLR(o), torch.optim.lr_scheduler.ExponentialLR(o, 0.9)], [2]
+        ),
+        lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [1, 3]),
+    ):
+        kept.state = None
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+        given = {"optimizer": optimizer, "schedule": make(optimizer), "schedule_every": "step", "checkpoints": kept}
+        fit(model, PAIRS, F.cross_entropy, **given)
+        assert len(fit(model, PAIRS, F.cross_entropy, epochs=2, **given)) == 2
+
+
+def test_data_that_has_become_shorter():
+    model, kept = network(), Saved()
+
+    def stop(model, batch):
+        if kept.state is not None:
+            raise KeyboardInterrupt
+        return model(batch[0]), batch[1]
+
+    kept.due = lambda step: step == 2
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, Endless(PAIRS), F.cross_entropy, **sgd(model), checkpoints=kept, forward=stop)
+    refused(
+        ValueError,
+        "data gives 1 batches an epoch, and the checkpoint was saved after 2; expected the data that it was saved "
+        "with.",
+        model=model,
+        data=Endless(PAIRS[:1]),
+        checkpoints=kept,
+    )
+
+
+def test_names_of_parts():
+    model = network()
+    refused(
+        ValueError,
+        "parts has the name 'optimizer', under which fit keeps its own; expected another.",
+        parts={"optimizer": model},
+    )
+    refused(
+        ValueError,
+        "parts has the name 'rng', under which a run keeps its own; expected another.",
+        parts={"rng": model},
+    )
+    refused(
+        TypeError,
+        "parts['average'] is of type float; expected something with state_dict and load_state_dict, which a checkpoint "
+        "saves and loads.",
+        parts={"average": 0.5},
+    )
+
+
+# --- A class instead of a loss, and layers that were replaced --------------------------------------------------------
+def test_a_loss_that_is_none():
+    refused(
+        TypeError,
+        "loss is the class CrossEntropyLoss; expected an instance of it: torch.nn.CrossEntropyLoss(), with "
+        "parentheses.",
+        loss=nn.CrossEntropyLoss,
+    )
+    refused(
+        TypeError,
+        "loss is of type str; expected a function of (outputs, targets), such as torch.nn.functional.cross_entropy.",
+        loss="mse",
+    )
+    with pytest.raises(TypeError, match=r"^loss is the class MSELoss; expected an instance"):
+        evaluate(network(), PAIRS, nn.MSELoss)
+
+
+def test_a_layer_that_was_replaced_after_the_optimizer_was_made():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[2] = nn.Linear(6, 3)
+    refused(
+        ValueError,
+        "optimizer holds 2 parameters that model does not have, and does not hold 2.weight, 2.bias, which would never "
+        "change; layers were replaced, it seems. Make the optimizer after the last change to the model.",
+        model=model,
+        optimizer=optimizer,
+    )
+    # A part of the model alone is trained on purpose, and what else the optimizer holds may stand in the loss.
+    fit(model, PAIRS, F.cross_entropy, torch.optim.SGD(model[2].parameters(), lr=0.1))

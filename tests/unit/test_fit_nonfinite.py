@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ptguide.training import _arguments as checks
 from ptguide.training import fit
-from ptguide.training._checks import arguments as checks
 
 torch.manual_seed(3)
 INPUTS, TARGETS = torch.randn(12, 4), torch.arange(12) % 3
@@ -255,6 +255,29 @@ def test_a_loss_that_leaves_its_domain():
         rf"The loss is inf {FIRST} Every layer returns finite numbers, and the loss function turns them into inf\. "
         rf"{WHOLE} {TRY_LOSS}",
         loss=lambda outputs, targets: -torch.log((outputs.softmax(1) - 1).relu()).mean(),
+    )
+
+
+def test_training_that_diverges_is_told_to_lower_the_learning_rate():
+    inputs = torch.arange(100.0).unsqueeze(1)
+    torch.manual_seed(0)
+    said = (
+        r"The loss is inf in step \d \(epoch \d, batch 1\)\. Every layer returns finite numbers, and the loss function "
+        rf"turns them into inf\. The outputs have grown to [\d.]+e\+\d\d\. {WHOLE} {TRY_RATE}"
+    )
+    stopped(said, model=nn.Linear(1, 1), data=[(inputs, 2 * inputs)], loss=F.mse_loss, epochs=100)
+    # Of a loss of one's own nothing is known, but its outputs tell.
+    own = lambda outputs, targets: ((outputs - targets) ** 2).mean()  # noqa: E731
+    stopped(said, model=nn.Linear(1, 1), data=[(inputs, 2 * inputs)], loss=own, epochs=100)
+
+
+def test_squares_have_no_domain_that_could_be_left():
+    stopped(
+        rf"The loss is inf {FIRST} Every layer returns finite numbers, and the loss function turns them into inf\. "
+        rf"{WHOLE} {TRY_RATE}",
+        model=nn.Linear(4, 1),
+        data=[(INPUTS, torch.full((12, 1), 1e20))],
+        loss=F.mse_loss,
     )
 
 

@@ -30,6 +30,32 @@ def test_tokens_are_drawn_as_softmax_says(temperature, top_k):
     assert ((found > 0) == (expected > 0)).all()
 
 
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 3.0])
+@pytest.mark.parametrize("top_k", [None, 3])
+@pytest.mark.parametrize("top_p", [1e-9, 0.3, 0.7, 0.95, 1.0])
+def test_top_p_keeps_the_fewest_likeliest_that_reach_it(temperature, top_k, top_p):
+    allowed = sorted(range(4), key=lambda token: -LOGITS[0, token])[:top_k]
+    whole = (LOGITS[0, allowed] / temperature).softmax(-1).tolist()
+    kept, reached = {}, 0.0
+    for token, probability in zip(allowed, whole, strict=True):
+        if reached < top_p:
+            kept[token] = probability
+            reached += probability
+    expected = torch.tensor([kept.get(token, 0.0) / reached for token in range(4)])
+    found = shares(temperature=temperature, top_k=top_k, top_p=top_p)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.015)
+    assert ((found > 0) == (expected > 0)).all()
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {}, {"top_k": 1}, {"top_p": 0.5}])
+def test_nan_is_named_and_never_taken_for_the_likeliest(options):
+    logits = torch.tensor([[1.0, 2.0], [math.nan, 1.0], [0.0, math.nan]])
+    with pytest.raises(
+        ValueError, match=r"^logits holds NaN in 2 of 3 rows, of which no token is the likeliest\. Look "
+    ):
+        next_token(logits, **options)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_greedy_takes_the_likeliest(dtype):
     logits = torch.rand(50, 7).argsort(-1).to(dtype)  # no two are equal, also where few digits are kept
@@ -90,6 +116,9 @@ def test_the_same_seed_draws_the_same_on_the_device():
         ({"top_k": 5}, ValueError, "top_k is 5; expected at most the size of the vocabulary, 4"),
         ({"top_k": 2.0}, TypeError, "top_k is 2.0; expected a whole number"),
         ({"top_k": True}, TypeError, "top_k is True; expected a whole number"),
+        ({"top_p": 0}, ValueError, "top_p is 0; expected a probability above 0 and at most 1, or None for all"),
+        ({"top_p": 1.5}, ValueError, "top_p is 1.5; expected a probability above 0 and at most 1"),
+        ({"top_p": math.nan}, ValueError, "top_p is nan; expected a probability"),
         ({"logits": LOGITS[0]}, ValueError, r"logits has shape \(4,\); expected \(B, V\). Take one position"),
     ],
 )

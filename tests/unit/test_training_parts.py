@@ -17,13 +17,13 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from ptguide._optional import require
 from ptguide.data import batches
 from ptguide.training import Checkpoints, fit
-from ptguide.training._batch import batch_size, map_tensors, mover, named_tensors, tensors_of
-from ptguide.training._checkpoints import rng
-from ptguide.training._checkpoints.order import DataOrder
-from ptguide.training._checks.nonfinite import Guard, is_finite
-from ptguide.training._place import place
-from ptguide.training._processes.distributed import Team
-from ptguide.training._record.figures import READ_EVERY, Figures, Mean
+from ptguide.training import _order as rng
+from ptguide.training._batches import batch_size, map_tensors, mover, named_tensors, tensors_of
+from ptguide.training._compute import place
+from ptguide.training._figures import READ_EVERY, Figures, Mean
+from ptguide.training._guard import Guard, is_finite
+from ptguide.training._order import END, DataOrder
+from ptguide.training._processes import Team
 
 CPU = torch.device("cpu")
 Pair = collections.namedtuple("Pair", "inputs targets")
@@ -74,7 +74,7 @@ def test_the_first_tensor_counts_the_samples(batch, size):
 
 
 def test_batches_are_moved_to_another_device_than_the_cpu():
-    assert mover(CPU) is None
+    assert mover(CPU)(NESTED) is NESTED
     moved = mover(torch.device("meta"))(NESTED)
     assert [tensor.device.type for tensor in tensors_of(moved)] == ["meta"] * 3
 
@@ -118,7 +118,7 @@ def test_a_mean_goes_on_from_its_state():
     assert second.compute() == whole.compute() == (1.5 * 2 + 0.25 * 5 + 3.0) / 8
     second.reset()
     assert math.isnan(second.compute())
-    assert second.state_dict() == {"total": 0.0, "samples": 0}
+    assert second.state_dict() == {"total": 0.0, "count": 0.0}
 
 
 def test_values_that_wait_to_be_read_are_forgotten_too():
@@ -131,10 +131,8 @@ def test_values_that_wait_to_be_read_are_forgotten_too():
 
 def test_figures_without_a_loss_have_metrics_alone():
     figures = Figures({"count": lambda outputs, targets: 4.0}, CPU, Team())
-    figures.add(None, None, None, 2)
-    found = figures.compute()
-    assert math.isnan(found["loss"])
-    assert found["count"] == 4.0
+    figures.measure(None, None, 2)
+    assert figures.compute() == {"count": 4.0}
     figures.reset()
     assert math.isnan(figures.compute()["count"])
 
@@ -270,17 +268,19 @@ def test_a_sampler_is_told_the_epoch_at_its_start_and_when_it_goes_on():
 
     data = TensorDataset(torch.arange(5))
     order = DataOrder(DataLoader(data, 2, sampler=Told(data)), CPU)
-    batches = order.epoch(3)
+    order.begin(3)
     assert told == [3]
-    next(batches)
-    order.position = 1
+    order.take()
+    assert order.position == 1
     again = DataOrder(DataLoader(data, 2, sampler=Told(data)), CPU)
     again.load_state_dict(order.state_dict())
-    assert [batch[0].tolist() for batch in again.epoch(3)] == [[2, 3], [4]]
+    again.begin(3)
+    assert [again.take()[0].tolist(), again.take()[0].tolist(), again.take()] == [[2, 3], [4], END]
     assert told == [3, 3]
     again.end_epoch()
     assert again.position == 0
-    assert len(list(again.epoch(4))) == 3
+    again.begin(4)
+    assert len(list(iter(again.take, END))) == 3
 
 
 def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
@@ -289,7 +289,7 @@ def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     store = Checkpoints(tmp_path)
     fit(model, [(torch.rand(4, 3), torch.rand(4, 2))], F.mse_loss, optimizer, checkpoints=store)
-    only_sometimes = {"schedule", "scaler", "others"}
+    only_sometimes = {"schedule", "scaler", "loss", "others"}
     assert only_sometimes < listed
     assert store.latest().keys() | only_sometimes == listed
     store.close()
@@ -297,7 +297,7 @@ def test_a_checkpoint_holds_what_its_documentation_lists(tmp_path):
 
 def test_data_that_keeps_its_place_is_asked_for_it():
     pairs = TensorDataset(torch.arange(6.0), torch.arange(6))
-    assert DataOrder(batches(pairs, 2), CPU).state_dict().keys() == {"position", "data"}
+    assert DataOrder(batches(pairs, 2), CPU).state_dict().keys() == {"position", "ended", "data"}
     assert "data" not in DataOrder(DataLoader(pairs, 2), CPU).state_dict()
 
 
@@ -351,7 +351,10 @@ def test_noise_of_workers_goes_on_exactly_and_of_persistent_workers_not_without_
     assert torch.equal(train_with_a_worker(tmp_path / "parts", 2), whole)
     whole = train_with_a_worker(tmp_path / "kept", 2, persistent_workers=True)
     train_with_a_worker(tmp_path / "died", 1, persistent_workers=True)
-    with pytest.warns(UserWarning, match="^data has persistent_workers=True: .* without persistent workers it does"):
+    with pytest.warns(
+        UserWarning,
+        match="^data has persistent_workers=True: .* each epoch seeds them anew",
+    ):
         continued = train_with_a_worker(tmp_path / "died", 2, persistent_workers=True)
     assert not torch.equal(continued, whole)
 

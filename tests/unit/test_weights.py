@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from ptguide.training import _files as durable
 from ptguide.training import load_weights, save_weights
-from ptguide.training._checkpoints import durable
 
 SUFFIXES = [".pt", ".pth", ".safetensors"]
 
@@ -109,3 +109,34 @@ def test_missing_package_is_named_with_the_command_that_installs_it(tmp_path, mo
     with pytest.raises(ImportError, match=f"^{said}$"):
         act(nn.Linear(2, 3), tmp_path / "model.safetensors")
     assert not list(tmp_path.glob(f"*{durable.UNFINISHED}"))
+
+
+PAGE = b"<!DOCTYPE html><html>not found</html>"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty; expected a file that {} wrote."),
+        (
+            PAGE,
+            "begins with b'<!DOCTYPE html><html>not found</html>': a web page, it seems, that was loaded in its place; "
+            "expected a file that {} wrote.",
+        ),
+    ],
+)
+def test_empty_file_or_web_page_is_named(tmp_path, suffix, content, said):
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(content)
+    writer = "safetensors" if suffix == ".safetensors" else "torch.save"
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path} {said.format(writer)}')}$"):
+        load_weights(nn.Linear(2, 3), path)
+
+
+def test_file_that_was_cut_off_is_named(tmp_path):
+    path = tmp_path / "model.pt"
+    save_weights(nn.Linear(2, 3), path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"model\.pt is damaged, or was not written to its end\. torch says: "):
+        load_weights(nn.Linear(2, 3), path)

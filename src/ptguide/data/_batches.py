@@ -115,8 +115,7 @@ class Batches:
         drop_last: bool = False,
         device: torch.device | str | None = None,
     ) -> None:
-        self._tensors, self._chosen = _tensors_of(dataset)
-        self._examples = len(self._tensors[0]) if self._chosen is None else len(self._chosen)
+        _tensors_of(dataset)  # refused now, and not in the first loop
         self.dataset = dataset
         self.batch_size = _positive(batch_size)
         self.shuffle = shuffle
@@ -125,6 +124,10 @@ class Batches:
         self.device = None if device is None else torch.device(device)
         self._epoch: _Epoch | None = None  # the epoch that `state_dict` speaks of
         self._continues = False  # whether the next loop continues it
+
+    @property
+    def _examples(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -153,14 +156,13 @@ class Batches:
 
     def _run(self, epoch: _Epoch, order: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Yield the batches of an epoch that were not handed out before."""
-        if self._chosen is not None:
-            order = self._chosen[order]
+        tensors, chosen = _tensors_of(self.dataset)  # those that it has now
+        if chosen is not None:
+            order = chosen[order]
         # One transfer an epoch for tensors that lie elsewhere; on the CPU, `to` costs nothing.
-        parts = [torch.split(order.to(tensor.device), self.batch_size) for tensor in self._tensors]
+        parts = [torch.split(order.to(tensor.device), self.batch_size) for tensor in tensors]
         for number in range(epoch.given, len(self)):
-            batch = tuple(
-                _take(tensor, part[number], self.device) for tensor, part in zip(self._tensors, parts, strict=True)
-            )
+            batch = tuple(_take(tensor, part[number], self.device) for tensor, part in zip(tensors, parts, strict=True))
             epoch.given = number + 1
             yield batch
         if self._epoch is epoch:  # no other loop has begun since
@@ -236,11 +238,13 @@ def _tensors_of(dataset: Dataset[Any]) -> tuple[tuple[Tensor, ...], Tensor | Non
         chosen = torch.as_tensor(dataset.indices, dtype=torch.int64)
         chosen = torch.where(chosen < 0, chosen + len(dataset.dataset), chosen)  # type: ignore[arg-type]
         return tensors, chosen if outer is None else outer[chosen]
-    # A subclass with a __getitem__ of its own changes the examples on their way, and selecting would pass it by.
-    if isinstance(dataset, TensorData) and type(dataset).__getitem__ is TensorData.__getitem__:
-        return (dataset.inputs, dataset.targets), None
-    if isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__:
-        return dataset.tensors, None
+    # A subclass with a __getitem__ of its own changes the examples on their way, and selecting would pass it by; so
+    # does one with __getitems__, which a DataLoader calls with all indices of a batch.
+    if not hasattr(dataset, "__getitems__"):
+        if isinstance(dataset, TensorData) and type(dataset).__getitem__ is TensorData.__getitem__:
+            return (dataset.inputs, dataset.targets), None
+        if isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__:
+            return dataset.tensors, None
     raise TypeError(
         f"dataset is of type {type(dataset).__name__}, which gives its examples one by one; expected one whose tensors "
         "can be indexed at once: TensorData, TensorDataset, or a Subset of one. "

@@ -214,6 +214,7 @@ class GPT(nn.Module):
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
         generator: torch.Generator | None = None,
         use_cache: bool = True,
     ) -> Tensor:
@@ -225,7 +226,7 @@ class GPT(nn.Module):
             At least one token in each row.
         n : int
             How many tokens to add.
-        temperature, top_k, generator
+        temperature, top_k, top_p, generator
             As in `next_token`.
         use_cache : bool
             Whether to keep keys and values. Gives the same tokens, up to rounding, in far less time.
@@ -254,7 +255,7 @@ class GPT(nn.Module):
         torch.Size([1, 13])
         """
         require_prompt(prompt, n, self.settings.vocab_size)
-        require_sampling(temperature, top_k)
+        require_sampling(temperature, top_k, top_p)
         tokens, read, window = F.pad(prompt, (0, n)), 0, self.settings.block_size  # (B, T + n)
         caches = self.new_caches() if use_cache else None
         with evaluating(self):
@@ -265,7 +266,9 @@ class GPT(nn.Module):
                     x = self._features(tokens[:, read:end], caches)  # (B, T or 1, D)
                     read = end
                 logits = self._logits(x[:, -1])  # (B, V)
-                tokens[:, end] = next_token(logits, temperature=temperature, top_k=top_k, generator=generator)  # (B,)
+                tokens[:, end] = next_token(
+                    logits, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator
+                )  # (B,)
         return tokens
 
     def _features(self, tokens: Tensor, caches: list[KeyValueCache] | None) -> Tensor:

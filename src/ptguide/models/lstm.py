@@ -275,6 +275,7 @@ class LSTMLanguageModel(nn.Module):
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Go on from a prompt, without dropout.
@@ -285,7 +286,7 @@ class LSTMLanguageModel(nn.Module):
             At least one token in each row.
         n : int
             How many tokens to add.
-        temperature, top_k, generator
+        temperature, top_k, top_p, generator
             As in `next_token`.
 
         Returns
@@ -306,13 +307,13 @@ class LSTMLanguageModel(nn.Module):
         torch.Size([1, 13])
         """
         require_prompt(prompt, n, self.settings.vocab_size)
-        require_sampling(temperature, top_k)
+        require_sampling(temperature, top_k, top_p)
         tokens, state, read = F.pad(prompt, (0, n)), None, 0  # (B, T + n)
         with evaluating(self):
             for end in range(prompt.shape[1], tokens.shape[1]):
                 logits, state = self(tokens[:, read:end], state)  # (B, T or 1, V), and twice (L, B, D)
                 tokens[:, end] = next_token(
-                    logits[:, -1], temperature=temperature, top_k=top_k, generator=generator
+                    logits[:, -1], temperature=temperature, top_k=top_k, top_p=top_p, generator=generator
                 )  # (B,)
                 read = end
         return tokens

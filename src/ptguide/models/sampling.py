@@ -18,7 +18,12 @@ TINY = torch.finfo(torch.float32).tiny  # a temperature below counts as 0 where 
 
 
 def next_token(
-    logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None, generator: torch.Generator | None = None
+    logits: Tensor,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Choose one token for each row of logits.
 
@@ -32,6 +37,9 @@ def next_token(
     top_k : int, optional
         Draw from this many likeliest tokens only, from 1 to V; where equal logits compete for the last place, torch
         picks. All tokens where it is left out.
+    top_p : float, optional
+        Draw from the fewest likeliest tokens whose probabilities together reach this number, above 0 and at most 1
+        (nucleus sampling), after temperature and `top_k`; where equal logits compete for the last place, torch picks.
     generator : torch.Generator, optional
         Where the random numbers come from, on the device of the logits; torch's own where it is left out.
 
@@ -44,7 +52,11 @@ def next_token(
     TypeError
         If `top_k` is no whole number.
     ValueError
-        If `logits` is no matrix, or the temperature or `top_k` is out of range.
+        If `logits` is no matrix or holds NaN, or the temperature, `top_k` or `top_p` is out of range.
+
+    Notes
+    -----
+    `top_p` is section 3.1 of Holtzman et al. (2020), arXiv:1904.09751.
 
     Examples
     --------
@@ -56,9 +68,14 @@ def next_token(
     >>> drawn.unique()
     tensor([1, 2])
     """
-    require_sampling(temperature, top_k)
+    require_sampling(temperature, top_k, top_p)
     if logits.ndim != 2:
         raise ValueError(f"logits has shape {tuple(logits.shape)}; expected (B, V). Take one position: logits[:, -1].")
+    if logits.isnan().any():
+        raise ValueError(
+            f"logits holds NaN in {int(logits.isnan().any(dim=-1).sum())} of {len(logits)} rows, of which no token is "
+            "the likeliest. Look for it in the weights and the inputs of the model."
+        )
     if temperature == 0:
         return logits.argmax(dim=-1)  # (B,)
     V = logits.shape[-1]
@@ -66,11 +83,21 @@ def next_token(
         raise ValueError(f"top_k is {top_k}; expected at most the size of the vocabulary, {V}.")
     likely, token = (logits, None) if top_k is None else logits.topk(top_k)  # (B, K) and (B, K); K is V without top_k
     likely = likely - likely.amax(dim=-1, keepdim=True)  # (B, K): at most 0, so that no temperature overflows
-    place = torch.multinomial((likely / temperature).softmax(dim=-1), 1, generator=generator)  # (B, 1)
+    probability = (likely / temperature).softmax(dim=-1)  # (B, K)
+    if top_p is not None:
+        probability = _nucleus(probability, top_p)
+    place = torch.multinomial(probability, 1, generator=generator)  # (B, 1)
     return (place if token is None else token.gather(-1, place)).squeeze(-1)  # (B,)
 
 
-def require_sampling(temperature: float, top_k: int | None) -> None:
+def _nucleus(probability: Tensor, top_p: float) -> Tensor:
+    """Return the probabilities with 0 for all but the fewest likeliest that reach ``top_p`` together: (B, K)."""
+    ordered, place = probability.sort(dim=-1, descending=True)  # (B, K) and (B, K)
+    before = ordered.cumsum(dim=-1) - ordered  # (B, K): what the likelier ones have
+    return torch.zeros_like(probability).scatter(-1, place, ordered.masked_fill(before >= top_p, 0.0))
+
+
+def require_sampling(temperature: float, top_k: int | None, top_p: float | None = None) -> None:
     """Raise unless these can govern a draw."""
     if not (temperature == 0 or TINY <= temperature < math.inf):
         raise ValueError(f"temperature is {temperature}; expected 0, which is greedy, or from {TINY:.0e} up.")
@@ -78,6 +105,8 @@ def require_sampling(temperature: float, top_k: int | None) -> None:
         raise TypeError(f"top_k is {top_k!r}; expected a whole number of at least 1, or None for all tokens.")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k is {top_k}; expected a whole number of at least 1, or None for all tokens.")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p is {top_p}; expected a probability above 0 and at most 1, or None for all tokens.")
 
 
 def require_prompt(prompt: Tensor, n: int, vocab_size: int) -> None:

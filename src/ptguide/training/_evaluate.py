@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._batch import Forward, Loss, forward_pair
-from ptguide.training._checks import arguments
-from ptguide.training._computation import Computation
-from ptguide.training._modes import evaluation_mode
-from ptguide.training._place import place
-from ptguide.training._processes.distributed import Team, join
-from ptguide.training._processes.shares import part_of, share
-from ptguide.training._record.figures import Figures
+from ptguide.training._arguments import (
+    check_count,
+    check_data,
+    check_loss_given,
+    check_metrics,
+    check_plain_tensors,
+    check_precision,
+    empty,
+)
+from ptguide.training._batches import Forward, Loss, forward_pair
+from ptguide.training._compute import Computation, evaluation_mode, place
+from ptguide.training._figures import Figures, Mean
+from ptguide.training._history import VALIDATION
+from ptguide.training._losses import Count
+from ptguide.training._processes import join
+from ptguide.training._shares import part_of, share
 
-LEFT_OUT = -100  # the class number that torch's cross-entropy ignores
+Measure = Callable[[Any, Any, int], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Evaluation:
     """What `evaluate` found.
 
@@ -30,20 +38,14 @@ class Evaluation:
     samples : int
         How many samples there were.
     loss : float or None
-        The mean over the samples; None if no loss was given.
-    accuracy : float or None
-        The fraction of right answers, between 0 and 1; None if this is no classification.
+        The mean over what the loss counts; None if no loss was given.
     metrics : dict of str to float
         Each metric under its name.
-    confusion : Tensor, int64, shape (C, C), or None
-        Row: the true class; column: the class that the model gives. Each entry counts samples. On the CPU.
     """
 
     samples: int
     loss: float | None
-    accuracy: float | None
     metrics: dict[str, float]
-    confusion: Tensor | None = field(repr=False)
 
 
 def evaluate(
@@ -53,10 +55,11 @@ def evaluate(
     *,
     metrics: Mapping[str, Any] | None = None,
     forward: Forward = forward_pair,
+    count: Count | None = None,
     precision: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> Evaluation:
-    """Measure a model on data: its loss, and for a classifier its accuracy and confusion matrix.
+    """Measure a model on data: its loss, and the metrics that are asked for.
 
     The model computes in evaluation mode and without gradients; afterwards each of its layers has the mode that it had.
     Under `torchrun` every process calls it with the same data, computes its share, and returns what all have found.
@@ -70,8 +73,8 @@ def evaluate(
     loss : callable, optional
         As for `fit`.
     metrics : dict of str to callable, optional
-        As for `fit`.
-    forward : callable, optional
+        As for `fit`; `accuracy` is one.
+    forward, count : callable, optional
         As for `fit`.
     precision : torch.dtype
         As for `fit`.
@@ -81,9 +84,6 @@ def evaluate(
     Returns
     -------
     Evaluation
-        It counts as classification if the targets are integers of shape (B, ...) and the outputs floating-point numbers
-        of shape (B, C, ...): the answer is the class with the largest output. Targets of -100, which cross-entropy
-        ignores, are not counted.
 
     Raises
     ------
@@ -94,101 +94,177 @@ def evaluate(
     --------
     >>> import torch
     >>> inputs, targets = torch.tensor([[9.0, 1.0], [2.0, 3.0], [4.0, 0.0]]), torch.tensor([0, 1, 1])
-    >>> found = evaluate(torch.nn.Identity(), [(inputs, targets)], torch.nn.functional.cross_entropy)
-    >>> round(found.accuracy, 3)
-    0.667
-    >>> found.confusion.tolist()  # row: true class, column: answer
+    >>> data = [(inputs, targets)]
+    >>> found = evaluate(torch.nn.Identity(), data, torch.nn.functional.cross_entropy, metrics={"accuracy": accuracy})
+    >>> found.samples, round(found.loss, 3), round(found.metrics["accuracy"], 3)
+    (3, 1.444, 0.667)
+    """
+    check_metrics(metrics or {})
+    compute, device = _prepare(model, data, loss, forward, count, precision, device)
+    team = join(device)
+    figures = Figures(metrics or {}, device, team)
+    mean_loss = None if loss is None else figures.mean("loss")
+    samples = run_over(compute, share(data, team, device), "data", figures.measure, mean_loss)
+    found = figures.compute()
+    return Evaluation(samples, found.pop("loss", None), found)
+
+
+def confusion(
+    model: nn.Module,
+    data: Any,
+    classes: int,
+    *,
+    ignore_index: int = -100,
+    forward: Forward = forward_pair,
+    precision: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Count how often each class is taken for each other. The answer is the class with the largest output.
+
+    Parameters
+    ----------
+    model, data, forward, precision, device
+        As for `evaluate`; outputs of shape (B, C, ...) and targets, integers of shape (B, ...).
+    classes : int
+        How many classes there are, C.
+    ignore_index : int
+        Targets of this number are not counted.
+
+    Returns
+    -------
+    Tensor, int64, shape (C, C)
+        Row: the true class; column: the class that the model gives. Its diagonal holds the right answers, so
+        ``table.trace() / table.sum()`` is the accuracy. On the CPU. Besides it, memory for one batch is needed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If outputs or targets have another shape or type, or a target is no class; and as for `evaluate`.
+
+    Examples
+    --------
+    >>> inputs, targets = torch.tensor([[9.0, 1.0], [2.0, 3.0], [4.0, 0.0]]), torch.tensor([0, 1, 1])
+    >>> confusion(torch.nn.Identity(), [(inputs, targets)], 2).tolist()
     [[1, 0], [1, 1]]
     """
-    arguments.check_data(data, "data")
-    arguments.check_metrics(metrics or {})
-    device = place(model, device)
-    arguments.check_precision(precision, device)
-    arguments.check_plain_tensors(model, device)
+    check_count("classes", classes)
+    compute, device = _prepare(model, data, None, forward, None, precision, device)
     team = join(device)
-    computation = Computation(model, loss, forward, device, precision)
-    figures, confusion = Figures(metrics or {}, device, team), Confusion()
-    samples = run_over(computation, share(data, team, device), "data", figures, confusion)
-    confusion.add_up(team)
-    found = figures.compute()
-    return Evaluation(
-        samples=samples,
-        loss=found.pop("loss") if loss is not None else None,
-        accuracy=confusion.accuracy(),
-        metrics={name: found[name] for name in metrics or {}},
-        confusion=None if confusion.counts is None else confusion.counts.cpu(),
-    )
+    counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
 
-
-def run_over(
-    computation: Computation, data: Any, name: str, figures: Figures, confusion: Confusion | None = None
-) -> int:
-    """Go through data once, in evaluation mode and without gradients; return the number of samples."""
-    samples = 0
-    forward = computation.first_forward()
-    loss = None if computation.loss is None else computation.first_loss()
-    with torch.no_grad(), evaluation_mode(computation.model):
-        for given in data:
-            batch, size, total = part_of(given)
-            if not samples:
-                computation.check_first(batch, name)
-            outputs, targets = forward(computation.network, computation.move(batch))
-            value = loss(outputs, targets) if loss is not None else None
-            samples += total
-            if size:
-                figures.add(value, outputs, targets, size)
-            if size and confusion is not None:
-                confusion.add(outputs, targets)
-            forward, loss = computation.forward, computation.loss
-    if not samples:
-        raise arguments.empty(name)
-    return samples
-
-
-class Confusion:
-    """Count how often each class is taken for each other.
-
-    Attributes
-    ----------
-    counts : Tensor, int64, shape (C, C), or None
-        None as long as nothing was classified.
-    """
-
-    def __init__(self) -> None:
-        self.counts: Tensor | None = None
-
-    def add(self, outputs: Any, targets: Any) -> None:
-        """Count a batch, if it is one of a classification."""
-        if not _classifies(outputs, targets):
-            return
-        classes = outputs.shape[1]
-        counted = targets != LEFT_OUT
+    def measure(outputs: Tensor, targets: Tensor, size: int) -> None:
+        _check_classes(outputs, targets, classes)
+        counted = targets != ignore_index
         truth, answers = targets[counted].long(), outputs.argmax(1)[counted]
         if len(truth) and not 0 <= truth.min() <= truth.max() < classes:
             raise ValueError(
-                f"targets lie between {truth.min()} and {truth.max()}; outputs have {classes} classes, so 0 to "
-                f"{classes - 1} are expected."
+                f"targets lie between {truth.min()} and {truth.max()}; expected 0 to {classes - 1}, as classes is "
+                f"{classes}, or {ignore_index}, which is ignored."
             )
-        counts = torch.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
-        self.counts = counts if self.counts is None else self.counts + counts
+        counts.scatter_add_(0, truth * classes + answers, torch.ones_like(truth))
 
-    def add_up(self, team: Team) -> None:
-        """Count what the other processes counted, too."""
-        if team.size > 1 and (classes := max(team.gather(0 if self.counts is None else len(self.counts)))):
-            counts = torch.zeros(classes, classes, dtype=torch.int64) if self.counts is None else self.counts
-            self.counts = team.sum(counts)
-
-    def accuracy(self) -> float | None:
-        """Return the fraction on the diagonal; NaN if no target was counted, None if nothing was classified."""
-        if self.counts is None:
-            return None
-        total = int(self.counts.sum())
-        return int(self.counts.trace()) / total if total else float("nan")
+    run_over(compute, share(data, team, device), "data", measure)
+    return team.sum(counts).reshape(classes, classes).cpu()
 
 
-def _classifies(outputs: Any, targets: Any) -> bool:
-    """Return whether targets are class numbers, and outputs a number for each class."""
-    if not (isinstance(outputs, Tensor) and isinstance(targets, Tensor) and outputs.ndim >= 2):
-        return False
-    integers = not (targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool)
-    return integers and outputs.is_floating_point() and targets.shape == (outputs.shape[0], *outputs.shape[2:])
+def accuracy(outputs: Tensor, targets: Tensor, *, ignore_index: int = -100) -> tuple[Tensor, Tensor]:
+    """Count right answers: a metric for `fit` and `evaluate`, which give the fraction of all targets that are counted.
+
+    Parameters
+    ----------
+    outputs : Tensor, shape (B, C, ...)
+        A number for each class; the answer is the class with the largest.
+    targets : Tensor, integers, shape (B, ...)
+        The classes.
+    ignore_index : int
+        Targets of this number are not counted.
+
+    Returns
+    -------
+    right, counted : Tensor, int64, of one element
+
+    Examples
+    --------
+    >>> right, counted = accuracy(torch.tensor([[9.0, 1.0], [2.0, 3.0], [4.0, 0.0]]), torch.tensor([0, 1, -100]))
+    >>> right.item(), counted.item()
+    (2, 2)
+    """
+    _check_classes(outputs, targets, None)
+    counted = targets != ignore_index
+    return (counted & (outputs.argmax(1) == targets)).sum(), counted.sum()
+
+
+def run_over(compute: Computation, data: Any, name: str, measure: Measure, mean_loss: Mean | None = None) -> int:
+    """Go through data once, in evaluation mode and without gradients; return the number of samples.
+
+    ``measure(outputs, targets, size)`` sees each batch of which this process has a sample.
+    """
+    samples = 0
+    compute.look_closely()
+    with torch.no_grad(), evaluation_mode(compute.model):
+        for given in data:
+            part = part_of(given)
+            if not samples:
+                compute.check_first(part.batch, name)
+            samples += part.total
+            with compute.autocast():
+                outputs, targets = compute.forward(compute.network, compute.move(part.batch))
+                loss = None if compute.loss is None else compute.loss(outputs, targets)
+            if part.size:
+                if mean_loss is not None and loss is not None:
+                    mean_loss.add(loss, compute.count(outputs, targets, part.size), summed=compute.count.summed)
+                measure(outputs, targets, part.size)
+    if not samples:
+        raise empty(name)
+    return samples
+
+
+class Validation:
+    """The data that a run is measured on."""
+
+    def __init__(self, compute: Computation, data: Any, figures: Figures) -> None:
+        self._compute = compute
+        self._data = data
+        self._figures = figures
+
+    def measure(self) -> dict[str, float]:
+        """Return each figure, under its name in a record."""
+        self._figures.reset()
+        run_over(self._compute, self._data, "validation", self._figures.measure, self._figures.mean("loss"))
+        return {VALIDATION + name: value for name, value in self._figures.compute().items()}
+
+
+def _prepare(
+    model: nn.Module,
+    data: Any,
+    loss: Loss | None,
+    forward: Forward,
+    count: Count | None,
+    precision: torch.dtype,
+    device: torch.device | str | None,
+) -> tuple[Computation, torch.device]:
+    check_data(data, "data")
+    if loss is not None:
+        check_loss_given(loss)
+    device = place(model, device, None, loss)
+    check_precision(precision, device)
+    check_plain_tensors(model, device)
+    return Computation(model, loss, forward, device, precision, count=count), device
+
+
+def _check_classes(outputs: Any, targets: Any, classes: int | None) -> None:
+    """Require a number for each class, and targets that are classes."""
+    if not isinstance(outputs, Tensor) or outputs.ndim < 2 or classes not in (None, outputs.shape[1]):
+        what = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else f"type {type(outputs).__name__}"
+        raise ValueError(
+            f"outputs have {what}; expected a tensor of shape (B, {classes or 'C'}, ...), a number for each class."
+        )
+    if not isinstance(targets, Tensor) or targets.is_floating_point() or targets.is_complex():
+        what = str(targets.dtype) if isinstance(targets, Tensor) else f"of type {type(targets).__name__}"
+        raise TypeError(f"targets are {what}; expected class numbers, a tensor of integers.")
+    wanted_shape = (*outputs.shape[:1], *outputs.shape[2:])
+    if targets.shape != wanted_shape:
+        raise ValueError(
+            f"targets have shape {tuple(targets.shape)} and outputs {tuple(outputs.shape)}; expected targets of shape "
+            f"{wanted_shape}."
+        )

@@ -10,23 +10,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from ptguide.training._batch import Forward, Loss, forward_pair
-from ptguide.training._checkpoints.order import DataOrder
-from ptguide.training._checkpoints.state import CheckpointStore, TrainingState
-from ptguide.training._checkpoints.store import TeamStore
-from ptguide.training._checks import arguments
-from ptguide.training._computation import Computation
-from ptguide.training._loop import Loop, Validation
-from ptguide.training._modes import training_mode
-from ptguide.training._place import place
-from ptguide.training._precision import grad_scaler
-from ptguide.training._processes.distributed import join
-from ptguide.training._processes.sharding import shard_model
-from ptguide.training._processes.shares import share
-from ptguide.training._record.figures import Figures
-from ptguide.training._record.history import History
-from ptguide.training._record.monitor import Monitor, choose_figure
-from ptguide.training._record.watch import Watch
+from ptguide.training import _arguments as arguments
+from ptguide.training._batches import Forward, Loss, forward_pair
+from ptguide.training._compute import Computation, place, training_mode
+from ptguide.training._evaluate import Validation
+from ptguide.training._figures import Figures
+from ptguide.training._guard import Guard
+from ptguide.training._history import History, Monitor, kept_after_errors
+from ptguide.training._loop import Loop
+from ptguide.training._losses import Count
+from ptguide.training._processes import join
+from ptguide.training._progress import Watch
+from ptguide.training._run import Run
+from ptguide.training._settings import describe
+from ptguide.training._sharding import shard_model
+from ptguide.training._shares import share
+from ptguide.training._stores import CheckpointStore
 
 
 def fit(
@@ -39,6 +38,7 @@ def fit(
     validation: Any | None = None,
     metrics: Mapping[str, Any] | None = None,
     forward: Forward = forward_pair,
+    count: Count | None = None,
     schedule: Any | None = None,
     schedule_every: str | None = None,
     clip_norm: float | None = None,
@@ -55,6 +55,7 @@ def fit(
     progress: bool | None = None,
     tensorboard: str | Path | None = None,
     checkpoints: CheckpointStore | None = None,
+    parts: Mapping[str, Any] | None = None,
     shard: bool | type[nn.Module] = False,
 ) -> History:
     """Train a model, and return what happened in each epoch.
@@ -72,21 +73,26 @@ def fit(
         pair ``(inputs, targets)`` of tensors whose first axis counts the samples; see `forward` for other batches.
     loss : callable
         ``loss(outputs, targets)`` returns one number, the mean over the batch: `torch.nn.functional.cross_entropy`,
-        ``torch.nn.MSELoss()``, or your own function.
+        ``torch.nn.MSELoss()``, or a function of yours. A loss of torch with ``reduction="sum"`` is known as a sum.
     optimizer : torch.optim.Optimizer
-        Made from the parameters of this model, on whatever device they were.
+        Made from the parameters of this model, and of the loss if it has any, on whatever device they were.
     epochs : int
         How often to go through the data.
     validation : iterable of batches, optional
         Data that is measured after each epoch, in evaluation mode and without gradients.
     metrics : dict of str to callable, optional
         Further figures. A function of ``(outputs, targets)`` returns the mean over a batch, and its mean over all
-        samples is recorded; a metric of torchmetrics counts by itself (a copy of it does).
+        samples is recorded; or it returns a pair (sum, count), as `accuracy` does, and the sum of the sums divided by
+        that of the counts is recorded. A metric of torchmetrics counts by itself (a copy of it does).
     forward : callable, optional
         ``forward(model, batch)`` returns ``(outputs, targets)``, which `loss` and `metrics` receive. By default
         ``inputs, targets = batch`` and ``outputs = model(inputs)``. An autoencoder passes
         ``lambda model, batch: (model(batch), batch)``, a language model ``lambda model, batch: (model(batch[:, :-1]),
         batch[:, 1:])``. Call the model that is passed in, which may be the compiled one.
+    count : callable, optional
+        ``count(outputs, targets)`` returns what the loss of a batch is a mean over, as a number: by it, batches are
+        averaged, accumulated, and put together from several processes. By default the samples; for cross_entropy and
+        nll_loss of torch the targets (tokens, pixels) that they do not ignore, weighted with their classes.
     schedule : torch.optim.lr_scheduler.LRScheduler, optional
         Changes the learning rate, after each step or each epoch.
     schedule_every : {"step", "epoch"}
@@ -94,8 +100,8 @@ def fit(
     clip_norm : float, optional
         The gradients of all parameters together are scaled down to this norm where they exceed it.
     accumulate : int
-        How many batches make one step. The gradient is that of the mean over all their samples, also where the batches
-        differ in size and where an epoch ends with fewer of them.
+        How many batches make one step. The gradient is that of the mean over all that they count, also where the
+        batches differ in size and where an epoch ends with fewer of them. Three batches are in memory at most.
     precision : torch.dtype
         ``torch.float32``; ``torch.bfloat16``, on CPU and GPU; or ``torch.float16``, on a GPU, with the loss scaled
         so that small gradients survive. Weights and their updates stay in float32 (mixed precision).
@@ -124,7 +130,10 @@ def fit(
         A folder for TensorBoard's curves: the loss of each step, and each figure at the end of each epoch.
     checkpoints : Checkpoints, optional
         Where to save the state of the training; a run that finds a saved one goes on from it, to the same weights as if
-        it had never stopped.
+        it had never stopped. The settings have to be those that it was saved with, but for `epochs`.
+    parts : dict of str to object, optional
+        What else is to be saved and loaded with the run, such as an average of weights: anything with ``state_dict``
+        and ``load_state_dict``.
     shard : bool or class of layers
         Under `torchrun`: whether each process holds only its part of the parameters, the gradients and the optimizer's
         state (FSDP2), for models that do not fit on one device. A class such as ``torch.nn.TransformerEncoderLayer``
@@ -139,9 +148,10 @@ def fit(
     Raises
     ------
     ValueError, TypeError
-        Before the first step: if the model has no trainable parameter, the data is empty, the loss does not require
-        grad, targets do not fit the outputs, tensors are on two devices, or settings do not go together. The message
-        names what came and what was expected.
+        Before the first step: if the model has no trainable parameter, the optimizer lacks some and holds others, the
+        data is empty, the loss does not require grad, targets do not fit the outputs, tensors are on two devices,
+        settings do not go together, or a checkpoint was saved with others. The message names what came and what was
+        expected.
     FloatingPointError
         If the loss or a gradient is NaN or infinite.
     ImportError
@@ -151,6 +161,7 @@ def fit(
     -----
     Random numbers (dropout, the order of a DataLoader) are drawn as in the loop by hand. A metric on the training data
     is measured as the batches go by, with dropout and on weights that still change; on the validation data at the end.
+    When training ends early, by Ctrl-C or an error, the exception has the epochs so far as its attribute ``history``.
 
     Examples
     --------
@@ -171,11 +182,12 @@ def fit(
     metrics = metrics or {}
     arguments.check_numbers(epochs, accumulate, clip_norm, patience)
     arguments.check_model(model)
-    arguments.check_data(data, "data")
-    if validation is not None:
-        arguments.check_data(validation, "validation")
+    arguments.check_loss_given(loss)
     arguments.check_metrics(metrics)
-    followed, higher_is_better = choose_figure(
+    for name, given in (("data", data), ("validation", validation)):
+        if given is not None or name == "data":
+            arguments.check_data(given, name)
+    monitored = arguments.choose_figure(
         monitor,
         higher_is_better,
         min_delta,
@@ -186,59 +198,66 @@ def fit(
         has_checkpoints=checkpoints is not None,
     )
     device = place(model, device, optimizer, loss)
-    arguments.check_optimizer(optimizer, model)
+    arguments.check_optimizer(optimizer, model, loss)
     arguments.check_precision(precision, device)
     arguments.check_plain_tensors(model, device)
+    settings = {
+        **describe(loss, optimizer, schedule, schedule_every),
+        "clip_norm": clip_norm,
+        "accumulate": accumulate,
+        "precision": str(precision),
+        "metrics": sorted(metrics),
+        "monitor": dict(zip(("figure", "higher_is_better"), monitored, strict=True)),
+        "patience": {"epochs": patience, "min_delta": min_delta, "restore_best": restore_best},
+    }
     team = join(device)
     if shard:
         shard_model(model, optimizer, shard, team, device, precision)
-    computation = Computation(model, loss, forward, device, precision, team=team, compile=compile)
-    state = TrainingState(
-        model=model,
-        optimizer=optimizer,
-        schedule=schedule,
-        scaler=grad_scaler(precision, device),
-        order=DataOrder(share(data, team, device), device),
-        figures=Figures(metrics, device, team),
-        monitor=Monitor(followed, higher_is_better, patience, min_delta, restore_best=restore_best),
-        device=device,
-    )
-    store = None if checkpoints is None else TeamStore(checkpoints, team, model, optimizer)
-    if store is not None and (saved := store.latest()) is not None:
-        state.load_state_dict(saved)
+    compute = Computation(model, loss, forward, device, precision, count=count, team=team, compile=compile)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
+    follower = Monitor(*monitored, patience, min_delta, restore_best=restore_best)
+    named = _named_parts(parts or {}, model, loss, optimizer, schedule, scaler, follower)
+    run = Run(named, data, checkpoints=checkpoints, settings=settings, metrics=metrics, device=device)
+    run.check = compute.check_first
     steps = arguments.steps_in_epoch(data, accumulate)
-    steps_left = None if steps is None else steps * epochs - state.step
-    arguments.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - state.epoch)
-    shown, curves = (progress, tensorboard) if team.leads else (False, None)
-    watch = Watch(state, shown, curves, epochs, steps)
-    loop = Loop(
-        state,
-        computation,
-        watch,
-        store,
-        team,
-        accumulate=accumulate,
-        clip_norm=clip_norm,
-        steps_schedule=schedule_every == "step",
-        check_finite=check_finite,
-    )
+    steps_left = None if steps is None else steps * epochs - run.step
+    arguments.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - run.epoch)
     measured = None
     if validation is not None:
-        measured = Validation(computation, share(validation, team, device), Figures(metrics, device, team))
-    with training_mode(model), watch, store or contextlib.nullcontext():
-        while state.epoch < epochs and not state.monitor.stopped:
-            _train_epoch(loop)
+        measured = Validation(compute, share(validation, team, device), Figures(metrics, device, team))
+    watch = Watch(run, *((progress, tensorboard) if team.leads else (False, None)), epochs, steps)
+    loop = Loop(
+        run=run,
+        compute=compute,
+        optimizer=optimizer,
+        scaler=scaler,
+        schedule=schedule,
+        steps_schedule=schedule_every == "step",
+        accumulate=accumulate,
+        clip_norm=clip_norm,
+        guard=Guard(optimizer, device, gradients=not scaler.is_enabled()) if check_finite else None,
+        monitor=follower,
+        watch=watch,
+    )
+    with training_mode(model), watch, contextlib.closing(run), kept_after_errors(run.history):
+        while run.epoch < epochs and not follower.stopped:
+            loop.train_epoch()
             loop.end_epoch(measured)
-    state.monitor.restore(model)
-    return state.history
+    follower.restore(model)
+    return run.history
 
 
-def _train_epoch(loop: Loop) -> None:
-    """Go through the data once. This is the loop that the guide teaches."""
-    for batch in loop.batches():
-        outputs, targets = loop.forward(loop.network, batch)
-        loss = loop.loss(outputs, targets)
-        loop.zero_grad()
-        loop.backward(loss)
-        loop.step()
-        loop.record(loss, outputs, targets)
+def _named_parts(parts: Mapping[str, Any], model: nn.Module, loss: Any, *others: Any) -> dict[str, Any]:
+    """Return what changes in a run, under the names that it has in a checkpoint."""
+    optimizer, schedule, scaler, monitor = others
+    found = {
+        "model": model,
+        "loss": loss if isinstance(loss, nn.Module) and loss.state_dict() else None,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "scaler": scaler if scaler.is_enabled() else None,
+        "monitor": monitor,
+    }
+    if taken := sorted(found.keys() & parts.keys()):
+        raise ValueError(f"parts has the name {taken[0]!r}, under which fit keeps its own; expected another.")
+    return {**{name: part for name, part in found.items() if part is not None}, **parts}

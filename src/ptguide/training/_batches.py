@@ -1,4 +1,4 @@
-"""What a batch is: tensors, alone or in tuples, lists and dictionaries, whose first axis counts the samples."""
+"""What a batch is: tensors, alone or in tuples, lists and dictionaries; the first axis of the first counts samples."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def batch_size(batch: Any) -> int:
     return len(first)
 
 
-def mover(device: torch.device) -> Callable[[Any], Any] | None:
+def mover(device: torch.device) -> Callable[[Any], Any]:
     """Return a function that brings a batch to a device, without waiting for copies from pinned memory.
 
-    None for the CPU, where batches lie as a rule: looking at each tensor would take 1 % of a small step.
+    For the CPU, where batches lie as a rule, it does nothing: looking at each tensor would take 1 % of a small step.
     """
     if device.type == "cpu":
-        return None
+        return lambda batch: batch
 
     def move(batch: Any) -> Any:
         return map_tensors(lambda tensor: tensor.to(device, non_blocking=True), batch)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
-from ptguide.training._batch import batch_size
-from ptguide.training._checkpoints import rng
-from ptguide.training._processes.distributed import Team
+from ptguide.training._batches import batch_size, map_tensors
+from ptguide.training._order import generator_states, generators, rng_state, set_generator_states, set_rng_state
+from ptguide.training._processes import Team
 
 
-class Part(NamedTuple):
+@dataclass(slots=True)
+class Part:
     """What one process has of a batch.
 
     Attributes
@@ -27,20 +28,14 @@ class Part(NamedTuple):
         How many samples of the batch this process answers for.
     total : int
         How many samples the batch has in all processes together.
+    last : bool
+        Whether it is the last batch of its step.
     """
 
     batch: Any
     size: int
     total: int
-
-
-def parts_of(group: list[Any]) -> tuple[list[Any], list[int], int]:
-    """Return the batches of a step, how many samples of each this process answers for, and how many all have."""
-    if len(group) == 1 and not isinstance(group[0], Part):  # the usual case, without 2 us for what follows
-        size = batch_size(group[0])
-        return group, [size], size
-    parts = [part_of(batch) for batch in group]
-    return [part.batch for part in parts], [part.size for part in parts], sum(part.total for part in parts)
+    last: bool = True
 
 
 def part_of(batch: Any) -> Part:
@@ -51,11 +46,6 @@ def part_of(batch: Any) -> Part:
     return Part(batch, size, size)
 
 
-def whole_of(batch: Any) -> Any:
-    """Return what this process has of a batch, as the model gets it."""
-    return batch.batch if isinstance(batch, Part) else batch
-
-
 class Shares:
     """Data of which each process sees its part, as `Part`.
 
@@ -64,14 +54,15 @@ class Shares:
     - A DataLoader with a DistributedSampler gives each process its own samples already.
     - Any other DataLoader over a map-style data set loads, in each process, only the samples that it needs: each batch
       of indices is cut into as many pieces as there are processes.
-    - Of all other data, each process makes the whole batch and keeps its piece.
+    - Of all other data, each process makes the whole batch and keeps its piece of each tensor whose first axis is as
+      long as that of the first; all others, such as a grid that the samples share, stay whole.
     """
 
     def __init__(self, data: Any, team: Team, device: torch.device) -> None:
         self._data = data
         self._team = team
         self._device = device
-        self._generators = rng.generators(data)
+        self._generators = generators(data)
         self._divided = _is_divided(data)
         self._pieces: _Pieces | None = None
         if not self._divided and _can_be_cut(data):
@@ -86,14 +77,14 @@ class Shares:
 
     def __iter__(self) -> Iterator[Part]:
         """Begin an epoch, or continue the one that ``load_state_dict`` of the data brought."""
-        mine = rng.rng_state(self._device)
-        states, drawn = self._team.broadcast((rng.rng_state(self._device), rng.generator_states(self._generators)))
-        rng.set_rng_state(states, self._device)
-        rng.set_generator_states(self._generators, drawn)
+        mine = rng_state(self._device)
+        states, drawn = self._team.broadcast((rng_state(self._device), generator_states(self._generators)))
+        set_rng_state(states, self._device)
+        set_generator_states(self._generators, drawn)
         batches = iter(self._data)
         first = next(batches, None)  # some draw the order only now
         if not self._team.leads:
-            rng.set_rng_state(mine, self._device)
+            set_rng_state(mine, self._device)
         while first is not None:
             yield self._part(first)
             first = next(batches, None)
@@ -108,7 +99,11 @@ class Shares:
         total = batch_size(batch)
         start, stop = _piece(total, self._team)
         kept = slice(start, stop) if stop > start else slice(0, 1)
-        return Part(pytree.tree_map_only(Tensor, lambda tensor: tensor[kept], batch), stop - start, total)
+
+        def cut(tensor: Tensor) -> Tensor:  # what has another first axis belongs to no sample: all processes share it
+            return tensor[kept] if tensor.ndim and len(tensor) == total else tensor
+
+        return Part(map_tensors(cut, batch), stop - start, total)
 
 
 def share(data: Any, team: Team, device: torch.device) -> Any:

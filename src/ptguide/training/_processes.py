@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -79,18 +78,30 @@ class Team:
             return model
         return DistributedDataParallel(model, device_ids=None if device.type == "cpu" else [device])
 
-    @contextlib.contextmanager
-    def without_exchange(self, network: Any) -> Iterator[None]:
-        """Let backward passes only add up: the last one of a step exchanges the gradients of all."""
-        if not is_sharded(network):
-            with network.no_sync():
-                yield
+    def exchange(self, network: Any, wanted: bool) -> None:
+        """Say whether the next backward pass is to exchange gradients: the last one of a step does it for all."""
+        if self.size == 1:
             return
-        network.set_requires_gradient_sync(False)
-        try:
-            yield
-        finally:
-            network.set_requires_gradient_sync(True)
+        if is_sharded(network):
+            network.set_requires_gradient_sync(wanted)
+        else:
+            network.require_backward_grad_sync = wanted  # what DistributedDataParallel.no_sync() sets, too
+
+    def share_start(self, tensors: Iterable[Tensor]) -> None:
+        """Give all processes the values that the first has, as DDP does for the model: here for those of a loss."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor.detach(), src=0)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Put the mean over the processes in the place of each gradient, which no wrapper of the model exchanges."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= self.size
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give all processes the buffers of the first: each has the running means of what it saw itself."""

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._batch import batch_size, named_tensors, tensors_of
-from ptguide.training._checks.nonfinite import is_finite
-from ptguide.training._computation import Computation
-from ptguide.training._processes.distributed import Team, is_sharded
+from ptguide.training._batches import batch_size, named_tensors, tensors_of
+from ptguide.training._compute import Computation
+from ptguide.training._guard import is_finite
+from ptguide.training._losses import ELEMENTS, known
+from ptguide.training._processes import Team, is_sharded
 
 OVERFLOW = "lower the learning rate, clip the gradients (clip_norm=1.0), or look for inputs that are not scaled."
 HALF = "precision=torch.bfloat16, which has the range of float32, where float16 ends at 65504."
@@ -30,6 +31,7 @@ DERIVATIVE = (
     "keep its input away from where its derivative is infinite: sqrt(x + 1e-8) for sqrt(x), a norm of vectors that are "
     "not 0, a denominator that is not 0. If the gradient had grown before: lower the learning rate."
 )
+GROWN = 1e9  # outputs beyond this are no predictions any more
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ NOWHERE = Finding(
     "It did not appear again.",
     "the batch once more gave finite numbers, so something that torch.manual_seed does not govern takes part in it.",
 )
+NOTHING = Finding(
+    "The loss ignores every target of the batch, and the mean over no target is nan.",
+    "leave such batches out, or put several into one step with accumulate=.",
+)
 ELSEWHERE = Finding("It comes from the batch of another process.", "what the error of that process says.")
 DIVIDED = Finding(
     "In a model that is divided among processes, the layer is not looked for.",
@@ -51,30 +57,41 @@ DIVIDED = Finding(
 )
 
 
-def diagnose(computation: Computation, batch: Any, *, first_step: bool, team: Team) -> Finding:
+def diagnose(computation: Computation, batch: Any, count: Tensor | float, *, first_step: bool, team: Team) -> Finding:
     """Return the first place where something is not finite."""
     if team.size > 1 and is_sharded(computation.model):
         return DIVIDED  # its layers compute when all processes do, and not all have the same to look at
-    found = _find(computation, batch, first_step)
+    found = _find(computation, batch, count, first_step)
     return ELSEWHERE if found is NOWHERE and team.size > 1 else found
 
 
-def _find(computation: Computation, batch: Any, first_step: bool) -> Finding:
+def _find(computation: Computation, batch: Any, count: Tensor | float, first_step: bool) -> Finding:
     model, loss = computation.model, computation.loss
     assert loss is not None
     found = _in_batch(batch, computation.takes_pairs) or _in_parameters(model, first_step)
     if found is not None:
         return found
-    with torch.enable_grad(), _watched(model) as watch:
+    with torch.enable_grad(), _watched(model) as watch, computation.autocast():
         outputs, targets = computation.forward(model, batch)
         value = loss(outputs, targets)
     if watch.found is not None:
         return watch.found
+    if not count:
+        return NOTHING
+    grown = _grown(outputs)
     if not is_finite(value):
-        return Finding(
-            f"Every layer returns finite numbers, and the loss function turns them into {counts(value)}.", LOSS
-        )
-    return _in_backward(model, value, watch.owners) or NOWHERE
+        where = f"Every layer returns finite numbers, and the loss function turns them into {counts(value)}."
+        if grown is not None or known(computation.given_loss)[0] in ELEMENTS:
+            return Finding(f"{where} {grown or ''}".rstrip(), OVERFLOW)
+        return Finding(where, LOSS)
+    found = _in_backward(model, value, watch.owners) or NOWHERE
+    return found if grown is None or found is NOWHERE else Finding(f"{found.where} {grown}", OVERFLOW)
+
+
+def _grown(outputs: Any) -> str | None:
+    """Return what is said of outputs that have grown out of all proportion, as they do where training diverges."""
+    largest = max((tensor.detach().abs().max().item() for tensor in _floating(outputs) if tensor.numel()), default=0.0)
+    return f"The outputs have grown to {largest:.2g}." if largest > GROWN else None
 
 
 def counts(tensor: Tensor) -> str:

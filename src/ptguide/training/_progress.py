@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ptguide._optional import require
-from ptguide.training._checkpoints.state import TrainingState
-from ptguide.training._record.history import COUNTERS, VALIDATION
+from ptguide.training._history import COUNTERS, VALIDATION
+from ptguide.training._run import Run
 
 SECONDS_BETWEEN = 0.2  # two looks at the running loss, for which an accelerator has to finish
 
@@ -22,15 +22,27 @@ class Watch:
 
     def __init__(
         self,
-        state: TrainingState,
+        run: Run,
         progress: bool | None,
         tensorboard: str | Path | None,
         epochs: int,
         steps: int | None,
     ) -> None:
         shown = sys.stderr.isatty() if progress is None else progress
-        self.bar = Bar(state, epochs, steps) if shown else None
-        self.board = None if tensorboard is None else Board(tensorboard, state)
+        self.bar = Bar(run, epochs, steps) if shown else None
+        self.board = None if tensorboard is None else Board(tensorboard, run)
+
+    def batch(self, weighted: Tensor) -> None:
+        """Take the loss of a batch, weighted with what it counts in its step."""
+        if self.board is not None:
+            self.board.batch(weighted)
+
+    def step(self, weight: float) -> None:
+        """Show a step that is done; its batches weigh so much together."""
+        if self.bar is not None:
+            self.bar.step()
+        if self.board is not None:
+            self.board.step(weight)
 
     def epoch(self, record: dict[str, float], samples_per_second: float) -> None:
         """Show the figures of an epoch that has ended."""
@@ -51,12 +63,12 @@ class Watch:
 class Bar:
     """A bar of tqdm that counts steps and names the figures that people watch."""
 
-    def __init__(self, state: TrainingState, epochs: int, steps: int | None) -> None:
-        self._state = state
+    def __init__(self, run: Run, epochs: int, steps: int | None) -> None:
+        self._run = run
         self._epochs = epochs
         total = None if steps is None else steps * epochs
         self._bar = require("tqdm", "the progress bar", extra="training").tqdm(
-            total=total, initial=state.step, unit="step", dynamic_ncols=True
+            total=total, initial=run.step, unit="step", dynamic_ncols=True
         )
         self._last: dict[str, float] = {}
         self._next = 0.0
@@ -66,17 +78,21 @@ class Bar:
         now = time.perf_counter()
         if now >= self._next:
             self._next = now + SECONDS_BETWEEN
-            self._show({**self._last, "loss": self._state.figures.loss.compute()}, self._state.epoch + 1)
+            self._show(
+                {**self._last, "loss": self._run.figures.mean("loss").compute()},
+                self._run.epoch + 1,
+                self._run.step + 1,
+            )
 
     def epoch(self, record: dict[str, float]) -> None:
         """Show the figures of an epoch that has ended."""
         self._last = {name: value for name, value in record.items() if name not in COUNTERS}
-        self._show(self._last, self._state.epoch)
+        self._show(self._last, self._run.epoch, self._run.step)
 
-    def _show(self, figures: dict[str, float], epoch: int) -> None:
+    def _show(self, figures: dict[str, float], epoch: int, step: int) -> None:
         self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
         self._bar.set_postfix_str(", ".join(f"{name}={value:.4g}" for name, value in figures.items()), refresh=False)
-        self._bar.update(self._state.step - self._bar.n)
+        self._bar.update(step - self._bar.n)
         self._bar.refresh()
 
     def close(self) -> None:
@@ -87,22 +103,25 @@ class Bar:
 class Board:
     """TensorBoard's curves: the loss of every step, and the figures of every epoch, all against the step."""
 
-    def __init__(self, folder: str | Path, state: TrainingState) -> None:
+    def __init__(self, folder: str | Path, run: Run) -> None:
         require("tensorboard", "tensorboard=", extra="training")
         from torch.utils.tensorboard import SummaryWriter  # only now: it imports tensorboard
 
         # What was written after the checkpoint from which a run goes on would be drawn twice.
-        purge = state.step + 1 if state.step else None
+        purge = run.step + 1 if run.step else None
         self._writer: Any = SummaryWriter(str(folder), purge_step=purge)
-        self._state = state
+        self._run = run
         self._losses: list[Tensor] = []
 
-    def loss(self, part: Tensor, *, closes_step: bool) -> None:
+    def batch(self, weighted: Tensor) -> None:
         """Take what a batch adds to the loss of its step."""
-        self._losses.append(part)
-        if closes_step:
-            self._writer.add_scalar("loss/step", torch.stack(self._losses).sum(), self._state.step)
-            self._losses.clear()
+        self._losses.append(weighted.detach())
+
+    def step(self, weight: float) -> None:
+        """Write the loss of a step."""
+        loss = torch.stack(self._losses).sum() / (weight or 1.0)
+        self._writer.add_scalar("loss/step", loss, self._run.step + 1)
+        self._losses.clear()
 
     def epoch(self, record: dict[str, float], samples_per_second: float) -> None:
         """Write the figures of an epoch; those of training and validation stand side by side."""
@@ -117,7 +136,7 @@ class Board:
                 if name == "loss" or VALIDATION + name in record
                 else ""
             )
-            self._writer.add_scalar(figure + part, value, self._state.step)
+            self._writer.add_scalar(figure + part, value, self._run.step)
 
     def close(self) -> None:
         """Write what is left."""

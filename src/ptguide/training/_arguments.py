@@ -8,21 +8,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._precision import PRECISIONS
-from ptguide.training._record.monitor import PLATEAU
+from ptguide.training._history import VALIDATION
+
+PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)
+PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Require a whole number that is not too small."""
+    if type(value) is not int:
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected an integer of {least} or more.")
+    if value < least:
+        raise ValueError(f"{name} is {value}; expected {least} or more.")
 
 
 def check_numbers(epochs: int, accumulate: int, clip_norm: float | None, patience: int | None) -> None:
     """Require numbers that can be counted with."""
     for name, value in (("epochs", epochs), ("accumulate", accumulate), ("patience", patience)):
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} is {value!r}; expected an integer.")
-        if value < 1:
-            raise ValueError(f"{name} is {value}; expected at least 1.")
+        if value is not None:
+            check_count(name, value)
     if clip_norm is not None and not clip_norm > 0:
         raise ValueError(f"clip_norm is {clip_norm}; expected a norm above 0, such as 1.0, or None for no clipping.")
+
+
+def check_loss_given(loss: Any) -> None:
+    """Require something that computes a loss."""
+    if isinstance(loss, type):
+        raise TypeError(
+            f"loss is the class {loss.__name__}; expected an instance of it: torch.nn.CrossEntropyLoss(), with "
+            "parentheses."
+        )
+    if not callable(loss):
+        raise TypeError(
+            f"loss is of type {type(loss).__name__}; expected a function of (outputs, targets), such as "
+            "torch.nn.functional.cross_entropy."
+        )
 
 
 def check_precision(precision: torch.dtype, device: torch.device) -> None:
@@ -48,7 +68,7 @@ def check_model(model: nn.Module) -> None:
         )
 
 
-def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
+def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, loss: Any) -> None:
     """Require an optimizer of this model, whose parameters stand where they will be trained."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
@@ -60,12 +80,21 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
             "optimizer is LBFGS, which computes the loss several times a step; fit computes it once. "
             "Write that loop by hand, with optimizer.step(closure)."
         )
-    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    trainable = {id(parameter): name for name, parameter in model.named_parameters() if parameter.requires_grad}
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    if not trainable & held:
+    if not trainable.keys() & held:
         raise ValueError(
             "optimizer holds no trainable parameter of model, so that nothing would change; expected an optimizer made "
             "from this very model: torch.optim.Adam(model.parameters())."
+        )
+    modules = [module for module in (model, loss) if isinstance(module, nn.Module)]
+    own = {id(parameter) for module in modules for parameter in module.parameters()}
+    left = [name for key, name in trainable.items() if key not in held]
+    if left and held - own:
+        raise ValueError(
+            f"optimizer holds {len(held - own)} parameters that model does not have, and does not hold "
+            f"{', '.join(left)}, which would never change; layers were replaced, it seems. Make the optimizer after "
+            "the last change to the model."
         )
 
 
@@ -175,3 +204,52 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
             )
         if isinstance(metric, type):
             raise TypeError(f"metrics[{name!r}] is the class {metric.__name__}; expected an instance of it.")
+
+
+def choose_figure(
+    monitor: str | None,
+    higher_is_better: bool | None,
+    min_delta: float,
+    metrics: Mapping[str, Any],
+    *,
+    patience: int | None,
+    schedule: Any | None,
+    has_validation: bool,
+    has_checkpoints: bool,
+) -> tuple[str, bool]:
+    """Return the figure to follow, and whether higher is better; ValueError if this cannot be told or is of no use."""
+    ranked = patience is not None or has_checkpoints
+    if not ranked and not isinstance(schedule, PLATEAU) and (monitor is not None or higher_is_better is not None):
+        name, value = ("monitor", monitor) if monitor is not None else ("higher_is_better", higher_is_better)
+        raise ValueError(
+            f"{name} is {value!r}, but nothing follows a figure; expected patience, checkpoints or a schedule that is "
+            "ReduceLROnPlateau beside it."
+        )
+    if min_delta and patience is None:
+        raise ValueError(f"min_delta is {min_delta}, but patience is None, so nothing stops early; give both.")
+    if min_delta < 0:
+        raise ValueError(f"min_delta is {min_delta}; expected 0 or more.")
+    names = ["loss", *metrics]
+    names += [VALIDATION + name for name in names] if has_validation else []
+    default = VALIDATION + "loss" if has_validation else "loss"
+    name = default if monitor is None else monitor
+    if name not in names:
+        raise ValueError(f"monitor is {monitor!r}; expected one of the figures {', '.join(names)}.")
+    known = _direction(name, metrics) if higher_is_better is None else higher_is_better
+    if isinstance(schedule, PLATEAU) and known is not None and schedule.mode != ("max" if known else "min"):
+        raise ValueError(
+            f'schedule is ReduceLROnPlateau with mode="{schedule.mode}", but for {name} '
+            f'{"higher" if known else "lower"} is better; expected mode="{"max" if known else "min"}".'
+        )
+    if ranked and known is None:
+        raise ValueError(f"whether a higher {name} is better cannot be told; pass higher_is_better=True or False.")
+    return name, bool(known)
+
+
+def _direction(name: str, metrics: Mapping[str, Any]) -> bool | None:
+    """Return whether higher is better, where this is known."""
+    figure = name.removeprefix(VALIDATION)
+    if figure == "loss":
+        return False
+    known: bool | None = getattr(metrics[figure], "higher_is_better", None)
+    return known

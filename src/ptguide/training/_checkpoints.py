@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptguide.training._checkpoints.durable import UNFINISHED, publish, save_hashed, unfinished
-from ptguide.training._checkpoints.plain import check_plain, load_plain
+from ptguide.training._arguments import check_count
+from ptguide.training._files import UNFINISHED, check_plain, load_plain, publish, save_hashed, unfinished
 
 # A name says all that is asked of a file without reading it, and is given to it in one stroke with its content.
 NAME = re.compile(r"step-(?P<step>\d+)(?:_score-(?P<score>[^_]+))?_sha256-(?P<sum>[0-9a-f]{16})\.pt")
@@ -66,20 +66,24 @@ class Checkpoints:
     key                what it holds
     ================== ================================================================================
     ``model``          ``state_dict()``: parameters and persistent buffers
+    ``loss``           ``state_dict()`` of the loss, if it has parameters or buffers
     ``optimizer``      ``state_dict()``: momenta, step counts, and the settings of each parameter group
     ``schedule``       ``state_dict()`` of the learning-rate schedule, if there is one
     ``scaler``         ``state_dict()`` of the gradient scaler, if training runs in float16
-    ``rng``            states of the generators of torch (CPU and device), of ``random`` and of NumPy
-    ``order``          the place in the data, and what the order of this epoch was drawn from
-    ``figures``        the sums behind loss and metrics of the epoch that is under way
     ``monitor``        the best figure so far, the epochs since, and the weights that it had
+    ``settings``       what the run was made with; one that goes on with others is refused, with their names
+    ``rng``            states of the generators of torch (CPU and device), of ``random`` and of NumPy
+    ``data``           the place in the data, and what the order of this epoch was drawn from
+    ``figures``        the sums behind loss and metrics of the epoch that is under way
+    ``notes``          the learning rates of the last step
     ``history``        the record of each epoch
     ``epoch``          epochs that are finished
     ``step``           steps of the optimizer that are done
-    ``learning_rates`` those of the last step
     ``others``         ``rng`` and ``figures`` of the other processes, if several train together
     ``format``         the version of this table
     ================== ================================================================================
+
+    and each of the ``parts`` of `fit` under its name.
 
     The class of the model is not in it: the same code has to make the model before the state is loaded.
 
@@ -101,9 +105,9 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, keep: int = 3, every: int | None = None) -> None:
-        _check_count("keep", keep, 1)
+        check_count("keep", keep, 1)
         if every is not None:
-            _check_count("every", every, 1)
+            check_count("every", every, 1)
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"folder is {str(folder)!r}, a file; name a folder, or one that is not there yet.")
@@ -148,7 +152,7 @@ class Checkpoints:
         RuntimeError
             If another process is writing to the folder.
         """
-        _check_count("step", step, 0)
+        check_count("step", step, 0)
         check_plain(state)
         self._take()
         if (entries := self._entries()) and entries[-1].step > step:
@@ -172,7 +176,7 @@ class Checkpoints:
         """Return the state of the newest whole checkpoint, its tensors on the CPU, or None if there is none yet.
 
         A file whose content does not have the checksum in its name is set aside as ``*.damaged``, a warning names it,
-        and the one before it is taken.
+        and the one before it is taken. A folder that can only be read is read.
 
         Raises
         ------
@@ -181,7 +185,7 @@ class Checkpoints:
         RuntimeError
             If every checkpoint is damaged, or another process is writing to the folder.
         """
-        self._take()
+        self._take(reading=True)
         return self._first_whole(self._entries()[::-1])
 
     def best(self) -> dict[str, Any] | None:
@@ -200,7 +204,7 @@ class Checkpoints:
             self._release()
             self._release = None
 
-    def _take(self) -> None:
+    def _take(self, *, reading: bool = False) -> None:
         """Make sure that no other process writes to this folder. The system frees the lock when its process ends."""
         if self._release is not None:
             return
@@ -215,6 +219,10 @@ class Checkpoints:
                 f"Another process is writing checkpoints to {self.folder}. Give each run a folder of its own, or wait "
                 "until that one has ended."
             ) from None
+        except OSError:
+            if reading:  # nobody on this machine can write to it, then
+                return
+            raise
         self._release = weakref.finalize(self, lock.release)
 
     def _entries(self) -> list[_Entry]:
@@ -245,11 +253,16 @@ class Checkpoints:
                 found = hashlib.file_digest(file, "sha256").hexdigest()[: len(entry.sum)]
             if found == entry.sum:
                 return load_plain(entry.path)
-            os.replace(entry.path, f"{entry.path}{DAMAGED}")
+            aside = f"is renamed to *{DAMAGED}"
+            try:
+                os.replace(entry.path, f"{entry.path}{DAMAGED}")
+            except OSError as error:
+                aside = f"cannot be renamed ({error.strerror})"
             rest = entries[number + 1 :]
+            instead = f"{rest[0].path.name} is taken instead." if rest else "there is none before it."
             warnings.warn(
-                f"Checkpoint {entry.path} is damaged: the SHA-256 of its content begins with {found}. It is renamed to "
-                f"*{DAMAGED}; " + (f"{rest[0].path.name} is taken instead." if rest else "there is none before it."),
+                f"Checkpoint {entry.path} is damaged: the SHA-256 of its content begins with {found}. It {aside}; "
+                f"{instead}",
                 stacklevel=3,
             )
         if self._entries() or not (damaged := sorted(self.folder.glob(f"*{DAMAGED}"))):
@@ -266,10 +279,3 @@ def _has_score(entry: _Entry) -> bool:
 
 def _by_score(entry: _Entry) -> tuple[float, int]:
     return float(entry.score or 0.0), entry.step
-
-
-def _check_count(name: str, value: object, least: int) -> None:
-    if type(value) is not int:
-        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; expected an integer of {least} or more.")
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected {least} or more.")

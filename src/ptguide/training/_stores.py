@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-import torch
-from torch import nn
-
-from ptguide.training._checkpoints.state import CheckpointStore
-from ptguide.training._processes.distributed import Team, is_sharded
-from ptguide.training._processes.sharding import divided, whole
+from ptguide.training._processes import Team, is_sharded
+from ptguide.training._sharding import divided, whole
 
 OWN = ("rng", "figures")  # what each process has for itself; all else is the same in all of them
+
+
+class CheckpointStore(Protocol):
+    """What `fit` asks of its checkpoints."""
+
+    def due(self, step: int) -> bool:
+        """Return whether to save after this step, in the middle of an epoch."""
+
+    def save(self, state: dict[str, Any], step: int, metric: float | None) -> None:
+        """Keep a state. ``metric`` is None within an epoch; after one, it is the figure followed: lower is better."""
+
+    def latest(self) -> dict[str, Any] | None:
+        """Return the last state that was kept, or None."""
 
 
 class TeamStore:
@@ -24,15 +34,14 @@ class TeamStore:
         Where the first process writes and reads. No other needs to see the folder.
     team : Team
         The processes.
-    model, optimizer
+    parts : dict of str to object
         Those of the run; with FSDP2 they say how tensors are divided.
     """
 
-    def __init__(self, store: CheckpointStore, team: Team, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, store: CheckpointStore, team: Team, parts: Mapping[str, Any]) -> None:
         self._store = store
         self._team = team
-        self._model = model
-        self._optimizer = optimizer
+        self._parts = parts
         self.due = store.due
 
     def save(self, state: dict[str, Any], step: int, metric: float | None) -> None:
@@ -41,7 +50,7 @@ class TeamStore:
         if team.size == 1:
             self._store.save(state, step, metric)
             return
-        if is_sharded(self._model):
+        if any(map(is_sharded, self._parts.values())):
             state = whole(state, keep=team.leads)
         others = team.gather({name: state[name] for name in OWN})[1:]
         error = None
@@ -69,12 +78,9 @@ class TeamStore:
         if len(processes) != team.size:
             _check_other_size(state, len(processes), team.size)
         own = processes[team.rank % len(processes)]
-        return divided({**state, **{name: own[name] for name in OWN}}, self._model, self._optimizer)
+        return divided({**state, **{name: own[name] for name in OWN}}, self._parts)
 
-    def __enter__(self) -> TeamStore:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         """Let other processes write to the folder, where the store knows how to."""
         if hasattr(self._store, "close"):
             self._store.close()
@@ -89,7 +95,7 @@ class TeamStore:
 
 def _check_other_size(state: dict[str, Any], before: int, now: int) -> None:
     """Refuse to go on with another number of processes in the middle of an epoch; elsewhere say what changes."""
-    if state["order"]["position"]:
+    if state["data"]["position"]:
         raise ValueError(
             f"The checkpoint was written in the middle of an epoch by {before} process{'es' * (before > 1)}, whose "
             f"figures cannot be divided among {now}. Start {before}, or begin a new run from its weights: "
@@ -98,5 +104,5 @@ def _check_other_size(state: dict[str, Any], before: int, now: int) -> None:
     warnings.warn(
         f"The checkpoint was written by {before} process{'es' * (before > 1)} and this run has {now}: random numbers "
         "(dropout) go on differently, so the weights will not be those of a run that was not interrupted.",
-        stacklevel=5,
+        stacklevel=6,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ptguide.training._checkpoints import rng
-from ptguide.training._unmarked import parameters_of
+from ptguide.training._order import set_torch_state, torch_state
+from ptguide.training._step import parameters_of
 
 
 class Guard:
@@ -36,17 +36,17 @@ class Guard:
     def remember(self) -> None:
         """Keep the random state before a batch."""
         if self._draws:
-            self._before = rng.torch_state(self._device)
+            self._before = torch_state(self._device)
 
     def look_at_first(self) -> None:
         """Find out, after the first batch, whether it has drawn random numbers."""
-        now = rng.torch_state(self._device)
+        now = torch_state(self._device)
         self._draws = not all(map(torch.equal, self._before, now))
 
     def rewind(self) -> None:
         """Put back the random state that was before the batch."""
         if self._draws:
-            rng.set_torch_state(self._before, self._device)
+            set_torch_state(self._before, self._device)
 
     def finds(self, loss: Tensor) -> bool:
         """Return whether the loss or a gradient holds NaN or infinity."""

@@ -7,6 +7,7 @@ model, and of several that share one can go on from each other's checkpoints.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from ptguide.training._processes.distributed import Team, is_sharded
+from ptguide.training._history import Monitor
+from ptguide.training._processes import Team, is_sharded
 
 
 def shard_model(
@@ -70,7 +72,10 @@ def shard_model(
     fully_shard(model, mesh=mesh)
     parameters = dict(model.named_parameters())
     for group in optimizer.param_groups:
-        group["params"] = [parameters[names[id(parameter)]] for parameter in group["params"]]
+        # What is not the model's, such as the parameters of a loss, stays whole in every process.
+        group["params"] = [
+            parameters[names[id(parameter)]] if id(parameter) in names else parameter for parameter in group["params"]
+        ]
     optimizer.state.clear()
     optimizer.load_state_dict(_divide_optimizer(before, optimizer))
 
@@ -87,35 +92,36 @@ def whole(state: dict[str, Any], *, keep: bool) -> dict[str, Any]:
         return full.cpu() if keep else torch.empty(0)
 
     joined: dict[str, Any] = pytree.tree_map_only(DTensor, join, state)
-    return {**joined, "model": _with_versions(joined["model"], state["model"])}
+    return {name: _with_versions(joined[name], part) for name, part in state.items()}
 
 
-def divided(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the state of a run with the tensors of model and optimizer divided as theirs are."""
-    if not is_sharded(model):
-        return state
-    monitor = dict(state["monitor"])
-    if monitor["weights"] is not None:
-        monitor["weights"] = _divide_weights(monitor["weights"], model)
-    return {
-        **state,
-        "model": _divide_weights(state["model"], model),
-        "optimizer": _divide_optimizer(state["optimizer"], optimizer),
-        "monitor": monitor,
-    }
+def divided(state: dict[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a run with the tensors of models and optimizers divided as theirs are."""
+    found = dict(state)
+    for name, part in parts.items():
+        if is_sharded(part):
+            found[name] = divide_weights(state[name], part)
+        elif isinstance(part, torch.optim.Optimizer):
+            found[name] = _divide_optimizer(state[name], part)
+        elif isinstance(part, Monitor) and is_sharded(parts["model"]) and state[name]["weights"] is not None:
+            found[name] = {**state[name], "weights": divide_weights(state[name]["weights"], parts["model"])}
+    return found
 
 
-def _divide_weights(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def divide_weights(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Return whole weights divided as those of the model are."""
     own = model.state_dict()
     found = {name: _like(own[name], value) if name in own else value for name, value in weights.items()}
-    return _with_versions(found, weights)
+    again: dict[str, Tensor] = _with_versions(found, weights)
+    return again
 
 
-def _with_versions(weights: dict[str, Tensor], source: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_versions(weights: Any, source: Any) -> Any:
     """Return weights with the versions of the layers, which `torch.nn.Module.load_state_dict` asks for."""
+    if not hasattr(source, "_metadata"):
+        return weights
     found = OrderedDict(weights)
-    if hasattr(source, "_metadata"):
-        found._metadata = source._metadata  # type: ignore[attr-defined]
+    found._metadata = source._metadata  # type: ignore[attr-defined]
     return found
 
 

@@ -1,15 +1,16 @@
-"""The first batch is looked at closely: what torch would accept in silence, or refuse in words that do not help."""
+"""What is known of a loss: what it counts, and which targets it takes."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ptguide.training._batch import Loss, tensors_of
+from ptguide.training._batches import Loss
 
 # Losses that compare outputs with class numbers, and losses that compare them element by element.
 CLASSES = (F.cross_entropy, F.nll_loss, nn.CrossEntropyLoss, nn.NLLLoss)
@@ -19,48 +20,56 @@ ELEMENTS = (
     *(nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss),
 )
 
-
-def check_batch(batch: Any, name: str, takes_pairs: bool, device: torch.device) -> None:
-    """Require a batch that the model can be called with."""
-    if takes_pairs and not (isinstance(batch, (tuple, list)) and len(batch) == 2):
-        what = f"{len(batch)} entries" if isinstance(batch, (tuple, list)) else f"type {type(batch).__name__}"
-        raise TypeError(
-            f"a batch of {name} has {what}; expected a pair (inputs, targets). For other batches, pass "
-            "forward=, a function of (model, batch) that returns (outputs, targets)."
-        )
-    tensors = tensors_of(batch)
-    if not tensors:
-        raise TypeError(f"a batch of {name} holds no tensor; expected tensors whose first axis counts the samples.")
-    for tensor in tensors:
-        if tensor.device.type not in ("cpu", device.type):
-            raise ValueError(
-                f"a batch of {name} is on {tensor.device} and the model on {device}; expected both on one device. "
-                f'Pass device="{tensor.device}" to move the model.'
-            )
-    if tensors[0].ndim == 0 or len(tensors[0]) == 0:
-        raise ValueError(
-            f"the first tensor of a batch of {name} has shape {tuple(tensors[0].shape)}; expected a first axis that "
-            "counts at least one sample."
-        )
+Count = Callable[[Any, Any], "Tensor | float"]
 
 
-def explain_forward(error: Exception, model: nn.Module, batch: Any) -> None:
-    """Add to an error of the model what is known about its inputs."""
-    parameter = next(model.parameters(), None)
-    first = tensors_of(batch)[0]
-    if parameter is not None and first.dtype != parameter.dtype:
-        error.add_note(
-            f"The first tensor of the batch is {first.dtype}, and the model's parameters are {parameter.dtype}. "
-            f"If these should agree, convert the data once: inputs.to({parameter.dtype})."
-        )
+def known(loss: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a loss without what is wrapped around it, a function or a class of modules, and its settings."""
+    settings: dict[str, Any] = {}
+    while isinstance(loss, functools.partial):
+        settings, loss = {**loss.keywords, **settings}, loss.func
+    if not isinstance(loss, nn.Module):
+        return loss, settings
+    names = ("reduction", "ignore_index", "weight")
+    return type(loss), {name: getattr(loss, name) for name in names if hasattr(loss, name)}
 
 
-def check_pair(found: Any) -> tuple[Any, Any]:
-    """Require that ``forward`` returned two things."""
-    if not isinstance(found, tuple) or len(found) != 2:
-        what = f"a tuple of {len(found)}" if isinstance(found, tuple) else type(found).__name__
-        raise TypeError(f"forward returned {what}; expected a pair (outputs, targets), which the loss takes.")
-    return found
+class Counted:
+    """What the loss of a batch is a mean over, or a sum, so that batches can be put together.
+
+    Cross-entropy divides by the targets that it does not ignore, each weighted with its class; other losses, as far as
+    is known, are means over samples. Who knows better passes ``count``.
+
+    Attributes
+    ----------
+    summed : bool
+        Whether the loss is a sum over what it counts (``reduction="sum"``), not a mean.
+    of_samples : bool
+        Whether samples are counted, whatever the targets are.
+    """
+
+    def __init__(self, loss: Any, count: Count | None) -> None:
+        function, settings = known(loss)
+        self.summed = settings.get("reduction") == "sum"
+        self._given = count
+        self._by_targets = count is None and function in CLASSES
+        self.of_samples = count is None and not self._by_targets
+        self._ignored: int = settings.get("ignore_index", -100)
+        self._weight: Tensor | None = settings.get("weight")
+
+    def __call__(self, outputs: Any, targets: Any, size: int) -> Tensor | float:
+        """Return what a batch of ``size`` samples counts; a tensor where reading it would wait for an accelerator."""
+        if not size:
+            return 0
+        if self._given is not None:
+            return self._given(outputs, targets)
+        if not self._by_targets or not isinstance(targets, Tensor) or targets.is_floating_point():
+            return size
+        if self._weight is None and self._ignored < 0 and targets.is_cpu and targets.min().item() >= 0:
+            return targets.numel()  # the usual case: none is ignored
+        kept = targets != self._ignored
+        count = kept.sum() if self._weight is None else self._weight[targets[kept]].sum()
+        return count.item() if count.is_cpu else count
 
 
 def check_targets(loss: Any, outputs: Any, targets: Any, computed: Loss) -> None:
@@ -70,15 +79,11 @@ def check_targets(loss: Any, outputs: Any, targets: Any, computed: Loss) -> None
     """
     if not (isinstance(outputs, Tensor) and isinstance(targets, Tensor)):
         return
-    settings: dict[str, Any] = {}
-    while isinstance(loss, functools.partial):
-        settings, loss = {**loss.keywords, **settings}, loss.func
-    known = type(loss) if isinstance(loss, nn.Module) else loss
-    name = getattr(known, "__name__", "")
-    if known in CLASSES:
-        ignored = getattr(loss, "ignore_index", settings.get("ignore_index", -100))
-        _check_classes(name, outputs, targets, ignored)
-    elif known in ELEMENTS:
+    function, settings = known(loss)
+    name = getattr(function, "__name__", "")
+    if function in CLASSES:
+        _check_classes(name, outputs, targets, settings.get("ignore_index", -100))
+    elif function in ELEMENTS:
         _check_elements(name, computed, outputs, targets)
 
 
@@ -138,28 +143,3 @@ def _check_elements(name: str, loss: Loss, outputs: Tensor, targets: Tensor) -> 
             f"targets are {targets.dtype} and outputs {outputs.dtype}; {name} expects the same type. "
             f"Convert them: targets.to({outputs.dtype})."
         ) from error
-
-
-def check_loss(value: Any) -> None:
-    """Require a loss that gradients can be computed of."""
-    if not isinstance(value, Tensor):
-        raise TypeError(
-            f"loss returned {value!r} of type {type(value).__name__}; expected a tensor with one element. "
-            "Leave out .item(), float() and NumPy in the loss."
-        )
-    if value.ndim:
-        raise ValueError(
-            f"loss returned a tensor of shape {tuple(value.shape)}; expected one number, the mean over the batch. "
-            'Leave out reduction="none", or take .mean().'
-        )
-    if value.is_complex() or not value.is_floating_point():
-        raise TypeError(f"loss returned a tensor of {value.dtype}; expected a real floating-point number.")
-
-
-def check_requires_grad(value: Tensor) -> None:
-    """Require a loss that hangs on the parameters."""
-    if not value.requires_grad:
-        raise ValueError(
-            "loss returned a tensor that does not require grad, so that no gradient reaches the model. Look for "
-            "detach(), torch.no_grad(), argmax or .item() between the parameters and the loss."
-        )

@@ -9,75 +9,79 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptguide.training._batch import map_tensors
-from ptguide.training._processes.distributed import Team
+from ptguide.training._batches import map_tensors
+from ptguide.training._processes import Team
 
 # So many scalars are read at once: rarely enough to cost nothing, often enough to hold little memory.
 READ_EVERY = 256
 
 
 class Mean:
-    """The mean of a figure over samples, from its means over batches.
+    """The mean of a figure over what is counted (samples, targets), from its means or sums over batches.
 
-    The sum is what ``total += value.item() * size`` gives batch by batch, to the last bit. For a tensor on the CPU it
+    The sum is what ``total += value.item() * count`` gives batch by batch, to the last bit. For a tensor on the CPU it
     is exactly that. Others stay on their device until somebody asks, for ``.item()`` waits until it has finished.
     """
 
     def __init__(self) -> None:
-        self._values: list[Tensor] = []
-        self._sizes: list[int] = []
+        self._waiting: list[tuple[Tensor, Tensor | float, bool]] = []
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
-        self._values.clear()
-        self._sizes.clear()
-        self._total, self._samples = 0.0, 0
+        self._waiting.clear()
+        self._total, self._count = 0.0, 0.0
 
-    def add(self, value: Tensor | float, size: int) -> None:
-        """Add the mean over a batch of ``size`` samples."""
-        if not isinstance(value, Tensor) or value.is_cpu:
-            self._total += (value.item() if isinstance(value, Tensor) else value) * size
-            self._samples += size
-            return
-        self._values.append(value.detach())
-        self._sizes.append(size)
-        if len(self._sizes) == READ_EVERY:
-            self._read()
+    def add(self, value: Any, count: Any, *, summed: bool = False) -> None:
+        """Add the mean over a batch that counts ``count``, or the sum over it."""
+        if isinstance(value, Tensor):
+            if not value.is_cpu:
+                self._waiting.append((value.detach(), count, summed))
+                if len(self._waiting) == READ_EVERY:
+                    self._read()
+                return
+            value = value.item()
+        if isinstance(count, Tensor):
+            count = count.item()
+        if count:  # the mean over nothing is NaN, and counts nothing
+            self._total += value if summed else value * count
+            self._count += count
 
     def compute(self) -> float:
-        """Return the mean over all samples so far; NaN if there were none."""
-        self._read()
-        return self._total / self._samples if self._samples else float("nan")
+        """Return the mean over all that was counted so far; NaN if nothing was."""
+        total, count = self.sums()
+        return total / count if count else float("nan")
 
-    def sums(self) -> list[float]:
-        """Return the sum over the samples, and their number."""
+    def sums(self) -> tuple[float, float]:
+        """Return the sum, and what was counted."""
         self._read()
-        return [self._total, self._samples]
+        return self._total, self._count
 
     def _read(self) -> None:
-        values = torch.stack(self._values).tolist() if self._values else []  # one transfer
-        for value, size in zip(values, self._sizes, strict=True):
-            self._total += value * size
-            self._samples += size
-        self._values.clear()
-        self._sizes.clear()
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        values = torch.stack([value for value, _, _ in waiting]).tolist()  # one transfer
+        tensors = [count for _, count, _ in waiting if isinstance(count, Tensor)]
+        counts = iter(torch.stack(tensors).tolist() if tensors else [])
+        for value, (_, count, summed) in zip(values, waiting, strict=True):
+            self.add(value, next(counts) if isinstance(count, Tensor) else count, summed=summed)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, float]:
         """Return the sum so far."""
-        self._read()
-        return {"total": self._total, "samples": self._samples}
+        total, count = self.sums()
+        return {"total": total, "count": count}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, float]) -> None:
         """Go on from the sum that `state_dict` returned."""
         self.reset()
-        self._total, self._samples = state["total"], state["samples"]
+        self._total, self._count = state["total"], state["count"]
 
 
 class FunctionMetric:
-    """A metric that is a function of outputs and targets, averaged over the samples."""
+    """A metric that is a function of outputs and targets: the mean over the samples, or a sum with its count."""
 
-    def __init__(self, name: str, function: Callable[[Any, Any], Tensor | float]) -> None:
+    def __init__(self, name: str, function: Callable[[Any, Any], Any]) -> None:
         self._name = name
         self._function = function
         self.mean = Mean()
@@ -87,10 +91,14 @@ class FunctionMetric:
     def add(self, outputs: Any, targets: Any, size: int) -> None:
         """Add a batch of ``size`` samples."""
         value = self._function(outputs, targets)
+        if isinstance(value, tuple) and len(value) == 2:
+            total, count = value
+            self.mean.add(total, count, summed=True)
+            return
         if isinstance(value, Tensor) and value.ndim:
             raise ValueError(
                 f"metrics[{self._name!r}] returned a tensor of shape {tuple(value.shape)}; expected one number, the "
-                "mean over the batch."
+                "mean over the batch, or a pair (sum, count)."
             )
         self.mean.add(value, size)
 
@@ -125,20 +133,22 @@ class ObjectMetric:
 
 
 class Figures:
-    """The loss and the metrics of an epoch, over the samples of all processes."""
+    """The loss, the metrics and whatever else is averaged in an epoch, over the samples of all processes."""
 
     def __init__(self, metrics: Mapping[str, Any], device: torch.device, team: Team) -> None:
         self._team = team
-        self.loss = Mean()
+        self.means: dict[str, Mean] = {}
         self._metrics = {
             name: ObjectMetric(metric, device) if hasattr(metric, "update") else FunctionMetric(name, metric)
             for name, metric in metrics.items()
         }
 
-    def add(self, loss: Tensor | None, outputs: Any, targets: Any, size: int) -> None:
-        """Add a batch of ``size`` samples."""
-        if loss is not None:
-            self.loss.add(loss, size)
+    def mean(self, name: str) -> Mean:
+        """Return the mean of this name; it begins when it is first asked for."""
+        return self.means.setdefault(name, Mean())
+
+    def measure(self, outputs: Any, targets: Any, size: int) -> None:
+        """Let each metric see a batch of ``size`` samples."""
         if self._metrics:
             outputs = map_tensors(Tensor.detach, outputs)  # a metric may keep them, not their graph
             for metric in self._metrics.values():
@@ -147,29 +157,32 @@ class Figures:
     def compute(self) -> dict[str, float]:
         """Return every figure as a plain number."""
         means = {name: metric.mean for name, metric in self._metrics.items() if isinstance(metric, FunctionMetric)}
-        means["loss"] = self.loss
+        means = {**self.means, **means}
         sums = self._team.sums([value for mean in means.values() for value in mean.sums()])
         found = {
-            name: total / samples if samples else float("nan")
-            for name, total, samples in zip(means, sums[::2], sums[1::2], strict=True)
+            name: total / count if count else float("nan")
+            for name, total, count in zip(means, sums[::2], sums[1::2], strict=True)
         }
         for name, metric in self._metrics.items():
             if isinstance(metric, ObjectMetric):
                 found[name] = metric.compute()
-        return {name: found[name] for name in ("loss", *self._metrics)}
+        return {name: found[name] for name in (*self.means, *self._metrics)}
 
     def reset(self) -> None:
         """Begin a new epoch."""
-        for part in (self.loss, *self._metrics.values()):
+        for part in (*self.means.values(), *self._metrics.values()):
             part.reset()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far."""
-        metrics = {name: metric.state_dict() for name, metric in self._metrics.items()}
-        return {"loss": self.loss.state_dict(), "metrics": metrics}
+        return {
+            "means": {name: mean.state_dict() for name, mean in self.means.items()},
+            "metrics": {name: metric.state_dict() for name, metric in self._metrics.items()},
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from the sums that `state_dict` returned."""
-        self.loss.load_state_dict(state["loss"])
+        for name, sums in state["means"].items():
+            self.mean(name).load_state_dict(sums)
         for name, metric in self._metrics.items():
             metric.load_state_dict(state["metrics"][name])

@@ -1,10 +1,14 @@
-"""What happened in each epoch, in plain numbers."""
+"""What happened in each epoch, in plain numbers, and the one of them that is followed."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
+
+from torch import nn
 
 from ptguide._optional import require
 
@@ -154,6 +158,74 @@ class History:
         """Put back what `state_dict` returned."""
         self._records = [dict(record) for record in state["records"]]
         self.samples_per_second = list(state["samples_per_second"])
+
+
+@contextlib.contextmanager
+def kept_after_errors(history: History) -> Iterator[None]:
+    """Let an exception that ends a training early carry the epochs that were done."""
+    try:
+        yield
+    except BaseException as error:
+        error.history = history  # type: ignore[attr-defined]
+        if isinstance(error, KeyboardInterrupt) and len(history):
+            error.add_note(f"The records of {len(history)} epochs are kept: sys.last_value.history has them.")
+        raise
+
+
+class Monitor:
+    """Remember the best epoch, and its weights where they are wanted.
+
+    Attributes
+    ----------
+    name : str
+        The figure of the record that is followed.
+    stopped : bool
+        Whether ``patience`` epochs in a row have passed without an improvement.
+    """
+
+    def __init__(
+        self, name: str, higher_is_better: bool, patience: int | None, min_delta: float, *, restore_best: bool
+    ) -> None:
+        self.name = name
+        self.stopped = False
+        self._sign = -1.0 if higher_is_better else 1.0
+        self._patience = patience
+        self._min_delta = min_delta
+        self._keeps_weights = restore_best and patience is not None
+        self._best = math.inf
+        self._waited = 0
+        self._weights: dict[str, Any] | None = None
+
+    def score(self, record: dict[str, float]) -> float:
+        """Return the figure with its sign turned where higher is better, so that lower always is."""
+        return self._sign * record[self.name]
+
+    def update(self, record: dict[str, float], model: nn.Module) -> None:
+        """Take the record of an epoch into account."""
+        if self._patience is None:
+            return
+        score = self.score(record)
+        if score < self._best - self._min_delta:
+            self._best, self._waited = score, 0
+            if self._keeps_weights:
+                self._weights = copy.deepcopy(model.state_dict())
+        else:
+            self._waited += 1
+        self.stopped = self._waited >= self._patience
+
+    def restore(self, model: nn.Module) -> None:
+        """Load the weights of the best epoch, where they were kept."""
+        if self._weights is not None:
+            model.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counters and the best weights."""
+        return {"best": self._best, "waited": self._waited, "stopped": self.stopped, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what `state_dict` returned."""
+        self._best, self._waited, self.stopped = state["best"], state["waited"], state["stopped"]
+        self._weights = copy.deepcopy(state["weights"])
 
 
 def _panels(figures: dict[str, list[float]]) -> list[str]:

@@ -1,1 +1,0 @@
-"""What is refused, and what is said about it: before the first step, at the first batch, and at a NaN in any other."""

@@ -1,0 +1,121 @@
+"""The settings of a run, saved beside its state: whoever goes on with others is told which."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sized
+from typing import Any
+
+import torch
+from torch.utils.data import DistributedSampler
+
+from ptguide.training._losses import known
+
+# What a schedule counts while it is in use, and what it takes from the optimizer.
+CHANGING = {"last_epoch", "best", "num_bad_epochs", "cooldown_counter", "T_cur", "T_i", "base_lrs"}
+KEPT = {"_schedulers", "_milestones"}  # of a schedule made of others
+VALUES = (bool, int, float, str, type(None))
+
+
+def describe(loss: Any, optimizer: torch.optim.Optimizer, schedule: Any | None, every: str | None) -> dict[str, Any]:
+    """Return what a loss, an optimizer and a schedule are called, and their plain settings."""
+    function, settings = known(loss)
+    plain = {name: value for name, value in settings.items() if type(value) in VALUES}
+    return {
+        "loss": {"kind": getattr(function, "__name__", type(function).__name__), **plain},
+        "optimizer": describe_optimizer(optimizer),
+        "schedule": {} if schedule is None else {**_describe_schedule(schedule), "every": every},
+    }
+
+
+def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the kind of an optimizer and the settings of its groups, as they are before a schedule changes them."""
+    found: dict[str, Any] = {"kind": type(optimizer).__name__}
+    for number, group in enumerate(optimizer.param_groups):
+        cycled = {"momentum", "betas"} if "max_momentum" in group else set()
+        for name, value in group.items():
+            if name in cycled or name in ("params", "param_names", "initial_lr", "max_lr", "min_lr"):
+                continue
+            value = group.get("initial_lr", value) if name == "lr" else value
+            found[f"{name} of group {number}" if number else name] = _plain(value)
+    return found
+
+
+def _describe_schedule(schedule: Any) -> dict[str, Any]:
+    return {"kind": type(schedule).__name__, **_fixed(schedule.state_dict())}
+
+
+def describe_data(data: Any, processes: int) -> dict[str, Any]:
+    """Return what the place in an epoch depends on: how many samples there are, and how they are put into batches."""
+    sampler, dataset = getattr(data, "sampler", None), getattr(data, "dataset", None)
+    divided = isinstance(sampler, DistributedSampler)
+    batch_size = getattr(data, "batch_size", None) or getattr(getattr(data, "batch_sampler", None), "batch_size", None)
+    found = {
+        "kind": type(data).__name__,
+        "batch_size": batch_size * processes if divided and batch_size is not None else batch_size,
+        "samples": _length(dataset),
+        "sampler": None if sampler is None else type(sampler).__name__,
+        "shuffle": getattr(data, "shuffle", None),
+        "drop_last": getattr(data, "drop_last", None),
+        "batches": None if divided else _length(data),
+    }
+    return {name: value for name, value in found.items() if type(value) in VALUES and value is not None}
+
+
+def check_same(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Require the settings that a checkpoint was saved with; the error names each that differs."""
+    before, now = _flat(saved), _flat(given)
+    different = [
+        f"{name} was {_shown(before, name)} and is {_shown(now, name)}"
+        for name in dict.fromkeys((*before, *now))
+        if _shown(before, name) != _shown(now, name)
+    ]
+    if different:
+        raise ValueError(
+            f"the checkpoint was saved with other settings than this call has: {'; '.join(different)}. Go on with "
+            "those that it was saved with, or begin a run in another folder, from the weights of this one: "
+            "model.load_state_dict(checkpoints.latest()['model'])."
+        )
+
+
+def _fixed(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what does not change in the state of a schedule."""
+    found: dict[str, Any] = {}
+    for name, value in state.items():
+        if name in CHANGING or (name.startswith("_") and name not in KEPT):
+            continue
+        if name == "_schedulers":
+            found |= {f"part {number}": _fixed(part) for number, part in enumerate(value)}
+        elif (plain := _plain(value)) is not None:
+            found[name.lstrip("_")] = plain
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as a value that a checkpoint holds, or None."""
+    if isinstance(value, torch.Tensor):
+        return value.tolist()
+    if isinstance(value, Counter):
+        return sorted(value.elements())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value if type(value) in VALUES else None
+
+
+def _flat(settings: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Return settings within settings under names such as ``optimizer.lr``."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= _flat(value, f"{place}{name}.") if isinstance(value, Mapping) else {place + name: value}
+    return found
+
+
+def _shown(settings: Mapping[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "not set"
+
+
+def _length(data: Any) -> int | None:
+    try:
+        return len(data) if isinstance(data, Sized) else None
+    except TypeError:  # a DataLoader of an iterable data set has a length that raises
+        return None
