@@ -7,7 +7,9 @@ sys.path[:0] = [os.environ["PTGUIDE_ROOT"], os.path.abspath("../src")]
 
 project = "minisite"
 extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser", "sphinx_gallery.gen_gallery"]
-extensions += [f"pipeline.{room}" for room in ("gallery", "stale", "running", "outputs", "page", "form", "search", "tidying")]
+extensions += [
+    f"pipeline.{room}" for room in ("gallery", "stale", "running", "outputs", "page", "form", "search", "tidying")
+]
 exclude_patterns = ["_build", "outputs"]
 highlight_language = "none"
 suppress_warnings = ["config.cache"]
