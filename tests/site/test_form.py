@@ -112,6 +112,9 @@ def test_a_word_is_explained_at_a_hover_and_to_a_screen_reader(word):
     assert described(page) == ""
     link.hover()
     assert described(page) == said
+    page.mouse.move(2, 2)
+    page.locator(".ptg-tip").wait_for(state="hidden")
+    link.hover()
     page.locator(".ptg-tip").hover()
     page.wait_for_timeout(300)
     assert described(page) == said, "the mouse may go to the words"
