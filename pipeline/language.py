@@ -21,6 +21,7 @@ from proselint.tools import LintFile
 
 from pipeline.form.check import LABEL_AND_TITLE, SENTENCE_END, read_list
 from pipeline.gallery import adapter
+from pipeline.text import strings
 
 LONGEST = 30  # words of a sentence
 WORDS = "words.toml"
@@ -75,13 +76,16 @@ def _lines(found: re.Match[str]) -> str:
 
 
 def of_pages(root: Path) -> Iterator[Text]:
-    """Yield the texts of all pages."""
+    """Yield the texts of all pages, their questions, and the titles of their figures."""
     old = set(read_list(root / "docs" / "old_form.txt"))
     for file in sorted(root.glob("gallery/*/*.py")):
         form = "old" if f"{file.parent.name}/{file.stem}" in old else "new"
         for block in adapter.blocks(file):
             if block.type == "text":
                 yield Text(file, block.lineno, LABEL_AND_TITLE.sub(_lines, block.content), form)
+            else:
+                for line, words, _ in strings.shown(block.content):
+                    yield Text(file, block.lineno + line, words.replace("|", "X"), form)
 
 
 def of_documents(root: Path) -> Iterator[Text]:

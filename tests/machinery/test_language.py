@@ -65,12 +65,18 @@ def test_the_command_names_what_is_refused(tmp_path, capsys):
     (tmp_path / "docs/words.toml").write_text((ROOT / "docs/words.toml").read_text())
     (tmp_path / "docs/old_form.txt").write_text("one/old\n")
     for name in ("old", "new"):
-        (tmp_path / f"gallery/one/{name}.py").write_text('"""\nTitle\n=====\n\nIt just is.\n"""\n\nx = 1\n')
+        (tmp_path / f"gallery/one/{name}.py").write_text(
+            '"""\nTitle\n=====\n\nIt just is.\n"""\n\nx = 1\n# %%\n\nask("Is it?", 1, choices={1: "Of course."})\n'
+        )
     (tmp_path / "README.md").write_text("# A\n\nOf course.\n")
     assert language.main(tmp_path / "docs", []) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(": ")[0] for line in lines[:-1]] == ["gallery/one/new.py:5", "README.md:3"]
-    assert lines[-1] == "language: 3 texts, 2 findings refused, 1 more (--all lists them)"
+    assert [line.partition(": ")[0] for line in lines[:-1]] == [
+        "gallery/one/new.py:5",
+        "gallery/one/new.py:11",
+        "README.md:3",
+    ]
+    assert lines[-1] == "language: 7 texts, 3 findings refused, 2 more (--all lists them)"
     (tmp_path / "README.md").write_text("# A\n\nSo.\n")
     (tmp_path / "gallery/one/new.py").unlink()
     assert language.main(tmp_path / "docs", ["--all"]) == 0

@@ -56,6 +56,16 @@ def test_a_link_into_a_fold_opens_it(new_page, origin, site):
     assert fold.locator(".highlight").is_visible()
 
 
+@pytest.mark.parametrize("event", ["hashchange", "beforeprint"])
+def test_a_browser_that_opens_no_fold_itself_is_told_to(new_page, origin, site, event):
+    page = new_page()
+    page.goto(f"{origin}{PAGE}#set-up")
+    fold = page.locator("#set-up")
+    fold.evaluate("one => { one.open = false; }")
+    page.evaluate("event => dispatchEvent(new Event(event))", event)
+    assert fold.evaluate("one => one.open")
+
+
 def test_a_fold_is_printed(new_page, origin, site):
     page = new_page()
     page.goto(f"{origin}{PAGE}")
@@ -102,6 +112,9 @@ def test_a_word_is_explained_at_a_hover_and_to_a_screen_reader(word):
     assert described(page) == ""
     link.hover()
     assert described(page) == said
+    page.mouse.move(2, 2)
+    page.locator(".ptg-tip").wait_for(state="hidden")
+    link.hover()
     page.locator(".ptg-tip").hover()
     page.wait_for_timeout(300)
     assert described(page) == said, "the mouse may go to the words"
