@@ -88,8 +88,8 @@ for name, (chosen, scalar) in questions.items():
 # ------------------------------------
 #
 # In a network, the loss is the last of many operations. Going back, each operation receives a vector, multiplies it by
-# its own Jacobian, and hands the result on. It needs no table for that: a square multiplies by ``2 * x``, element by
-# element. The picture follows ``v`` from the losses back to the weights.
+# its own Jacobian, and hands the result on. It needs no table for that: a square multiplies by twice its input, element
+# by element. The picture follows ``v`` from the losses back to the weights.
 
 errors = samples @ weights - targets
 losses = errors**2
@@ -118,8 +118,8 @@ torch.stack(passes)
 #
 #    Reduce to one number before ``backward()``: ``losses.mean().backward()``. The mean keeps the step's size when the
 #    batch grows; the sum makes it grow with the batch. Give ``gradient`` where samples count differently, or where
-#    something outside PyTorch has computed the derivative with respect to the output. It has the shape of the output.
-#    A backward pass costs the same with either.
+#    something outside PyTorch has computed the derivative with respect to the output. It has the shape of the output,
+#    and is not broadcast. A backward pass costs the same with either.
 #
 # Common mistakes
 # ---------------
@@ -140,15 +140,6 @@ for reduce in (torch.sum, torch.mean):
     )
 torch.testing.assert_close(gradient_norm(64, torch.sum), 32 * gradient_norm(2, torch.sum))
 torch.testing.assert_close(gradient_norm(64, torch.mean), gradient_norm(2, torch.mean))
-
-# %%
-# **Weights of the wrong side.** ``v`` belongs to the output. Another shape is refused, and nothing is broadcast. Where
-# output and input have equal shapes, a ``v`` that was meant for the input raises no error.
-
-losses = losses_of(weights)
-for wrong in (torch.ones_like(weights), torch.ones(1), torch.ones(1, 2), torch.tensor(1.0)):
-    with expect_error(RuntimeError, match="Mismatch in shape"):
-        losses.backward(wrong)
 
 # %%
 # How this was checked
@@ -175,6 +166,12 @@ assert table.shape == (4, 2, 4, 3)
 torch.testing.assert_close(
     torch.autograd.grad(batch @ A.T, batch, w)[0], torch.einsum("no,noki->ki", w, table)
 )
+
+# v belongs to the output: another shape is refused, and nothing is broadcast.
+losses = losses_of(weights)
+for wrong in (torch.ones_like(weights), torch.ones(1), torch.ones(1, 2), torch.tensor(1.0)):
+    with expect_error(RuntimeError, match="Mismatch in shape"):
+        losses.backward(wrong)
 
 # One real element counts as a scalar, however many axes it has; a complex one and an empty tensor do not.
 for shape in [(), (1,), (1, 1), (1, 1, 1)]:

@@ -40,7 +40,7 @@ handle.remove()
 # -----------------
 #
 # What a hook returns takes the place of the gradient on the rest of the way back. ``None``, as above, leaves it. Here
-# it is cut off at 1, and ``w`` gets 3 in place of 12. The values of the forward pass stay as they are.
+# it is cut off at 1, and ``w`` gets 1 * 3. The values of the forward pass stay as they are.
 
 handle = prediction.register_hook(lambda grad: grad.clamp(-1, 1))
 assert torch.autograd.grad(loss, w, retain_graph=True)[0] == 1 * 3
@@ -303,6 +303,6 @@ report
 # :ref:`hooks-on-modules`, which see what enters and leaves a layer.
 #
 # - PyTorch contributors (2026). `Backward hooks execution
-#   <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. Which hook is called when, for all kinds.
+#   <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. The order in which hooks of each kind are called.
 # - Ganin and Lempitsky (2015). `Unsupervised domain adaptation by backpropagation <https://arxiv.org/abs/1409.7495>`__:
 #   what the reversed gradient of the exercise is good for.

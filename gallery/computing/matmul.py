@@ -38,7 +38,7 @@ draw(torch.matmul, (a, b))
 # The rule
 # --------
 #
-# (N, K) times (K, M) gives (N, M), by :math:`c_{nm} = \sum_k a_{nk} b_{km}`. The two inner sizes must be equal, and
+# (N, K) times (K, M) gives (N, M), by :math:`c_{nm} = \sum_k a_{nk} b_{km}`. The two inner sizes have to be equal, and
 # that :term:`axis` disappears. From scratch these are three loops.
 
 

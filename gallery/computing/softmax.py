@@ -131,9 +131,9 @@ assert torch.full((3,), -math.inf).softmax(dim=0).isnan().all()
 # %%
 # .. use-this::
 #
-#    ``torch.softmax(logits, dim=-1)`` when the classes are the last axis, ``dim=1`` for images of classes. Use it to
-#    *read* probabilities and to sample. Leave it out of the network while you train: the losses take logits. Where
-#    several labels can be right at once, take :func:`torch.sigmoid`. Where you need the logarithm, take
+#    ``torch.softmax`` with ``dim`` the axis of the classes: the last one for a batch of logits, axis 1 for images. Use
+#    it to *read* probabilities and to sample. Leave it out of the network while you train: the losses take logits.
+#    Where several labels can be right at once, take :func:`torch.sigmoid`. Where you need the logarithm, take
 #    :ref:`log_softmax <log-softmax>`. The result is a new tensor of the same size.
 #
 # A common mistake

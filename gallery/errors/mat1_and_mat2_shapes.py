@@ -69,14 +69,12 @@ draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
 # in_features is not what arrives           read the shape, or use :class:`torch.nn.LazyLinear`
 # images of another size arrive             ``nn.AdaptiveAvgPool2d`` before flattening
 # the images were not flattened             ``nn.Flatten()``
-# the batch was flattened, too              ``torch.flatten(x, start_dim=1)``
-# one image came without a batch            ``x.unsqueeze(0)``
-# the features are not the last axis        ``x.movedim(1, -1)``
+# the batch was flattened, too              ``torch.flatten`` from axis 1 on
+# one image came without a batch            ``unsqueeze`` makes a batch of one
+# the features are not the last axis        ``movedim`` brings them there
 # two matrices are in the wrong order       ``b @ a``
 # a weight is stored as (out, in)           ``x @ weight.mT``
 # ========================================  ===================================================
-#
-# .. not looked up: (1, -1) — the cell on features that are not last runs it
 
 x = images
 for layer in network[:-1]:

@@ -136,7 +136,7 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 #
 #    Compute the width with the rule before you train. Make it wider than what is to be recognized, because the edge of
 #    the field counts little. A stride or pooling widens it at no cost in weights and
-#    loses detail. ``dilation`` widens it and keeps the detail: ``(kernel - 1) * dilation * jump`` is added.
+#    loses detail. A dilation widens it and keeps the detail; the exercise below has the rule.
 #
 # Common mistakes
 # ---------------

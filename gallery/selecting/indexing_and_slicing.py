@@ -4,8 +4,7 @@
 How do I index and slice a tensor?
 ==================================
 
-Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two
-features of all tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
+Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two features of the tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
 :term:`view`, so writing into it changes the original.
 """
 
@@ -38,8 +37,8 @@ def select(x):
 draw(select, x)
 
 # %%
-# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with every second feature. Point at an element
-# of a result to see where in ``x`` it is.
+# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with the features 0, 2 and 4. Point at an
+# element of a result to see where in ``x`` it is.
 #
 # The rule
 # --------
@@ -90,8 +89,8 @@ assert batch[0, -1].untyped_storage().nbytes() == batch.nbytes
 # .. use-this::
 #
 #    One pair of brackets, one entry for each axis, ``...`` where you count from the right: ``x[..., -1]`` is the last
-#    feature whatever comes before. ``x[i]`` drops an axis, ``x[i:i+1]`` keeps it. Add ``.clone()`` to a part that
-#    outlives the batch, or that you write into without meaning the original.
+#    feature whatever comes before. An integer drops its axis, and a slice of length 1, as in ``x[1:2]``, keeps it. Add
+#    ``.clone()`` to a part that outlives the batch, or that you write into without meaning the original.
 #
 # .. not tried: whatever comes before — checked for one to four axes below
 #
@@ -115,7 +114,7 @@ with expect_error(IndexError, match="out of bounds for dimension 1 with size 4")
 
 # %%
 # **A negative step, a float.** Tensors have no negative strides, so ``[::-1]`` is refused, and :func:`torch.flip`
-# copies instead. ``4 / 2`` is a float in Python, ``4 // 2`` an integer.
+# copies instead. ``4 / 2`` is a float in Python; two slashes give an integer.
 
 with expect_error(ValueError, match="step must be greater than zero"):
     x[::-1]

@@ -4,7 +4,8 @@
 How does broadcasting work?
 ===========================
 
-You subtract targets of shape (5,) from predictions of shape (5, 1), and your model learns nonsense, without an error.
+You subtract targets of shape :val:`(5,) <target.shape>` from predictions of shape
+:val:`(5, 1) <prediction.shape>`, and your model learns nonsense, without an error.
 Broadcasting stretches axes of size 1, and puts missing :term:`axes <axis>` in on the left.
 """
 
@@ -25,6 +26,8 @@ from ptguide.rules import explain_broadcast
 
 column = torch.tensor([[100], [200], [300]])
 row = torch.tensor([1, 2, 3, 4])
+target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
+prediction = target[:, None].clone()  # right for each sample
 
 # %%
 
@@ -95,10 +98,8 @@ with expect_error(RuntimeError, match="must match the size of tensor b"):
 # ---------------
 #
 # **(N, 1) against (N,).** A model predicts with shape (5, 1), the targets have shape (5,), and their difference has
-# shape (5, 5): each prediction minus *each* target. Only the diagonal was meant.
+# shape (5, 5): each prediction minus *each* target. The diagonal was meant.
 
-target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
-prediction = target[:, None].clone()  # right for each sample
 draw(torch.sub, (prediction, target), names=["prediction", "target"])
 
 # %%
@@ -114,12 +115,6 @@ torch.testing.assert_close(of_mean, wrong / 2)
 with expect_warning(UserWarning, match="target size"):
     assert F.mse_loss(prediction, target) == wrong
 assert F.mse_loss(prediction.squeeze(1), target) == 0
-
-# %%
-# **Growing in place.** ``+=`` writes into the memory of the left side, which cannot grow.
-
-with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
-    row += column + row
 
 # %%
 # How this was checked
@@ -162,6 +157,9 @@ weight = torch.arange(12.0).reshape(3, 4)
 ((x + y) * weight).sum().backward()
 assert torch.equal(x.grad, weight.sum(dim=1, keepdim=True))
 assert torch.equal(y.grad, weight.sum(dim=0))
+# += writes into the memory of the left side, which cannot grow.
+with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
+    row += column + row
 # NumPy's rule is the same.
 assert ((column.numpy() + row.numpy()) == (column + row).numpy()).all()
 

@@ -5,8 +5,7 @@ How does torch.cat work?
 ========================
 
 You have read photos in three batches and want one, or you want to put position features beside word features.
-:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others
-they must be equal.
+:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others they are equal.
 """
 
 # %%
@@ -48,7 +47,7 @@ assert torch.equal(joined[:, 2:], tall)
 print(f"{tuple(a.shape)} and {tuple(tall.shape)} along dim=1: {tuple(joined.shape)}")
 
 # %%
-# Other sizes must be equal, and nothing is :ref:`broadcast <broadcasting>`. The message counts the tensors from 0, and
+# Nothing is :ref:`broadcast <broadcasting>`: other sizes have to be equal. The message counts the tensors from 0, and
 # "except in dimension 0" names the axis that may differ.
 
 with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tensor number 1"):
@@ -57,17 +56,13 @@ with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tens
 # %%
 # .. use-this::
 #
-#    ``torch.cat(tensors)`` to make a longer batch, ``torch.cat(tensors, dim=-1)`` to put features side by side. For a
-#    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy: the
-#    memory of all of them again.
-#
-# .. not tried: all of them again — checked for one tensor below
-#
+#    ``torch.cat(tensors)`` to make a longer batch, and with ``dim=-1`` to put features side by side. For a
+#    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy, and takes the memory of the tensors again.
 # Common mistakes
 # ---------------
 #
 # **Growing a tensor in a loop.** Each ``cat`` copies what the ones before have copied. Joining 100 rows one by one
-# copies about 5,000. Joined once from a list, each is copied once.
+# copies :val:`copied` of them. Joined once from a list, each is copied once.
 
 rows = [torch.full((1, 4), number) for number in range(100)]
 grown, copied = rows[0], 0
@@ -78,8 +73,8 @@ print(f"rows copied: {copied:,} in the loop, {len(rows)} with one cat")
 assert torch.equal(grown, torch.cat(rows))
 
 # %%
-# **An empty start of another dtype.** ``torch.tensor([])`` fits among tensors of any shape, as an exception, but it is
-# float32. The integers become floats.
+# **An empty start of another dtype.** ``torch.tensor([])`` fits among tensors of any shape, as an exception, but it
+# holds floats. The integers become floats.
 #
 # .. not tried: any shape — checked for shapes of one to three axes below
 

@@ -43,7 +43,7 @@ draw(each_transposed, matrices, names=["matrices"])
 # written  for                 what it does
 # ======== =================== ==========================================
 # ``.mT``  two axes or more    swaps the last two
-# ``.T``   two axes            swaps the two; with more, reverses all
+# ``.T``   two axes            swaps the two; with more, reverses them
 # ``t()``  up to two axes      swaps two, leaves one or none alone
 # ``.mH``  two axes or more    swaps the last two, and conjugates
 # ``.H``   two axes            swaps the two, and conjugates
@@ -84,8 +84,8 @@ print(tuple(v.t().shape), tuple(v[:, None].shape), (matrix @ v).tolist())
 # Common mistakes
 # ---------------
 #
-# **.T on a batch.** It reverses all axes: (4, 3, 2) becomes (2, 3, 4), and the batch is last. torch warns that this is
-# going to be an error.
+# **.T on a batch.** It reverses the axes: :val:`(4, 3, 2) <matrices.shape>` becomes (2, 3, 4), and the batch is last.
+# torch warns that this is going to be an error.
 
 with expect_warning(UserWarning, match="deprecated"):
     reversed_axes = matrices.T

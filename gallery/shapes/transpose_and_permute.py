@@ -38,7 +38,7 @@ draw(torch.permute, photo, dims=Choice((2, 0, 1), (2, 1, 0)), names=["photo"])
 # --------
 #
 # Axis ``n`` of the result is axis ``dims[n]`` of the input. The indices of an element are permuted like the sizes, and
-# you need not turn a block in your mind: ``photo.permute(2, 0, 1)[c, i, j]`` is ``photo[i, j, c]``.
+# you need not turn a block in your mind: ``colors_first[c, i, j]`` is ``photo[i, j, c]``.
 
 colors_first = photo.permute(2, 0, 1)
 assert colors_first.shape == (photo.shape[2], photo.shape[0], photo.shape[1])
@@ -48,11 +48,8 @@ print(f"{tuple(photo.shape)} becomes {tuple(colors_first.shape)}")
 
 # %%
 # Two shorter ways. ``transpose(a, b)`` swaps two axes. ``movedim(from, to)`` takes one axis to a place and lets the
-# others close up, so it needs no list of all axes. Images of any batch size go from file order to layer order with
-# ``movedim(-1, -3)``.
-#
-# .. not tried: any batch size — checked with and without a batch axis below
-
+# others close up, so it needs no list of all axes. With or without a batch axis, images go from file order to layer
+# order with ``movedim(-1, -3)``.
 assert torch.equal(photo.movedim(-1, 0), colors_first)
 assert torch.equal(photo.transpose(0, 2), photo.permute(2, 1, 0))
 layer = nn.Conv2d(2, 5, kernel_size=1)
@@ -76,9 +73,9 @@ draw_storage([photo, colors_first], ["photo", "photo.permute(2, 0, 1)"])
 # %%
 # .. use-this::
 #
-#    ``permute`` with all axes when you can name them, ``transpose(1, 2)`` to swap two, ``movedim(-1, 1)`` to move one.
-#    Write the axes beside it: ``x.permute(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)``. Call ``.contiguous()`` where
-#    the next step needs memory in order, or use ``reshape``, which copies by itself.
+#    ``permute`` when you can name the axes, ``transpose`` to swap two, ``movedim`` to move one. Write their names
+#    beside it, as in ``# (N, H, W, C) -> (N, C, H, W)``. Call ``.contiguous()`` where the next step needs memory in
+#    order, or use ``reshape``, which copies by itself.
 #
 # Common mistakes
 # ---------------

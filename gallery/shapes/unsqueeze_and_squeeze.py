@@ -4,7 +4,7 @@
 What do unsqueeze and squeeze do?
 =================================
 
-A network takes batches, and you have one photo of shape (3, 32, 48): it wants (1, 3, 32, 48). :func:`torch.unsqueeze`
+A network takes batches, and you have one photo of shape :val:`(3, 32, 48) <color.shape>`. :func:`torch.unsqueeze`
 puts an :term:`axis` of size 1 in, and :func:`torch.squeeze` takes such axes away, and no number moves.
 """
 
@@ -22,6 +22,7 @@ from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
 photo = torch.arange(12).reshape(3, 4)  # gray, 3 rows and 4 columns
+color = torch.ones(3, 32, 48)
 
 # %%
 
@@ -70,7 +71,7 @@ draw(squeezes, thin, names=["thin"])
 
 times = torch.tensor([9, 12, 17])
 print(times.unsqueeze(1) - times.unsqueeze(0))
-color, layer = torch.ones(3, 32, 48), nn.BatchNorm2d(3)
+layer = nn.BatchNorm2d(3)
 with expect_error(ValueError, match="expected 4D input"):
     layer(color)
 assert layer(color.unsqueeze(0)).squeeze(0).shape == color.shape
@@ -84,8 +85,8 @@ draw_storage([photo, photo.unsqueeze(1)], ["photo", "photo.unsqueeze(1)"])
 # %%
 # .. use-this::
 #
-#    ``x[None]`` or ``x.unsqueeze(0)`` to make a batch of one. ``x.unsqueeze(-1)`` to line a per-row number up with
-#    rows. Name the axis in ``squeeze(dim)``. Neither costs memory, and writing into the result changes the original.
+#    ``unsqueeze(0)`` to make a batch of one, ``unsqueeze(-1)`` to line a number for each row up with rows. Name the
+#    axis in ``squeeze(dim)``. Neither costs memory, and writing into the result changes the original.
 #
 # A common mistake
 # ----------------
@@ -193,7 +194,7 @@ def brighten(photos, brightness):
 check(brighten, by_loop, cases, without=["stack", "einsum"])
 
 # %%
-# The brightness needs shape (N, 1, 1, 1), so that its axis meets the first one. In the last case all sizes are equal,
+# The brightness needs shape (N, 1, 1, 1), so that its axis meets the first one. In the last case the sizes are equal,
 # and without the new axes the columns would be brightened, in silence.
 
 # Solution

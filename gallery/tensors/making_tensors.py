@@ -84,7 +84,7 @@ draw(list(drawn.values()), list(drawn))
 # -------------------------
 #
 # ``zeros_like``, ``ones_like``, ``full_like`` and ``rand_like`` take shape, dtype and :term:`device` from a template.
-# They take none of its values, so the result is gray.
+# They do not look at its values, so the result is gray.
 
 photo = torch.tensor([[9, 8, 7], [6, 5, 4]], dtype=torch.uint8)
 assert torch.zeros_like(photo).dtype == photo.dtype
@@ -205,7 +205,7 @@ ask(
     choices={
         "torch.float32": "That is full((2,), 0.5). The name ends in _like: the template decides.",
         "torch.int64": "As the template, and 0.5 loses what is behind the point.",
-        "torch.float64": "Python's floats have 64 bits, but PyTorch makes float32 of them.",
+        "torch.float64": "Python's floats have 64 bits, and PyTorch makes its default dtype of them.",
     },
 )
 
@@ -251,4 +251,5 @@ report
 # - PyTorch contributors (2026). `Creation operations <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__.
 #   All of them.
 # - Goldberg (1991). `What every computer scientist should know about floating-point arithmetic
-#   <https://doi.org/10.1145/103162.103163>`__. Why 0.1 times 3 is not 0.3, and a range has one element too many.
+#   <https://doi.org/10.1145/103162.103163>`__. Why a sum of tenths misses its mark, and a range has one element too
+#   many.

@@ -251,7 +251,8 @@ ask(
 
 # %%
 # **Exercise.** Curves of single batches jump, so they are drawn smoothed. Return the exponential moving average of a
-# vector of values: begin with the first value, then ``average = weight * average + (1 - weight) * value``.
+# vector of values: begin with the first value. Each next average is ``weight`` times the one before, plus ``1 -
+# weight`` times the value.
 
 
 def by_formula(values, weight):

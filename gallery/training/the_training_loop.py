@@ -281,7 +281,7 @@ ask(
 )
 
 # %%
-# **Exercise.** Fit a line through the origin: start at ``w = 0``, and take ``steps`` steps of plain SGD on the mean
+# **Exercise.** Fit a line through the origin: start at 0, and take ``steps`` steps of plain SGD on the mean
 # squared error of ``w * x`` against ``y``. Use ``torch.optim.SGD`` and the three calls. Return ``w``.
 
 

@@ -148,5 +148,11 @@ def _draw(case: tuple[Any, ...], wanted: Tensor, given: Tensor | None = None) ->
 
 def _arguments(case: tuple[Any, ...]) -> str:
     """Return the arguments that are no tensors, as words; the others are drawn."""
-    others = [repr(argument) for argument in case if not isinstance(argument, Tensor)]
+    others = [_spelled(argument) for argument in case if not isinstance(argument, Tensor)]
     return f", called with {', '.join(others)}," if others else ""
+
+
+def _spelled(argument: Any) -> str:
+    """Return an argument as words; that of a function would hold its address, which differs from run to run."""
+    name = getattr(argument, "__name__", "")
+    return repr(argument) if not name else "a function" if name == "<lambda>" else name

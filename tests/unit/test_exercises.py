@@ -66,6 +66,12 @@ def test_arguments_that_are_no_tensors_are_named():
     assert report.words == "Case 2 of 2, called with 7, is wrong: expected the values of the last tensor."
 
 
+@pytest.mark.parametrize(("function", "name"), [(torch.relu, "relu"), (lambda x: x, "a function"), (len, "len")])
+def test_a_function_among_the_arguments_has_its_name_and_no_address(function, name):
+    report = check(lambda f: torch.zeros(1), lambda f: torch.ones(1), [(function,)])
+    assert report.words == f"Case 1 of 1, called with {name}, is wrong: expected the values of the last tensor."
+
+
 @pytest.mark.parametrize(
     ("attempt", "name"),
     [
