@@ -4,8 +4,9 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
   const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
   const cells = {}, links = {}, tensors = {}, variants = [...root.querySelectorAll('.ptg-variant')];
   const buttons = root.querySelectorAll('.ptg-tabs input');
-  let variant = variants[0] || root, shown, pinned;
+  let variant = variants[0] || root, shown, pinned, rested;
   root.dataset.live = '';
+  root.dataset.lmSuppressShortcuts = ''; /* of JupyterLab, which takes the arrow keys for its cells */
 
   /* '4-6,9' names the elements 4, 5, 6 and 9. */
   const expand = (runs) => runs.split(',').flatMap((run) => {
@@ -140,7 +141,12 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
     });
   });
 
-  root.addEventListener('pointerover', (event) => keyOf(event) && touch(keyOf(event)));
+  /* Where an element moves under a pointer that rests, a browser says that the pointer moves. */
+  root.addEventListener('pointermove', (event) => {
+    const before = rested;
+    rested = `${event.screenX} ${event.screenY}`;
+    if (rested !== before && keyOf(event)) touch(keyOf(event));
+  });
   root.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && show(pinned));
   root.addEventListener('click', (event) => keyOf(event) && touch((pinned = keyOf(event))));
   root.addEventListener('keydown', (event) => {
