@@ -253,7 +253,7 @@ def test_framed_element_of_many_channels_can_be_left_by_arrow_keys(new_page, tmp
     show(page, tmp_path, picture)
     assert framed(page)[picture.home] == "on"
     page.keyboard.press("Tab")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
     assert said(page) != picture.said
 
 
