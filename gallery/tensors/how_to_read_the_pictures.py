@@ -22,7 +22,7 @@ import treescope
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw, draw_broadcast, draw_graph, draw_network, draw_storage
+from ptguide.pictures import Choice, draw, draw_broadcast, draw_graph, draw_network, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import describe
 from ptguide.trace import MOST_ELEMENTS, Kind, trace
@@ -62,6 +62,14 @@ draw(torch.cat, [top, bottom], dim=1, names=["top", "bottom"])
 # columns, and the colors go with them.
 
 draw(torch.t, left)
+
+# %%
+# Buttons above a picture choose the value of an argument, here ``dim``. The operation was run with each of them. Click
+# a button, or press Tab and the arrow keys: ``dim=0`` gives 3 sums, and ``dim=1`` gives 2.
+
+assert left.sum(dim=0).shape == (3,)
+assert left.sum(dim=1).shape == (2,)
+draw(torch.sum, left, dim=Choice(0, 1), names=["left"])
 
 # %%
 # What was computed, compared, or pointed to

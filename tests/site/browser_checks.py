@@ -127,7 +127,7 @@ CONTRAST = """() => {
   for (const text of pictured) {
     const box = text.getBoundingClientRect();
     const x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
-    const under = [...text.closest("svg").querySelectorAll("rect")].filter(one => {
+    const under = [...text.closest("svg").querySelectorAll("rect, path")].filter(one => {
       const area = one.getBoundingClientRect();
       return area.left <= x && x <= area.right && area.top <= y && y <= area.bottom
         && getComputedStyle(one).fill !== "none"

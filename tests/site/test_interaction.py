@@ -97,6 +97,19 @@ def test_arrow_keys_walk_through_a_tensor_and_into_the_next(page):
     assert framed(page) == HOME
 
 
+def test_a_pointer_that_rests_does_not_undo_the_arrow_keys(page):
+    """Elements move to the front under it, and a browser tells of that as of a pointer that moves."""
+    page.evaluate("addEventListener('pointermove', (event) => { window.at = event; }, true)")
+    page.locator('[data-k="0.3"]').click()
+    page.keyboard.press("ArrowRight")
+    before = said(page)
+    page.locator('[data-k="0.3"]').evaluate(
+        """cell => ['pointerover', 'pointermove'].forEach(name => cell.dispatchEvent(new PointerEvent(name,
+        { bubbles: true, screenX: window.at.screenX, screenY: window.at.screenY })))"""
+    )
+    assert said(page) == before == "a[1, 1] = 4, used for out[1, :]."
+
+
 def test_without_scripts_one_example_is_framed(browser, tmp_path):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -240,7 +253,7 @@ def test_framed_element_of_many_channels_can_be_left_by_arrow_keys(new_page, tmp
     show(page, tmp_path, picture)
     assert framed(page)[picture.home] == "on"
     page.keyboard.press("Tab")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
     assert said(page) != picture.said
 
 

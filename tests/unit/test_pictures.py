@@ -145,6 +145,15 @@ def test_slices_bear_their_indices(shape):
     assert labels == expected
 
 
+def test_slices_go_on_below_and_dots_are_not_cut_off():
+    panel = draw(torch.zeros(1, 8, 3, 3)).panels[0]
+    assert panel.width <= 346  # a telephone shows it
+    tree = ET.fromstring(f"<svg xmlns='http://www.w3.org/2000/svg'>{panel.body}</svg>")
+    dots = [float(text.get("x")) for text in tree.iter(f"{SVG}text") if text.text == "…"]
+    assert len(dots) == 1
+    assert dots[0] + 6 <= panel.width
+
+
 def test_axes_have_their_names():
     picture = draw(torch.zeros(2, 1, 3, 4), "x", axes="NCHW")
     assert texts(picture, "name") == ["x (N 2, C 1, H 3, W 4)"]

@@ -3,9 +3,10 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
   const SAID = { as: 'copied from', of: 'computed from', by: 'chosen by', than: 'compared with', may: 'may depend on' };
   const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
   const cells = {}, links = {}, tensors = {}, variants = [...root.querySelectorAll('.ptg-variant')];
-  const buttons = root.querySelectorAll('.ptg-tabs input');
-  let variant = variants[0] || root, shown, pinned;
+  const buttons = [...root.querySelectorAll('.ptg-tabs input')];
+  let variant = variants[0] || root, shown, pinned, rested;
   root.dataset.live = '';
+  root.dataset.lmSuppressShortcuts = ''; /* of JupyterLab, which takes the arrow keys for its cells */
 
   /* '4-6,9' names the elements 4, 5, 6 and 9. */
   const expand = (runs) => runs.split(',').flatMap((run) => {
@@ -140,16 +141,24 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
     });
   });
 
-  root.addEventListener('pointerover', (event) => keyOf(event) && touch(keyOf(event)));
+  /* Where an element moves under a pointer that rests, a browser says that the pointer moves. */
+  root.addEventListener('pointermove', (event) => {
+    const before = rested;
+    rested = `${event.screenX} ${event.screenY}`;
+    if (rested !== before && keyOf(event)) touch(keyOf(event));
+  });
   root.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && show(pinned));
   root.addEventListener('click', (event) => keyOf(event) && touch((pinned = keyOf(event))));
   root.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('.ptg-tabs')) return;
+    const step = STEPS[event.key], place = buttons.indexOf(event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape') rest();
-    if (STEPS[event.key] && cells[pinned]) {
-      event.preventDefault();
-      touch((pinned = next(STEPS[event.key]) || pinned));
-    }
+    if (step) event.preventDefault(); /* a notebook may do so, too: the buttons do not rely on what a browser does */
+    if (step && place >= 0) {
+      const button = buttons.at((place + step[0] + step[1]) % buttons.length);
+      button.focus();
+      button.click();
+    } else if (step && cells[pinned]) touch((pinned = next(step) || pinned));
   });
   buttons.forEach((button, place) => button.addEventListener('change', () => choose(place)));
   if (buttons[0]) {

@@ -82,6 +82,7 @@ def tensor_panel(
             if n is None or d is None:
                 parts.append(f'<text class="ptg-index" x="{left + 8:g}" y="{bottom + 14:g}">…</text>')
                 left, line_bottom = left + 24, max(line_bottom, bottom + 18)
+                right = max(right, left - GAP)
                 continue
             label = {3: f"[{d}]", 4: f"[{n}, {d}]"}.get(rank, "")
             body, grid_width, grid_height = cells.grid(places[n][d], along[2], along[3], label)
