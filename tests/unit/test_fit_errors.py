@@ -706,10 +706,10 @@ DIFFERENCES = {
     "optimizer": (
         sgd,
         lambda m: {"optimizer": torch.optim.Adam(m.parameters())},
-        "optimizer.kind was 'SGD' and is 'Adam'; ",
+        "optimizer.kind was 'SGD' and is 'Adam'. Go on",
     ),
     "schedule": (lambda m: cosine(m, 2), lambda m: cosine(m, 4), "schedule.T_max was 2 and is 4"),
-    "no schedule": (sgd, lambda m: cosine(m, 4), "schedule.kind was not set and is 'CosineAnnealingLR'; "),
+    "no schedule": (sgd, lambda m: cosine(m, 4), "schedule.kind was not set and is 'CosineAnnealingLR'. Go on"),
     "batch size": (
         lambda m: loading(4),
         lambda m: loading(6),

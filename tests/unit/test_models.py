@@ -47,6 +47,38 @@ def test_can_be_traced_and_still_checks_its_input(name):
         traced(torch.rand(2, 9, 9, 9))
 
 
+def tokens(*shape):
+    return torch.randint(11, shape)
+
+
+GPT = models.GPT(models.GPTSettings(vocab_size=11, block_size=8, layers=2, heads=2, width=8))
+LSTM = models.LSTMLanguageModel(models.LSTMSettings(vocab_size=11, embedding=4, hidden=5))
+VAE = models.VAE(models.VAESettings(shape=(1, 4, 5), hidden=(7,), latent=3))
+EXPORTED = {  # example, the axes that may differ, another input
+    "GPT": (GPT, tokens(2, 5), (0, 1), tokens(3, 7)),
+    "LSTMLanguageModel": (LSTM, tokens(2, 5), (0,), tokens(3, 5)),
+    "VAE": (VAE, torch.rand(2, 1, 4, 5), (0,), torch.rand(3, 1, 4, 5)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:The tensor attributes self.lstm._flat_weights:UserWarning")  # of torch.nn.LSTM
+@pytest.mark.parametrize("name", EXPORTED)
+def test_can_be_exported_for_other_sizes_and_says_what_cannot_trace_it(name):
+    model, example, axes, other = EXPORTED[name]
+    model.eval()
+    dynamic = dict.fromkeys(axes, torch.export.Dim.DYNAMIC)
+    exported = torch.export.export(model, (example,), dynamic_shapes=(dynamic,)).module()
+    for x in (example, other):
+        torch.manual_seed(0)
+        found = exported(x)
+        torch.manual_seed(0)
+        torch.testing.assert_close(found, model(x))
+    with pytest.raises(torch.fx.proxy.TraceError):
+        torch.fx.symbolic_trace(model)
+    assert "`torch.fx` cannot trace it" in " ".join(inspect.getdoc(type(model)).split())
+
+
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 def test_feature_extractor_of_torchvision_takes_a_resnet():
     from torchvision.models.feature_extraction import create_feature_extractor

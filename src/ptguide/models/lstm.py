@@ -207,6 +207,11 @@ class LSTMLanguageModel(nn.Module):
     ----------
     settings : LSTMSettings
 
+    Notes
+    -----
+    `torch.export` takes it with any number of texts, all of one length, which ``nn.LSTM`` makes a constant; `torch.fx`
+    cannot trace it, because its checks look at shapes.
+
     Examples
     --------
     >>> import torch

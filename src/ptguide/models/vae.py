@@ -61,6 +61,9 @@ class VAE(nn.Module):
     together: its first L rows are those of the mean. With ``hidden=(400,)`` and ``activation="relu"`` it is the
     network of PyTorch's example, which has 652,824 parameters.
 
+    `torch.export` takes it with any number of items, without a ``generator``; `torch.fx` cannot trace it, because its
+    checks look at shapes.
+
     Examples
     --------
     >>> import torch
@@ -126,7 +129,10 @@ class VAE(nn.Module):
             If the two shapes differ.
         """
         _require_same_shape(mean, log_variance)
-        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)  # (N, L)
+        if generator is None:  # torch.export knows no generators
+            noise = torch.randn_like(mean)  # (N, L)
+        else:
+            noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)  # (N, L)
         return mean + (log_variance / 2).exp() * noise  # (N, L)
 
     def decode(self, z: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class Loop:
         """Go through the data once. This is the loop that the guide teaches."""
         run, compute, scaler, guard = self.run, self.compute, self.scaler, self.guard
         # Without the profiler's marks, which take a tenth of a small step; the scaler wants the optimizer itself.
-        optimizer = self.optimizer if scaler.is_enabled() else Unmarked(self.optimizer)
+        optimizer: Any = self.optimizer if scaler.is_enabled() else Unmarked(self.optimizer)
         mean_loss = run.figures.mean("loss")
         for step in run.steps(self.accumulate):  # as many batches as make one step of the optimizer
             optimizer.zero_grad()  # forget the gradients of the step before
@@ -67,7 +67,8 @@ class Loop:
                 if guard is not None and run.team.any(guard.finds(weighted)):
                     self._stop(weighted)
                 mean_loss.add(loss, count, summed=compute.count.summed)
-                run.figures.measure(outputs, targets, part.size)
+                if part.size:  # where a batch has fewer samples than there are processes, some compute for nothing
+                    run.figures.measure(outputs, targets, part.size)
                 self.watch.batch(weighted)
             run.team.average_gradients(compute.of_loss)
             step.average(parameters_of(self.optimizer))  # the sum over batches becomes the mean over what they count
