@@ -111,8 +111,8 @@ plot(
 )
 
 # %%
-# Each dot is one call of adding 1 to ``x``, measured where this page was built. A number that comes alone costs more than 100
-# times what it costs among 16 million, because each call has a fixed price.
+# Each dot is one call of adding 1 to ``x``, measured where this page was built. A number that comes alone costs more
+# than 100 times what it costs among 16 million, because each call has a fixed price.
 #
 # The rule
 # --------

@@ -4,7 +4,8 @@
 How do I index and slice a tensor?
 ==================================
 
-Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two features of the tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
+Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two
+features of the tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
 :term:`view`, so writing into it changes the original.
 """
 

@@ -5,7 +5,8 @@ How does torch.cat work?
 ========================
 
 You have read photos in three batches and want one, or you want to put position features beside word features.
-:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others they are equal.
+:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others
+they are equal.
 """
 
 # %%
@@ -57,7 +58,9 @@ with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tens
 # .. use-this::
 #
 #    ``torch.cat(tensors)`` to make a longer batch, and with ``dim=-1`` to put features side by side. For a
-#    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy, and takes the memory of the tensors again.
+#    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy, and
+#    takes the memory of the tensors again.
+#
 # Common mistakes
 # ---------------
 #
