@@ -90,7 +90,7 @@ assert answers_edges(start).sum() <= 1
 #
 # The shape at each layer. The channels become more and the pixels fewer. At the end, 16 maps of 3 by 3 are laid in a
 # row of 144 for the linear layers. What ``feature_maps`` returned is what the layers give when they are called one by
-# one.
+# one. Activation and pooling are called more than once: their rows list the shapes of each call.
 
 from ptguide.pictures import draw_network
 
@@ -102,7 +102,9 @@ torch.testing.assert_close(s4.cpu(), maps["s4"])
 shapes = [tuple(stage.shape[1:]) for stage in maps.values()]
 assert shapes == [(8, 12, 12), (8, 6, 6), (16, 6, 6), (16, 3, 3)]
 assert model.fc1.in_features == 16 * 3 * 3 == 144
-draw_network(model, digit)
+table = draw_network(model, digit)
+assert {row.name: len(row.calls) for row in table.rows if len(row.calls) > 1} == {"activation": 4, "pool": 2}
+table
 
 # %%
 # Few weights, many places

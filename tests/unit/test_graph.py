@@ -563,6 +563,8 @@ def test_tensor_without_a_graph():
         ValueError, match=r"tensor is a leaf: no operation made it, .* Expected the result of operations"
     ):
         draw_graph(torch.ones(2, requires_grad=True))
+    with pytest.raises(ValueError, match="tensor is on the device meta, where gradients have no values"):
+        draw_graph(torch.ones((), device="meta", requires_grad=True) * 1)
     with pytest.raises(TypeError, match="tensor has type float; expected a tensor"):
         draw_graph(3.0)
 

@@ -28,6 +28,8 @@ def start_of(tensor: Tensor, gradient: Tensor | None) -> Tensor:
         raise ValueError(
             f"tensor {kind}, so it has no graph. Expected the result of operations on tensors that require grad."
         )
+    if tensor.is_meta:
+        raise ValueError("tensor is on the device meta, where gradients have no values. Compute it elsewhere.")
     shape = tuple(tensor.shape)
     if gradient is None:
         if tensor.numel() != 1 or tensor.is_complex():
