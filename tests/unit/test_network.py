@@ -179,8 +179,12 @@ def test_calls_with_other_shapes_stand_in_turn():
     table = draw_network(Shrinking([4, 4, 2]), torch.zeros(5, 3))
     assert table.rows[1].cells()[:4] == ("act (3 calls)", "ReLU", "(4, 3) ×2; (2, 3)", "(4, 3) ×2; (2, 3)")
     assert table.rows[1].output_bytes == 4 * 3 * (4 + 4 + 2)
-    (_, act) = draw_network(Shrinking([1, 2, 3, 4, 5, 5]), torch.zeros(5, 3)).rows
-    assert act.cells()[2] == "(1, 3); (2, 3); (3, 3); 3 more calls"
+    for sizes, said in {
+        (1, 2, 3, 4): "(1, 3); (2, 3); (3, 3); (4, 3)",
+        (1, 2, 3, 4, 5): "(1, 3); (2, 3); (3, 3); 2 more calls",
+        (1, 1, 3, 4, 5, 5): "(1, 3) ×2; (3, 3); (4, 3); (5, 3) ×2",
+    }.items():
+        assert draw_network(Shrinking(sizes), torch.zeros(5, 3)).rows[1].cells()[2] == said
 
 
 class Twice(nn.Module):
@@ -219,7 +223,7 @@ def test_shared_and_frozen_parameters_are_told():
 def test_frozen_backbone_is_seen_as_such():
     network = nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.ReLU()).requires_grad_(False), nn.Linear(4, 2))
     table = draw_network(network, torch.zeros(5, 3))
-    assert [row.cells()[4] for row in table.rows] == ["0", "0 frozen inside", "16 frozen", "0", "10"]
+    assert [row.cells()[4] for row in table.rows] == ["0", "0, frozen inside", "16 frozen", "0", "10"]
     rows = ET.fromstring(table._repr_html_()).findall("tbody/tr")
     assert ["italic" in row.get("style", "") for row in rows] == [False, True, True, False, False]
     assert draw_network(network, torch.zeros(5, 3), depth=1).rows[1].cells()[4] == "16 frozen"
@@ -373,6 +377,17 @@ def test_nested_tensors(layout):
     nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(5, 3)], layout=layout)
     (row,) = draw_network(nn.ReLU(), nested).rows
     assert row.cells()[2:4] == ("(2, *, 3) nested",) * 2
+
+
+class Sampling(nn.Module):
+    def forward(self, x, generator):
+        return x + torch.rand(x.shape, generator=generator)
+
+
+def test_generator_that_is_given_stays_as_it_was():
+    generator = torch.Generator().manual_seed(0)
+    assert draw_network(Sampling(), torch.zeros(2, 3), {"generator": generator}).rows[0].outputs == (2, 3)
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
 
 
 class Keeping(nn.Linear):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.pictures._structures import given, said, shapes_of, size_of, tensors_of
+from ptguide.pictures._structures import found_in, given, said, shapes_of, size_of, tensors_of
 
 
 @dataclass
@@ -59,8 +59,10 @@ def copied(module: nn.Module) -> nn.Module:
 def copied_inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return copies: a module may change its input in place."""
     inputs = args, dict(kwargs)
+    copies: dict[int, Any] = {id(tensor): _copy(tensor) for tensor in tensors_of(inputs)}
+    copies |= {id(generator): generator.clone_state() for generator in found_in(inputs, torch.Generator, set())}
     try:
-        return copy.deepcopy(inputs, {id(tensor): _copy(tensor) for tensor in tensors_of(inputs)})
+        return copy.deepcopy(inputs, copies)
     except Exception as error:
         raise ValueError(
             f"inputs cannot be copied: {error} Expected values that copy.deepcopy can copy: "

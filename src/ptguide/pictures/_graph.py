@@ -39,7 +39,7 @@ def draw_graph(
 
     A tensor that does not require grad is no part of the graph: it has no box. The boxes that use one, or a number
     such as the 2 in ``x * 2``, count it as a constant. If it is among the names, as the parameters of a frozen layer
-    are, the legend says so.
+    are, the legend says so; it also lists named leaves that the result was not made from.
 
     A graph of more than 60 nodes is folded, if the names of its leaves tell their modules as those of
     ``dict(model.named_parameters())`` do. The box of ``layers.0`` then holds the leaves ``layers.0.…``, what uses them,
@@ -68,7 +68,7 @@ def draw_graph(
     ValueError
         If `tensor` has no graph, if its graph was freed or has more than 60 nodes and cannot be folded to 60 boxes, if
         it has more than one element or a complex one and there is no `gradient`, if `gradient` has another shape, if a
-        named tensor that requires grad is no part of the graph, or if `depth` is no positive integer.
+        named tensor that an operation made is no part of the graph, or if `depth` is no positive integer.
     TypeError
         If `tensor`, a named tensor or `gradient` is not a tensor.
 
@@ -95,14 +95,14 @@ def draw_graph(
     if depth is not None and (not isinstance(depth, int) or depth < 1):
         raise ValueError(f"depth is {depth!r}; expected the number of levels to tell apart, an integer from 1 on.")
     nodes = nodes_of(tensor)
-    known, tensors, constant = named(names or {}, nodes)
+    known, tensors, others = named(names or {}, nodes)
     boxes = folded(nodes, known, depth)
     result: Edge = (tensor.grad_fn, tensor.output_nr)
     flow = backward(tensor, start, nodes, [result, *(edge for node in nodes for edge in inputs(node))])
     tensors |= {result: tensor} | {(node, 0): node.variable for node in nodes if is_leaf(node)}
     name = known.get(result, "the result")
     source = f"gradient of {name}" if gradient is None else f"from the gradient given for {name}"
-    return Picture((_panel(Record(boxes, flow, known, tensors), name, source, constant),))
+    return Picture((_panel(Record(boxes, flow, known, tensors), name, source, others),))
 
 
 class _Layout:
@@ -194,12 +194,12 @@ class _Layout:
         return f"C{x:g},{middle:g} {end:g},{middle:g} {end:g},{bottom - 4:g}V{bottom:g}"
 
 
-def _panel(record: Record, result: str, source: str, constant: Sequence[str]) -> Panel:
+def _panel(record: Record, result: str, source: str, others: Mapping[str, Sequence[str]]) -> Panel:
     """Draw a graph below a legend."""
     layout = _Layout(record)
     legend = ["↓ forward: each box is made from those above", f"∂ backward: {source}, flowing up"]
-    frozen = f"no gradient, as requires_grad=False: {_first(constant)}" if constant else ""
-    legend += textwrap.wrap(frozen, LEGEND)
+    remarks = [f"{what}: {_first(names)}" for what, names in others.items() if names]
+    legend += [line for remark in remarks for line in textwrap.wrap(remark, LEGEND)]
     parts = [
         f'<text class="ptg-index" style="text-anchor:start" x="{MARGIN}" y="{18 + 16 * n}">{escape(line)}</text>'
         for n, line in enumerate(legend)
@@ -210,7 +210,7 @@ def _panel(record: Record, result: str, source: str, constant: Sequence[str]) ->
     parts.append(f'<g transform="translate({MARGIN + (width - right) / 2:g} 0)">{body}</g>')
     owner = {item: node for node, item in layout.boxes.items()}
     order = [owner[item] for row in layout.rows for item in row if item in owner]
-    said = "; ".join(filter(None, [record.description(order, result), frozen]))
+    said = "; ".join([record.description(order, result), *remarks])
     return Panel("".join(parts), width + 2 * MARGIN, bottom + MARGIN, said)
 
 

@@ -12,7 +12,7 @@ from ptguide.pictures._structures import said
 
 HEADINGS = ("Module", "Class", "Input", "Output", "Parameters", "Their memory", "Output's memory")
 ENDS_OF_NUMBERS = 4  # the columns from this one on are aligned at the right
-SHAPES = 3  # different shapes in a row that are listed before the others are counted
+SHAPES = 4  # runs of equal shapes that a row lists; of more, the last are counted
 WHOLE = "(whole network)"
 
 
@@ -89,13 +89,13 @@ class Row:
 
     def _counted(self) -> str:
         frozen = self.parameters - self.trainable
-        parts = []
-        if self.parameters or not (self.shared or self.unknown):
-            parts.append(f"{self.parameters:,}")
-        if self.frozen and frozen == self.parameters:
-            parts[-1:] = [" ".join([*parts[-1:], "frozen" if self.parameters else "frozen inside"])]
-        elif frozen:
-            parts.append(f"{frozen:,} frozen")
+        parts = [f"{self.parameters:,}"] if self.parameters or not (self.shared or self.unknown) else []
+        if not self.frozen:
+            parts += [f"{frozen:,} frozen"] if frozen else []
+        elif self.parameters:
+            parts[0] += " frozen"
+        else:
+            parts.append("frozen" if self.shared else "frozen inside")
         parts += [f"{count:,} shared with {name or WHOLE}" for name, count in self.shared]
         parts += ["unknown before the first call"] if self.unknown else []
         return ", ".join(parts)
@@ -174,8 +174,9 @@ def _in_turn(texts: list[str]) -> str:
     runs = [(text, len(list(group))) for text, group in itertools.groupby(texts)]
     if len(runs) == 1:
         return texts[0]
-    parts = [text if count == 1 else f"{text} ×{count}" for text, count in runs[:SHAPES]]
-    more = sum(count for _, count in runs[SHAPES:])
+    listed = SHAPES if len(runs) == SHAPES else SHAPES - 1
+    parts = [text if count == 1 else f"{text} ×{count}" for text, count in runs[:listed]]
+    more = sum(count for _, count in runs[listed:])
     return "; ".join([*parts, f"{more} more calls"] if more else parts)
 
 

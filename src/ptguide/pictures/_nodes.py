@@ -28,6 +28,8 @@ def start_of(tensor: Tensor, gradient: Tensor | None) -> Tensor:
         raise ValueError(
             f"tensor {kind}, so it has no graph. Expected the result of operations on tensors that require grad."
         )
+    if tensor.is_meta:
+        raise ValueError("tensor is on the device meta, where gradients have no values. Compute it elsewhere.")
     shape = tuple(tensor.shape)
     if gradient is None:
         if tensor.numel() != 1 or tensor.is_complex():
@@ -67,27 +69,35 @@ def is_leaf(node: Node) -> bool:
     return hasattr(node, "variable") and not node.next_functions
 
 
-def named(names: Mapping[str, Tensor], nodes: Sequence[Node]) -> tuple[dict[Edge, str], dict[Edge, Tensor], list[str]]:
-    """Return the names of what the nodes made, the tensors that bear them, and the names of what needs no gradient."""
+FROZEN, UNUSED = "no gradient, as requires_grad=False", "not in this graph"  # what the legend says of tensors
+
+
+def named(
+    names: Mapping[str, Tensor], nodes: Sequence[Node]
+) -> tuple[dict[Edge, str], dict[Edge, Tensor], dict[str, list[str]]]:
+    """Return the names of what the nodes made, the tensors that bear them, and the names of others by what they are."""
     known: dict[Edge, str] = {}
     tensors: dict[Edge, Tensor] = {}
-    constant: list[str] = []
+    others: dict[str, list[str]] = {FROZEN: [], UNUSED: []}
     there = set(nodes)
     for name, tensor in names.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"names[{name!r}] has type {type(tensor).__name__}; expected a tensor.")
         if not tensor.requires_grad:
-            constant.append(name)
+            others[FROZEN].append(name)
             continue
         edge = get_gradient_edge(tensor)
-        if edge.node not in there:
+        place = (edge.node, edge.output_nr)
+        if edge.node in there:
+            known[place] = f"{known[place]} = {name}" if place in known else name
+            tensors[place] = tensor
+        elif tensor.is_leaf:
+            others[UNUSED].append(name)
+        else:
             raise ValueError(
                 f"names[{name!r}] is no part of the graph of tensor. Leave it out, or draw what was made from it."
             )
-        place = (edge.node, edge.output_nr)
-        known[place] = f"{known[place]} = {name}" if place in known else name
-        tensors[place] = tensor
-    return known, tensors, constant
+    return known, tensors, others
 
 
 def dtype_text(dtype: torch.dtype) -> str:

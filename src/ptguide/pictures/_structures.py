@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+
+T = TypeVar("T")
 
 
 def _parts(value: Any) -> Mapping[Any, Any] | list[Any]:
@@ -27,16 +29,20 @@ def _parts(value: Any) -> Mapping[Any, Any] | list[Any]:
     return {} if callable(value) else getattr(value, "__dict__", {})
 
 
-def tensors_of(value: Any, seen: set[int] | None = None) -> Iterator[Tensor]:
+def tensors_of(value: Any) -> Iterator[Tensor]:
     """Give the tensors in a value; what stands in it more than once is looked through once."""
-    seen = set() if seen is None else seen
-    if isinstance(value, Tensor):
+    return found_in(value, Tensor, set())
+
+
+def found_in(value: Any, kind: type[T], seen: set[int]) -> Iterator[T]:
+    """Give what is of one kind in a value, without what was seen before."""
+    if isinstance(value, kind):
         yield value
-    elif id(value) not in seen:
+    elif id(value) not in seen and not isinstance(value, Tensor):
         seen.add(id(value))
         parts = _parts(value)
         for part in parts.values() if isinstance(parts, Mapping) else parts:
-            yield from tensors_of(part, seen)
+            yield from found_in(part, kind, seen)
 
 
 def shapes_of(value: Any, around: tuple[int, ...] = ()) -> Any:
