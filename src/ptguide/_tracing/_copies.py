@@ -83,6 +83,9 @@ class Copies:
         """Return the pairs of which the output element is a copy of the input element: columns and output elements."""
         rows = (self.always >= 0).nonzero().flatten()
         pairs = [(self.always[rows], rows)]
+        if (tied := self.points.tied) is not None:  # of equal values that stay equal, each was copied
+            column, place = (tied[:, None] == tied[self.always[rows]]).nonzero(as_tuple=True)
+            pairs = [(column, rows[place])]
         chosen = self._chosen()
         for o, part in enumerate(self.changes.parts):
             open_ones = (self.changes.selects[part] & (self.always[part] < 0)).nonzero().flatten()

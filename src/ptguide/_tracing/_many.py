@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ptguide._tracing._changes import Changes
-from ptguide._tracing._flags import FAR, NEAR, POSSIBLE, ROWS_AT_ONCE, STEERED
+from ptguide._tracing._flags import FAR, NEAR, POSSIBLE, ROUNDED, ROWS_AT_ONCE, STEERED
 from ptguide._tracing._groups import Groups, partitions
 from ptguide._tracing._points import Points
 from ptguide._tracing._runs import Runs
@@ -58,11 +58,17 @@ def _try_alone(changes: Changes, columns: Tensor, tries: list[Try], limit: int) 
     spent = 0
     for base, change, flag in tries:
         if spent:
-            columns = columns & torch.cat([(rows == POSSIBLE).any(dim=1) for rows in changes.seen.split(ROWS_AT_ONCE)])  # type: ignore[no-untyped-call]
+            columns = columns & _open_columns(changes.seen)
         if spent and spent + int(columns.sum()) > limit:
             return
         changes.star(base, change[None], flag, columns)
         spent += int(columns.sum())
+
+
+def _open_columns(seen: Tensor) -> Tensor:
+    """Return which input elements may have a link that was not seen yet, bool, shape (I,)."""
+    parts = seen.split(ROWS_AT_ONCE)  # type: ignore[no-untyped-call]
+    return torch.cat([((rows & ~ROUNDED) == POSSIBLE).any(dim=1) for rows in parts])
 
 
 def _mark_possible(changes: Changes, points: Points, tries: list[Try]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ptguide._tracing._changes import Changes
 from ptguide._tracing._copies import Copies
-from ptguide._tracing._flags import FAR, NEAR, ROWS_AT_ONCE, STEERED, UNMOVED
+from ptguide._tracing._flags import FAR, NEAR, ROUNDED, ROWS_AT_ONCE, STEERED, UNMOVED
 from ptguide._tracing._many import Try, alternating, try_many
 from ptguide._tracing._points import Points
 from ptguide._tracing._runs import Runs
@@ -58,6 +58,7 @@ class SearchOfOne:
                 changes.star(base, change[None], flag)
         else:
             try_many(self.changes, self.points, tries, self.limit)
+        self._look_closer()
         self._move_ties()
         if any(changes.varies):
             _require_conclusive(runs, changes, copies.find())
@@ -97,6 +98,14 @@ class SearchOfOne:
             yield other, torch.where(runs.is_value, other, new), FAR
         for other in points.other_masks():
             yield other, torch.where(runs.is_bool & ~runs.is_value, 1 - other, other)[None], FAR
+
+    def _look_closer(self) -> None:
+        """Run points alone where a change was no larger than rounding, and else nothing was seen."""
+        weak = ((self.changes.seen & (NEAR | ROUNDED)) == ROUNDED).any(dim=1) & self.runs.is_value
+        if 0 < int(weak.sum()) <= ALONE // 4:
+            self.runs.alone = True
+            self.changes.star(self.runs.given, self.points.changes(self.runs.given, many=False), NEAR, weak)
+            self.runs.alone = False
 
     def _move_ties(self) -> None:
         """Where equal values have to stay equal, move all of them together."""

@@ -136,7 +136,10 @@ class _Drawing:
             hues = []
             for element in range(output.numel()):
                 found = sources.get((o, element), {}).items()
-                origins = {of_input[i][e] for i, classes in found for e in self._made_of(i, classes)}
+                origins = {of_input[i][e] for i, classes in found for e in classes.get("of", [])}
+                if not origins:  # an index that may point here gives no color
+                    may = ((i, classes.get("may", [])) for i, classes in found if not self.steering[i])
+                    origins = {of_input[i][e] for i, elements in may for e in elements}
                 hues.append(origins.pop() if len(origins) == 1 else NEUTRAL)
             colors.append(torch.tensor(hues, dtype=torch.int64).reshape(output.shape))
         return colors
@@ -156,10 +159,6 @@ class _Drawing:
                 marked.append(short[origins[0]] if len(origins) == 1 else "")
             marks[self.count + o] = marked
         return marks
-
-    def _made_of(self, i: int, classes: dict[str, list[int]]) -> list[int]:
-        """Return the elements of an input that give their color: not those of an index that may point here."""
-        return classes.get("of", []) + ([] if self.steering[i] else classes.get("may", []))
 
     def _said_of_output(self, o: int, element: int, sources: dict[tuple[int, int], Any]) -> str:
         verb = "copied from" if (o, element) in self.copied else "computed from"
