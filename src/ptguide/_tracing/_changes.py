@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from ptguide._tracing._call import is_number
-from ptguide._tracing._flags import FAR, STEERED, UNMOVED
+from ptguide._tracing._flags import FAR, ROUNDED, STEERED, UNMOVED
 from ptguide._tracing._groups import Groups
 from ptguide._tracing._runs import ELEMENTS_AT_ONCE, Outcome, Runs
 
+LOOKED_CLOSER = 512  # elements of the inputs at most, if changes no larger than rounding are looked at
 LOOKED_AT = 100_000  # elements of points among which outputs are looked for
 
 
@@ -110,16 +111,27 @@ class Changes:
         """Return which outputs moved, to each point but the first, shape (R - 1, O), and which runs were taken."""
         outcome = self.runs.run(points)
         self._check_selects(points, outcome)
-        changed = [self._moved(points, outcome, o, before, columns, steered) for o in range(len(self.parts))]
+        reach = self._reach(points, before)
+        changed = [self._moved(outcome, o, before, columns, steered, reach) for o in range(len(self.parts))]
         return torch.cat(changed, dim=1) if len(changed) > 1 else changed[0], outcome.accepted[
             before
         ] & outcome.accepted[1:]
 
+    def _reach(self, points: Tensor, before: Tensor) -> Tensor:
+        """Return how large the values are whose rounding may show, shape (R - 1, 1)."""
+        one, two = points[before], points[1:]
+        size = torch.maximum(one.abs(), two.abs())
+        return torch.where(size.isfinite(), size, 0).amax(dim=1, keepdim=True)
+
     def _moved(
-        self, points: Tensor, outcome: Outcome, o: int, before: Tensor, columns: Tensor | None, steered: bool
+        self, outcome: Outcome, o: int, before: Tensor, columns: Tensor | None, steered: bool, reach: Tensor
     ) -> Tensor:
         output, others = outcome.outputs[o], outcome.others[o]
-        changed = moved(output[before], output[1:], points[1:])
+        one, two = output[before], output[1:]
+        changed = (one != two) & (one == one) & (two == two) if self.runs.alone else moved(one, two, reach)
+        if columns is not None and not self.runs.alone and self.runs.count <= LOOKED_CLOSER:
+            weak = ((one != two) & (one == one) & (two == two) & ~changed).nonzero()
+            self.seen[columns[weak[:, 0]], weak[:, 1] + self.parts[o].start] |= ROUNDED
         if not others:
             return changed
         for pair, first in enumerate(before.expand(len(changed)).tolist()):
@@ -163,7 +175,7 @@ def _isin(elements: Tensor, others: Tensor) -> Tensor:
     return (elements[:, None] == others).any(dim=1)  # torch.isin takes no complex numbers
 
 
-def moved(before: Tensor, after: Tensor, points: Tensor) -> Tensor:
+def moved(before: Tensor, after: Tensor, reach: Tensor) -> Tensor:
     """Return where outputs of pairs of runs differ by more than rounding; NaN is no evidence.
 
     A change elsewhere may leave a NaN or lift it (0 * inf).
@@ -172,9 +184,6 @@ def moved(before: Tensor, after: Tensor, points: Tensor) -> Tensor:
         return before != after
     eps = torch.finfo(before.dtype).eps
     factor = (64 if eps < 1e-6 else 8) * eps
-    reach = points.abs().amax(dim=1, keepdim=True)
-    if not reach.isfinite().all():
-        reach = torch.where(points.isfinite(), points, 0).abs().amax(dim=1, keepdim=True)
     size = before.abs()
     difference = (after - before).abs_() if not before.is_complex() else (after - before).abs()
     return difference.sub_(factor * reach) > factor * torch.where(size.isfinite(), size, 0)

@@ -15,7 +15,7 @@ from ptguide._tracing._changes import Changes, members
 from ptguide._tracing._points import HUGE, Points
 from ptguide._tracing._runs import Runs
 
-SLOW = 0.02  # seconds of a run after which no larger values are given
+SLOW = 0.02  # seconds of the processor for a run, after which no larger values are given
 
 Taken = tuple[Tensor, list[Tensor | None]]  # a point, and what the operation gave, None for another shape than usual
 
@@ -46,10 +46,10 @@ class Copies:
         """Return points without equal values that the operation takes; ever larger ones as long as it stays quick."""
         taken = [one for point in self.points.codes() if (one := self._try(point)) is not None]
         for size, point in zip(HUGE, self.points.huge(), strict=False):
-            started = time.perf_counter()
+            started = time.thread_time()
             one = self._try(point)
             taken += [one] if one is not None else []
-            if time.perf_counter() - started > SLOW:
+            if time.thread_time() - started > SLOW:
                 break
             self.points.reach = size
         return taken
@@ -83,6 +83,9 @@ class Copies:
         """Return the pairs of which the output element is a copy of the input element: columns and output elements."""
         rows = (self.always >= 0).nonzero().flatten()
         pairs = [(self.always[rows], rows)]
+        if (tied := self.points.tied) is not None:  # of equal values that stay equal, each was copied
+            column, place = (tied[:, None] == tied[self.always[rows]]).nonzero(as_tuple=True)
+            pairs = [(column, rows[place])]
         chosen = self._chosen()
         for o, part in enumerate(self.changes.parts):
             open_ones = (self.changes.selects[part] & (self.always[part] < 0)).nonzero().flatten()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ptguide._tracing._flags import STEERED, UNMOVED
+from ptguide._tracing._flags import POSSIBLE, ROWS_AT_ONCE, STEERED, UNMOVED
 
 if TYPE_CHECKING:
     from ptguide._tracing._changes import Changes
@@ -24,24 +24,27 @@ class Groups:
 
     Parameters
     ----------
-    may : Tensor, bool, shape (I, O)
-        Which output elements may depend on an input element.
+    seen : Tensor, uint8, shape (I, O)
+        In which is marked what is possible.
     columns : Tensor, int64
         The input elements that are put into groups.
     """
 
-    def __init__(self, may: Tensor, columns: Tensor) -> None:
-        self.of_column = torch.full((len(may),), -1)
+    def __init__(self, seen: Tensor, columns: Tensor) -> None:
+        self.of_column = torch.full((len(seen),), -1)
         taken: list[int] = []  # for each group, the output elements that its columns may change, as bits
-        for column, bits in zip(columns.tolist(), _bits(may[columns]), strict=True):
-            group = next((g for g, used in enumerate(taken) if not used & bits), len(taken))
-            if group == len(taken):
-                taken.append(0)
-            taken[group] |= bits
-            self.of_column[column] = group
+        pairs = []
+        for some in columns.split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
+            possible = seen[some] >= POSSIBLE
+            place, output = possible.nonzero(as_tuple=True)
+            pairs.append((some[place], output))
+            for column, bits in zip(some.tolist(), _bits(possible), strict=True):
+                group = next((g for g, used in enumerate(taken) if not used & bits), len(taken))
+                taken += [0] if group == len(taken) else []
+                taken[group] |= bits
+                self.of_column[column] = group
         self.count = len(taken)
-        place, self.output = may[columns].nonzero(as_tuple=True)
-        self.column = columns[place]
+        self.column, self.output = (torch.cat(part) for part in zip(*pairs, strict=True))
         self.group = self.of_column[self.column]
         self.is_open = torch.ones(len(self.column), dtype=torch.bool)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ptguide._tracing._changes import Changes
-from ptguide._tracing._flags import FAR, NEAR, STEERED
+from ptguide._tracing._flags import FAR, NEAR, POSSIBLE, ROUNDED, ROWS_AT_ONCE, STEERED
 from ptguide._tracing._groups import Groups, partitions
 from ptguide._tracing._points import Points
 from ptguide._tracing._runs import Runs
@@ -22,14 +22,22 @@ Try = tuple[Tensor, Tensor, int]  # a point, what each element of it is changed 
 def try_many(changes: Changes, points: Points, tries: list[Try], limit: int) -> None:
     """Change many elements at once, until each pair that may depend was seen to, or the limit is reached."""
     runs = changes.runs
-    may = _may_depend(changes, points, tries)
+    _mark_possible(changes, points, tries)
     for columns in filter(torch.any, (runs.is_value, ~runs.is_value)):
         here = [one for one in alternating(tries) if ((one[1] != one[0]) & columns).any()]
-        densest = int(may[columns].sum(dim=0).max())
+        densest = _densest(changes.seen, columns)
         if densest * 4 <= int(columns.sum()):
-            _try_groups(changes, Groups(may, columns.nonzero().flatten()), here, limit)
+            _try_groups(changes, Groups(changes.seen, columns.nonzero().flatten()), here, limit)
         if densest * 4 > int(columns.sum()) or changes.astray:
-            _try_alone(changes, may, columns, here, limit)
+            _try_alone(changes, columns, here, limit)
+
+
+def _densest(seen: Tensor, columns: Tensor) -> int:
+    """Return on how many of some input elements an output element may depend, at most."""
+    counts = torch.zeros(seen.shape[1], dtype=torch.int64)
+    for rows in columns.nonzero().flatten().split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
+        counts += (seen[rows] >= POSSIBLE).sum(dim=0)
+    return int(counts.max())
 
 
 def _try_groups(changes: Changes, groups: Groups, tries: list[Try], limit: int) -> None:
@@ -46,26 +54,32 @@ def _try_groups(changes: Changes, groups: Groups, tries: list[Try], limit: int) 
         spent += len(chosen)
 
 
-def _try_alone(changes: Changes, may: Tensor, columns: Tensor, tries: list[Try], limit: int) -> None:
+def _try_alone(changes: Changes, columns: Tensor, tries: list[Try], limit: int) -> None:
     spent = 0
     for base, change, flag in tries:
         if spent:
-            columns = columns & (may & (changes.seen == 0)).any(dim=1)
+            columns = columns & _open_columns(changes.seen)
         if spent and spent + int(columns.sum()) > limit:
             return
         changes.star(base, change[None], flag, columns)
         spent += int(columns.sum())
 
 
-def _may_depend(changes: Changes, points: Points, tries: list[Try]) -> Tensor:
-    """Return which pairs may depend, by changes of whole blocks of elements, bool, shape (I, O)."""
+def _open_columns(seen: Tensor) -> Tensor:
+    """Return which input elements may have a link that was not seen yet, bool, shape (I,)."""
+    parts = seen.split(ROWS_AT_ONCE)  # type: ignore[no-untyped-call]
+    return torch.cat([((rows & ~ROUNDED) == POSSIBLE).any(dim=1) for rows in parts])
+
+
+def _mark_possible(changes: Changes, points: Points, tries: list[Try]) -> None:
+    """Mark which pairs may depend, by changes of whole blocks of elements."""
     runs = changes.runs
-    may = torch.ones_like(changes.seen, dtype=torch.bool)
+    changes.seen.bitwise_or_(POSSIBLE)
     pairs = [runs.used(torch.stack(pair)) for pair in _pairs_of_points(runs, points, tries)]
     for tensor, start, end in zip(runs.call.tensors, runs.starts, runs.starts[1:], strict=False):
         for blocks in partitions(tensor.shape):
             inside = torch.arange(int(blocks.max()) + 1)[:, None] == blocks
-            moved = torch.zeros(len(inside), may.shape[1], dtype=torch.bool)
+            moved = torch.zeros(len(inside), changes.seen.shape[1], dtype=torch.bool)
             for base, other in pairs:
                 if (base[start:end] != other[start:end]).any():
                     points_here = base.repeat(len(inside) + 1, 1)
@@ -73,8 +87,10 @@ def _may_depend(changes: Changes, points: Points, tries: list[Try]) -> Tensor:
                     changed, fine = changes.compare(points_here, torch.zeros(1, dtype=torch.int64))
                     moved |= changed & fine[:, None]
                     changes.accepted[start:end] |= fine[blocks]
-            may[start:end] &= moved[blocks]
-    return may
+            for place in range(0, len(blocks), ROWS_AT_ONCE):
+                rows = blocks[place : place + ROWS_AT_ONCE]
+                part = changes.seen[start + place : start + place + len(rows)]
+                part.masked_fill_(~moved[rows], 0)  # nothing else was seen so far
 
 
 def _pairs_of_points(runs: Runs, points: Points, tries: list[Try]) -> list[tuple[Tensor, Tensor]]:

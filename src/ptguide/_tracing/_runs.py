@@ -66,6 +66,7 @@ class Runs:
         self.allows_any_integer = all(tensor.device.type == "cpu" for tensor in call.tensors)
         bounds = [torch.iinfo(dtype) for dtype in given if not is_number(dtype) and dtype != torch.bool]
         self.limits = max((b.min for b in bounds), default=0), min((b.max for b in bounds), default=1)
+        self.alone = False  # whether to run one point at a time, which gives the same to the last bit
         self._batches: bool | None = None  # whether the operation can be run on many points at once
 
     def _marks(self, of_input: list[bool]) -> Tensor:
@@ -94,7 +95,7 @@ class Runs:
     def run(self, points: Tensor) -> Outcome:
         """Run the operation on points, shape (R, I); the caller keeps R small."""
         tensors, accepted = self.tensors_of(points), torch.ones(len(points), dtype=torch.bool)
-        batches = len(points) > 2 and self.batches and not self._have_other_indices(points)
+        batches = len(points) > 2 and self.batches and not self.alone and not self._have_other_indices(points)
         if batches:
             found = self.call.run_many(tensors, self.double)
             if self._fits(found):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ptguide._tracing._changes import Changes
 from ptguide._tracing._copies import Copies
-from ptguide._tracing._flags import FAR, NEAR, STEERED, UNMOVED
+from ptguide._tracing._flags import FAR, NEAR, ROUNDED, ROWS_AT_ONCE, STEERED, UNMOVED
 from ptguide._tracing._many import Try, alternating, try_many
 from ptguide._tracing._points import Points
 from ptguide._tracing._runs import Runs
@@ -18,11 +18,11 @@ from ptguide._tracing._runs import Runs
 NONE, COMPARED, INDEX, COMPUTED, COPIED, MAYBE = range(6)  # the values of trace.Kind
 
 ELEMENTS = 12_000_000  # of points and outputs together, that one part of the search runs
-ROWS_AT_ONCE = 256
 FEW_ELEMENTS = 64  # that are changed one by one
 ALONE = 800  # runs that one part of the search makes if many cannot be made at once
 WALKS = 10  # after which it is looked whether more are needed
 DRAWN = 400  # points at which this is looked for
+SEEN = NEAR | FAR | STEERED
 SHAPE_DEPENDS = (
     "cannot trace op: the shape of its output depends on the values, so that no element keeps its place. "
     "Trace an operation whose output has the same shape for all values."
@@ -58,6 +58,7 @@ class SearchOfOne:
                 changes.star(base, change[None], flag)
         else:
             try_many(self.changes, self.points, tries, self.limit)
+        self._look_closer()
         self._move_ties()
         if any(changes.varies):
             _require_conclusive(runs, changes, copies.find())
@@ -98,6 +99,14 @@ class SearchOfOne:
         for other in points.other_masks():
             yield other, torch.where(runs.is_bool & ~runs.is_value, 1 - other, other)[None], FAR
 
+    def _look_closer(self) -> None:
+        """Run points alone where a change was no larger than rounding, and else nothing was seen."""
+        weak = ((self.changes.seen & (NEAR | ROUNDED)) == ROUNDED).any(dim=1) & self.runs.is_value
+        if 0 < int(weak.sum()) <= ALONE // 4:
+            self.runs.alone = True
+            self.changes.star(self.runs.given, self.points.changes(self.runs.given, many=False), NEAR, weak)
+            self.runs.alone = False
+
     def _move_ties(self) -> None:
         """Where equal values have to stay equal, move all of them together."""
         tied = self.points.tied
@@ -130,7 +139,7 @@ class SearchOfOne:
 
     def _is_unexplained(self) -> bool:
         """Replace all values that an output element was not seen to depend on; return whether it moves."""
-        linked, of_output = torch.unique((self.changes.seen != 0).T, dim=0, return_inverse=True)
+        linked, of_output = torch.unique((self.changes.seen & SEEN != 0).T, dim=0, return_inverse=True)
         if len(linked) > 64:
             chosen = torch.randperm(len(linked), generator=self.points.generator)[:64]
         else:
@@ -172,7 +181,7 @@ def _require_conclusive(runs: Runs, changes: Changes, copied: tuple[Tensor, Tens
                 "cannot trace op: it refuses every other value of some element, so that nothing shows what depends on "
                 "it. Trace it without its checks."
             )
-    elif (reshaped := changes.reshaped & runs.is_value).any() and not changes.seen[reshaped].any(dim=1).all():
+    elif (reshaped := changes.reshaped & runs.is_value).any() and not (changes.seen[reshaped] & SEEN).any(dim=1).all():
         raise ValueError(SHAPE_DEPENDS)
 
 
@@ -183,6 +192,6 @@ def _make_kinds(seen: Tensor, copied: tuple[Tensor, Tensor]) -> None:
     moved = torch.where(is_copy, COMPARED, COMPUTED).to(torch.uint8)
     for part in seen.split(ROWS_AT_ONCE):  # type: ignore[no-untyped-call]
         near, steered = (part & NEAR) != 0, (part & (STEERED | UNMOVED)) == STEERED
-        part.bitwise_and_(255 - UNMOVED).clamp_(max=1).mul_(MAYBE)
+        part.bitwise_and_(SEEN).clamp_(max=1).mul_(MAYBE)
         part.copy_(torch.where(near, moved, part)).masked_fill_(steered, INDEX)
     seen[copied] = COPIED

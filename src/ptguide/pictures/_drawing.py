@@ -152,12 +152,10 @@ class Drawing:
         return {i: values for i, kinds in found if (values := kinds.get("as", []) + kinds.get("of", []))}
 
     def _colored_by(self, o: int, element: int, steering: Sequence[bool]) -> dict[int, list[int]]:
-        """Return what gives an element its color: also what may, but for an index that may point here."""
-        found = self._made_of(o, element)
-        for i, kinds in self.sources.get((o, element), {}).items():
-            if "may" in kinds and not steering[i]:
-                found[i] = found.get(i, []) + kinds["may"]
-        return found
+        """Return what gives an element its color: what may, if nothing else does; an index that may point here not."""
+        found = self.sources.get((o, element), {}).items()
+        may = {i: kinds["may"] for i, kinds in found if "may" in kinds and not steering[i]}
+        return self._made_of(o, element) or may
 
     def _colors(self, o: int, groups: list[list[int]], steering: Sequence[bool]) -> Tensor:
         hues = []
