@@ -173,7 +173,7 @@ ask(
     choices={
         (8, 7, 6): "From the right: 6 and 1, 1 and 7, 8 and missing.",
         (8, 1, 6): "b has 7 entries on its first axis, and they are all used.",
-        (15, 1, 6): "Broadcasting stretches. It does not join; cat does.",
+        (15, 1, 6): "Broadcasting stretches. Joining is done by cat.",
     },
 )
 

@@ -127,7 +127,7 @@ ask(
     "scores has shape (8, 5, 6, 7). What is the shape of scores.mT?",
     answer=shape,
     choices={
-        (7, 6, 5, 8): "That reverses all axes, as .T does.",
+        (7, 6, 5, 8): "That reverses all axes, like .T.",
         (8, 5, 7, 6): "The last two axes are the matrix.",
         (5, 8, 6, 7): "Those are the first two axes, which count matrices.",
     },

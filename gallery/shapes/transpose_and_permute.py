@@ -179,7 +179,7 @@ ask(
     f"t has shape {tuple(photo.shape)}. At which index of t is t.transpose(1, 2)[3, 1, 2]?",
     answer=(photo == photo.transpose(1, 2)[3, 1, 2]).nonzero()[0],
     choices={
-        (2, 1, 3): "That swaps first and last, as transpose(0, 2) does. t has no index 3 there.",
+        (2, 1, 3): "That swaps first and last, like transpose(0, 2). t has no index 3 there.",
         (3, 1, 2): "That is the index in the result. Swap the last two.",
         (3, 2, 1): "The last two indices swap.",
     },

@@ -73,7 +73,7 @@ def fit(
         pair ``(inputs, targets)`` of tensors whose first axis counts the samples; see `forward` for other batches.
     loss : callable
         ``loss(outputs, targets)`` returns one number, the mean over the batch: `torch.nn.functional.cross_entropy`,
-        ``torch.nn.MSELoss()``, or a function of yours. A loss of torch with ``reduction="sum"`` is known as a sum.
+        ``torch.nn.MSELoss()``, or your own function. A loss of torch with ``reduction="sum"`` is known as a sum.
     optimizer : torch.optim.Optimizer
         Made from the parameters of this model, and of the loss if it has any, on whatever device they were.
     epochs : int

@@ -31,12 +31,12 @@ class Run:
     """A training run: named parts that change, the place in the data, what was measured; saved as one.
 
     `fit` is written with it, and so is a loop of your own, with as many models and optimizers as it needs. Where
-    ``checkpoints`` holds a saved run, making a `Run` goes on from it: so make it last, just before its loop.
+    ``checkpoints`` holds a saved run, making a `Run` goes on from it: so make it last, directly before its loop.
 
     Parameters
     ----------
     parts : dict of str to object
-        What changes while the loop runs: models, optimizers, schedules, averages of weights, anything of yours that
+        What changes while the loop runs: models, optimizers, schedules, averages of weights, anything of your own that
         has ``state_dict`` and ``load_state_dict``.
     data : iterable of batches
         As for `fit`. The place in it is part of the state.
