@@ -48,9 +48,10 @@ draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 # --------
 #
 # ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axis that is picked from goes, and the axes of the index take
-# its place. So two sentences of five tokens, an index of shape :val:`(2, 5) <sentences.shape>`, give :val:`(2, 5, 3)
-# <table[sentences].shape>`: sentence, position, feature. This lookup is what :class:`torch.nn.Embedding` does. A list
-# of integers works as well, and so does ``tokens.numpy()``. With ``:`` in front, the columns are picked.
+# its place. So two sentences of five tokens, an index of shape :val:`(2, 5) <sentences.shape>`, give
+# :val:`(2, 5, 3) <table[sentences].shape>`: sentence, position, feature. This lookup is what
+# :class:`torch.nn.Embedding` does. A list of integers works as well, and so does ``tokens.numpy()``. With ``:`` in
+# front, the columns are picked.
 
 sentences = torch.stack([tokens, tokens.flip(0)])
 assert table[sentences].shape == (2, 5, 3)
