@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 from chromium import start_chromium
 
 PAGE = "computing/reductions"  # whose first picture has a choice
-PATIENCE = 300_000  # milliseconds: of a busy machine
+PATIENCE = 120_000  # milliseconds: of a busy machine
 SETTINGS = ["--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=", "--ServerApp.password="]
 
 
