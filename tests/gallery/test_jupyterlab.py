@@ -41,8 +41,12 @@ def lab(folder: Path, reader) -> Iterator[str]:
     try:
         yield _address(server, folder)
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+        server.terminate()  # it ends its kernels
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def _address(server: subprocess.Popen[bytes], folder: Path) -> str:
