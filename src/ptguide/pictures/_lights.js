@@ -6,7 +6,6 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
   const buttons = [...root.querySelectorAll('.ptg-tabs input')];
   let variant = variants[0] || root, shown, pinned, rested;
   root.dataset.live = '';
-  root.dataset.lmSuppressShortcuts = ''; /* of JupyterLab, which takes the arrow keys for its cells */
 
   /* '4-6,9' names the elements 4, 5, 6 and 9. */
   const expand = (runs) => runs.split(',').flatMap((run) => {
@@ -153,7 +152,10 @@ document.querySelectorAll('.ptg-op:not([data-live])').forEach((root) => {
     const step = STEPS[event.key], place = buttons.indexOf(event.target);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape') rest();
-    if (step) event.preventDefault(); /* a notebook may do so, too: the buttons do not rely on what a browser does */
+    if (step) {
+      event.preventDefault();
+      event.stopPropagation(); /* JupyterLab would go to another cell */
+    }
     if (step && place >= 0) {
       const button = buttons.at((place + step[0] + step[1]) % buttons.length);
       button.focus();
