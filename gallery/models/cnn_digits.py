@@ -103,7 +103,10 @@ shapes = [tuple(stage.shape[1:]) for stage in maps.values()]
 assert shapes == [(8, 12, 12), (8, 6, 6), (16, 6, 6), (16, 3, 3)]
 assert model.fc1.in_features == 16 * 3 * 3 == 144
 table = draw_network(model, digit)
-assert {row.name: len(row.calls) for row in table.rows if len(row.calls) > 1} == {"activation": 4, "pool": 2}
+assert {row.name: len(row.calls) for row in table.rows if len(row.calls) > 1} == {
+    "activation": 4,
+    "pool": 2,
+}
 table
 
 # %%
