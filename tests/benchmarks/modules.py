@@ -19,9 +19,10 @@ from ptguide.pictures import draw_graph, draw_network
 from ptguide.pictures._structures import shapes_of, tensors_of
 from ptguide.tensors import describe
 
-SIZES = {"inception_v3": 299, "vit_h_14": 518, "mvit_v1_b": 224, "mvit_v2_s": 224, "swin3d": 64}
+SIZES = {"inception_v3": 299, "swin3d": 64}
 VIDEO = ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "swin3d", "mvit")
-DETECTION = ("rcnn", "retinanet", "fcos", "ssd", "keypoint")  # their outputs depend on values, of which meta has none
+# Their outputs, or what they are built of, depend on values, of which meta has none.
+LEFT_OUT = ("rcnn", "retinanet", "fcos", "ssd", "regnet")
 
 
 def module_samples(training):
@@ -69,9 +70,7 @@ def vision_model(name):
 
     backbone = {"weights_backbone": None} if name.startswith(("deeplab", "fcn", "lraspp")) else {}
     side = next((side for start, side in SIZES.items() if name.startswith(start)), 224)
-    clip = (
-        [8 if name.startswith("s3d") else 16] if name.endswith(("_18", "s3d")) or "mvit" in name or "3d" in name else []
-    )
+    clip = [16] if any(part in name for part in VIDEO) else []
     with torch.device("meta"):
         x = torch.empty(2, 3, *clip, side, side)
         if name.startswith("raft"):
@@ -99,7 +98,7 @@ def main() -> int:
             output = attempt("calls of modules", name, lambda m=module, i=inputs: show(m, i.args, i.kwargs))
             attempt("graphs", name, lambda m=module, o=output: show_graphs(m, o))
     for name in torchvision.models.list_models():
-        if not any(part in name for part in DETECTION):
+        if not any(part in name for part in LEFT_OUT):
             model, x = vision_model(name)
             attempt("models of torchvision", name, lambda m=model, x=x: show(m.eval(), x, {}))
     print(*failed, sep="\n")
