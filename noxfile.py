@@ -195,7 +195,7 @@ def bench(session: nox.Session) -> None:
     name, *options = session.posargs or [""]
     if name in ("", "training"):
         session.notify("peers", posargs=options)
-    everything = ("imports", "pictures", "rules", "data", "models", "sequence_models", "paint", "build_speed")
+    everything = "imports pictures modules rules data models sequence_models paint build_speed".split()
     for one in (name,) if name else everything:
         if one != "training":
             run(session, folder / f"{one}.py", *options)

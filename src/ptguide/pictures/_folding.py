@@ -64,8 +64,8 @@ def folded(nodes: Sequence[Node], names: Mapping[Edge, str], depth: int | None) 
     folds = f", and {len(boxes)} boxes when it is folded" if len(boxes) < len(nodes) else ""
     raise ValueError(
         f"tensor has a graph of {len(nodes)} nodes{folds}; expected at most {MOST}, which a person can follow. Draw a "
-        "part of it, for example one layer or fewer steps, or have it folded by module: "
-        "names=dict(model.named_parameters())."
+        "part of it, for example one layer or fewer steps, or have it folded by module: names with dots, as in "
+        "dict(model.named_parameters()), tell the modules."
     )
 
 
