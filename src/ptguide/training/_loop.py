@@ -55,7 +55,7 @@ class Loop:
                 self.part, self.batch = part, (batch := compute.move(part.batch))
                 if guard is not None:
                     guard.remember()
-                run.team.exchange(compute.network, wanted=part.last)  # between processes, once a step
+                run.team.exchange(compute.wrapped, wanted=part.last)  # between processes, once a step
                 with compute.autocast():
                     outputs, targets = compute.forward(compute.network, batch)
                     loss = compute.loss(outputs, targets)
