@@ -235,6 +235,19 @@ def test_the_loss_is_the_mean_over_what_it_counts(name, shape):
     assert found.loss == pytest.approx(whole, rel=1e-5)
 
 
+def test_class_numbers_of_eight_bits_weigh_as_others_do():
+    outputs, targets = example(29, 4)
+    loss = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.25, 2.0]))
+    found = evaluate(nn.Identity(), in_batches(outputs, targets.to(torch.uint8), 8), loss)
+    assert found.loss == pytest.approx(loss(outputs, targets).item(), rel=1e-5)
+
+
+def test_targets_without_a_position_count_nothing():
+    found = evaluate(nn.Identity(), [(torch.ones(2, 3, 0), torch.ones(2, 0, dtype=torch.int64))], F.cross_entropy)
+    assert math.isnan(found.loss)
+    assert found.samples == 2
+
+
 def test_a_sum_of_squares_is_recorded_for_each_sample():
     outputs, targets = torch.randn(9, 2), torch.randn(9, 2)
     found = evaluate(nn.Identity(), in_batches(outputs, targets, 4), nn.MSELoss(reduction="sum"))

@@ -28,10 +28,10 @@ def test_first_wrong_case_is_shown_with_its_wrong_elements():
 
 @pytest.mark.parametrize("large", [100_000, 10**12])
 def test_integers_that_are_nearly_right_are_wrong(large):
-    cases = [(torch.tensor([large, 1]),)]
+    cases = [(torch.tensor([large]),)]
     assert not check(lambda x: x + 1, lambda x: x, cases).passed
     assert check(lambda x: x + 0, lambda x: x, cases).passed
-    assert not check(lambda x: x > 1, lambda x: x > 0, cases).passed
+    assert not check(lambda x: x < 0, lambda x: x > 0, cases).passed
     # Of floating-point numbers, rounding is forgiven.
     assert check(lambda x: x.double() + 1e-6, lambda x: x.double(), cases).passed
 

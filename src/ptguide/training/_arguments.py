@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._history import VALIDATION
-
 PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)
 PLATEAU = torch.optim.lr_scheduler.ReduceLROnPlateau
 
@@ -29,6 +27,25 @@ def check_numbers(epochs: int, accumulate: int, clip_norm: float | None, patienc
             check_count(name, value)
     if clip_norm is not None and not clip_norm > 0:
         raise ValueError(f"clip_norm is {clip_norm}; expected a norm above 0, such as 1.0, or None for no clipping.")
+
+
+def check_call(model: nn.Module, data: Any, validation: Any | None, loss: Any, metrics: Mapping[str, Any]) -> None:
+    """Require what can be known of a call of `fit` before anything is moved."""
+    check_model(model)
+    check_data(data, "data")
+    if validation is not None:
+        check_data(validation, "validation")
+    check_metrics(metrics)
+    check_loss_given(loss)
+
+
+def check_placed(
+    model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer, precision: torch.dtype, device: torch.device
+) -> None:
+    """Require what can be known when the model is where it will be trained."""
+    check_optimizer(optimizer, model, loss)
+    check_precision(precision, device)
+    check_plain_tensors(model, device)
 
 
 def check_loss_given(loss: Any) -> None:
@@ -204,52 +221,3 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
             )
         if isinstance(metric, type):
             raise TypeError(f"metrics[{name!r}] is the class {metric.__name__}; expected an instance of it.")
-
-
-def choose_figure(
-    monitor: str | None,
-    higher_is_better: bool | None,
-    min_delta: float,
-    metrics: Mapping[str, Any],
-    *,
-    patience: int | None,
-    schedule: Any | None,
-    has_validation: bool,
-    has_checkpoints: bool,
-) -> tuple[str, bool]:
-    """Return the figure to follow, and whether higher is better; ValueError if this cannot be told or is of no use."""
-    ranked = patience is not None or has_checkpoints
-    if not ranked and not isinstance(schedule, PLATEAU) and (monitor is not None or higher_is_better is not None):
-        name, value = ("monitor", monitor) if monitor is not None else ("higher_is_better", higher_is_better)
-        raise ValueError(
-            f"{name} is {value!r}, but nothing follows a figure; expected patience, checkpoints or a schedule that is "
-            "ReduceLROnPlateau beside it."
-        )
-    if min_delta and patience is None:
-        raise ValueError(f"min_delta is {min_delta}, but patience is None, so nothing stops early; give both.")
-    if min_delta < 0:
-        raise ValueError(f"min_delta is {min_delta}; expected 0 or more.")
-    names = ["loss", *metrics]
-    names += [VALIDATION + name for name in names] if has_validation else []
-    default = VALIDATION + "loss" if has_validation else "loss"
-    name = default if monitor is None else monitor
-    if name not in names:
-        raise ValueError(f"monitor is {monitor!r}; expected one of the figures {', '.join(names)}.")
-    known = _direction(name, metrics) if higher_is_better is None else higher_is_better
-    if isinstance(schedule, PLATEAU) and known is not None and schedule.mode != ("max" if known else "min"):
-        raise ValueError(
-            f'schedule is ReduceLROnPlateau with mode="{schedule.mode}", but for {name} '
-            f'{"higher" if known else "lower"} is better; expected mode="{"max" if known else "min"}".'
-        )
-    if ranked and known is None:
-        raise ValueError(f"whether a higher {name} is better cannot be told; pass higher_is_better=True or False.")
-    return name, bool(known)
-
-
-def _direction(name: str, metrics: Mapping[str, Any]) -> bool | None:
-    """Return whether higher is better, where this is known."""
-    figure = name.removeprefix(VALIDATION)
-    if figure == "loss":
-        return False
-    known: bool | None = getattr(metrics[figure], "higher_is_better", None)
-    return known

@@ -22,8 +22,10 @@ class Computation:
     ----------
     model : torch.nn.Module
         The model, whose weights change.
+    wrapped : torch.nn.Module
+        The model, or what lets several processes train it.
     network : callable
-        What is called in its place: the model itself, its compiled form, or what lets several processes train it.
+        What is called: that, or its compiled form.
     forward, loss : callable
         As given to `fit`; the first time that they are called, what they get and return is checked.
     given_loss : callable or None
@@ -51,8 +53,8 @@ class Computation:
         compile: bool = False,
     ) -> None:
         self.model = model
-        network = model if team is None else team.wrap(model, device)
-        self.network: Any = torch.compile(network) if compile else network
+        self.wrapped = model if team is None else team.wrap(model, device)
+        self.network: Any = torch.compile(self.wrapped) if compile else self.wrapped
         self.given_loss = loss
         self.of_loss = list(loss.parameters()) if isinstance(loss, nn.Module) else []
         if team is not None and isinstance(loss, nn.Module):

@@ -21,7 +21,6 @@ from ptguide.training._arguments import (
 from ptguide.training._batches import Forward, Loss, forward_pair
 from ptguide.training._compute import Computation, evaluation_mode, place
 from ptguide.training._figures import Figures, Mean
-from ptguide.training._history import VALIDATION
 from ptguide.training._losses import Count
 from ptguide.training._processes import join
 from ptguide.training._shares import part_of, share
@@ -217,21 +216,6 @@ def run_over(compute: Computation, data: Any, name: str, measure: Measure, mean_
     if not samples:
         raise empty(name)
     return samples
-
-
-class Validation:
-    """The data that a run is measured on."""
-
-    def __init__(self, compute: Computation, data: Any, figures: Figures) -> None:
-        self._compute = compute
-        self._data = data
-        self._figures = figures
-
-    def measure(self) -> dict[str, float]:
-        """Return each figure, under its name in a record."""
-        self._figures.reset()
-        run_over(self._compute, self._data, "validation", self._figures.measure, self._figures.mean("loss"))
-        return {VALIDATION + name: value for name, value in self._figures.compute().items()}
 
 
 def _prepare(

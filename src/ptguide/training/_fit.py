@@ -13,16 +13,15 @@ from torch import nn
 from ptguide.training import _arguments as arguments
 from ptguide.training._batches import Forward, Loss, forward_pair
 from ptguide.training._compute import Computation, place, training_mode
-from ptguide.training._evaluate import Validation
 from ptguide.training._figures import Figures
 from ptguide.training._guard import Guard
 from ptguide.training._history import History, Monitor, kept_after_errors
-from ptguide.training._loop import Loop
+from ptguide.training._loop import Loop, Validation
 from ptguide.training._losses import Count
 from ptguide.training._processes import join
 from ptguide.training._progress import Watch
 from ptguide.training._run import Run
-from ptguide.training._settings import describe
+from ptguide.training._settings import choose_figure, describe
 from ptguide.training._sharding import shard_model
 from ptguide.training._shares import share
 from ptguide.training._stores import CheckpointStore
@@ -181,26 +180,12 @@ def fit(
     """
     metrics = metrics or {}
     arguments.check_numbers(epochs, accumulate, clip_norm, patience)
-    arguments.check_model(model)
-    arguments.check_loss_given(loss)
-    arguments.check_metrics(metrics)
-    for name, given in (("data", data), ("validation", validation)):
-        if given is not None or name == "data":
-            arguments.check_data(given, name)
-    monitored = arguments.choose_figure(
-        monitor,
-        higher_is_better,
-        min_delta,
-        metrics,
-        patience=patience,
-        schedule=schedule,
-        has_validation=validation is not None,
-        has_checkpoints=checkpoints is not None,
-    )
+    arguments.check_call(model, data, validation, loss, metrics)
+    plans: dict[str, Any] = {"patience": patience, "schedule": schedule}
+    there = {"has_validation": validation is not None, "has_checkpoints": checkpoints is not None}
+    monitored = choose_figure(monitor, higher_is_better, min_delta, metrics, **plans, **there)
     device = place(model, device, optimizer, loss)
-    arguments.check_optimizer(optimizer, model, loss)
-    arguments.check_precision(precision, device)
-    arguments.check_plain_tensors(model, device)
+    arguments.check_placed(model, loss, optimizer, precision, device)
     settings = {
         **describe(loss, optimizer, schedule, schedule_every),
         "clip_norm": clip_norm,
@@ -222,23 +207,14 @@ def fit(
     steps = arguments.steps_in_epoch(data, accumulate)
     steps_left = None if steps is None else steps * epochs - run.step
     arguments.check_schedule(schedule, schedule_every, optimizer, step=steps_left, epoch=epochs - run.epoch)
+    guard = Guard(optimizer, device, gradients=not scaler.is_enabled()) if check_finite else None
+    watch = Watch(run, *((progress, tensorboard) if team.leads else (False, None)), epochs, steps)
+    loop = Loop(
+        run, compute, optimizer, scaler, schedule, schedule_every, accumulate, clip_norm, guard, follower, watch
+    )
     measured = None
     if validation is not None:
         measured = Validation(compute, share(validation, team, device), Figures(metrics, device, team))
-    watch = Watch(run, *((progress, tensorboard) if team.leads else (False, None)), epochs, steps)
-    loop = Loop(
-        run=run,
-        compute=compute,
-        optimizer=optimizer,
-        scaler=scaler,
-        schedule=schedule,
-        steps_schedule=schedule_every == "step",
-        accumulate=accumulate,
-        clip_norm=clip_norm,
-        guard=Guard(optimizer, device, gradients=not scaler.is_enabled()) if check_finite else None,
-        monitor=follower,
-        watch=watch,
-    )
     with training_mode(model), watch, contextlib.closing(run), kept_after_errors(run.history):
         while run.epoch < epochs and not follower.stopped:
             loop.train_epoch()

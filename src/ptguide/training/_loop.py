@@ -12,7 +12,8 @@ from torch import Tensor
 from ptguide.training._arguments import PLATEAU
 from ptguide.training._compute import Computation
 from ptguide.training._diagnosis import bad_buffer, diagnose
-from ptguide.training._evaluate import Validation
+from ptguide.training._evaluate import run_over
+from ptguide.training._figures import Figures
 from ptguide.training._guard import Guard
 from ptguide.training._history import VALIDATION, Monitor
 from ptguide.training._progress import Watch
@@ -31,7 +32,7 @@ class Loop:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler  # does nothing unless training runs in float16
     schedule: Any  # None for a constant learning rate
-    steps_schedule: bool
+    schedule_every: str | None
     accumulate: int
     clip_norm: float | None
     guard: Guard | None
@@ -55,7 +56,7 @@ class Loop:
                 self.part, self.batch = part, (batch := compute.move(part.batch))
                 if guard is not None:
                     guard.remember()
-                run.team.exchange(compute.network, wanted=part.last)  # between processes, once a step
+                run.team.exchange(compute.wrapped, wanted=part.last)  # between processes, once a step
                 with compute.autocast():
                     outputs, targets = compute.forward(compute.network, batch)
                     loss = compute.loss(outputs, targets)
@@ -79,7 +80,7 @@ class Loop:
             scaler.step(optimizer)  # changes the weights, unless gradients of float16 have overflowed
             scaler.update()
             self._follow_scale(scale)
-            if self.steps_schedule:
+            if self.schedule_every == "step":
                 self._note_learning_rates()
                 if not self.left_out:
                     self.schedule.step()
@@ -88,14 +89,14 @@ class Loop:
     def end_epoch(self, validation: Validation | None) -> None:
         """Measure, and take note of the epoch wherever it is wanted."""
         run, model = self.run, self.compute.model
-        if not self.steps_schedule:
+        if self.schedule_every != "step":
             self._note_learning_rates()
         record = run.end_epoch()
         run.team.share_buffers(model)
         if validation is not None:
             record |= validation.measure()
             self._require_finite(record)
-        if self.schedule is not None and not self.steps_schedule:
+        if self.schedule_every == "epoch":
             followed = [record[self.monitor.name]] if isinstance(self.schedule, PLATEAU) else []
             self.schedule.step(*followed)
         self.monitor.update(record, model)
@@ -141,3 +142,18 @@ class Loop:
             f"{what} step {run.step + 1} (epoch {run.epoch + 1}, batch {batch}). {found.where} "
             f"The weights are those before the step. Try: {found.advice}"
         )
+
+
+class Validation:
+    """The data that a run is measured on."""
+
+    def __init__(self, compute: Computation, data: Any, figures: Figures) -> None:
+        self._compute = compute
+        self._data = data
+        self._figures = figures
+
+    def measure(self) -> dict[str, float]:
+        """Return each figure, under its name in a record."""
+        self._figures.reset()
+        run_over(self._compute, self._data, "validation", self._figures.measure, self._figures.mean("loss"))
+        return {VALIDATION + name: value for name, value in self._figures.compute().items()}

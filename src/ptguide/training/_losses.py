@@ -65,8 +65,11 @@ class Counted:
             return self._given(outputs, targets)
         if not self._by_targets or not isinstance(targets, Tensor) or targets.is_floating_point():
             return size
+        if not targets.numel():
+            return 0
         if self._weight is None and self._ignored < 0 and targets.is_cpu and targets.min().item() >= 0:
             return targets.numel()  # the usual case: none is ignored
+        targets = targets.long()  # an index of uint8 would be a mask
         kept = targets != self._ignored
         count = kept.sum() if self._weight is None else self._weight[targets[kept]].sum()
         return count.item() if count.is_cpu else count

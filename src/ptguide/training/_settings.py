@@ -1,4 +1,4 @@
-"""The settings of a run, saved beside its state: whoever goes on with others is told which."""
+"""The settings of a run: the figure that is followed, and what is saved so that going on with others is told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils.data import DistributedSampler
 
+from ptguide.training._arguments import PLATEAU
+from ptguide.training._history import VALIDATION
 from ptguide.training._losses import known
 
 # What a schedule counts while it is in use, and what it takes from the optimizer.
@@ -81,6 +83,46 @@ def check_same(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         )
 
 
+def choose_figure(
+    monitor: str | None,
+    higher_is_better: bool | None,
+    min_delta: float,
+    metrics: Mapping[str, Any],
+    *,
+    patience: int | None,
+    schedule: Any | None,
+    has_validation: bool,
+    has_checkpoints: bool,
+) -> tuple[str, bool]:
+    """Return the figure to follow, and whether higher is better; ValueError if this cannot be told or is of no use."""
+    ranked = patience is not None or has_checkpoints
+    if not ranked and not isinstance(schedule, PLATEAU) and (monitor is not None or higher_is_better is not None):
+        name, value = ("monitor", monitor) if monitor is not None else ("higher_is_better", higher_is_better)
+        raise ValueError(
+            f"{name} is {value!r}, but nothing follows a figure; expected patience, checkpoints or a schedule that is "
+            "ReduceLROnPlateau beside it."
+        )
+    if min_delta and patience is None:
+        raise ValueError(f"min_delta is {min_delta}, but patience is None, so nothing stops early; give both.")
+    if min_delta < 0:
+        raise ValueError(f"min_delta is {min_delta}; expected 0 or more.")
+    names = ["loss", *metrics]
+    names += [VALIDATION + name for name in names] if has_validation else []
+    default = VALIDATION + "loss" if has_validation else "loss"
+    name = default if monitor is None else monitor
+    if name not in names:
+        raise ValueError(f"monitor is {monitor!r}; expected one of the figures {', '.join(names)}.")
+    known = _direction(name, metrics) if higher_is_better is None else higher_is_better
+    if isinstance(schedule, PLATEAU) and known is not None and schedule.mode != ("max" if known else "min"):
+        raise ValueError(
+            f'schedule is ReduceLROnPlateau with mode="{schedule.mode}", but for {name} '
+            f'{"higher" if known else "lower"} is better; expected mode="{"max" if known else "min"}".'
+        )
+    if ranked and known is None:
+        raise ValueError(f"whether a higher {name} is better cannot be told; pass higher_is_better=True or False.")
+    return name, bool(known)
+
+
 def _fixed(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return what does not change in the state of a schedule."""
     found: dict[str, Any] = {}
@@ -122,3 +164,12 @@ def _length(data: Any) -> int | None:
         return len(data) if isinstance(data, Sized) else None
     except TypeError:  # a DataLoader of an iterable data set has a length that raises
         return None
+
+
+def _direction(name: str, metrics: Mapping[str, Any]) -> bool | None:
+    """Return whether higher is better, where this is known."""
+    figure = name.removeprefix(VALIDATION)
+    if figure == "loss":
+        return False
+    known: bool | None = getattr(metrics[figure], "higher_is_better", None)
+    return known
