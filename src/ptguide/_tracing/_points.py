@@ -14,7 +14,7 @@ from ptguide._tracing._runs import Runs
 
 FEW = 40  # distinct values that are each tried in the place of every other
 CLASSES = 32  # integers from zero on that are tried, for operations such as one_hot
-ENOUGH = 3  # distinct indices, beside which no others are tried
+ENOUGH = 4  # distinct indices, beside which no others are tried
 LARGE = 1e3
 HUGE = (1e4, 1e5, 1e6, 1e7, 1e9, 1e12)  # tried as long as the operation stays quick
 
