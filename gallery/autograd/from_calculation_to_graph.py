@@ -4,7 +4,7 @@
 What is the computation graph? (grad_fn and next_functions)
 ===========================================================
 
-``loss.backward()`` finds :term:`gradients <gradient>`, and you never told PyTorch how to differentiate your code. It
+``loss.backward()`` finds :term:`gradients <gradient>`, and you did not tell PyTorch how to differentiate your code. It
 can because each operation leaves a :term:`node` behind that knows the way back, and together the nodes are the graph.
 """
 
@@ -127,8 +127,6 @@ for unrecorded in (silent, w.detach() * x, torch.tensor(w.item()) * x):
 # %%
 # **A graph that grows with each step.** ``total += loss`` makes a number that leads to each step so far, with all that
 # they have saved. Here are two steps. Add ``loss.item()``, which is a plain number.
-#
-# .. not tried: all that they have saved — the picture shows it for two steps
 
 total, running = 0.0, 0.0
 for number in (1.0, 2.0):

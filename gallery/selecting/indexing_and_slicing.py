@@ -90,7 +90,7 @@ assert batch[0, -1].untyped_storage().nbytes() == batch.nbytes
 # .. use-this::
 #
 #    One pair of brackets, one entry for each axis, ``...`` where you count from the right: ``x[..., -1]`` is the last
-#    feature whatever comes before. An integer drops its axis, and a slice of length 1, as in ``x[1:2]``, keeps it. Add
+#    feature whatever comes before. An integer drops its axis, and a slice of length 1 keeps it. Add
 #    ``.clone()`` to a part that outlives the batch, or that you write into without meaning the original.
 #
 # .. not tried: whatever comes before — checked for one to four axes below

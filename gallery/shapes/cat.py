@@ -57,7 +57,7 @@ with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tens
 # %%
 # .. use-this::
 #
-#    ``torch.cat(tensors)`` to make a longer batch, and with ``dim=-1`` to put features side by side. For a
+#    ``torch.cat(tensors)`` to make a longer batch, and along the last axis to put features side by side. For a
 #    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy, and
 #    takes the memory of the tensors again.
 #

@@ -85,7 +85,7 @@ draw_storage([photo, photo.unsqueeze(1)], ["photo", "photo.unsqueeze(1)"])
 # %%
 # .. use-this::
 #
-#    ``unsqueeze(0)`` to make a batch of one, ``unsqueeze(-1)`` to line a number for each row up with rows. Name the
+#    ``unsqueeze`` in front to make a batch of one, at the end to line a number for each row up with rows. Name the
 #    axis in ``squeeze(dim)``. Neither costs memory, and writing into the result changes the original.
 #
 # A common mistake

@@ -139,8 +139,8 @@ class GPT(nn.Module):
     ``GPT2_SIZES`` have 124M, 355M, 774M and 1558M parameters, as the published weights have. The paper's table says
     117M, 345M, 762M and 1542M, which its authors later called wrong, in the README beside the weights.
 
-    `torch.export` takes it with any number of texts and positions; `torch.fx` cannot trace it, because its checks look
-    at shapes.
+    `torch.export` takes it with other numbers of texts and positions; `torch.fx` cannot trace it, because its checks
+    look at shapes.
 
     Examples
     --------

@@ -209,7 +209,7 @@ class LSTMLanguageModel(nn.Module):
 
     Notes
     -----
-    `torch.export` takes it with any number of texts, all of one length, which ``nn.LSTM`` makes a constant; `torch.fx`
+    `torch.export` takes it with other numbers of texts, of one length, which ``nn.LSTM`` makes a constant; `torch.fx`
     cannot trace it, because its checks look at shapes.
 
     Examples

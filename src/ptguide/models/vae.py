@@ -61,8 +61,8 @@ class VAE(nn.Module):
     together: its first L rows are those of the mean. With ``hidden=(400,)`` and ``activation="relu"`` it is the
     network of PyTorch's example, which has 652,824 parameters.
 
-    `torch.export` takes it with any number of items, without a ``generator``; `torch.fx` cannot trace it, because its
-    checks look at shapes.
+    `torch.export` takes it with other numbers of items, without a ``generator``; `torch.fx` cannot trace it, because
+    its checks look at shapes.
 
     Examples
     --------

@@ -29,8 +29,8 @@ class Description:
     storage_offset : int
         Where in the storage the first element lies, in elements.
     storage_elements, storage_bytes : int or None
-        The size of the whole storage, in elements and in bytes. A view may use a part of it. None where only the class
-        of the tensor knows how it keeps its values.
+        The size of the whole storage, in elements and in bytes. A view may use a part of it. None where the class of
+        the tensor keeps its values in its own way.
     element_bytes : int or None
         The size of the tensor's own elements, counted as if none of them shared a place, in bytes. None where a size is
         a symbol, as while a program is exported.
@@ -50,7 +50,7 @@ class Description:
     measured : int or None
         How many elements these numbers are of. None where there are no values.
     part : str
-        Of what they are, where not of this tensor's elements alone: inside `torch.func.vmap` of all samples, of a
+        Of what they are, where not of this tensor's elements alone: inside `torch.func.vmap` of the whole batch, of a
         distributed tensor of the part that this process has.
     missing : str
         Why there are no values, or why they are not read; empty where they are.
@@ -158,9 +158,9 @@ def describe(tensor: Tensor) -> Description:
     classes that wrap tensors in their own way. Inside the transforms of `torch.func` the values are there; of a
     distributed tensor, those of this process are, and no process waits for another.
 
-    The statistics are computed on the tensor's device in float64 (on MPS in float32), which takes several times
+    The statistics are computed on the tensor's device in double precision (on MPS in single), which takes several times
     the memory of the elements, and come to the CPU in one transfer. The minimum and the maximum of
-    integers are computed as integers, so those beyond 2⁵³ are exact; their mean is rounded to float64.
+    integers are computed as integers, so those beyond 2⁵³ are exact; their mean is rounded to double precision.
 
     Examples
     --------

@@ -45,6 +45,8 @@ def storage_map(tensor: Tensor) -> Tensor:
     >>> storage_map(x[1:, ::2])
     tensor([[ 4,  6],
             [ 8, 10]])
+    >>> storage_map(x).dtype
+    torch.int64
     """
     with plainly():
         require_memory("tensor", tensor)
