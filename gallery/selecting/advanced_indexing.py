@@ -149,7 +149,7 @@ assert table[:, 1].tolist() == [-1, 4, -1, 10, 13, 16]
 table = before
 
 # %%
-# **A list of lists.** ``logits[[[4, 1], [0, 3]]]`` looks like an index of shape (2, 2). PyTorch reads it as a tuple of
+# **A list of lists.** Two lists of two in a list look like an index of shape (2, 2). PyTorch reads them as a tuple of
 # two lists, picks pairs, and warns. (The warning speaks of version 2.9, and this is
 # :val:`torch.__version__.split("+")[0]`.) Make a tensor of it.
 
