@@ -46,14 +46,14 @@ fields = {stage: seen_by(stage, *place) for stage, place in places.items()}
 
 # %%
 
-figure, axis = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(4.2, 2.3), layout="constrained")
 axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
 for (stage, seen), color in zip(fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True):
     rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))
     assert seen.sum() == len(rows) * len(columns)  # a full square
     corner, size = (columns[0].item() - 0.45, rows[0].item() - 0.45), len(rows) - 0.1
     label = f"{stage}: {len(rows)} pixels wide"
-    axis.add_patch(Rectangle(corner, size, size, fill=False, color=color, linewidth=3, label=label))
+    axis.add_patch(Rectangle(corner, size, size, fill=False, color=color, linewidth=2, label=label))
 axis.set(xticks=[], yticks=[])
 axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 axis.set_title("Each stage sees a larger part of the digit")
@@ -87,20 +87,6 @@ for depth, (stage, seen) in enumerate(fields.items(), 1):
     assert by_rule == by_network
 
 # %%
-# How deep must it be?
-# --------------------
-#
-# Without a stride, each layer of 3 by 3 adds two pixels, so a photo of 224 pixels takes 112 layers. With a stride of 2
-# in each layer, the field roughly doubles.
-
-plain, halving = 0, 0
-while 1 + 2 * plain < 224:
-    plain += 1
-while sum(2 * 2**i for i in range(halving)) + 1 < 224:
-    halving += 1
-print(f"to see 224 pixels: {plain} layers with stride 1, {halving} layers with stride 2")
-
-# %%
 # Not every pixel counts alike
 # ----------------------------
 #
@@ -118,7 +104,7 @@ def gradient_of_the_middle(seed):
 
 
 influence = torch.stack([gradient_of_the_middle(seed) for seed in range(200)]).mean(dim=0)
-figure, axis = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
+figure, axis = plt.subplots(figsize=(3.6, 2.2), layout="constrained")
 shown = axis.imshow((influence / influence.max()).numpy(), cmap="viridis")
 axis.add_patch(Rectangle((3.5, 3.5), 13, 13, fill=False, color="white", linewidth=2))
 axis.set(xticks=[], yticks=[])
@@ -167,8 +153,9 @@ for layers in ([(3, 1)] * 3, [(2, 2)] * 3, [(5, 2), (3, 1)], [(3, 2), (3, 2), (2
         lambda x, chain=chain: chain(x[None])[0, :, :1], torch.rand(1, width).double()
     ).depends()
     assert seen.all()
-# The widths of the stride example.
-assert 1 + 2 * 112 >= 224 > 1 + 2 * 111
+# Without a stride, each layer of 3 by 3 adds two pixels; with a stride of 2 the field roughly doubles.
+assert receptive_field([(3, 1)] * 112) == 225
+assert receptive_field([(3, 2)] * 7) == 255
 
 # %%
 # Check yourself

@@ -23,36 +23,36 @@ from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
-a = torch.arange(12).reshape(2, 2, 3)  # 2 photos of 2 rows and 3 columns
+a = torch.arange(6).reshape(2, 3)  # a gray photo of 2 rows and 3 columns
 b = a + 20
 
 # %%
 
-draw(torch.cat, [a, b], dim=Choice(0, 1, 2))
+draw(torch.cat, [a, b], dim=Choice(0, 1))
 
 # %%
-# With ``dim=0``, the default, the result has more photos. With ``dim=1`` each photo has more rows, with ``dim=2`` more
-# columns. Point at an element to see which tensor it came from.
+# With ``dim=0``, the default, the result has more rows, and with ``dim=1`` more columns. Point at an element to see
+# which tensor it came from.
 #
 # The rule
 # --------
 #
-# Shapes (2, 2, 3) and (2, 4, 3) differ along axis 1, so they can be joined along axis 1 only, and give (2, 6, 3). In
-# the result the first indices on that axis are those of the first tensor. Then come those of the second, counted from 0
-# again. The tensors go into a list or tuple. A negative ``dim`` counts from the end.
+# A photo with 4 columns in place of 3 differs along axis 1, so the two can be joined along that axis. In the result the
+# first indices on it are those of the first tensor. Then come those of the second, counted from 0 again. The tensors go
+# into a list or tuple. A negative ``dim`` counts from the end.
 
-tall = torch.arange(24).reshape(2, 4, 3)
-joined = torch.cat([a, tall], dim=1)
-assert torch.equal(joined[:, :2], a)
-assert torch.equal(joined[:, 2:], tall)
-print(f"{tuple(a.shape)} and {tuple(tall.shape)} along dim=1: {tuple(joined.shape)}")
+wide = torch.arange(8).reshape(2, 4)
+joined = torch.cat([a, wide], dim=1)
+assert torch.equal(joined[:, :3], a)
+assert torch.equal(joined[:, 3:], wide)
+print(f"{tuple(a.shape)} and {tuple(wide.shape)} along dim=1: {tuple(joined.shape)}")
 
 # %%
 # Nothing is :ref:`broadcast <broadcasting>`: other sizes have to be equal. The message counts the tensors from 0, and
 # "except in dimension 0" names the axis that may differ.
 
 with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tensor number 1"):
-    torch.cat([a, tall])
+    torch.cat([a, wide])
 
 # %%
 # .. use-this::
@@ -174,7 +174,7 @@ def by_copying(photos, width):
     return result
 
 
-cases = [([a[0]], 1), ([a[0], b[0]], 1), ([torch.arange(8).reshape(2, 4), a[1], b[1]], 2)]
+cases = [([a], 1), ([a, b], 1), ([wide, a, b], 2)]
 
 
 def side_by_side(photos, width):

@@ -22,7 +22,7 @@ from ptguide.zoo import zoo
 
 torch.manual_seed(0)
 torch.set_warn_always(True)  # else a warning comes only the first time in a process
-matrices = torch.arange(24).reshape(4, 3, 2)  # a batch of 4 matrices with 3 rows and 2 columns
+matrices = torch.arange(24).reshape(2, 3, 4)  # a batch of 2 matrices with 3 rows and 4 columns
 
 
 def each_transposed(matrices):
@@ -84,8 +84,8 @@ print(tuple(v.t().shape), tuple(v[:, None].shape), (matrix @ v).tolist())
 # Common mistakes
 # ---------------
 #
-# **.T on a batch.** It reverses the axes: :val:`(4, 3, 2) <matrices.shape>` becomes (2, 3, 4), and the batch is last.
-# torch warns that this is going to be an error.
+# **.T on a batch.** It reverses the axes: :val:`(2, 3, 4) <matrices.shape>` becomes :val:`(4, 3, 2)
+# <reversed_axes.shape>`, and the batch is last. torch warns that this is going to be an error.
 
 with expect_warning(UserWarning, match="deprecated"):
     reversed_axes = matrices.T

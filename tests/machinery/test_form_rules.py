@@ -11,7 +11,7 @@ from pipeline.gallery import adapter
 
 ROOT = Path(__file__).parents[2]
 OLD = read_list(ROOT / "docs/old_form.txt")
-MOST_OLD = 102  # when the form was made; lower it, never raise it
+MOST_OLD = 101  # when the form was made; lower it, never raise it
 GOOD = new.skeleton("gamma", "How does gamma work?", ["a/delta"]).replace("WRITE HERE the author", "Somebody et al.")
 SOURCE = re.search(r"^# - Somebody.*", GOOD, re.MULTILINE)[0]
 
