@@ -84,8 +84,8 @@ print(tuple(v.t().shape), tuple(v[:, None].shape), (matrix @ v).tolist())
 # Common mistakes
 # ---------------
 #
-# **.T on a batch.** It reverses the axes: :val:`(2, 3, 4) <matrices.shape>` becomes :val:`(4, 3, 2)
-# <reversed_axes.shape>`, and the batch is last. torch warns that this is going to be an error.
+# **.T on a batch.** It reverses the axes: :val:`(2, 3, 4) <matrices.shape>` becomes
+# :val:`(4, 3, 2) <reversed_axes.shape>`, and the batch is last. torch warns that this is going to be an error.
 
 with expect_warning(UserWarning, match="deprecated"):
     reversed_axes = matrices.T
