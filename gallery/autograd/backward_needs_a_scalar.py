@@ -43,7 +43,7 @@ draw(torch.matmul, (v, J), names=["v", "J"])
 # %%
 # Two samples give two losses, and the model has three weights. The table ``J`` has a row for each loss: how that loss
 # changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made
-# it.
+# it. You need to know :ref:`from-calculation-to-graph` and :ref:`matmul`.
 #
 # The rule
 # --------
@@ -88,8 +88,8 @@ for name, (chosen, scalar) in questions.items():
 # ------------------------------------
 #
 # In a network, the loss is the last of many operations. Going back, each operation receives a vector, multiplies it by
-# its own Jacobian, and hands the result on. It needs no table for that: a square multiplies by twice its input, element
-# by element. The picture follows ``v`` from the losses back to the weights.
+# its own Jacobian, and hands the result on: this is the :term:`chain rule`. It needs no table for that: a square
+# multiplies by twice its input, element by element. The picture follows ``v`` from the losses back to the weights.
 
 errors = samples @ weights - targets
 losses = errors**2

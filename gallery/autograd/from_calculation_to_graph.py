@@ -30,7 +30,8 @@ draw_graph(loss, {"w": w, "b": b, "prediction": prediction, "loss": loss})
 
 # %%
 # One neuron predicts ``w * x + b``, and the loss is its squared error. Values flow down. In orange, gradients flow up:
-# they say how much the loss changes for a small change of the number in the box.
+# they say how much the loss changes for a small change of the number in the box. You need to know :ref:`operations
+# element by element <element-by-element>`.
 #
 # Read the orange numbers from below. The loss changes by 1 when the loss changes by 1. A square has the slope 2 · 2 at
 # an error of 2. A change of ``w`` reaches the prediction three times as large, because ``x`` is 3. That makes 4 · 3 =

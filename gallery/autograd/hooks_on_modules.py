@@ -47,7 +47,7 @@ for handle in handles:
 
 # %%
 # A forward hook gets the module, a tuple of its positional :term:`arguments <argument>`, and its output. This one is
-# put on each layer and prints the shapes that pass.
+# put on each layer and prints the shapes that pass. You need to know :ref:`hooks-on-tensors`.
 #
 # Four kinds, and when each is called
 # -----------------------------------

@@ -34,7 +34,8 @@ loss.backward(retain_graph=True)
 handle.remove()
 
 # %%
-# The hook is a function of one argument, the gradient of the loss with respect to the tensor. Here it prints.
+# The hook is a function of one argument, the gradient of the loss with respect to the tensor. Here it prints. You need
+# to know :ref:`from-calculation-to-graph`.
 #
 # Change a gradient
 # -----------------

@@ -48,7 +48,7 @@ with torch.no_grad():
 
 # %%
 # ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
-# of them. The hook keeps the features of two images.
+# of them. The hook keeps the features of two images. You need to know :ref:`hooks-on-modules`.
 #
 # Several layers at once
 # ----------------------

@@ -41,7 +41,7 @@ draw(two_steps, sure, names=["logits"])
 
 # %%
 # The first two probabilities are too small for :val:`sure.dtype` and become 0, whose logarithm is minus infinity.
-# ``log_softmax`` gives -200 and -195.
+# ``log_softmax`` gives -200 and -195. You need to know :ref:`softmax`.
 #
 # The rule
 # --------

@@ -33,7 +33,7 @@ draw(torch.matmul, (a, b))
 
 # %%
 # Two rows meet four columns, and each of them has three elements. Point at an element of the result to see its row and
-# its column.
+# its column. You need to know :ref:`broadcasting` and :ref:`reductions`.
 #
 # The rule
 # --------
@@ -68,7 +68,8 @@ assert (swap @ square).tolist() == [[3, 4], [1, 2]]
 # -------
 #
 # A :term:`vector` on the right is read as a column, one on the left as a row, and the axis that this adds is removed
-# again. So (2, 3) times (3,) gives (2,). Two vectors give a number, the :term:`dot product`.
+# again. So (2, 3) times (3,) gives (2,). Two vectors give a number, the :term:`dot product`. A column times a row gives
+# a table, the :term:`outer product`.
 
 v = torch.tensor([100, 10, 1])
 assert v @ v == (v * v).sum()

@@ -33,7 +33,7 @@ draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
 
 # %%
 # Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
-# a probability: it depends on its whole row, and on no other.
+# a probability: it depends on its whole row, and on no other. You need to know :ref:`reductions`.
 #
 # The rule
 # --------

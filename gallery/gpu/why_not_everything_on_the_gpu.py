@@ -112,7 +112,8 @@ plot(
 
 # %%
 # Each dot is one call of adding 1 to ``x``, measured where this page was built. A number that comes alone costs more
-# than 100 times what it costs among 16 million, because each call has a fixed price.
+# than 100 times what it costs among 16 million, because each call has a fixed price. You need to know
+# :ref:`devices-and-moving-data` and :ref:`timing-on-a-gpu`.
 #
 # The rule
 # --------

@@ -81,7 +81,8 @@ plt.show()
 
 # %%
 # The network was trained on digits. The upper row shows the 8 filters of its first layer, red where ink counts for and
-# blue where it counts against. Below each is its :term:`feature map`: what it answers at each place of one digit.
+# blue where it counts against. Below each is its :term:`feature map`: what it answers at each place of one digit. You
+# need to know :ref:`feed-forward-digits`.
 #
 # It reads most of the digits that it has not seen. With three seeds:
 

@@ -59,7 +59,8 @@ plt.show()
 
 # %%
 # Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
-# each stage can see. They are the pixels for which the gradient is not 0, over 200 random images.
+# each stage can see. They are the pixels for which the gradient is not 0, over 200 random images. You need to know
+# :ref:`cnn-digits`.
 #
 # The rule
 # --------

@@ -86,7 +86,7 @@ show_registers(Reader(mean))
 
 # %%
 # This small reader of digits has one of each. The table was made by trying: with an optimizer, with ``state_dict`` and
-# with a conversion to another data type.
+# with a conversion to another data type. You need to know :ref:`nn-linear`.
 #
 # The rule
 # --------

@@ -42,7 +42,8 @@ draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 
 # %%
 # The sentence is "the cat saw the dog", and its tokens are word numbers. Each position gets the row of its word, so the
-# row of "the" comes twice. Point at an element of the result to see where it came from.
+# row of "the" comes twice. Point at an element of the result to see where it came from. You need to know
+# :ref:`indexing-and-slicing`.
 #
 # The rule
 # --------

@@ -39,7 +39,7 @@ draw(select, x)
 
 # %%
 # The last token of each sentence; and of sentence 1 the tokens 1 and 2, with the features 0, 2 and 4. Point at an
-# element of a result to see where in ``x`` it is.
+# element of a result to see where in ``x`` it is. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 #
 # The rule
 # --------

@@ -35,7 +35,8 @@ draw_broadcast([column, row], ["column", "row"])
 
 # %%
 # ``column`` has shape (3, 1), and ``row`` has shape (4,). Solid :term:`elements <element>` exist, and dashed ones
-# repeat a solid one. Stretched like this, both have 3 rows of 4.
+# repeat a solid one. Stretched like this, both have 3 rows of 4. You need to know :ref:`what a shape is
+# <what-is-a-tensor>`.
 #
 # Now they can be added, element by element. Point at an element of ``column``: a whole row of the result uses it.
 

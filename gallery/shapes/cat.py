@@ -32,7 +32,7 @@ draw(torch.cat, [a, b], dim=Choice(0, 1))
 
 # %%
 # With ``dim=0``, the default, the result has more rows, and with ``dim=1`` more columns. Point at an element to see
-# which tensor it came from.
+# which tensor it came from. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 #
 # The rule
 # --------

@@ -34,7 +34,8 @@ def each_transposed(matrices):
 draw(each_transposed, matrices, names=["matrices"])
 
 # %%
-# ``.mT`` swaps the last two axes: each matrix of the batch is mirrored at its :term:`diagonal`.
+# ``.mT`` swaps the last two axes: each matrix of the batch is mirrored at its :term:`diagonal`. You need to know
+# :ref:`transpose-and-permute`.
 #
 # The rule
 # --------

@@ -36,7 +36,8 @@ draw_storage([photo, photo.view(2, 6)], ["photo", "photo.view(2, 6)"])
 
 # %%
 # A :term:`view`: two shapes, one line of memory. For this photo ``reshape`` does the same. Point at an element to see
-# its place in memory, or at a place to see its two names.
+# its place in memory, or at a place to see its two names. You need to know :ref:`what strides are
+# <strides-and-storage>`.
 #
 # The transpose is a view, too, and it walks through the same memory in another order. Reading it row by row, no shape
 # of (2, 6) can follow with one fixed step. ``view`` raises, and ``reshape`` fills another line of memory, in the order

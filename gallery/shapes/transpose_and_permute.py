@@ -32,7 +32,7 @@ draw(torch.permute, photo, dims=Choice((2, 0, 1), (2, 1, 0)), names=["photo"])
 # %%
 # ``permute`` takes the old axes in their new order: ``(2, 0, 1)`` puts axis 2, the color, first. Then come rows and
 # columns. Point at an element of the result to see where it was. With ``(2, 1, 0)`` rows and columns are swapped as
-# well.
+# well. You need to know :ref:`what strides are <strides-and-storage>`.
 #
 # The rule
 # --------

@@ -29,7 +29,8 @@ color = torch.ones(3, 32, 48)
 draw(torch.unsqueeze, photo, dim=Choice(0, 1, 2), names=["photo"])
 
 # %%
-# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns.
+# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns. You need to
+# know :ref:`what a shape is <what-is-a-tensor>`.
 #
 # The rule
 # --------

@@ -40,7 +40,8 @@ made = {
 draw(list(made.values()), list(made))
 
 # %%
-# Above each tensor is the call that made it, without the ``torch.``, and its shape.
+# Above each tensor is the call that made it, without the ``torch.``, and its shape. You need to know :ref:`what a shape
+# is <what-is-a-tensor>`.
 #
 # Which dtype?
 # ------------

@@ -37,7 +37,8 @@ draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
 # %%
 # These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
 # axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
-# have three axes. Above each stands its shape: the number of entries along each axis.
+# have three axes. Above each stands its shape: the number of entries along each axis. You need to know Python: its
+# lists, functions and loops.
 #
 # How to read a shape
 # -------------------

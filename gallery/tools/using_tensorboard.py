@@ -77,7 +77,7 @@ assert fast[-1] < slow[-1] < slow[0]
 
 # %%
 # The picture is the log of this page, as TensorBoard shows it. In the chart of the loss, the strong line is smoothed,
-# and the pale one is what was written.
+# and the pale one is what was written. You need to know :ref:`the-training-loop`.
 #
 # Two lines in your loop
 # ----------------------

@@ -69,7 +69,8 @@ print(
 assert accuracy(network) > 0.8
 
 # %%
-# This is the whole loop. It teaches a small :term:`network` to read digits.
+# This is the whole loop. It teaches a small :term:`network` to read digits. You need to know
+# :ref:`gradient-descent-four-times`.
 #
 # What each line does
 # -------------------

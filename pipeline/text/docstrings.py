@@ -44,7 +44,7 @@ CONTRACTS = {"Parameters", "Other Parameters", "Raises", "Warns", "See Also"}  #
 LITERAL = re.compile(r"``([^`]+)``")
 NAME = re.compile(r"(?::[\w:]+:)?`[^`]*`_?|\[\w+\]_")
 # The place in a source, or a whole source.
-CITED = re.compile(r"\b(?:[Ss]ections?|[Ee]quations?|[Ff]igure|ISO) [\w.]+|^ *Source: (?:.+\n?)+", re.MULTILINE)
+CITED = re.compile(r"\b(?:[Ss]ections?|Equations?|equations?|[Ff]igure|ISO) [\w.]+|^ *Source: (?:.+\n?)+", re.MULTILINE)
 EXAMPLE = re.compile(r"^ *>>> .*(?:\n *\S.*)*", re.MULTILINE)
 TYPE = re.compile(r"(?<= : ).*")  # of an argument or attribute
 QUOTED = re.compile(r"\"[^\"\n]*\"")
