@@ -26,7 +26,6 @@ from pipeline.gallery.sources import import_statements
 
 CLASS = "ptg-word"
 PLAIN = (nodes.reference, nodes.literal, nodes.math, nodes.raw, nodes.title, nodes.footnote_reference)
-INSTANCE = "sphx-glr-backref-instance"  # sphinx-gallery's class of a name that is bound to a value of a type
 
 
 def paragraphs(document: nodes.document) -> Iterator[nodes.paragraph]:
@@ -117,7 +116,7 @@ class _Page:
             elif isinstance(node, nodes.reference) and (said := self.known.names.get(node.get("reftitle", ""))):
                 name, is_code = node["reftitle"], node.parent.tagname == adapter.CODE_NODE
                 seen = in_code if is_code else in_text
-                if name not in seen and INSTANCE not in node["classes"]:
+                if name not in seen and adapter.INSTANCE not in node["classes"]:
                     seen.add(name)
                     self._mark(node, said.words)
 

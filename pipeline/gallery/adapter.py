@@ -42,6 +42,7 @@ OUTPUT = "sphx-glr-script-out"  # the class of what a cell printed
 OUTPUT_OF_VALUE = "output_subarea"  # and of a value that is shown as HTML
 PICTURE = "sphx_glr_"  # with which the name of a picture begins that a page has made
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
+INSTANCE = "sphx-glr-backref-instance"  # the class of a name in code that is bound to a value of a type
 CODE_NODE = "code_links_block"  # stands for a block of code in which names are links
 MiniGallery = directives.MiniGallery
 ANSI = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")

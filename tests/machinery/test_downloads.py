@@ -139,11 +139,17 @@ def test_a_real_page_is_clean(gallery_page):
     text = "\n\n".join(text for kind, text in cells if kind == "markdown")
     assert re.findall(r":\w+:`|^\.\. |_:$", text, re.MULTILINE) == []
     assert "[`torch.stack()`](https://example.org/index.html#torch.stack)" in text
-    assert "$(s_0, \\ldots, s_{n-1})$" in text
     assert [code for kind, code in cells if kind == "code"] == [
         block.content.strip() for block in blocks if block.type == "code"
     ]
     nbformat.validate(notebook(cells, first_cell="%pip install ptguide"), version=4, version_minor=5)
+
+
+def test_a_formula_of_a_real_page_is_one_in_markdown(gallery_page):
+    page = STACK.with_name("flatten_and_unflatten.py")
+    doctree, blocks = gallery_page("flatten", page.read_text(encoding="utf-8"), "")
+    cells = cells_of(blocks_of(doctree, blocks), URL)
+    assert "$s_i, \\ldots, s_j$" in "\n".join(text for kind, text in cells if kind == "markdown")
 
 
 def test_of_two_pictures_for_two_themes_a_notebook_shows_one(gallery_page):
