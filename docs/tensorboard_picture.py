@@ -20,8 +20,8 @@ DOCS = Path(__file__).parent
 PAGE = DOCS.parent / "gallery" / "tools" / "using_tensorboard.py"
 PICTURES = {theme: DOCS / "_static" / f"tensorboard-{theme}.webp" for theme in ("light", "dark")}
 NOTE = DOCS / "_static" / "tensorboard.json"
-END_OF_LOG = "# The server"  # the page's heading behind the code that writes the log
-END_OF_CODE = "questions = {"  # its first line after the server is defined
+END_OF_LOG = "# Look at it"  # the page's heading behind the code that writes the log
+END_OF_CODE = "with tensorboard(log)"  # its first line after the server is defined
 SIZE = {"width": 1000, "height": 1140}
 FOOT = """said => {
     const foot = document.createElement("div");
@@ -51,7 +51,7 @@ def fingerprint(source: str) -> str:
 
     Examples
     --------
-    >>> page = '"""A title."""\n\n# A text.\nx = 1\n# The server'
+    >>> page = '"""A title."""\n\n# A text.\nx = 1\n# Look at it'
     >>> fingerprint(page) == fingerprint(page.replace("text", "word").replace("title", "name"))
     True
     >>> fingerprint(page) == fingerprint(page.replace("x = 1", "x = 2"))

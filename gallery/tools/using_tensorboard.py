@@ -48,8 +48,8 @@ except ModuleNotFoundError as error:
 
 torch.manual_seed(0)
 images, labels = digits("train")[:]  # (N, 1, 8, 8), from 0 to 1
-folder = tempfile.TemporaryDirectory()
-log = Path(folder.name)  # on your machine: Path("runs")
+holder = tempfile.TemporaryDirectory()
+log = Path(holder.name)  # on your machine: Path("runs")
 
 # %%
 
@@ -85,6 +85,25 @@ assert fast[-1] < slow[-1] < slow[0]
 # A *run* is one training, and gets a folder of its own. ``add_scalar`` takes a tag, which names the chart, a number,
 # and the step, which is its place on the x axis. ``with`` closes the file at the end, also after an error.
 #
+# Images and the graph
+# --------------------
+#
+# ``add_image`` takes (channel, row, column), floats from 0 to 1 or bytes. Look at what your network is fed: a label
+# that does not belong, a normalization that was forgotten. ``add_graph`` follows one call of the model with an example.
+# It does so by ``torch.jit.trace``, which PyTorch is giving up, so it warns. The graph is right all the same.
+
+with SummaryWriter(log / "data") as writer:
+    for place in range(3):
+        writer.add_image("sample/digit", images[place], place)
+with SummaryWriter(log / "model") as writer, warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    writer.add_graph(model, images[:2])
+says = "is not supported in Python 3.14+" if sys.version_info >= (3, 14) else "is deprecated"
+assert caught
+assert all(says in str(warning.message) for warning in caught)
+print(sorted(path.name for path in log.iterdir()))
+
+# %%
 # Look at it
 # ----------
 #
@@ -128,25 +147,6 @@ with tensorboard(log) as (server, address):
     curve = get(address, "plugin/scalars/scalars?run=slow&tag=loss/train")
 print("[seconds, step, loss] of the last point, but for its time:", curve[-1][1:])
 assert [step for _, step, _ in curve] == list(range(25))
-
-# %%
-# Images and the graph
-# --------------------
-#
-# ``add_image`` takes (channel, row, column), floats from 0 to 1 or bytes. Look at what your network is fed: a label
-# that does not belong, a normalization that was forgotten. ``add_graph`` follows one call of the model with an example.
-# It does so by ``torch.jit.trace``, which PyTorch is giving up, so it warns. The graph is right all the same.
-
-with SummaryWriter(log / "data") as writer:
-    for place in range(3):
-        writer.add_image("sample/digit", images[place], place)
-with SummaryWriter(log / "model") as writer, warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    writer.add_graph(model, images[:2])
-says = "is not supported in Python 3.14+" if sys.version_info >= (3, 14) else "is deprecated"
-assert caught
-assert all(says in str(warning.message) for warning in caught)
-print(sorted(path.name for path in log.iterdir()))
 
 # %%
 # .. use-this::
@@ -238,7 +238,7 @@ ask(
 # %%
 # What a log keeps:
 
-folder.cleanup()
+holder.cleanup()
 ask(
     f"add_histogram gets {weight.numel()} weights at each of many steps. What does the log keep of them at each step?",
     answer="counts in bins" if len(bins[-1][2]) < weight.numel() else "the weights themselves",
