@@ -31,7 +31,7 @@ device = pick_device()
 
 def least_seconds(function, where=device):
     """Return the least of several times; whatever else the machine does only adds to it."""
-    return min(measure(function, device=where, min_seconds=0.03).seconds)
+    return min(measure(function, device=where, min_seconds=0.03, warmup=1, repeats=5).seconds)
 
 
 def plot(found, x, y, *, labels, title, line=None):
