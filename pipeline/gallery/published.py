@@ -58,8 +58,14 @@ def helper_of(script: str, wheel_address: str) -> str:
     --------
     >>> helper_of("from ptguide.data import digits", "https://example.org/p.whl")
     'ptguide[data] @ https://example.org/p.whl'
+    >>> helper_of("from ptguide import data", "https://example.org/p.whl")
+    'ptguide[data] @ https://example.org/p.whl'
     """
-    extras = [name for name in ("data", "training") if f"ptguide.{name} import" in script]
+    extras = [
+        name
+        for name in ("data", "training")
+        if re.search(rf"^\s*from ptguide(?:\.{name} import|(?: import .*\b{name}\b))", script, re.MULTILINE)
+    ]
     return f"ptguide[{','.join(extras)}] @ {wheel_address}" if extras else f"ptguide @ {wheel_address}"
 
 
