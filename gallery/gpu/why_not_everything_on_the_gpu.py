@@ -130,7 +130,7 @@ plot(
 counted = {samples: costs(Step(samples)) for samples in (1, 16, 256, 4096)}
 for samples, (called, operations, nbytes) in counted.items():
     print(
-        f"{samples:>5} samples: {called} calls, {operations:>13,} operations, {nbytes:>10,} bytes"
+        f"{samples:<4} samples: {called} calls, {operations:>13,} operations, {nbytes:>10,} bytes"
     )
 assert len({called for called, _, _ in counted.values()}) == 1
 assert all(counted[n][1:] == (n * counted[1][1], n * counted[1][2]) for n in counted)
@@ -161,7 +161,7 @@ def gpu_seconds(called, operations, copies=0, nbytes=0):
 for samples, (called, operations, nbytes) in counted.items():
     here, there = cpu_seconds(called, operations), gpu_seconds(called, operations, 2, nbytes)
     way = there - gpu_seconds(called, operations)
-    print(f"{samples:>5} samples: CPU {1e6 * here:>6.0f} µs, GPU {1e6 * there:>5.0f} µs", end="")
+    print(f"{samples:<4} samples: CPU {1e6 * here:>6.0f} µs, GPU {1e6 * there:>5.0f} µs", end="")
     print(f", of these {1e6 * way:>5.0f} µs for the journey")
     assert (here < there) if samples == 1 else (samples < 256 or there < here)
 assert way > there / 2  # for 4096 samples

@@ -188,7 +188,8 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     they outweigh is not seen.
 
     With hundreds of elements fewer values are tried, and elements that change different outputs are changed at once, as
-    sparse Jacobians are computed [1]_.
+    sparse Jacobians are computed (Gebremedhin, Manne and Pothen, "What color is your Jacobian?", SIAM Review
+    47(4), 2005).
 
     What it cannot see: a dependency that appears at none of these values, such as the branch of a rare condition.
     A change that is no larger than rounding does not count.
@@ -196,11 +197,6 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     An integer or boolean input counts as an index if the operation refuses its values as floating-point numbers, gives
     another result for them, or ignores their fractions. Where a mask changes the shape of the output, its links are the
     elements that are gone without it. Integers alone are computed with. Inputs that share memory are copied apart.
-
-    References
-    ----------
-    .. [1] A. H. Gebremedhin, F. Manne and A. Pothen, "What Color Is Your Jacobian? Graph Coloring for Computing
-       Derivatives", SIAM Review 47(4), 2005.
 
     Examples
     --------
