@@ -44,7 +44,7 @@ fields = {stage: seen_by(stage, *place) for stage, place in places.items()}
 
 # %%
 
-figure, axis = plt.subplots(figsize=(4.2, 2.3), layout="constrained")
+figure, axis = plt.subplots(figsize=(4.0, 2.0), layout="constrained")
 axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
 for (stage, seen), color in zip(fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True):
     rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))

@@ -4,8 +4,8 @@
 What is the difference between .T, .mT, .H and t()?
 ===================================================
 
-A formula says :math:`A^T`, and torch has five ways to write it, which agree for one real :term:`matrix`. For a batch of
-matrices ``.T`` turns the batch axis as well, and ``.mT`` is the one that means "each matrix transposed".
+A formula says :math:`A^T`, and torch has five ways to write it, which agree for one real :term:`matrix`. For a batch
+take ``.mT``, which transposes each matrix, where ``.T`` turns the batch axis, too.
 """
 
 # %%

@@ -90,10 +90,10 @@ weight, start = watched[1].weight, watched[1].weight.detach().clone()
 
 
 def look(line):
-    filled = "None" if weight.grad is None else f"norm {weight.grad.norm():.3f}"
+    filled = "None" if weight.grad is None else f"norm {weight.grad.norm().item():.3f}"
     moved = (weight.detach() - start).norm()
     print(
-        f"{line:<26} loss {F.cross_entropy(watched(images), labels):.3f}   .grad {filled:<12} weights moved {moved:.3f}"
+        f"{line:<26} loss {F.cross_entropy(watched(images), labels).item():.3f}   .grad {filled:<12} weights moved {moved.item():.3f}"
     )
 
 
@@ -125,7 +125,7 @@ loss_of().backward()
 once = weight.grad.clone()
 loss_of().backward()
 torch.testing.assert_close(weight.grad, 2 * once)
-print(f"after one backward: {once.norm():.3f}, after two: {weight.grad.norm():.3f}")
+print(f"after one backward: {once.norm().item():.3f}, after two: {weight.grad.norm().item():.3f}")
 
 # %%
 # The wrong order, measured

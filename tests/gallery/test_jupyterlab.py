@@ -12,11 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-
-from chromium import start_chromium
+from playwright.sync_api import Page, expect
 
 PAGE = "computing/reductions"  # whose first picture has a choice
 PATIENCE = 120_000  # milliseconds: of a busy machine
@@ -65,14 +61,13 @@ def _address(server: subprocess.Popen[bytes], folder: Path) -> str:
 
 
 @pytest.fixture
-def tab() -> Iterator[Page]:
-    """Return an empty page of a browser."""
-    with sync_playwright() as playwright:
-        browser = start_chromium(playwright)
-        made = browser.new_page(viewport={"width": 1280, "height": 900})
-        made.set_default_timeout(PATIENCE)
-        yield made
-        browser.close()
+def tab(browser) -> Iterator[Page]:
+    """Return an empty page of the browser."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    made = context.new_page()
+    made.set_default_timeout(PATIENCE)
+    yield made
+    context.close()
 
 
 def test_picture_can_be_played_with_and_is_an_image_for_somebody_else(tab: Page, lab: str, folder: Path):

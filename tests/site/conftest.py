@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 sys.path.insert(0, str(Path(__file__).parent))  # the checks are `browser_checks` and `html_checks`
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 
 import browser_checks
-
-from chromium import start_chromium
 
 REPOSITORY = Path(__file__).parents[2]
 SITE = Path(os.environ.get("PTGUIDE_SITE") or REPOSITORY / "docs" / "_build" / "html").resolve()
@@ -89,15 +86,6 @@ def _serve() -> Iterator:
 def origin(site: Path, serve) -> str:
     """Return the address at which the site is served."""
     return serve(site)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start one browser: the machine's Chromium, or else the one that Playwright has installed."""
-    with sync_playwright() as playwright:
-        started = start_chromium(playwright)
-        yield started
-        started.close()
 
 
 @pytest.fixture

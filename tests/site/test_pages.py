@@ -120,7 +120,7 @@ def test_what_opens_on_a_telephone_is_accessible(new_page, origin, site, opener)
 
 def test_a_long_line_of_code_can_be_scrolled_by_keyboard(new_page, origin, site):
     page = new_page(width=390)
-    page.goto(origin + "guide/shapes/stack.html")
+    page.goto(origin + "guide/tensors/dtypes.html")
     page.locator(".highlight pre[tabindex='0']").first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")
