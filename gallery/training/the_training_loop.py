@@ -91,7 +91,10 @@ weight, start = watched[1].weight, watched[1].weight.detach().clone()
 
 def look(line):
     filled = "None" if weight.grad is None else f"norm {weight.grad.norm().item():.3f}"
-    moved, loss = (weight.detach() - start).norm().item(), F.cross_entropy(watched(images), labels).item()
+    moved, loss = (
+        (weight.detach() - start).norm().item(),
+        F.cross_entropy(watched(images), labels).item(),
+    )
     print(f"{line:<26} loss {loss:.3f}   .grad {filled:<12} weights moved {moved:.3f}")
 
 
