@@ -92,7 +92,7 @@ draw_storage([photo, photo.unsqueeze(1)], ["photo", "photo.unsqueeze(1)"])
 # A common mistake
 # ----------------
 #
-# **squeeze() without an argument.** It works until a batch has one sample. Then the batch axis goes, too, usually with
+# **squeeze() without an argument.** It fails for a batch of one example: then the batch axis goes, too, usually with
 # the last, short batch of an epoch. Name the axis: ``squeeze(1)`` gives (N,) for each of these N.
 
 for n in (5, 1, 0):
