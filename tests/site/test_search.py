@@ -62,11 +62,12 @@ def test_the_page_named_after_a_function_comes_first(search_page):
 def test_results_appear_while_one_types_and_lead_to_the_section(search_page, root):
     search_page.locator(".bd-search-container input").fill("squeeze a batch of one example")
     first = search_page.locator("#search-results li").first
-    first.locator("a").wait_for()
+    link = first.locator("a").first  # the others lead to what to use
+    link.wait_for()
     assert "squeeze" in " ".join(first.locator("mark").all_inner_texts()).lower()
     assert "example" in search_page.url
-    address = first.locator("a").get_attribute("href")
-    first.locator("a").click()
+    address = link.get_attribute("href")
+    link.click()
     search_page.wait_for_load_state()
     assert address.partition("#")[0].removeprefix("./") in search_page.url
     if "#" in address:
