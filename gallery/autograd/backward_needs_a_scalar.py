@@ -96,7 +96,7 @@ losses = errors**2
 draw_graph(losses, {"weights": weights, "errors": errors, "losses": losses}, gradient=v)
 
 # %%
-# Tables would not fit. One layer's square of 5,000 activations has a Jacobian of 5,000 × 5,000, and all of it but the
+# The table would be large. The square of 5,000 activations has a Jacobian of 5,000 × 5,000, and all of it but the
 # diagonal is 0.
 
 activations = torch.linspace(0, 1, 5000, requires_grad=True)
@@ -116,16 +116,16 @@ torch.stack(passes)
 # %%
 # .. use-this::
 #
-#    Reduce to one number before ``backward()``: ``losses.mean().backward()``. The mean keeps the step's size when the
-#    batch grows; the sum makes it grow with the batch. Give ``gradient`` where samples count differently, or where
-#    something outside PyTorch has computed the derivative with respect to the output. It has the shape of the output,
-#    and is not broadcast. A backward pass costs the same with either.
+#    Reduce to one number before ``backward()``: ``losses.mean().backward()``. With the mean, a larger batch of like
+#    samples gives the same gradient; with the sum, the gradient grows with the batch. Give ``gradient`` where samples
+#    count differently, or where something outside PyTorch has computed the derivative with respect to the output. It
+#    has the shape of the output, and is not broadcast.
 #
 # Common mistakes
 # ---------------
 #
-# **Ones as a cure for the message.** ``backward(torch.ones_like(losses))`` is the gradient of the *sum*. With a batch
-# of 64 in place of 2, it is 32 times as large, and so is the step at the same learning rate.
+# **Ones as a cure for the message.** ``backward(torch.ones_like(losses))`` is the gradient of the *sum*. With the same
+# two samples 32 times in the batch, it is 32 times as large, and so is a step of plain SGD.
 
 
 def gradient_norm(count, reduce):

@@ -5,7 +5,8 @@ What is the computation graph? (grad_fn and next_functions)
 ===========================================================
 
 ``loss.backward()`` finds :term:`gradients <gradient>`, and you did not tell PyTorch how to differentiate your code. It
-can because each operation leaves a :term:`node` behind that knows the way back, and together the nodes are the graph.
+can because a differentiable operation leaves a :term:`node` behind that knows the way back, and together the nodes are
+the graph.
 """
 
 # %%
@@ -90,8 +91,8 @@ assert (grads[w], grads[b]) == (w.grad, b.grad)
 # --------------------------------------------
 #
 # The *forward* calculation makes the graph, while it runs. So an ``if`` may depend on values, and each pass has a graph
-# of its own. ``backward`` frees the saved values, because they take memory. A second walk is then refused. Compute
-# again, or ask for the values to be kept, as above: ``retain_graph=True``.
+# of its own. ``backward`` frees the saved values, because they take memory. Where a node needs them, a second walk is
+# then refused. Compute again, or ask for the values to be kept, as above: ``retain_graph=True``.
 
 
 def halve_or_square(x):

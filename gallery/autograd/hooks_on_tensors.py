@@ -4,8 +4,8 @@
 How do hooks on tensors work? (register_hook)
 =============================================
 
-The gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is your own
-function, which PyTorch calls in the backward pass when the :term:`gradient` of a tensor is known.
+By default the gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is
+your own function, which PyTorch calls in the backward pass when the :term:`gradient` of a tensor is known.
 """
 
 # %%
@@ -65,7 +65,8 @@ assert leaf.grad == 2 * 8
 
 # %%
 # The second kind can use a gradient and throw it away while the backward pass goes on. Here it takes the step of an
-# optimizer. At no time are there two gradients in memory, which matters when each is as large as the weights.
+# optimizer. At each call, one of the two weights has a gradient. This saves memory when gradients are as large as the
+# weights.
 
 
 def step(parameter):

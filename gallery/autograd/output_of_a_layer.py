@@ -4,9 +4,9 @@
 How do I get the output of a layer in the middle of a network?
 ==============================================================
 
-A network that tells 1000 kinds of things apart also makes good features of a photo, one layer before its end, and its
-``forward`` returns the end alone. Put a forward :term:`hook` on the layer that you want: PyTorch calls it with the
-output, and the code of the :term:`network` stays as it is.
+One layer before its end, a network that tells 1000 kinds of things apart has features of a photo that others can use,
+and its ``forward`` returns the end alone. Put a forward :term:`hook` on the layer that you want: PyTorch calls it with
+the output, and the code of the :term:`network` stays as it is.
 """
 
 # %%

@@ -4,7 +4,7 @@
 How does matmul work, and what are mm, bmm, mv and dot?
 =======================================================
 
-A linear layer, attention and most of the time that a network takes are products of matrices. ``a @ b``, which is
+A linear layer is a product of matrices, and so are the scores of attention. ``a @ b``, which is
 :func:`torch.matmul`, lets each row of ``a`` meet each column of ``b``: multiply the two :ref:`element by element
 <element-by-element>`, and add up.
 """

@@ -32,8 +32,8 @@ torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(2))
 draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
 
 # %%
-# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1. Point at
-# a probability: it depends on its whole row, and on no other. You need to know :ref:`reductions`.
+# Each row holds the logits of one photo for the classes cat, dog and bird. With ``dim=1`` each row sums to 1, and with
+# ``dim=0`` each column. Point at a probability to see what it depends on. You need to know :ref:`reductions`.
 #
 # The rule
 # --------

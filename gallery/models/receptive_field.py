@@ -4,8 +4,8 @@
 Which pixels can one output of a CNN see?
 =========================================
 
-A network cannot tell a 3 from an 8 if no output sees both halves. What one output can see is its :term:`receptive
-field`, which you can compute from the layers, or ask the network itself.
+An output of a CNN knows nothing of a pixel that it cannot see, however long you train. What it can see is its
+:term:`receptive field`, which you can compute from the layers, or ask the network itself.
 """
 
 # %%
@@ -42,20 +42,29 @@ def seen_by(stage, row, column):
 places = {"c1": (5, 5), "s2": (2, 2), "c3": (2, 2), "s4": (1, 1)}
 fields = {stage: seen_by(stage, *place) for stage, place in places.items()}
 
+
+def draw_fields():
+    _, axis = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
+    axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
+    for (stage, seen), color in zip(
+        fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True
+    ):
+        rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))
+        assert seen.sum() == len(rows) * len(columns)  # a full square
+        corner, size = (columns[0].item() - 0.45, rows[0].item() - 0.45), len(rows) - 0.1
+        label = f"{stage}: {len(rows)} pixels wide"
+        axis.add_patch(
+            Rectangle(corner, size, size, fill=False, color=color, linewidth=2, label=label)
+        )
+    axis.set(xticks=[], yticks=[])
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.set_title("Each stage sees a larger part of the digit")
+    plt.show()
+
+
 # %%
 
-figure, axis = plt.subplots(figsize=(4.0, 2.0), layout="constrained")
-axis.imshow(image[0].numpy(), cmap="gray_r", alpha=0.5)
-for (stage, seen), color in zip(fields.items(), plt.cm.viridis([0.0, 0.35, 0.6, 0.9]), strict=True):
-    rows, columns = (seen.any(dim=d).nonzero().flatten() for d in (1, 0))
-    assert seen.sum() == len(rows) * len(columns)  # a full square
-    corner, size = (columns[0].item() - 0.45, rows[0].item() - 0.45), len(rows) - 0.1
-    label = f"{stage}: {len(rows)} pixels wide"
-    axis.add_patch(Rectangle(corner, size, size, fill=False, color=color, linewidth=2, label=label))
-axis.set(xticks=[], yticks=[])
-axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-axis.set_title("Each stage sees a larger part of the digit")
-plt.show()
+draw_fields()
 
 # %%
 # Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
@@ -103,12 +112,12 @@ def gradient_of_the_middle(seed):
 
 
 influence = torch.stack([gradient_of_the_middle(seed) for seed in range(200)]).mean(dim=0)
-figure, axis = plt.subplots(figsize=(3.6, 2.2), layout="constrained")
+figure, axis = plt.subplots(figsize=(5.0, 2.4), layout="constrained")
 shown = axis.imshow((influence / influence.max()).numpy(), cmap="viridis")
 axis.add_patch(Rectangle((3.5, 3.5), 13, 13, fill=False, color="white", linewidth=2))
 axis.set(xticks=[], yticks=[])
-figure.colorbar(shown, label="mean |gradient|, of the largest")
-axis.set_title("Inside the field (white), the middle counts most")
+figure.colorbar(shown, label="relative |gradient|")
+axis.set_title("The middle of the field (white) counts most")
 plt.show()
 assert (influence > 0).sum() == 13 * 13
 print(
@@ -120,8 +129,8 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 # .. use-this::
 #
 #    Compute the width with the rule before you train. Make it wider than what is to be recognized, because the edge of
-#    the field counts little. A stride or pooling widens it at no cost in weights and
-#    loses detail. A dilation widens it and keeps the detail; the exercise below has the rule.
+#    the field counted little in the networks above. A stride or pooling widens it at no cost in weights and loses
+#    detail. A dilation widens it and keeps the detail; the exercise below has the rule.
 #
 # Common mistakes
 # ---------------

@@ -5,7 +5,7 @@ How does broadcasting work?
 ===========================
 
 You subtract targets of shape :val:`(5,) <target.shape>` from predictions of shape
-:val:`(5, 1) <prediction.shape>`, and your model learns nonsense, without an error.
+:val:`(5, 1) <prediction.shape>`, and the loss pulls your model to the mean of the targets, without an error.
 Broadcasting stretches axes of size 1, and puts missing :term:`axes <axis>` in on the left.
 """
 
@@ -105,8 +105,8 @@ draw(torch.sub, (prediction, target), names=["prediction", "target"])
 
 # %%
 # Here each prediction is right, and the loss should be 0. It is twice the variance of the targets, and predicting the
-# mean for all five halves it: that is what the model will learn. :func:`torch.nn.functional.mse_loss` warns. Drop the
-# axis.
+# mean for each halves it. The gradient pulls each prediction towards the mean. :func:`torch.nn.functional.mse_loss`
+# warns. Drop the axis.
 
 wrong = ((prediction - target) ** 2).mean()
 of_mean = ((target.mean().expand(5, 1) - target) ** 2).mean()
@@ -158,6 +158,10 @@ weight = torch.arange(12.0).reshape(3, 4)
 ((x + y) * weight).sum().backward()
 assert torch.equal(x.grad, weight.sum(dim=1, keepdim=True))
 assert torch.equal(y.grad, weight.sum(dim=0))
+# The gradient of the wrong loss points away from the mean, so a step against it moves towards the mean.
+pulled = prediction.clone().requires_grad_()
+((pulled - target) ** 2).mean().backward()
+torch.testing.assert_close(pulled.grad.squeeze(1), 2 / 5 * (target - target.mean()))
 # += writes into the memory of the left side, which cannot grow.
 with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
     row += column + row

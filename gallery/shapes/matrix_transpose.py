@@ -79,8 +79,8 @@ print(tuple(v.t().shape), tuple(v[:, None].shape), (matrix @ v).tolist())
 # .. use-this::
 #
 #    ``.mT`` for matrices, alone or in a batch. ``.mH`` for complex ones. Where axes have other meanings than row and
-#    column, name them with :ref:`transpose or permute <transpose-and-permute>`. Each of them is a :term:`view` and
-#    costs nothing.
+#    column, name them with :ref:`transpose or permute <transpose-and-permute>`. Each of them is a :term:`view`: nothing
+#    is copied.
 #
 # Common mistakes
 # ---------------
@@ -110,6 +110,9 @@ for x in zoo(axes=(2, 3)).values():
     assert shares_memory(x.mT, x) or x.numel() == 0
     assert x.mT.shape == (*x.shape[:-2], x.shape[-1], x.shape[-2])
     assert torch.equal(x.mT.mT.isnan(), x.isnan())
+for x in zoo(axes=2).values():
+    for turned in (x.T, x.t(), x.H, x.mH):
+        assert shares_memory(turned, x) or x.numel() == 0
 for message, wrong in {
     r"tensor.mT is only supported on matrices": lambda: v.mT,
     r"tensor.H is only supported on matrices": lambda: matrices.H,

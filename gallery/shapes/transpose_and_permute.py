@@ -61,8 +61,8 @@ assert layer(photo.movedim(-1, -3).float()).shape == (5, 4, 3)
 # Nothing moves in memory
 # -----------------------
 #
-# The result is a :term:`view`: each axis takes its size and its :term:`stride` along. So it costs no time, and what you
-# write into it appears in the original. A step along the last axis of the result now skips over memory: it is not
+# The result is a :term:`view`: each axis takes its size and its :term:`stride` along. So nothing is copied, and what
+# you write into it appears in the original. A step along the last axis of the result now skips over memory: it is not
 # :term:`contiguous`.
 
 assert shares_memory(photo, colors_first)

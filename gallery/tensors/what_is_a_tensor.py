@@ -4,9 +4,8 @@
 What is a tensor?
 =================
 
-A network takes a photo, a sentence or a table as a block of numbers, and the first errors that most people meet are
-about the :term:`shape` of that block. In PyTorch it is a :term:`tensor`: numbers of one type, arranged along
-:term:`axes <axis>`.
+A network takes a photo, a sentence or a table as a block of numbers, and many errors are about the :term:`shape` of
+that block. In PyTorch it is a :term:`tensor`: numbers of one type, arranged along :term:`axes <axis>`.
 """
 
 # %%

@@ -90,7 +90,7 @@ assert fast[-1] < slow[-1] < slow[0]
 #
 # ``add_image`` takes (channel, row, column), floats from 0 to 1 or bytes. Look at what your network is fed: a label
 # that does not belong, a normalization that was forgotten. ``add_graph`` follows one call of the model with an example.
-# It does so by ``torch.jit.trace``, which PyTorch is giving up, so it warns. The graph is right all the same.
+# It does so by ``torch.jit.trace``, which PyTorch is giving up, so it warns. Here the graph is right all the same.
 
 with SummaryWriter(log / "data") as writer:
     for place in range(3):

@@ -4,11 +4,11 @@ Pictures hold real text, work without a network and on paper, and take the color
 """
 
 from ptguide.pictures._broadcast import draw_broadcast
-from ptguide.pictures._calls import Call
 from ptguide.pictures._choice import Choice
 from ptguide.pictures._draw import draw
 from ptguide.pictures._graph import draw_graph
 from ptguide.pictures._memory import draw_storage
+from ptguide.pictures._module_calls import Call
 from ptguide.pictures._network import draw_network
 from ptguide.pictures._network_table import NetworkTable, Row
 from ptguide.pictures._picture import Panel, Picture

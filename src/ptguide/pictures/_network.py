@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ptguide.pictures._calls import Call, calls_of, copied, copied_inputs
+from ptguide.pictures._module_calls import Call, calls_of, copied, copied_inputs
 from ptguide.pictures._network_table import NetworkTable, Row
 from ptguide.pictures._parameters import counted, total
 

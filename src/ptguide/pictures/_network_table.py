@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ptguide.pictures._calls import Call
+from ptguide.pictures._module_calls import Call
 from ptguide.pictures._structures import said
 
 HEADINGS = ("Module", "Class", "Input", "Output", "Parameters", "Their memory", "Output's memory")
