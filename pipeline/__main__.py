@@ -12,6 +12,7 @@ MODULES = {
     "new": "new",
     "language": "language",
     "record": "recorder",
+    "refused": "refused",
     "serve": "live",
     "shards": "shards",
 }  # of each command

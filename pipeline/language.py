@@ -1,7 +1,7 @@
 """Look at the language of the project: its own list of words, proselint's, and sentences that are too long.
 
-``python -m pipeline language`` looks at pages, hand-written documents, docstrings and messages. What it finds in pages
-in the old form, and long sentences outside the pages in the new form, is counted and not refused; ``--all`` lists it.
+``python -m pipeline language`` looks at pages, hand-written documents, docstrings and messages. Long sentences outside
+the pages are counted and not refused; ``--all`` lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from proselint.config import DEFAULT, Config
 from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
 
-from pipeline.form.check import LABEL_AND_TITLE, SENTENCE_END, read_list
+from pipeline.form.check import LABEL_AND_TITLE, SENTENCE_END
 from pipeline.gallery import adapter
 from pipeline.text import strings
 
@@ -41,12 +41,12 @@ LITERAL = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)|\$[^$\n]*\$",
 
 
 class Text(NamedTuple):
-    """Words of an author: where they begin, and whether they are a page's, in the old or the new form."""
+    """Words of an author: where they begin, and whether they are a page's."""
 
     file: Path
     line: int
     words: str
-    form: str = ""
+    is_page: bool = False
 
 
 class Finding(NamedTuple):
@@ -77,15 +77,13 @@ def _lines(found: re.Match[str]) -> str:
 
 def of_pages(root: Path) -> Iterator[Text]:
     """Yield the texts of all pages, their questions, and the titles of their figures."""
-    old = set(read_list(root / "docs" / "old_form.txt"))
     for file in sorted(root.glob("gallery/*/*.py")):
-        form = "old" if f"{file.parent.name}/{file.stem}" in old else "new"
         for block in adapter.blocks(file):
             if block.type == "text":
-                yield Text(file, block.lineno, LABEL_AND_TITLE.sub(_lines, block.content), form)
+                yield Text(file, block.lineno, LABEL_AND_TITLE.sub(_lines, block.content), is_page=True)
             else:
                 for line, words, _ in strings.shown(block.content):
-                    yield Text(file, block.lineno + line, words.replace("|", "X"), form)
+                    yield Text(file, block.lineno + line, words.replace("|", "X"), is_page=True)
 
 
 def of_documents(root: Path) -> Iterator[Text]:
@@ -142,25 +140,24 @@ def sentences(words: str) -> Iterator[tuple[int, str]]:
 def findings(text: Text, own: dict[str, dict[str, str]], chosen: Config) -> Iterator[Finding]:
     """Yield what is found in one text."""
     words = plain(text.words)
-    strict = text.form != "old"
 
     def place(offset: int) -> str:
         return f"{text.file}:{text.line + words.count(chr(10), 0, offset)}"
 
-    for pattern, instead in [*own["everywhere"].items(), *(own["pages"].items() if text.form else ())]:
+    for pattern, instead in [*own["everywhere"].items(), *(own["pages"].items() if text.is_page else ())]:
         for found in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", words, re.IGNORECASE):
-            yield Finding(place(found.start()), f"{found[0]!r}: {instead} (docs/{WORDS})", strict)
+            yield Finding(place(found.start()), f"{found[0]!r}: {instead} (docs/{WORDS})", refused=True)
     for result in LintFile(str(text.file), words).lint(chosen) if words.strip() else ():
         found = result.check_result
         if found.check_path == "lexical_illusions" and not ONE_WORD_TWICE.fullmatch(
             words, *(at - 1 for at in found.span)
         ):
             continue
-        yield Finding(place(found.span[0] - 1), f"{found.message} ({found.check_path})", strict)
+        yield Finding(place(found.span[0] - 1), f"{found.message} ({found.check_path})", refused=True)
     for line, sentence in sentences(words):
         if (count := len(sentence.split())) > LONGEST:
             where = f"{text.file}:{text.line + line}"
-            yield Finding(where, f"{count} words, expected at most {LONGEST}: {sentence[:60]}...", text.form == "new")
+            yield Finding(where, f"{count} words, expected at most {LONGEST}: {sentence[:60]}...", refused=text.is_page)
 
 
 def settings() -> Config:

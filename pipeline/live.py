@@ -95,6 +95,8 @@ class Site:
             self.failure = ""
         except SphinxError as error:
             self.failure = f"{error.category}: {error}"
+        except SystemExit as error:  # what is wrong with the settings, in its own words
+            self.failure = str(error)
         except Exception:
             self.failure = traceback.format_exc()
         outcome = f"NOT built. {self.failure}\n" if self.failure else "built"

@@ -75,3 +75,25 @@
     else pointer = "mouse";  // Enter on a link follows it
   });
 })();
+
+/* A table of errors shows the rows that hold all words of its field, of other chapters, too. */
+(() => {
+  const table = document.querySelector(".ptg-errors");
+  const box = table || document.querySelector(".ptg-refused-filter");
+  if (!box) return;
+  const field = box.querySelector("input"), status = box.querySelector("[role=status]");
+  const others = box.querySelector("details") || {};
+  const lines = (table || document).querySelectorAll(table ? "tbody tr" : ".ptg-refused tbody tr");
+  const rows = [...lines].map(row => [row, row.textContent.toLowerCase()]);
+  field.closest("p").hidden = false;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const [row, text] of rows) {
+      row.hidden = !words.every(word => text.includes(word));
+      count += !row.hidden;
+    }
+    others.open = words.length > 0;
+    status.textContent = words.length ? `${count} of ${rows.length} messages` : "";
+  });
+})();

@@ -1,72 +1,22 @@
-/* The search: MiniSearch over what search-data.js holds, from a server or a folder alike. */
+/* The search: what search-rank.js finds, shown; what a page says is loaded when it is shown, from a server or a folder. */
 "use strict";
 
 const ptguideSearch = (() => {
-  const {pages, stopwords} = window.ptguideData;
-  const stop = new Set(stopwords);
-  const stemmer = new EnglishStemmer();
-  const stems = new Map();
-  const byId = new Map(pages.map(page => [page.id, page]));
+  const {search, stem, words, titleOf} = ptguideRank;
 
-  const stem = word => {
-    if (!stems.has(word)) stems.set(word, stop.has(word) ? null : stemmer.stemWord(word));
-    return stems.get(word);
-  };
-
-  /* masked_fill is searched as itself and as its parts; * and @ are words, since people ask about them. */
-  const words = text => (text.toLowerCase().match(/[a-z_][a-z0-9_]*|\d+(?:\.\d+)?|[*@]/g) || [])
-    .flatMap(word => word.includes("_") ? [word, ...word.split("_").filter(Boolean)] : [word]);
-
-  const joined = (page, part) => page.sections.map(section => section[part]).join(" ");
-  const fields = {
-    names: page => page.id.replace(/\//g, " "),
-    title: page => page.sections[0].title,
-    other: page => page.other,  // from docs/other_names.toml
-    headings: page => page.sections.slice(1).map(section => section.title).join(" "),
-    intro: page => page.sections[0].text.slice(0, 600),
-    text: page => joined(page, "text"),
-    code: page => joined(page, "code"),
-    output: page => joined(page, "output"),
-  };
-  const index = new MiniSearch({
-    fields: Object.keys(fields),
-    extractField: (page, field) => field === "id" ? page.id : fields[field](page),
-    tokenize: words,
-    processTerm: stem,
-  });
-  index.addAll(pages);
-
-  /* A pasted message: how much of it stands word for word in what a page printed. Numbers differ from case to case. */
-  const plain = text => (text.toLowerCase().match(/[a-z_]+/g) || []);
-  const printed = new Map(pages.map(page => [page.id, ` ${plain(joined(page, "output")).join(" ")} `]));
-  const longestRun = (query, text) => {
-    let longest = 0;
-    for (let start = 0; start + longest < query.length; start++) {
-      while (start + longest < query.length
-             && text.includes(` ${query.slice(start, start + longest + 1).join(" ")} `)) longest++;
+  /* What the sections of a page say comes as a script, since a page opened from a folder may not fetch files. */
+  const parts = new Map();
+  const waiting = new Map();
+  const partOf = (id, root) => {
+    if (!waiting.has(id)) {
+      waiting.set(id, new Promise(done => {
+        const script = document.createElement("script");
+        script.src = `${root}search/${id}.js`;
+        script.onload = () => done(parts.get(id));
+        document.head.append(script);
+      }));
     }
-    return longest;
-  };
-
-  const find = query => {
-    const asked = words(query).filter(word => !["torch", "f", "nn"].includes(word)).join(" ");
-    const pasted = plain(query);
-    const runs = new Map();
-    const factor = id => {
-      if (!runs.has(id)) runs.set(id, pasted.length < 4 ? 0 : longestRun(pasted, printed.get(id)));
-      const share = runs.get(id) >= 4 ? runs.get(id) / pasted.length : 0;
-      const isNamed = words(id.replace(/.*\//, "")).join(" ") === asked;
-      const isTitle = byId.get(id).sections[0].title === query;
-      return (1 + 4 * share) * (isTitle ? 10 : isNamed ? 2 : 1) * (id.startsWith("guide/") ? 1 : 0.6);
-    };
-    return index.search(query, {
-      boost: {names: 3, title: 4, other: 4, headings: 2, intro: 2, text: 1, code: 0.5, output: 1.5},
-      bm25: {k: 1.2, b: 0.3, d: 0.5},
-      prefix: term => term.length > 2,
-      fuzzy: term => term.length > 5 ? 0.15 : 0,
-      weights: {prefix: 0.4, fuzzy: 0.2},
-      boostDocument: factor,
-    });
+    return waiting.get(id);
   };
 
   /* The section of a page that has most of the words, and the place in its text where they begin. */
@@ -75,7 +25,7 @@ const ptguideSearch = (() => {
       const found = new Set([...words(section.title), ...words(section.text), ...words(section.output)].map(stem));
       return terms.filter(term => found.has(term)).length;
     };
-    return page.sections.reduce((one, two) => score(two) > score(one) ? two : one);
+    return page.reduce((one, two) => score(two) > score(one) ? two : one);
   };
 
   const excerpt = (section, terms) => {
@@ -96,47 +46,89 @@ const ptguideSearch = (() => {
   };
 
   /* What a page gives its reader to take away, unless the best section is this very box. */
-  const useOf = (page, section, root) => {
-    const use = page.sections.find(one => one.anchor === "use-this");
+  const useOf = (id, page, section, root) => {
+    const use = page.find(one => one.anchor === "use-this");
     if (!use || use === section) return [];
     const text = document.createElement("p");
     const link = document.createElement("a");
     text.className = "search-use";
-    link.href = `${root}${page.id}.html#${use.anchor}`;
+    link.href = `${root}${id}.html#${use.anchor}`;
     link.textContent = use.title;
     text.append(link, ` ${use.text}`);
     return [text];
   };
 
+  const SHOWN = 20;  // results at first; a button shows the others
+
+  const item = (result, root) => {
+    const made = document.createElement("li");
+    const link = document.createElement("a");
+    link.className = "search-result";
+    link.href = `${root}${result.id}.html`;
+    link.textContent = titleOf(result.id);
+    const where = document.createElement("span");
+    where.className = "search-where";
+    const text = document.createElement("p");
+    made.append(link, where, text);
+    partOf(result.id, root).then(page => {
+      const section = best(page, result.terms);
+      if (section.anchor) link.href += `#${section.anchor}`;
+      where.textContent = section.anchor ? section.title : "";
+      text.before(...useOf(result.id, page, section, root));
+      text.append(...excerpt(section, result.terms));
+    });
+    return made;
+  };
+
+  const linked = (root, page, words) => {
+    const link = document.createElement("a");
+    link.href = `${root}${page}.html`;
+    link.textContent = words;
+    return link;
+  };
+
+  /* What is said above the results: how many there are, and where to look if they do not answer. */
+  const summaryOf = (query, found, root) => {
+    if (!query.trim()) return [];
+    const {results, text, isExplained} = found;
+    const elsewhere = ["Look through the ", linked(root, "guide/errors/index", "table of errors"), " or the ",
+                       linked(root, "guide/index", "list of all pages"), "."];
+    if (!results.length) return [`Nothing matches "${query}". Try the name of a function, or a few words of the message. `, ...elsewhere];
+    const count = `${results.length} ${results.length === 1 ? "page" : "pages"}, the best match first. `;
+    if (!isExplained) return [`No page explains this message. The nearest of ${results.length}: `, ...elsewhere];
+    return [text === query ? count : `Nothing matches "${query}". Shown is "${text}": ${count}`];
+  };
+
   const show = (query, box, root) => {
-    const found = query.trim() ? find(query) : [];
+    const found = query.trim() ? search(query) : {results: []};
     const summary = document.createElement("p");
     summary.className = "search-summary";
     summary.setAttribute("role", "status");
-    summary.textContent = !query.trim() ? "" : found.length
-      ? `${found.length} ${found.length === 1 ? "page" : "pages"}, the best match first`
-      : `Nothing matches "${query}". Try the name of a function, or a few words of the message.`;
+    summary.append(...summaryOf(query, found, root));
     const list = document.createElement("ol");
     list.className = "search";
-    for (const result of found.slice(0, 20)) {
-      const page = byId.get(result.id);
-      const section = best(page, result.terms);
-      const item = document.createElement("li");
-      const link = document.createElement("a");
-      link.href = `${root}${page.id}.html${section.anchor && `#${section.anchor}`}`;
-      link.textContent = page.sections[0].title;
-      const where = document.createElement("span");
-      where.className = "search-where";
-      where.textContent = section.anchor ? section.title : "";
-      const text = document.createElement("p");
-      text.append(...excerpt(section, result.terms));
-      item.append(link, where, ...useOf(page, section, root), text);
-      list.append(item);
-    }
+    list.append(...found.results.slice(0, SHOWN).map(result => item(result, root)));
     box.replaceChildren(summary, list);
+    const others = found.results.slice(SHOWN);
+    if (others.length) {
+      const more = document.createElement("button");
+      more.className = "btn btn-outline-primary";
+      more.textContent = `Show the other ${others.length}`;
+      more.addEventListener("click", () => {
+        const added = others.map(result => item(result, root));
+        list.append(...added);
+        more.remove();
+        added[0].querySelector("a").focus();
+      });
+      box.append(more);
+    }
   };
 
-  return {find: query => find(query).map(result => result.id), show};
+  return {
+    find: query => search(query).results.map(result => result.id),
+    part: (id, sections) => parts.set(id, sections),
+    show,
+  };
 })();
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -157,8 +149,29 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   field.form.addEventListener("submit", event => {
     event.preventDefault();
+    clearTimeout(waiting);
     run();
+    box.querySelector(".search-result")?.focus();
   });
+  /* The arrow keys go from the field to the results and back; Enter goes to the first, where it opens the page. */
+  document.addEventListener("keydown", event => {
+    const stops = [field, ...box.querySelectorAll(".search-result")];
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    const to = stops[stops.indexOf(document.activeElement) + step];
+    if (to && stops.includes(document.activeElement)) {
+      event.preventDefault();
+      to.focus();
+    }
+  });
+  /* The theme's shortcut would open another field over this one. */
+  window.addEventListener("keydown", event => {
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      field.focus();
+      field.select();
+    }
+  }, {capture: true});
   ptguideSearch.show(field.value, box, root);
   field.focus();
 });

@@ -4,9 +4,8 @@
 Why does backward() need a scalar, and what is its gradient argument?
 =====================================================================
 
-You computed one loss for each sample and called ``losses.backward()``, and PyTorch answered ``grad can be implicitly
-created only for scalar outputs``. A gradient says how *one* number changes with each weight, so take the mean of the
-losses, or say with ``backward(gradient)`` how much each of them counts.
+You called ``losses.backward()`` on one loss for each sample, and PyTorch answered ``grad can be implicitly created only
+for scalar outputs``. Take the mean, or say with ``backward(gradient)`` how much each loss counts.
 """
 
 # %%
@@ -18,7 +17,7 @@ from torch.nn import functional as F
 
 from ptguide.errors import expect_error
 from ptguide.exercises import check
-from ptguide.pictures import draw, draw_graph
+from ptguide.pictures import draw
 from ptguide.questions import ask
 
 samples = torch.tensor([[1.0, 2.0, 0.0], [3.0, 0.0, 1.0]])
@@ -27,9 +26,8 @@ weights = torch.tensor([1.0, -1.0, 2.0], requires_grad=True)
 
 
 def losses_of(weights):
-    return F.mse_loss(
-        samples @ weights, targets, reduction="none"
-    )  # one squared error for each sample
+    # one squared error for each sample
+    return F.mse_loss(samples @ weights, targets, reduction="none")
 
 
 J = jacrev(losses_of)(weights.detach())
@@ -41,73 +39,58 @@ assert J.shape == (2, 3)
 draw(torch.matmul, (v, J), names=["v", "J"])
 
 # %%
-# Two samples give two losses, and the model has three weights. The table ``J`` has a row for each loss: how that loss
-# changes with each weight. ``backward(v)`` puts ``v @ J`` into ``.grad``. Point at a result to see which numbers made
-# it. You need to know :ref:`from-calculation-to-graph` and :ref:`matmul`.
+# Two samples give two losses, and the model has three weights. Row i of the table ``J`` is the gradient of loss i.
+# ``losses.backward(v)`` adds ``v @ J`` to ``weights.grad``. Point at a result to see which numbers made it. You need
+# to know :ref:`from-calculation-to-graph` and :ref:`matmul`.
 #
 # The rule
 # --------
 #
-# The table of these derivatives is the :term:`Jacobian`, :math:`J_{ij} = \partial\, \text{loss}_i / \partial w_j`.
-# ``v`` has a number for each loss, and ``backward(v)`` adds up the rows of the table, row :math:`i` times :math:`v_i`.
-# This sum is a :term:`vector-Jacobian product`. It has the shape of the weights, :val:`weights.grad.shape`, where the
-# table has shape :val:`J.shape`.
+# The table is the :term:`Jacobian`, :math:`J_{ij} = \partial\, \text{loss}_i / \partial w_j`. ``backward(v)`` adds up
+# its rows, row :math:`i` times :math:`v_i`. This sum is a :term:`vector-Jacobian product`, and it has the shape of the
+# weights. With a single loss, ``backward()`` takes 1 as its :math:`v`. Two losses may count equally or not, so PyTorch
+# does not guess.
 
 losses = losses_of(weights)
+with expect_error(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+    losses.backward()
 losses.backward(v)
 torch.testing.assert_close(weights.grad, 1 * J[0] + 10 * J[1])
 weights.grad
 
 # %%
-# ``backward()`` without an argument starts from 1. For several numbers no choice is obvious, so PyTorch
-# refuses.
+# What v means
+# ------------
+#
+# ``v`` says how much each loss counts. Ones give the gradient of the sum, and 1/2 for each of two losses gives the
+# gradient of the mean. In these four cases the result is the gradient of the scalar ``(v * losses).sum()``, so you may
+# write that instead.
 
-losses = losses_of(weights)
-with expect_error(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
-    losses.backward()
-
-# %%
-# ``v`` says what you want to know. Ones give the gradient of the sum, and 1/2 for each of two losses gives the gradient
-# of the mean. A single 1 gives the gradient of that sample's loss. In each case it is the gradient of the scalar
-# ``(v * losses).sum()``, and you may as well write that.
-
-questions = {
-    "the sum": (torch.tensor([1.0, 1.0]), lambda losses: losses.sum()),
-    "the mean": (torch.tensor([0.5, 0.5]), lambda losses: losses.mean()),
-    "sample 1 alone": (torch.tensor([0.0, 1.0]), lambda losses: losses[1]),
-    "sample 1 ten times": (v, lambda losses: (v * losses).sum()),
-}
-for name, (chosen, scalar) in questions.items():
-    (by_argument,) = torch.autograd.grad(losses_of(weights), weights, chosen)
-    (by_scalar,) = torch.autograd.grad(scalar(losses_of(weights)), weights)
-    torch.testing.assert_close(by_argument, by_scalar)
-    print(f"{name:<19}v = {chosen.tolist()!s:<12}gradient {by_argument.tolist()}")
+meanings = {"sum": [1.0, 1.0], "mean": [0.5, 0.5], "sample 1": [0.0, 1.0], "weighted": [1.0, 10.0]}
+for name, each in meanings.items():
+    chosen = torch.tensor(each)
+    (gradient,) = torch.autograd.grad(losses_of(weights), weights, chosen)
+    (by_scalar,) = torch.autograd.grad((chosen * losses_of(weights)).sum(), weights)
+    torch.testing.assert_close(gradient, by_scalar)
+    print(f"{name:<9}v = {each!s:<12}gradient {gradient.tolist()}")
 
 # %%
 # Why autograd does not make the table
 # ------------------------------------
 #
-# In a network, the loss is the last of many operations. Going back, each operation receives a vector, multiplies it by
-# its own Jacobian, and hands the result on: this is the :term:`chain rule`. It needs no table for that: a square
-# multiplies by twice its input, element by element. The picture follows ``v`` from the losses back to the weights.
-
-errors = samples @ weights - targets
-losses = errors**2
-draw_graph(losses, {"weights": weights, "errors": errors, "losses": losses}, gradient=v)
-
-# %%
-# The table would be large. The square of 5,000 activations has a Jacobian of 5,000 × 5,000, and all of it but the
-# diagonal is 0.
+# On the way back, an operation multiplies the vector that arrives by its own Jacobian, and hands the result on. To
+# multiply, it does not need the whole table. A square multiplies each element by twice its input. Its Jacobian would
+# be large, and 0 everywhere but on the diagonal. Here are 5,000 activations:
 
 activations = torch.linspace(0, 1, 5000, requires_grad=True)
 (product,) = torch.autograd.grad(activations**2, activations, torch.ones(5000))
 print(f"Jacobian: {5000 * 5000 * activations.itemsize:>11,} bytes")
-print(f"product:  {product.numel() * product.itemsize:>11,} bytes")
-assert product.shape == (5000,)
+print(f"product:  {product.nbytes:>11,} bytes")
+torch.testing.assert_close(product, 2 * activations.detach())
 
 # %%
-# When you do want the table, ask for its rows one by one: each takes a backward pass with a single 1 in ``v``.
-# :func:`torch.func.jacrev` does the same for many rows at once. The rows are the *per-sample gradients*.
+# When you do want the table, ask for its rows: a row takes a backward pass with a single 1 in ``v``. Each row is the
+# gradient of one sample's loss. :func:`torch.func.jacrev`, which made ``J``, computes the rows together.
 
 passes = [torch.autograd.grad(losses_of(weights), weights, row)[0] for row in torch.eye(2)]
 torch.testing.assert_close(torch.stack(passes), J)
@@ -116,30 +99,30 @@ torch.stack(passes)
 # %%
 # .. use-this::
 #
-#    Reduce to one number before ``backward()``: ``losses.mean().backward()``. With the mean, a larger batch of like
-#    samples gives the same gradient; with the sum, the gradient grows with the batch. Give ``gradient`` where samples
-#    count differently, or where something outside PyTorch has computed the derivative with respect to the output. It
-#    has the shape of the output, and is not broadcast.
+#    Reduce to one number before ``backward()``: ``losses.mean().backward()``. If each sample comes twice, the
+#    gradient of the mean stays as it is, and that of the sum doubles. Give ``gradient`` where samples count
+#    differently, or where a program outside PyTorch has computed the derivative with respect to the output. It must
+#    have the shape of the output. Add several losses up before one ``backward()``. The Jacobian costs a backward pass
+#    for each row.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **Ones as a cure for the message.** ``backward(torch.ones_like(losses))`` is the gradient of the *sum*. With the same
-# two samples 32 times in the batch, it is 32 times as large, and so is a step of plain SGD.
+# **Ones as a cure for the message.** ``losses.backward(torch.ones_like(losses))`` gives the gradient of the *sum*.
+# With the same two samples 32 times in the batch, it is 32 times as large, and so is a step of plain SGD.
 
 
-def gradient_norm(count, reduce):
-    batch, wanted = samples.repeat(count // 2, 1), targets.repeat(count // 2)
+def gradient_norm(copies, count):
+    batch, wanted = samples.repeat(copies, 1), targets.repeat(copies)
     losses = F.mse_loss(batch @ weights, wanted, reduction="none")
-    return torch.autograd.grad(reduce(losses), weights)[0].norm()
+    return torch.autograd.grad(losses, weights, count(losses))[0].norm()
 
 
-for reduce in (torch.sum, torch.mean):
-    print(
-        f"{reduce.__name__:<5}: {gradient_norm(2, reduce):8.2f} for 2 samples, {gradient_norm(64, reduce):8.2f} for 64"
-    )
-torch.testing.assert_close(gradient_norm(64, torch.sum), 32 * gradient_norm(2, torch.sum))
-torch.testing.assert_close(gradient_norm(64, torch.mean), gradient_norm(2, torch.mean))
+counts = {"ones": torch.ones_like, "mean": lambda losses: torch.full_like(losses, 1 / len(losses))}
+for name, count in counts.items():
+    few, many = gradient_norm(1, count), gradient_norm(32, count)
+    print(f"{name}: {few:6.2f} for 2 samples, {many:6.2f} for 64")
+    torch.testing.assert_close(many, (32 if name == "ones" else 1) * few)
 
 # %%
 # How this was checked
@@ -183,9 +166,26 @@ with expect_error(RuntimeError, match="only for real scalar outputs"):
 with expect_error(RuntimeError, match="only for scalar outputs"):
     x[:0].backward()
 
-# Each step of the graph that is drawn computes the product with its own Jacobian.
-(pulled,) = torch.autograd.grad(losses_of(weights), weights, v)
-torch.testing.assert_close(pulled, (v * 2 * errors.detach()) @ samples)
+# Step by step, each operation with its own Jacobian: the square first, then the product with the samples.
+errors = (samples @ weights - targets).detach()
+torch.testing.assert_close(v @ J, (v * 2 * errors) @ samples)
+# Twice the same samples: the sum of the losses has twice the gradient.
+for copies in (1, 2, 3, 7):
+    torch.testing.assert_close(
+        gradient_norm(copies, counts["ones"]), copies * gradient_norm(1, counts["ones"])
+    )
+    torch.testing.assert_close(
+        gradient_norm(copies, counts["mean"]), gradient_norm(1, counts["mean"])
+    )
+# For complex numbers, backward multiplies by the conjugate of the table.
+z = torch.tensor([1 + 2j, 3 - 1j], requires_grad=True)
+A, w = torch.tensor([[1 + 1j, 2], [0, 1j]]), torch.tensor([1, 1j])
+torch.testing.assert_close(torch.autograd.grad(A @ z, z, w)[0], w @ A.conj())
+# One backward of the sum of two losses adds up what two would.
+weights.grad = None
+losses_of(weights)[0].backward()
+losses_of(weights)[1].backward()
+torch.testing.assert_close(weights.grad, J.sum(dim=0))
 
 # %%
 # Check yourself
@@ -235,7 +235,7 @@ def by_autograd(x, w, v):
 cases = []
 for n, k, m in [(1, 2, 1), (2, 3, 4), (5, 1, 3)]:
     w, given = torch.arange(1.0, 1 + k * m).reshape(k, m), torch.arange(float(n * m)).reshape(n, m)
-    cases.append((torch.ones(n, k), w, given))
+    cases.append((torch.ones(n, k), w, given + 1))
 
 
 def backward_of_product(x, w, v):

@@ -4,70 +4,105 @@
 What is the computation graph? (grad_fn and next_functions)
 ===========================================================
 
-``loss.backward()`` finds :term:`gradients <gradient>`, and you did not tell PyTorch how to differentiate your code. It
-can because a differentiable operation leaves a :term:`node` behind that knows the way back, and together the nodes are
-the graph.
+``loss.backward()`` finds :term:`gradients <gradient>`, and you did not tell PyTorch how to differentiate your code. An
+operation on a tensor with ``requires_grad=True`` records a :term:`node`, and ``backward`` follows the linked nodes.
 """
 
 # %%
 # Set-up
 
+import matplotlib.pyplot as plt
 import torch
+from torch.nn import functional as F
 
 from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
-from ptguide.pictures import draw_graph
 from ptguide.questions import ask
 
 x, target = torch.tensor(3.0), torch.tensor(5.0)  # data
 w = torch.tensor(2.0, requires_grad=True)  # what is to be learned
 b = torch.tensor(1.0, requires_grad=True)
 
+
+def nodes(start):
+    found = [start]
+    for node in found:  # grows
+        found += [one for one, _ in node.next_functions if one is not None and one not in found]
+    return found
+
+
+def draw_two_ways(loss, steps):
+    """Draw tensors in a row, their nodes below, and the gradient of the loss at each of them."""
+    gradients = torch.autograd.grad(loss, list(steps.values()), retain_graph=True)
+    _, axis = plt.subplots(figsize=(5.6, 2.6), layout="constrained")
+    arrow = {"arrowstyle": "->", "linewidth": 1.5, "shrinkA": 2, "shrinkB": 2}
+    for i, ((name, tensor), gradient) in enumerate(zip(steps.items(), gradients, strict=True)):
+        node = "AccumulateGrad" if tensor.is_leaf else tensor.grad_fn.name()
+        boxes = [(1, f"{name}\n= {tensor:g}", "C0"), (0, f"{node}\n∂ = {gradient:g}", "C1")]
+        for row, text, color in boxes:
+            box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": color}
+            axis.text(1.4 * i, row, text, ha="center", va="center", fontsize=8, bbox=box)
+        link = arrow | {"arrowstyle": "-", "linestyle": ":", "color": "gray"}
+        axis.annotate("", (1.4 * i, 0.25), (1.4 * i, 0.75), arrowprops=link)
+        if i:
+            axis.annotate(
+                "", (1.4 * i - 0.5, 1), (1.4 * i - 0.9, 1), arrowprops=arrow | {"color": "C0"}
+            )
+            back = arrow | {"color": "C1", "shrinkA": 0, "shrinkB": 0}
+            axis.annotate("", (1.4 * i - 0.84, 0), (1.4 * i - 0.62, 0), arrowprops=back)
+    axis.text(-0.6, 1.4, "forward: values", color="C0", fontsize=9)
+    axis.text(-0.6, -0.5, "backward: gradients of the loss", color="C1", fontsize=9)
+    axis.set(xlim=(-0.7, 1.4 * len(steps) - 0.7), ylim=(-0.6, 1.6))
+    axis.axis("off")
+    axis.set_title("Each result has a node for the way back", fontsize=11)
+    plt.show()
+
+
 # %%
 
-prediction = w * x + b
-loss = (prediction - target) ** 2
-draw_graph(loss, {"w": w, "b": b, "prediction": prediction, "loss": loss})
+product = w * x
+prediction = product + b
+loss = F.mse_loss(prediction, target)
+draw_two_ways(loss, {"w": w, "product": product, "prediction": prediction, "loss": loss})
 
 # %%
-# One neuron predicts ``w * x + b``, and the loss is its squared error. Values flow down. In orange, gradients flow up:
-# they say how much the loss changes for a small change of the number in the box. You need to know :ref:`operations
-# element by element <element-by-element>`.
+# One neuron predicts ``w * x + b``. Read the orange row from the right: when ``w`` grows a little, the loss grows
+# :val:`12 <w.grad.item()>` times as much. You need to know :ref:`operations element by element <element-by-element>`.
 #
-# Read the orange numbers from below. The loss changes by 1 when the loss changes by 1. A square has the slope 2 · 2 at
-# an error of 2. A change of ``w`` reaches the prediction three times as large, because ``x`` is 3. That makes 4 · 3 =
-# 12. ``backward()`` computes the same numbers and leaves them in ``.grad``.
+# The rule
+# --------
+#
+# For single numbers, the node of an operation multiplies the gradient that reaches it by the operation's slope, and
+# hands it on: the :term:`chain rule`. The slopes are 2 · (7 - 5) of the squared error, 1 of the sum, and 3, which is
+# ``x``, of the product. So :math:`\partial\,\text{loss} / \partial w = 4 \cdot 1 \cdot 3`.
 
 loss.backward(retain_graph=True)  # keep the graph for the next cells
 print(f"{w.grad = }, {b.grad = }")
-assert (w.grad, b.grad) == (2 * 2 * 3, 2 * 2)
+assert (w.grad, b.grad) == (2 * (7 - 5) * 1 * 3, 2 * (7 - 5) * 1)
 
 # %%
 # Nodes and edges
 # ---------------
 #
-# **A node** is a function for the way back. Each result of an operation holds its node in ``grad_fn``. **An edge**
-# leads to the node that comes next on the way back, and ``next_functions`` lists them. ``w`` and ``b`` were made by no
-# operation. They are :term:`leaves <leaf>`, and a node ``AccumulateGrad`` adds what arrives to their ``.grad``. An edge
-# to ``None`` belongs to data, which needs no gradient.
+# A result holds its node in ``grad_fn``. The node's ``next_functions`` lists its *edges*, which lead to the nodes that
+# come next on the way back. ``w`` and ``b`` were made by no operation. They are :term:`leaves <leaf>`: a node
+# ``AccumulateGrad`` adds what arrives to ``.grad``. ``None`` stands for data.
 
 
-def tell(node, indent=0):
-    print("    " * indent + ("None" if node is None else node.name()))
+def tell(node, indent=""):
+    print(indent + ("None" if node is None else node.name()))
     for following, _ in [] if node is None else node.next_functions:
-        tell(following, indent + 1)
+        tell(following, indent + "    ")
 
 
 tell(loss.grad_fn)
-assert (w.is_leaf, w.grad_fn, prediction.is_leaf) == (True, None, False)
 
 # %%
 # From scratch: walking back
 # --------------------------
 #
-# You can call a node. It takes the gradient of its output and gives one for each of its inputs. For that it has saved
-# what it needs; the product has saved ``x``. Call a node, hand each result on along its edge, and at a leaf add up:
-# that is ``backward`` in a few lines.
+# Call a node with the gradient of its output, and it returns one gradient (or ``None``) for each edge. Hand these on,
+# and add up at the leaves. That is ``backward``, for nodes with one output.
 
 
 def walk(node, gradient, grads):
@@ -83,62 +118,69 @@ def walk(node, gradient, grads):
 
 grads = {}
 walk(loss.grad_fn, torch.tensor(1.0), grads)
-print({"w": grads[w].item(), "b": grads[b].item()})
+print("w:", grads[w].item(), " b:", grads[b].item())
 assert (grads[w], grads[b]) == (w.grad, b.grad)
 
 # %%
-# When the graph is made, and when it is freed
-# --------------------------------------------
+# How long the graph lives
+# ------------------------
 #
-# The *forward* calculation makes the graph, while it runs. So an ``if`` may depend on values, and each pass has a graph
-# of its own. ``backward`` frees the saved values, because they take memory. Where a node needs them, a second walk is
-# then refused. Compute again, or ask for the values to be kept, as above: ``retain_graph=True``.
+# Some nodes keep values: the product keeps ``x``. ``backward`` frees them. A second walk over such a node :ref:`is
+# refused <backward-through-the-graph-a-second-time>`, unless the first had ``retain_graph=True``. A ``total`` of
+# losses keeps the nodes of each step. Add ``loss.item()`` instead.
 
-
-def halve_or_square(x):
-    return x * 0.5 if x > 1 else x**2
-
-
-print(halve_or_square(w).grad_fn.name(), halve_or_square(w - 1.5).grad_fn.name())
-assert halve_or_square(w).grad_fn.name() == "MulBackward0"
-assert halve_or_square(w - 1.5).grad_fn.name() == "PowBackward0"
-loss.backward()
-with expect_error(RuntimeError, match="Trying to backward through the graph a second time"):
-    loss.backward()
+total, running = 0.0, 0.0
+for step in range(1, 4):
+    loss = F.mse_loss(w * x + b, target)
+    total, running = total + loss, running + loss.item()
+    print(f"step {step}: total leads to {len(nodes(total.grad_fn))} nodes")
+assert (running, len(nodes(total.grad_fn))) == (total.item(), 2 + 4 * 3)
 
 # %%
 # .. use-this::
 #
-#    One forward pass, one ``backward()``. To see whether something is recorded, print it: a result shows its
-#    ``grad_fn``. Keep figures with ``.item()`` and tensors with ``.detach()``, or you keep their graph, too. Inside
-#    :class:`torch.no_grad` nothing is recorded, which saves memory when you measure.
+#    Call ``backward()`` once for each forward pass. Print a result to see whether it is recorded: it shows its
+#    ``grad_fn``. Keep numbers with ``.item()`` and tensors with ``.detach()``, or you keep their graph. Measure and
+#    predict inside :class:`torch.no_grad`, which keeps no values for the way back.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **Nothing was recorded.** Under ``no_grad``, after ``detach()`` or ``item()``, or where no input requires a gradient,
-# there is no node to start from.
+# **Nothing was recorded.** Under ``no_grad`` and after ``detach()`` or ``item()`` there is :ref:`no node to start from
+# <element-0-does-not-require-grad>`. Compute the loss from the weights, outside ``no_grad``.
 
 with torch.no_grad():
     silent = w * x
-for unrecorded in (silent, w.detach() * x, torch.tensor(w.item()) * x):
-    assert unrecorded.grad_fn is None
-    with expect_error(RuntimeError, match="does not require grad and does not have a grad_fn"):
-        unrecorded.backward()
-
-# %%
-# **A graph that grows with each step.** ``total += loss`` makes a number that leads to each step so far, with all that
-# they have saved. Here are two steps. Add ``loss.item()``, which is a plain number.
-
-total, running = 0.0, 0.0
-for number in (1.0, 2.0):
-    step_loss = (w * number - target) ** 2
-    total, running = total + step_loss, running + step_loss.item()
-assert running == total.item()
-draw_graph(total, {"w": w})
+with expect_error(RuntimeError, match="does not require grad and does not have a grad_fn"):
+    silent.backward()
+(w * x).backward()
 
 # %%
 # How this was checked
+
+assert (w.is_leaf, w.grad_fn, prediction.is_leaf) == (True, None, False)
+
+# After detach or item there is no node either.
+for unrecorded in (w.detach() * x, torch.tensor(w.item()) * x):
+    with expect_error(RuntimeError, match="does not require grad and does not have a grad_fn"):
+        unrecorded.backward()
+
+# What is data, and what has no gradient, records no node.
+for unrecorded in (x * x, (w > 1) * x, torch.stack([w, w]).argmax()):
+    assert unrecorded.grad_fn is None
+# The product keeps x until backward has passed. Under no_grad nothing is kept.
+kept = []
+with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda one: one):
+    with torch.no_grad():
+        w * x
+    assert kept == []
+    w * x
+    assert kept
+short = w * x
+assert short.grad_fn._saved_other == x
+short.backward()
+with expect_error(RuntimeError, match="after they have already been freed"):
+    _ = short.grad_fn._saved_other
 
 # The walk against torch, on a calculation that uses its inputs several times.
 a, c = torch.tensor(2.0, requires_grad=True), torch.tensor(5.0, requires_grad=True)
@@ -157,9 +199,16 @@ first, second, third = torch.arange(3.0, requires_grad=True).unbind()
 assert (node.name(), place) == ("UnbindBackward0", 1)
 assert first.grad_fn is second.grad_fn is third.grad_fn
 with expect_error(TypeError, match="expected 3 arguments, got 1"):
-    walk(
-        (second * third).grad_fn, torch.tensor(1.0), {}
-    )  # for nodes with several outputs, walk is too simple
+    walk((second * third).grad_fn, torch.tensor(1.0), {})  # several outputs: too simple a walk
+
+
+# An if may depend on values.
+def halve_or_square(x):
+    return x * 0.5 if x > 1 else x**2
+
+
+assert halve_or_square(w).grad_fn.name() == "MulBackward0"
+assert halve_or_square(w - 1.5).grad_fn.name() == "PowBackward0"
 
 # The engine waits until all gradients for a node have arrived, and runs the node once.
 runs = []
@@ -172,10 +221,14 @@ assert runs == ["ran"]
 graphs = [(w * x).grad_fn for _ in range(3)]
 assert len(set(graphs)) == 3
 assert len({graph.next_functions[0][0] for graph in graphs}) == 1
-# A sum has saved no values, so it can be walked twice.
+# A sum has saved no values, so it can be walked twice; a product cannot.
 plain = a + c
 plain.backward()
 plain.backward()
+once = a * c
+once.backward()
+with expect_error(RuntimeError, match="Trying to backward through the graph a second time"):
+    once.backward()
 # .grad of a result in the middle is not kept, unless retain_grad asks for it.
 middle = w * x
 with expect_warning(UserWarning, match="not a leaf Tensor"):
@@ -187,14 +240,6 @@ assert middle.grad == 1
 # %%
 # Check yourself
 # --------------
-
-
-def nodes(start):
-    found = [start]
-    for node in found:  # grows
-        found += [one for one, _ in node.next_functions if one is not None and one not in found]
-    return found
-
 
 p, q = torch.tensor(2.0, requires_grad=True), torch.tensor(5.0, requires_grad=True)
 ask(

@@ -4,9 +4,8 @@
 How do hooks on modules work, forward and backward?
 ===================================================
 
-You want to see the shapes inside a :term:`network`, switch off one unit, or find the layer where gradients vanish, and
-the network is not your code. A :term:`hook` on a :term:`module` is a function that PyTorch calls before or after the
-module's ``forward``, or before or after its part of ``backward``.
+You want to see the shapes inside a :term:`network` that is not your code, or switch off one of its units. A
+:term:`hook` on a :term:`module` is your function, which PyTorch calls when a pass enters or leaves that module.
 """
 
 # %%
@@ -34,62 +33,52 @@ def sizes(values):
 # %%
 
 
-def tell(name, module, args, output):
-    print(f"{name} {type(module).__name__:<6} {tuple(args[0].shape)} -> {tuple(output.shape)}")
+def tell(module, args, output):
+    print(f"{type(module).__name__:<7} {tuple(args[0].shape)} -> {tuple(output.shape)}")
 
 
-handles = [
-    part.register_forward_hook(partial(tell, name)) for name, part in network.named_children()
-]
+handles = [layer.register_forward_hook(tell) for layer in network]
 logits = network(x)
+
+# %%
+# PyTorch calls a forward hook with the module, a tuple of its positional :term:`arguments <argument>`, and its output.
+# Here ``tell`` is put on each layer, and prints the shapes that pass. You need to know :ref:`hooks-on-tensors`.
+#
+# The rule
+# --------
+#
+# Four kinds see the data pass. Two are called before and after ``forward``, two before and after the module's part of
+# the backward pass. ``grad_output`` holds the gradient with respect to the output of ``forward``, ``grad_input`` those
+# with respect to its arguments. So on the way back ``grad_output`` comes first.
+
+for handle in handles:
+    handle.remove()
+
+
+def listen(kind, module, *got):
+    print(f"{kind:<17}", *[sizes(one) for one in got])
+
+
+layer, data = network[0], torch.rand(5, 3, requires_grad=True)
+handles = [
+    layer.register_forward_pre_hook(partial(listen, "forward_pre")),
+    layer.register_forward_hook(partial(listen, "forward")),
+    layer.register_full_backward_pre_hook(partial(listen, "full_backward_pre")),
+    layer.register_full_backward_hook(partial(listen, "full_backward")),
+]
+network(data).sum().backward()
 for handle in handles:
     handle.remove()
 
 # %%
-# A forward hook gets the module, a tuple of its positional :term:`arguments <argument>`, and its output. This one is
-# put on each layer and prints the shapes that pass. You need to know :ref:`hooks-on-tensors`.
+# The first line has the arguments, the second the arguments and the output. The third has ``grad_output``, the fourth
+# ``grad_input`` and ``grad_output``. The gradients of weight and bias are not among them: they go to ``.grad``.
 #
-# Four kinds, and when each is called
-# -----------------------------------
-#
-# ``grad_output`` and ``grad_input`` are tuples of the :term:`gradients <gradient>` with respect to the output and the
-# arguments of the *forward* call. So on the way back ``grad_output`` arrives first, and ``grad_input`` leaves. Each
-# line shows the shapes that a hook got, here on the whole network and on its last layer.
-
-
-def listen(name, module):
-    def before(module, args):
-        print(f"{name:<8} forward_pre        args {sizes(args)}")
-
-    def after(module, args, output):
-        print(f"{name:<8} forward            args {sizes(args)}, output {sizes(output)}")
-
-    def back_before(module, grad_output):
-        print(f"{name:<8} full_backward_pre  grad_output {sizes(grad_output)}")
-
-    def back_after(module, grad_input, grad_output):
-        print(
-            f"{name:<8} full_backward      grad_input {sizes(grad_input)}, grad_output {sizes(grad_output)}"
-        )
-
-    yield module.register_forward_pre_hook(before)
-    yield module.register_forward_hook(after)
-    yield module.register_full_backward_pre_hook(back_before)
-    yield module.register_full_backward_hook(back_after)
-
-
-handles = [*listen("network", network), *listen("layer 2", network[2])]
-network(x.clone().requires_grad_()).sum().backward()
-for handle in handles:
-    handle.remove()
-
-# %%
 # Change what passes
 # ------------------
 #
-# A value that the hook returns takes the place of what passes, and ``None`` leaves it. Here a forward hook switches one
-# hidden unit off. The logits change by the part that this unit had in them.
-
+# A value that the hook returns replaces what passes. If it returns ``None``, nothing changes. Here a forward hook
+# switches one hidden unit off. The logits lose what this unit had added to them.
 
 hidden = network[0](x).relu()
 unit = hidden[0].argmax()  # the one that answers most to the first sample
@@ -101,17 +90,14 @@ def without_unit(module, args, output):
 
 with network[1].register_forward_hook(without_unit):
     ablated = network(x)
-torch.testing.assert_close(logits - ablated, hidden[:, unit, None] * network[2].weight[:, unit])
 print("logits of the first sample:", logits[0].detach())
 print("without that unit:         ", ablated[0].detach())
-assert not torch.equal(logits[0], ablated[0])
+torch.testing.assert_close(logits - ablated, hidden[:, unit, None] * network[2].weight[:, unit])
 
 # %%
 # The two backward hooks differ in what they reach. A new ``grad_output`` from the pre-hook changes the gradients of
-# this layer's weights, and of the layers before it. A new ``grad_input`` changes the layers before it alone, because
-# this layer's weights get their gradients from ``grad_output``.
-
-layer, data = nn.Linear(3, 4, bias=False), torch.rand(5, 3, requires_grad=True)
+# this layer's weights and of its input. A new ``grad_input`` comes after the weights have their gradient, and changes
+# that of the input alone.
 
 
 def gradient_norms():
@@ -120,31 +106,53 @@ def gradient_norms():
 
 
 plain = gradient_norms()
-with layer.register_full_backward_hook(
-    lambda module, grad_input, grad_output: (10 * grad_input[0],)
-):
-    by_input = gradient_norms()
 with layer.register_full_backward_pre_hook(lambda module, grad_output: (10 * grad_output[0],)):
-    by_output = gradient_norms()
-for name, norms in {
-    "plain": plain,
-    "grad_input * 10": by_input,
-    "grad_output * 10": by_output,
-}.items():
-    print(
-        f"{name:<17} to the layer before {norms[0]:6.2f}, to this layer's weights {norms[1]:6.2f}"
-    )
-torch.testing.assert_close(by_input / plain, torch.tensor([10.0, 1.0]))
-torch.testing.assert_close(by_output / plain, torch.tensor([10.0, 10.0]))
+    by_output = gradient_norms() / plain
+with layer.register_full_backward_hook(lambda module, grad_input, _: (10 * grad_input[0],)):
+    by_input = gradient_norms() / plain
+print("grad_output * 10: to the input x{:.0f}, to the weight x{:.0f}".format(*by_output))
+print("grad_input * 10:  to the input x{:.0f}, to the weight x{:.0f}".format(*by_input))
+torch.testing.assert_close(by_output, torch.tensor([10.0, 10.0]))
+torch.testing.assert_close(by_input, torch.tensor([10.0, 1.0]))
 
 # %%
 # .. use-this::
 #
-#    ``register_forward_hook`` to see or change an output, ``register_full_backward_pre_hook`` to see what gradient
-#    arrives. Call the module, ``network(x)``: ``network.forward(x)`` passes its hooks by. Add ``with_kwargs=True`` if
-#    inputs are given by name. Register in a ``with`` block or keep the handle.
+#    Take ``register_forward_hook`` to see or change an output, and ``register_full_backward_pre_hook`` to see what
+#    gradient arrives. Call the module, ``network(x)``, because ``network.forward(x)`` passes its hooks by. Add
+#    ``with_kwargs=True`` if inputs are given by name. Register in a ``with`` block or keep the handle. Inside a
+#    function that is no module, take a :ref:`hook on a tensor <hooks-on-tensors>`.
+#
+# A common mistake
+# ----------------
+#
+# **A full backward hook before a layer that writes** :term:`in place`. The hook makes the output a :term:`view`, and
+# the layer behind it may not overwrite that. Set ``inplace=False``, or put the hook on the block that holds both
+# layers.
+
+block = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
+with block[0].register_full_backward_hook(lambda module, grad_input, grad_output: None):
+    with expect_error(RuntimeError, match="is a view and is being modified inplace"):
+        block(data)
+    block[1].inplace = False
+    assert block(data).shape == (5, 4)
+
+# %%
+# How this was checked
+
+calls = []
+with network.register_forward_hook(lambda *_: calls.append("called")):
+    network(x)
+    network.forward(x)
+assert calls == ["called"]
+
+# The other way out: the hook on the whole block.
+block[1].inplace = True
+with block.register_full_backward_hook(lambda module, grad_input, grad_output: None):
+    block(data).sum().backward()
 
 
+# Inputs that are given by name need with_kwargs.
 class Scale(nn.Module):
     def forward(self, x, by=1.0):
         return x * by
@@ -158,38 +166,15 @@ with (
     ),
 ):
     scale(2.0, by=3.0)
-    scale.forward(2.0, by=3.0)  # calls no hook
-print("without and with kwargs:", *got)
 assert got == [(2.0,), ((2.0,), {"by": 3.0})]
 
-# %%
-# Common mistakes
-# ---------------
-#
-# **The old** ``register_backward_hook``, **without "full".** It is deprecated, and gets the gradients of the *last
-# operation* inside the module. For this layer these are bias, input and weight.
-
-old = nn.Linear(3, 4)
-old.register_backward_hook(
-    lambda module, grad_input, grad_output: print("grad_input:", sizes(grad_input))
-)
+# The old register_backward_hook gets the gradients of the last operation: of bias, input and weight.
+old, shapes = nn.Linear(3, 4), []
+old.register_backward_hook(lambda module, grad_input, _: shapes.extend(sizes(grad_input)))
 with expect_warning(FutureWarning, match="non-full backward hook"):
     out = old(data)
 out.sum().backward()
-
-# %%
-# **A full backward hook before a layer that writes** :term:`in place`. The hook makes the output a :term:`view`, and
-# the layer behind it may not overwrite that.
-
-block = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
-with block[0].register_full_backward_hook(lambda module, grad_input, grad_output: None):
-    with expect_error(RuntimeError, match="is a view and is being modified inplace"):
-        block(data)
-    block[1].inplace = False
-    assert block(data).shape == (5, 4)
-
-# %%
-# How this was checked
+assert shapes == [(4,), (5, 3), (3, 4)]
 
 # The order on all modules: forward, the whole encloses its parts; backward too, with the parts in reverse order.
 log, handles = [], []
@@ -294,8 +279,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Return the fraction of zeros in the output of each ``nn.ReLU`` of a network, for one batch, in the order
-# in which they are called: a vector. Dead units show there. Leave no hook behind.
+# **Exercise.** Return the fraction of zeros in the output of each ``nn.ReLU`` of a network, for one batch, in the
+# order in which they are called: a vector. Dead units show there. Leave no hook behind.
 
 
 def by_hand(network, batch):

@@ -4,7 +4,7 @@
 How do hooks on tensors work? (register_hook)
 =============================================
 
-By default the gradient of a result in the middle is not kept: you read ``.grad`` and get ``None``. A :term:`hook` is
+You want to know where a gradient becomes NaN, but ``.grad`` of a result in the middle is ``None``. A :term:`hook` is
 your own function, which PyTorch calls in the backward pass when the :term:`gradient` of a tensor is known.
 """
 
@@ -18,44 +18,70 @@ from torch.autograd.graph import get_gradient_edge
 
 from ptguide.errors import expect_error
 from ptguide.exercises import check
-from ptguide.pictures import draw_graph
 from ptguide.questions import ask
 
 x, target = torch.tensor(3.0), torch.tensor(5.0)
 w = torch.tensor(2.0, requires_grad=True)
 b = torch.tensor(1.0, requires_grad=True)
-prediction = w * x + b
+product = w * x
+prediction = product + b
 loss = (prediction - target) ** 2
+steps = {"w": w, "product": product, "prediction": prediction, "loss": loss}
+
+
+def tell(name, grad):
+    print(f"{name:<11} {grad.item():4.1f}")
+
 
 # %%
 
-handle = prediction.register_hook(lambda grad: print(f"gradient at the prediction: {grad}"))
+handles = [tensor.register_hook(partial(tell, name)) for name, tensor in steps.items()]
 loss.backward(retain_graph=True)
-handle.remove()
 
 # %%
-# The hook is a function of one argument, the gradient of the loss with respect to the tensor. Here it prints. You need
-# to know :ref:`from-calculation-to-graph`.
+# One neuron predicts ``w * x + b``, and ``loss`` is its squared error. PyTorch calls a hook with the gradient of the
+# loss with respect to the hook's tensor; ``partial`` adds the name. The hooks were registered from ``w`` to the loss,
+# and the backward pass calls them from the loss to ``w``. You need to know :ref:`from-calculation-to-graph`.
 #
-# Change a gradient
-# -----------------
+# The rule
+# --------
 #
-# What a hook returns takes the place of the gradient on the rest of the way back. ``None``, as above, leaves it. Here
-# it is cut off at 1, and ``w`` gets 1 * 3. The values of the forward pass stay as they are.
+# The tensor that a hook returns replaces the gradient on the rest of the way back. If it returns ``None``, as ``tell``
+# does, the gradient stays as it is. Here the gradient of the prediction is cut off at 1, so ``w`` gets 1 · 3 in place
+# of 4 · 3. ``register_hook`` returns a handle, and ``handle.remove()`` takes the hook away.
 
+for handle in handles:
+    handle.remove()
 handle = prediction.register_hook(lambda grad: grad.clamp(-1, 1))
-assert torch.autograd.grad(loss, w, retain_graph=True)[0] == 1 * 3
-draw_graph(loss, {"w": w, "b": b, "prediction": prediction, "loss": loss})
+print("with the hook:", torch.autograd.grad(loss, w, retain_graph=True)[0])
+handle.remove()
+print("without it:   ", torch.autograd.grad(loss, w, retain_graph=True)[0])
+assert torch.autograd.grad(loss, w, retain_graph=True)[0] == 4 * 3
+
+# %%
+# Find where a NaN begins
+# -----------------------
+#
+# The loss is finite, and a gradient is not. Put a hook on each step, and read the lines from the top: the gradient of
+# ``root`` is still finite, that of ``a`` is not. So the :term:`NaN` begins in the square root. Its slope at 0 is
+# infinite, and the mask hands it a 0: 0 times infinity is NaN.
+
+a = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
+root = a.sqrt()
+masked = root * torch.tensor([1.0, 0.0, 1.0])
+for name, tensor in {"a": a, "root": root, "masked": masked}.items():
+    tensor.register_hook(lambda grad, name=name: print(f"{name:<7} {grad.tolist()}"))
+masked.sum().backward()
+assert a.grad.isfinite().tolist() == [True, False, True]
 
 # %%
 # Before and after it is added
 # ----------------------------
 #
-# At a :term:`leaf` there are two moments. ``register_hook`` gets the gradient of *this* backward pass, before it is
-# added to ``.grad``. ``register_post_accumulate_grad_hook`` gets the *tensor* afterwards, and can read ``.grad``. The
-# loop makes two passes.
+# At a :term:`leaf` there are two moments. A hook of ``register_hook`` gets the gradient of *this* backward pass,
+# before it is added to ``.grad``. A hook of ``register_post_accumulate_grad_hook`` gets the *tensor* afterwards, and
+# can read the sum in ``.grad``. The loop makes two passes.
 
-handle.remove()
 leaf = torch.tensor(4.0, requires_grad=True)
 leaf.register_hook(lambda grad: print(f"arrives: {grad}"))
 leaf.register_post_accumulate_grad_hook(lambda tensor: print(f".grad is now: {tensor.grad}"))
@@ -64,87 +90,60 @@ for _ in range(2):
 assert leaf.grad == 2 * 8
 
 # %%
-# The second kind can use a gradient and throw it away while the backward pass goes on. Here it takes the step of an
-# optimizer. At each call, one of the two weights has a gradient. This saves memory when gradients are as large as the
-# weights.
+# A hook of the second kind can use a gradient and free it while the backward pass goes on. Here it takes the step of
+# an optimizer. There are two weights, and at each call one of them has a gradient. So the gradients of all weights
+# need not fit into memory together.
 
 
 def step(parameter):
-    in_memory.append(sum(weight.grad is not None for weight in weights))
+    print("gradients in memory:", sum(weight.grad is not None for weight in weights))
     with torch.no_grad():
         parameter -= 0.1 * parameter.grad
     parameter.grad = None
 
 
-in_memory = []
 weights = [torch.ones(2, requires_grad=True), torch.full((3,), 5.0, requires_grad=True)]
 for weight in weights:
     weight.register_post_accumulate_grad_hook(step)
 sum((weight**2).sum() for weight in weights).backward()
-print("gradients in memory at each call:", in_memory)
-assert in_memory == [1, 1]
 torch.testing.assert_close(weights[1], torch.full((3,), 5 - 0.1 * 2 * 5))
-
-# %%
-# Find where a NaN begins
-# -----------------------
-#
-# The loss is finite, and a gradient is not. A hook on each step tells from where on. The slope of the square root at 0
-# is infinite, and the mask's 0 times infinity is :term:`NaN`.
-
-
-def watch(name, grad):
-    print(f"{name:<7} {grad.tolist()}")
-
-
-a = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
-root = a.sqrt()
-masked = root * torch.tensor([1.0, 0.0, 1.0])
-for name, tensor in {"a": a, "root": root, "masked": masked}.items():
-    tensor.register_hook(partial(watch, name))
-masked.sum().backward()
-assert a.grad.isfinite().tolist() == [True, False, True]
 
 # %%
 # .. use-this::
 #
-#    ``tensor.register_hook(f)`` to see or change a gradient on its way, and ``register_post_accumulate_grad_hook`` on
-#    parameters to use it when it is complete. Return a new tensor, and do not write into the one you got. Keep the
-#    handle and call ``handle.remove()``, or register in a ``with`` block. To keep one gradient in the middle,
-#    ``retain_grad()`` is enough.
-
-with prediction.register_hook(lambda grad: print("in the block:", grad.item())):
-    loss.backward(retain_graph=True)
-loss.backward(retain_graph=True)  # in silence
-
-# %%
-# Common mistakes
-# ---------------
+#    Call ``tensor.retain_grad()`` to keep one gradient in the middle. Call ``handle = tensor.register_hook(f)`` to
+#    see or change a gradient on its way, and ``register_post_accumulate_grad_hook`` on a parameter to use its
+#    ``.grad``. Return a new tensor, and do not write into the one you got. Call ``handle.remove()``, or register in a
+#    ``with`` block: a cell that runs twice registers its hook twice. A hook costs a call of your function in each
+#    backward pass.
 #
-# **Writing into the gradient.** ``left + right`` hands one and the same tensor to both. A hook on ``left`` that works
-# :term:`in place` changes the gradient of ``right``, which has no hook.
+# A common mistake
+# ----------------
+#
+# **Writing into the gradient.** Here the backward pass of ``left + right`` hands the same tensor to both. The first
+# hook on ``left`` works :term:`in place`, and so changes the gradient of ``right``, which has no hook. The second one
+# returns a new tensor.
 
 left, right = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
 factors = torch.tensor([1.0, 2.0, 4.0])
 for hook in (lambda grad: grad.mul_(10), lambda grad: grad * 10):
     right.grad = None
-    with left.register_hook(hook):
+    with left.register_hook(hook):  # removed at the end of the block
         ((left + right) * factors).sum().backward()
     print("gradient of right:", right.grad.tolist())
 assert torch.equal(right.grad, factors)
 
 # %%
-# **A cell that is run twice.** It registers the hook twice, and the hook is called twice.
+# How this was checked
 
+# A cell that is run twice registers its hook twice.
 calls = []
-for _ in range(2):  # as a cell that is run twice
+for _ in range(2):
     b.register_hook(lambda grad: calls.append("called"))
 loss.backward(retain_graph=True)
-print(calls)
 assert calls == ["called", "called"]
-
-# %%
-# How this was checked
+# What hooks do leaves the forward pass as it was.
+assert (prediction.item(), loss.item()) == (7, 4)
 
 # The hook gets the gradient in the tensor's shape; where the tensor is used several times, the sum, once.
 seen = []
@@ -221,7 +220,7 @@ ask(
     "Two hooks are registered on p: first grad * 10, then grad + 1. What is p.grad after (p * 3).backward()?",
     answer=p.grad,
     choices={
-        3.0: "What a hook returns replaces the gradient.",
+        3.0: "That is without hooks. What a hook returns replaces the gradient.",
         31.0: "In the order of registration: 3 * 10, and then + 1.",
         40.0: "That is the other order.",
     },
@@ -249,23 +248,24 @@ ask(
 )
 
 # %%
-# **Exercise.** Write a step that turns gradients around, as a domain classifier needs it: forward it changes nothing,
-# backward it multiplies the gradient by ``-strength``. ``x`` is a result in the middle of a graph. Use a hook.
+# **Exercise.** Write a step that reverses gradients. Forward it changes nothing, backward it multiplies the gradient
+# by ``-strength``. ``x`` is a result in the middle of a graph, and is used elsewhere, too. Use a hook.
 
 
 def gradient_through(reverse):
-    """Return what arrives before a reversal of (2 * start) ** 2."""
+    """Return the gradient of x ** 2 behind a reversal, plus x without one, for x = 2 * start."""
 
     def gradient(start, strength):
         start = start.clone().requires_grad_()
-        (reverse(2 * start, strength) ** 2).sum().backward()
+        x = 2 * start
+        (reverse(x, strength) ** 2 + x).sum().backward()
         return start.grad
 
     return gradient
 
 
 def by_formula(start, strength):
-    return -strength * 8 * start
+    return 2 - strength * 8 * start
 
 
 cases = [
@@ -282,8 +282,7 @@ def reverse(x, strength):
 check(gradient_through(reverse), by_formula, cases)
 
 # %%
-# The hook belongs to a tensor of its own: on ``x`` itself it would also turn around what comes from other uses of
-# ``x``.
+# The hook belongs on a new tensor. On ``x`` itself it would also reverse what comes from the other uses of ``x``.
 
 # Solution
 
@@ -306,5 +305,5 @@ report
 #
 # - PyTorch contributors (2026). `Backward hooks execution
 #   <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. The order in which hooks of each kind are called.
-# - Ganin and Lempitsky (2015). `Unsupervised domain adaptation by backpropagation <https://arxiv.org/abs/1409.7495>`__:
-#   what the reversed gradient of the exercise is good for.
+# - Ganin and Lempitsky (2015). `Unsupervised domain adaptation by backpropagation <https://arxiv.org/abs/1409.7495>`__.
+#   What the reversed gradient of the exercise is good for.

@@ -4,9 +4,8 @@
 How do I get the output of a layer in the middle of a network?
 ==============================================================
 
-One layer before its end, a network that tells 1000 kinds of things apart has features of a photo that others can use,
-and its ``forward`` returns the end alone. Put a forward :term:`hook` on the layer that you want: PyTorch calls it with
-the output, and the code of the :term:`network` stays as it is.
+You want the features that a :term:`network` computes one layer before its end, and its ``forward`` returns the logits
+alone. Put a forward :term:`hook` on the layer: PyTorch calls it with the output, and the network stays as it is.
 """
 
 # %%
@@ -31,31 +30,24 @@ images = torch.rand(2, 3, 32, 48)
 
 # %%
 
-kept = {}
-
-
-def keep(module, args, output):
-    kept["features"] = output.detach()
-
-
-handle = network.avgpool.register_forward_hook(keep)
+kept = []
+handle = network.avgpool.register_forward_hook(lambda module, args, output: kept.append(output))
 with torch.no_grad():
     logits = network(images)
 handle.remove()
-print(f"features {tuple(kept['features'].shape)}, logits {tuple(logits.shape)}")
-with torch.no_grad():
-    torch.testing.assert_close(network.fc(kept["features"].flatten(start_dim=1)), logits)
+print(f"features {tuple(kept[0].shape)}, logits {tuple(logits.shape)}")
 
 # %%
 # ResNet-18 ends with ``avgpool``, which makes 512 features of each image, and ``fc``, which makes 1000 :term:`logits`
-# of them. The hook keeps the features of two images. You need to know :ref:`hooks-on-modules`.
+# of them. PyTorch calls the hook with the module, its arguments and its output. You need to know
+# :ref:`hooks-on-modules`.
 #
-# Several layers at once
-# ----------------------
+# The rule
+# --------
 #
-# A layer's name is its path through the :term:`attributes <attribute>`, as ``network.named_modules()`` lists it, and
-# ``get_submodule`` finds it by that. Here is the function to copy. It removes its hooks, also after an error. It is for
-# layers whose output is one tensor; ``nn.LSTM``, for one, returns a tuple.
+# A layer's name is its path through the :term:`attributes <attribute>`: ``get_submodule(name)`` finds the layer, and
+# ``named_modules()`` lists the names. ``outputs_of`` is the function to copy, for modules whose output is one tensor.
+# It removes its hooks, also after an error. A layer that is called twice in one pass has two outputs in its list.
 
 
 @contextmanager
@@ -74,58 +66,48 @@ def outputs_of(network, names):
             handle.remove()
 
 
-names = ["conv1", "layer1", "layer4.1.conv2", "avgpool"]
-with outputs_of(network, names) as kept, torch.no_grad():
+with outputs_of(network, ["conv1", "layer1", "layer4.1.conv2"]) as kept, torch.no_grad():
     network(images)
 for name, (output,) in kept.items():
-    print(f"{name:<14} {tuple(output.shape)}")
+    print(f"{name:<15}{tuple(output.shape)}")
 
 # %%
 # Without hooks
 # -------------
 #
-# torchvision's ``create_feature_extractor`` builds a new network that stops where you want, and leaves out the rest. It
-# has to understand ``forward`` as a fixed list of operations, and refuses an ``if`` on values.
+# torchvision's ``create_feature_extractor`` builds a network that stops where you want, with the same weights and
+# without the later layers. So it computes less. It has to read ``forward`` as a fixed list of operations, and refuses
+# an ``if`` on the values of a tensor.
 
 extractor = create_feature_extractor(network, {"layer1": "early"})
 with torch.no_grad():
     torch.testing.assert_close(extractor(images)["early"], kept["layer1"][0])
-print(
-    f"layers: {len(list(network.modules()))} in the network, {len(list(extractor.modules()))} up to layer1"
-)
-
-
-class Branching(nn.Module):
-    def forward(self, x):
-        return x.relu() if x.sum() > 0 else x
-
-
-with expect_error(TraceError, match="used as inputs to control flow"):
-    create_feature_extractor(Branching(), ["relu"])
+for name, part in {"network": network, "up to layer1": extractor}.items():
+    print(f"{name:<13}{sum(one.numel() for one in part.parameters()):>11,} parameters")
 
 # %%
-# Cutting the network into ``nn.Sequential(*parts)`` is right only if ``forward`` does nothing between the parts. Up to
-# ``avgpool`` that holds here. With ``fc`` it fails, because ``forward`` flattens before it.
-#
-# .. not tried: right only if — the definition of Sequential
+# Cutting the network into ``nn.Sequential(*parts)`` loses what ``forward`` does between the parts. In ResNet-18
+# nothing is lost up to ``avgpool``. Before ``fc``, ``forward`` flattens the features, and the cut network fails there.
 
 cut = nn.Sequential(*list(network.children())[:-1])
 with torch.no_grad():
-    torch.testing.assert_close(cut(images), kept["avgpool"][0])
+    torch.testing.assert_close(network.fc(cut(images).flatten(start_dim=1)), logits)
 with expect_error(RuntimeError, match="shapes cannot be multiplied"):
     nn.Sequential(*network.children())(images)
 
 # %%
 # .. use-this::
 #
-#    For a look, ``outputs_of`` as above. For a network of your own that is to be trained or saved,
-#    ``create_feature_extractor``. Call ``network.eval()`` first, and compute under ``torch.no_grad()`` if you need no
-#    gradients. ``detach().clone()`` what you keep: it costs a copy, and without it later layers may write into it.
+#    For a look, copy ``outputs_of`` from above. For a network that is to be trained or saved, take
+#    ``create_feature_extractor``; it shares its weights with the network. Call ``network.eval()`` first, because in
+#    ``train()`` batch normalization makes an image's features depend on the rest of its batch. Compute under
+#    ``torch.no_grad()`` if you need no gradients. Keep ``output.detach().clone()``: the copy costs memory, but
+#    without it a later layer may write into what you kept.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **Kept, then overwritten.** ``bn1`` is followed by a ReLU that writes :term:`in place`, into the very tensor that was
+# **Kept, then overwritten.** ``bn1`` is followed by a ReLU that writes :term:`in place`, into the tensor that was
 # kept. The "output of bn1" then has no negative number. ``detach`` shares the memory, ``clone`` copies it.
 
 shared = []
@@ -140,24 +122,43 @@ assert shared[0].min() == 0
 assert kept["bn1"][0].min() < -0.1
 
 # %%
-# **The wrong mode.** In ``train()``, batch normalization takes mean and variance from the :term:`batch`. An image then
-# gets other features when it comes alone.
+# How this was checked
 
+# The extractor has no weights of its own: it shares those of the network, up to its end.
+shared_with = {id(one) for one in network.parameters()}
+assert all(id(one) in shared_with for one in extractor.parameters())
+# The features are what the last layer gets.
+with torch.no_grad(), outputs_of(network, ["avgpool"]) as kept:
+    network(images)
+    torch.testing.assert_close(network.fc(kept["avgpool"][0].flatten(start_dim=1)), logits)
+assert not any(part._forward_hooks for part in network.modules())
+# The function removes its hooks after an error, too.
+with (
+    expect_error(RuntimeError, match="expected input"),
+    outputs_of(network, ["layer1"]),
+):
+    network(torch.rand(2, 4, 32, 48))
+assert not any(part._forward_hooks for part in network.modules())
+# In train(), an image has other features when it comes alone.
 for training in (False, True):
     network.train(training)
     with torch.no_grad(), outputs_of(network, ["layer1"]) as kept:
         network(images)
         network(images[:1])
     together, alone = kept["layer1"]
-    change = (together[0] - alone[0]).abs().max().item()
-    print(f"{'train()' if training else 'eval()':<8} largest difference {change:.3f}")
+    change = (together[0] - alone[0]).abs().max()
     assert (change > 0.1) if training else (change < 1e-3)
-network.eval()
+_ = network.eval()
 
-# %%
-# How this was checked
 
-assert not any(part._forward_hooks for part in network.modules())
+# An extractor cannot be built of a forward that branches on values.
+class Branching(nn.Module):
+    def forward(self, x):
+        return x.relu() if x.sum() > 0 else x
+
+
+with expect_error(TraceError, match="used as inputs to control flow"):
+    create_feature_extractor(Branching(), ["relu"])
 assert isinstance(nn.LSTM(3, 4)(torch.rand(2, 1, 3)), tuple)
 with torch.no_grad(), outputs_of(network, ["bn1", "relu"]) as kept:
     network(images)
@@ -216,24 +217,24 @@ ask(
     choices={
         -6.0: "So it was when the hook was called. But detach shares the memory, and ReLU wrote into it.",
         0.0: "ReLU has overwritten the stored tensor. clone() would have kept -6.",
-        6.0: "ReLU makes 0 of a negative number.",
+        6.0: "That is the size of -6. ReLU makes 0 of a negative number.",
     },
 )
 
 # %%
-# **Exercise.** Return the features of images, of shape (N, 512), as the network's ``avgpool`` makes them, without
-# gradients and without leaving a hook behind.
+# **Exercise.** Return the features of images, of shape (N, 512), as ``network.avgpool`` makes them, without gradients
+# and without leaving a hook behind.
 
 
-def by_cutting(network, images):
+def by_cutting(images):
     with torch.no_grad():
         return nn.Sequential(*list(network.children())[:-1])(images).flatten(start_dim=1)
 
 
-cases = [(network, images), (network, torch.rand(3, 3, 40, 40))]
+cases = [(images,), (torch.rand(3, 3, 40, 40),)]
 
 
-def features(network, images):
+def features(images):
     raise NotImplementedError
 
 
@@ -245,7 +246,7 @@ check(features, by_cutting, cases, without=["Sequential"])
 # Solution
 
 
-def features(network, images):
+def features(images):
     kept = []
     with (
         network.avgpool.register_forward_hook(lambda module, args, output: kept.append(output)),
@@ -257,6 +258,7 @@ def features(network, images):
 
 report = check(features, by_cutting, cases, without=["Sequential"])
 assert report.passed
+assert not network.avgpool._forward_hooks
 report
 
 # %%
@@ -266,6 +268,7 @@ report
 # :ref:`nn-linear`, the layer that all of these pages use.
 #
 # - PyTorch contributors (2026). `Feature extraction for model inspection
-#   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__.
+#   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__. How
+#   ``create_feature_extractor`` names the places in a network.
 # - Yosinski, Clune, Bengio and Lipson (2014). `How transferable are features in deep neural networks?
 #   <https://arxiv.org/abs/1411.1792>`__. From which layer to take them.

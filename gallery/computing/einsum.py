@@ -4,37 +4,45 @@
 How do I read and write torch.einsum?
 =====================================
 
-:func:`torch.einsum` multiplies tensors and sums, and letters tell it how: one letter for each :term:`axis` of each
-input, then an arrow, then the letters of the result. Axes with the same letter go together. A letter that the result
-does not have is summed over. You need to know :ref:`reductions` and :ref:`matmul`.
+Products of tensors with many axes need a chain of ``transpose``, ``unsqueeze`` and ``sum``, in which a wrong axis is
+easily overlooked. In :func:`torch.einsum` each :term:`axis` has a letter, and the letters say what is multiplied and
+summed.
 """
 
 # %%
-# In ``ij,jk->ik`` the columns of ``a`` and the rows of ``b`` share the letter j, and the result has no j. So the sum
-# runs over j: :math:`c_{ik} = \sum_j a_{ij} b_{jk}`, the product of two matrices.
+# Set-up
 
 import itertools
 import math
 
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 
+torch.manual_seed(0)
 a = torch.tensor([[1, 2, 3], [4, 5, 6]])
 b = torch.tensor([[1, 0, 2, 5], [0, 1, 2, 5], [0, 0, 2, 5]])
-assert torch.equal(torch.einsum("ij,jk->ik", a, b), a @ b)
+
+# %%
+
 draw(torch.einsum, ("ij,jk->ik", a, b), names=["a", "b"])
 
 # %%
-# The rule, from scratch
-# ----------------------
+# ``a`` has the axes i and j, ``b`` has j and k, and the result has i and k. It has no j, so the sum runs over j. It is
+# the product of two matrices. You need to know :ref:`reductions` and :ref:`matmul`.
 #
-# 1. A letter is an :term:`index`, and has one size in all of its places. (A size of 1 is stretched; see below.)
-# 2. Let each letter take each of its values. Multiply the elements that the inputs have there.
-# 3. Add the product to the element of the result whose letters match.
+# The rule
+# --------
+#
+# Axes with the same letter have one size and one index. Multiply the elements of the inputs at these indices, and sum
+# over each letter that is missing behind the arrow: :math:`c_{ik} = \sum_j a_{ij} b_{jk}`. From scratch it is one loop
+# over the values of the letters. (A size of 1 is stretched, as in :ref:`broadcasting <broadcasting>`.)
 
 
 def einsum(equation, *tensors):
@@ -49,80 +57,85 @@ def einsum(equation, *tensors):
     return result
 
 
-# %%
-# Ten that you meet often
-# -----------------------
-#
-# Each of the ten comes with torch's own function, to be compared with ``torch.einsum`` and with the loops above. The
-# shape follows from the letters: here i, j, k and b have the sizes 2, 3, 4 and 5.
+assert torch.equal(einsum("ij,jk->ik", a, b), (a @ b).float())
 
-torch.manual_seed(0)
+# %%
+# Nine to read
+# ------------
+#
+# For each one ask which letters two inputs have in common, and which are missing on the right. The call beside it
+# gives the same result. A letter that stands twice in *one* input takes the diagonal.
+
 ij, ij2, jk, jj = torch.rand(2, 3), torch.rand(2, 3), torch.rand(3, 4), torch.rand(3, 3)
 i, j, bij, bjk = torch.rand(2), torch.rand(3), torch.rand(5, 2, 3), torch.rand(5, 3, 4)
-ten = {
-    "ij->ji": (ij.T, ij),
-    "jj->j": (jj.diagonal(), jj),
-    "ij->": (ij.sum(), ij),
-    "ij->j": (ij.sum(dim=0), ij),
-    "ij,ij->ij": (ij * ij2, ij, ij2),
-    "j,j->": (torch.dot(j, jj[0]), j, jj[0]),
-    "i,j->ij": (torch.outer(i, j), i, j),
-    "ij,j->i": (torch.mv(ij, j), ij, j),
-    "ij,jk->ik": (torch.mm(ij, jk), ij, jk),
-    "bij,bjk->bik": (torch.bmm(bij, bjk), bij, bjk),
+nine = {
+    "ij->ji": ("ij.T", ij),
+    "jj->j": ("jj.diagonal()", jj),
+    "ij->j": ("ij.sum(dim=0)", ij),
+    "ij,ij->ij": ("ij * ij2", ij, ij2),
+    "i,j->ij": ("torch.outer(i, j)", i, j),
+    "ij,ij->i": ("(ij * ij2).sum(dim=1)", ij, ij2),
+    "ij,j->i": ("ij @ j", ij, j),
+    "ij,jk->ik": ("ij @ jk", ij, jk),
+    "bij,bjk->bik": ("bij @ bjk", bij, bjk),
 }
+for equation, (torchs_own, *tensors) in nine.items():
+    print(f"{equation:<13} {torchs_own}")
+    torch.testing.assert_close(torch.einsum(equation, *tensors), eval(torchs_own))
 
 # %%
-# All three agree, and so do the shapes:
-
-assert len(ten) == 10
-for equation, (expected, *tensors) in ten.items():
-    print(f"{equation:<13} {tuple(expected.shape)}")
-    torch.testing.assert_close(torch.einsum(equation, *tensors), expected)
-    torch.testing.assert_close(einsum(equation, *tensors), expected)
-
-# %%
-# A letter that stands twice in *one* input takes a diagonal, because both axes have the same index. With nothing behind
-# the arrow, that diagonal is summed, which gives the trace.
-
-grid = torch.arange(9).reshape(3, 3)
-assert torch.einsum("jj->", grid) == grid.trace() == 0 + 4 + 8
-draw(torch.einsum, ("jj->j", grid), names=["grid"])
-
-# %%
-# In three dimensions and more
-# ----------------------------
+# Attention in two lines
+# ----------------------
 #
-# Letters save thinking about which axis is where. "For each of 2 items (b), each of 3 queries (q) with each of 5 keys
-# (k), over the 4 features (d)" is ``bqd,bkd->bqk``. With ``@`` you have to transpose the keys first.
+# For each sentence (b) and head (h), each query (q) meets each key (k) over the features (d). Then the weights mix the
+# values over k. No ``transpose`` is needed, and the equation shows the order of the axes.
 
-queries, keys = torch.arange(24).reshape(2, 3, 4), torch.arange(40).reshape(2, 5, 4) % 7
-met = torch.einsum("bqd,bkd->bqk", queries, keys)
-assert torch.equal(met, queries @ keys.mT)
-draw(torch.einsum, ("bqd,bkd->bqk", queries, keys), names=["queries", "keys"])
+queries, keys, values = torch.randn(3, 2, 4, 6, 8)  # each (b, h, position, d)
+weights = (torch.einsum("bhqd,bhkd->bhqk", queries, keys) / math.sqrt(8)).softmax(dim=-1)
+mixed = torch.einsum("bhqk,bhkd->bhqd", weights, values)
+print(tuple(weights.shape), tuple(mixed.shape))
+torch.testing.assert_close(mixed, F.scaled_dot_product_attention(queries, keys, values))
 
 # %%
-# ``...`` stands for the axes that have no letter, before, after or between the letters. They are broadcast as in
-# :ref:`matmul <matmul>`. More than two inputs work, too. The last lines are :func:`torch.nn.functional.bilinear`
-# without its bias, with one matrix for each output o.
+# .. use-this::
+#
+#    Write ``@`` where it fits without moving axes, and ``einsum`` where the axes are in the way. ``...`` stands for
+#    axes without a letter. Write the arrow. Two inputs with a common letter that is summed go to :func:`torch.bmm` and
+#    need one dtype, as with ``@``. Three inputs are multiplied from left to right, which can cost many times more than
+#    another order. Where the package ``opt_einsum`` is installed, torch asks it for a better order.
+#
+# Common mistakes
+# ---------------
+#
+# **A letter that is forgotten behind the arrow** is no error: it is summed over. Check the shape. In messages of
+# errors a letter is a "subscript", and an input is an "operand".
 
-assert torch.equal(torch.einsum("...qd,...kd->...qk", queries, keys), met)
-assert torch.equal(torch.einsum("...qd,...kd->...qk", queries, keys[0]), queries @ keys[0].T)
-assert torch.einsum("i...->...i", torch.ones(2, 3, 4)).shape == (3, 4, 2)
-assert torch.einsum("i...j->...ij", torch.ones(2, 5, 6, 3)).shape == (5, 6, 2, 3)
+print("ij,ij->i: ", tuple(torch.einsum("ij,ij->i", ij, ij2).shape), "where (2, 3) was wanted")
+with expect_error(RuntimeError, match="subscript j has size 2 for operand 1"):
+    torch.einsum("ij,jk->ik", a, a)
+
+# %%
+# **No arrow.** Then the result has the letters that stand once, in the order of the *alphabet*. So other letters can
+# transpose a product.
+
+print("ij,jk:", tuple(torch.einsum("ij,jk", a, b).shape))
+print("kj,ji:", tuple(torch.einsum("kj,ji", a, b).shape))
+assert torch.equal(torch.einsum("kj,ji", a, b), (a @ b).T)
+
+# %%
+# How this was checked
+
+assert torch.einsum("ij,ij->ij", ij, ij2).shape == (2, 3)
+for equation, (torchs_own, *tensors) in nine.items():
+    torch.testing.assert_close(einsum(equation, *tensors), eval(torchs_own))
+    # A view where nothing is computed, a new tensor elsewhere.
+    result, own = torch.einsum(equation, *tensors), tensors[0]
+    is_view = result.untyped_storage().data_ptr() == own.untyped_storage().data_ptr()
+    assert is_view == (equation in ("ij->ji", "jj->j"))
 bi, oij, bj = torch.rand(5, 2), torch.rand(7, 2, 3), torch.rand(5, 3)
 torch.testing.assert_close(torch.einsum("bi,oij,bj->bo", bi, oij, bj), F.bilinear(bi, bj, oij))
 torch.testing.assert_close(einsum("bi,oij,bj->bo", bi, oij, bj), F.bilinear(bi, bj, oij))
-
-# %%
-# What goes wrong
-# ---------------
-#
-# A letter has one size, each axis needs a letter or ``...``, and the result can neither invent a letter nor repeat one.
-# The message calls a letter a "subscript", and an input an "operand".
-
 wrong = {
-    ("ij,jk->ik", a, a): "subscript j has size 2 for operand 1 which does not broadcast",
     ("i,jk->ik", a, b): "number of subscripts .* does not match the number of dimensions",
     ("ij->ik", a): "output subscript k does not appear",
     ("i->ii", a[0]): "output subscript i appears more than once",
@@ -130,74 +143,62 @@ wrong = {
 for (equation, *tensors), message in wrong.items():
     with expect_error(RuntimeError, match=message):
         torch.einsum(equation, *tensors)
-
-# %%
-# "Does not broadcast" is meant literally: an axis of size 1 fits any size, without an error. A letter forgotten behind
-# the arrow is no error either. It is summed over.
-
+# Axes without a letter: one line with and without a batch.
+for shape in [(6, 8), (2, 6, 8), (2, 4, 6, 8)]:
+    q = torch.randn(shape)
+    torch.testing.assert_close(torch.einsum("...qd,...kd->...qk", q, q), q @ q.mT)
+# An axis of size 1 is stretched, without an error.
 ones = torch.ones(2, 1, dtype=torch.int64)
-for size in (0, 1, 3, 100):
-    row = torch.arange(size).expand(4, size).T
-    assert torch.equal(torch.einsum("ij,jk->ik", ones, row), row.sum(dim=0).expand(2, 4))
 assert torch.equal(torch.einsum("ij,jk->ik", ones, b), ones.expand(2, 3) @ b)
-with expect_error(RuntimeError, match="cannot be multiplied"):
-    ones @ b
-assert torch.einsum("ij,ij->i", a, a).shape == (2,)  # the sums of a * a
-
-# %%
-# Without an arrow the result has the letters that stand once, *in the order of the alphabet*, capitals first. So "ba"
-# transposes, and renaming the letters of a product can transpose its result. Write the arrow.
-
-assert torch.equal(torch.einsum("ab", a), a)
-assert torch.equal(torch.einsum("ba", a), a.T)
-assert torch.equal(torch.einsum("aB", a), a.T)
-assert torch.equal(torch.einsum("ij,jk", a, b), a @ b)
-assert torch.equal(torch.einsum("kj,ji", a, b), (a @ b).T)
-
-# %%
-# Memory, dtypes, gradients
-# -------------------------
-#
-# With one input and no sum, the result is a :term:`view`: writing into a diagonal writes into the matrix. The products
-# and sums of the ten above are new tensors. A product whose shared letter is summed needs one :term:`dtype`, as ``@``
-# does. A product without a sum promotes, as ``*`` does.
-
-board = torch.zeros(3, 3)
-torch.einsum("jj->j", board).fill_(7)
-assert torch.equal(board, 7 * torch.eye(3))
-for equation, (_, *tensors) in ten.items():
-    result, own = torch.einsum(equation, *tensors), tensors[0]
-    is_view = result.untyped_storage().data_ptr() == own.untyped_storage().data_ptr()
-    assert is_view == (equation in ("ij->ji", "jj->j"))
+# A product whose shared letter is summed needs one dtype; one without a sum promotes.
 for equation, t, u in (("ij,ij->ij", a, a), ("i,j->ij", a[0], b[0]), ("ij,jk->ijk", a, b)):
     assert torch.einsum(equation, t, u.float()).dtype == torch.float32
 for equation, t, u in (("ij,jk->ik", a, b), ("ij,ij->i", a, a), ("j,j->", a[0], a[1])):
     with expect_error(RuntimeError, match="Long|Float"):
         torch.einsum(equation, t, u.float())
+# What is called: bmm where a common letter of a size above 1 is summed, mul elsewhere.
 
-# %%
-# The :term:`gradient` of an input of such a product is an einsum again: let the input and the result change places.
-# With ``g`` the gradient of the result, ``ij,jk->ik`` gives ``ik,jk->ij`` for the first input. That works when the
-# letters of the input stand once in it, and also in the result or in another input. For ``ij->i`` it would be
-# ``i->ij``, which is refused: there the gradient is ``g``, expanded along j.
 
+class Calls(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+for equation, shapes, expected in [
+    ("ij,jk->ik", ((2, 3), (3, 4)), "bmm"),
+    ("ij,ij->i", ((2, 3), (2, 3)), "bmm"),
+    ("ij,j->i", ((2, 3), (3,)), "bmm"),
+    ("ij,ij->ij", ((2, 3), (2, 3)), "mul"),
+    ("i,j->ij", ((2,), (3,)), "mul"),
+    ("ij,jk->ik", ((2, 1), (1, 4)), "mul"),
+]:
+    names = []
+    with Calls():
+        torch.einsum(equation, *map(torch.ones, shapes))
+    assert [name for name in names if name in ("bmm", "mul")] == [expected]
+# The order of three: matrix by matrix first, or matrix by vector twice.
+flops = {}
+for equation, *tensors in [
+    ("ij,jk,k->i", *map(torch.rand, [(40, 40), (40, 40), (40,)])),
+    ("k,jk,ij->i", *map(torch.rand, [(40,), (40, 40), (40, 40)])),
+]:
+    with torch.backends.opt_einsum.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        torch.einsum(equation, *tensors)
+    flops[equation] = counter.get_total_flops()
+assert flops["ij,jk,k->i"] > 10 * flops["k,jk,ij->i"] > 0
+# The gradient is an einsum again: the input and the result change places.
 x, y, g = ij.clone().requires_grad_(), jk.clone().requires_grad_(), torch.rand(2, 4)
 x_grad, y_grad = torch.autograd.grad(torch.einsum("ij,jk->ik", x, y), (x, y), grad_outputs=g)
 torch.testing.assert_close(x_grad, torch.einsum("ik,jk->ij", g, jk))
 torch.testing.assert_close(y_grad, torch.einsum("ij,ik->jk", ij, g))
-with expect_error(RuntimeError, match="output subscript j does not appear"):
-    torch.einsum("i->ij", g[:, 0])
-(x_grad,) = torch.autograd.grad(torch.einsum("ij->i", x), x, grad_outputs=g[:, 0])
-assert torch.equal(x_grad, g[:, :1].expand(2, 3))
 
 # %%
 # Check yourself
 # --------------
-#
-# Read one:
 
 ask(
-    "x and y have shape (6, 8). What does torch.einsum('nd,nd->n', x, y) give?",
+    "x and y have shape (6, 8). What is the shape of torch.einsum('nd,nd->n', x, y)?",
     answer=torch.einsum("nd,nd->n", torch.ones(6, 8), torch.ones(6, 8)).shape,
     choices={
         (6, 8): "That is 'nd,nd->nd', which is x * y. Here d is summed over.",
@@ -210,13 +211,13 @@ ask(
 # Write one:
 
 images = torch.rand(5, 3, 6, 4)
-weights = torch.rand(3)
-gray = (images * weights.reshape(3, 1, 1)).sum(dim=1)
+parts = torch.rand(3)
+gray = (images * parts.reshape(3, 1, 1)).sum(dim=1)
 
 
 def makes_gray(call):
     try:
-        made = torch.einsum(call, images, weights)
+        made = torch.einsum(call, images, parts)
     except RuntimeError:  # the sizes do not fit
         return False
     return made.shape == gray.shape and torch.allclose(made, gray)
@@ -225,14 +226,59 @@ def makes_gray(call):
 calls = ["nchw,n->nhw", "nchw,c->nchw", "nchw,c->nhw"]
 assert [makes_gray(call) for call in calls] == [False, False, True]
 ask(
-    "images has axes n, c, h, w and weights one number for each channel c. What makes one gray image of each?",
+    "images has axes n, c, h, w and parts one number for each channel c. What makes one gray image of each?",
     answer=next(filter(makes_gray, calls)),
     choices={
-        "nchw,n->nhw": "n is the image, and there is a weight for each channel: the sizes do not fit.",
+        "nchw,n->nhw": "n is the image, and there is a number for each channel: the sizes do not fit.",
         "nchw,c->nchw": "The channels are weighted but not added up.",
         "nchw,c->nhw": "Both inputs have c, so it is multiplied. The result has no c, so it is summed over.",
     },
 )
 
 # %%
-# Next: :ref:`softmax`, which turns numbers into probabilities.
+# **Exercise.** A linear classifier has an image of weights for each class. ``digits`` has shape (N, 1, 8, 8),
+# ``weight`` (class, row, column), and ``bias`` (class,). Return the logits (N, class) with one einsum and without
+# ``reshape``.
+
+
+def by_flattening(digits, weight, bias):
+    return F.linear(digits.flatten(1), weight.flatten(1), bias)
+
+
+cases = [
+    (torch.ones(2, 1, 8, 8), torch.arange(3.0)[:, None, None].expand(3, 8, 8), torch.zeros(3)),
+    (torch.rand(5, 1, 8, 8), torch.rand(10, 8, 8), torch.rand(10)),
+]
+others = ["reshape", "view", "flatten", "matmul", "linear"]
+
+
+def logits_of(digits, weight, bias):
+    raise NotImplementedError
+
+
+check(logits_of, by_flattening, cases, without=others)
+
+# %%
+# The axis of size 1 has a letter, too. It stands once, and is summed over.
+
+# Solution
+
+
+def logits_of(digits, weight, bias):
+    return torch.einsum("nzrc,krc->nk", digits, weight) + bias
+
+
+report = check(logits_of, by_flattening, cases, without=others)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`softmax`, which turns numbers into probabilities.
+#
+# - Rocktäschel (2018). `Einsum is all you need <https://rockt.ai/2018/04/30/einsum>`__. The same notation in NumPy,
+#   TensorFlow and PyTorch, with models written in it.
+# - Rogozhnikov (2022). `Einops: clear and reliable tensor manipulations with Einstein-like notation
+#   <https://openreview.net/forum?id=oapKSVM2bcj>`__. The same idea with words for axes, and for reshaping.

@@ -4,234 +4,183 @@
 What do + * == and exp do to a tensor?
 ======================================
 
-They work on each :term:`element` by itself: an element of the result is made of the elements in the same place.
-Arithmetic, comparisons, :func:`torch.exp`, :func:`torch.abs` and :func:`torch.clamp` are of this kind, which is also
-called element-wise or pointwise. ``@``, which multiplies matrices, is not. You need to know
-:ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
+You multiply two tables and wonder whether ``*`` is a product of matrices. It is not: ``+``, ``*``, ``==``,
+:func:`torch.exp` and their relatives treat each :term:`element` by itself, or with the one in the same place.
 """
 
 # %%
-# Two tensors of :term:`shape` (2, 3). Touch an element of the product: it was computed from one of ``a`` and one of
-# ``b``.
+# Set-up
 
+import itertools
 import math
 import operator
-import sys
 
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
+from ptguide.zoo import zoo
 
+torch.manual_seed(0)
 a = torch.tensor([[1, 2, 3], [4, 5, 6]])
 b = torch.tensor([[10, 20, 30], [2, 5, 9]])
+
+# %%
+
 draw(torch.mul, (a, b))
 
 # %%
-# Each operator is a function, too: ``a * b`` is ``torch.mul(a, b)`` and ``a.mul(b)``. From scratch, each of these 13
-# operators is a loop over the places, with Python's own operator on two numbers. The two can differ where Python raises
-# an error or leaves the dtype: 1 divided by 0 is an error in Python, and infinity in torch.
+# Each element of the product is computed from one of ``a`` and one of ``b``. Point at an element to see the two. You
+# need to know :ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
+#
+# The rule
+# --------
+#
+# The result has the shape of the inputs, and :math:`r_{ij} = f(a_{ij}, b_{ij})`. An operator is also a function and a
+# method: ``a * b`` is ``torch.mul(a, b)`` and ``a.mul(b)``.
 
-signs = {"+": "add", "-": "sub", "*": "mul", "/": "truediv"}
-signs |= {"//": "floordiv", "%": "mod", "**": "pow"}
-signs |= {"<": "lt", "<=": "le", "==": "eq", "!=": "ne", ">=": "ge", ">": "gt"}
-for sign, name in signs.items():
-    python = getattr(operator, name)
-    result = python(b, a)
-    print(f"b {sign:>2} a   {str(result.dtype).removeprefix('torch.'):<8} {result.tolist()}")
-    by_loops = [[python(b[i, j].item(), a[i, j].item()) for j in range(3)] for i in range(2)]
-    torch.testing.assert_close(result, torch.tensor(by_loops, dtype=result.dtype))
-assert len(signs) == 13
 assert torch.equal(torch.mul(a, b), a * b)
 assert torch.equal(a.mul(b), a * b)
-with expect_error(ZeroDivisionError, match="zero"):
-    1 / 0
-assert torch.tensor(1) / torch.tensor(0) == math.inf
 
 # %%
-# ``*`` is not matrix multiplication
-# ----------------------------------
+# Not the product of matrices
+# ---------------------------
 #
-# ``@`` is. It lets each row of the first meet each column of the second and adds up the products (:ref:`matmul`).
-# Compare the picture with the one above.
-
-assert (a * b).tolist() == [[10, 40, 90], [8, 25, 54]]
-assert (a @ b.T).tolist() == [[140, 39], [320, 87]]  # 10 + 40 + 90 is the first
-draw(torch.matmul, (a, b.T), names=["a", "b.T"])
-
-# %%
-# For a square matrix both work and give the same shape, so a mix-up shows in the numbers alone. ``**`` multiplies
-# element by element as well.
+# ``@`` multiplies matrices: rows meet columns, and products are added up (:ref:`matmul`). For square matrices both
+# work and give the same shape, so a mix-up shows in the numbers alone. ``**`` goes element by element, too.
 
 square = torch.tensor([[1, 2], [3, 4]])
-assert (square * square).tolist() == (square**2).tolist() == [[1, 4], [9, 16]]
-assert (square @ square).tolist() == [[7, 10], [15, 22]]
-assert torch.equal(torch.linalg.matrix_power(square, 2), square @ square)
+print("square * square:", (square * square).tolist())
+print("square ** 2:    ", (square**2).tolist())
+print("square @ square:", (square @ square).tolist())
+assert torch.equal(square * square, square**2)
+assert (square @ square)[0, 0] == 1 * 1 + 2 * 3
 
 # %%
-# The shapes need not be equal
-# ----------------------------
+# Shapes and dtypes need not be equal
+# -----------------------------------
 #
-# They have to fit, which is less: where a size is 1, or an :term:`axis` is missing, the tensor is read again and again
-# (:ref:`broadcasting`). A number fits each shape. Here are 4 factors, one for each sheet of the result:
-# :math:`r_{sij} = f_{s00} \cdot a_{ij}`. Shapes that do not fit raise an error. Its "singleton dimension" is an axis of
-# size 1.
+# An axis of size 1 is repeated, and so is a number: the inputs :ref:`broadcast <broadcasting>`. Two dtypes are brought
+# to a common one by :term:`promotion`. ``/`` and ``exp`` make floats of integers, and ``//`` leaves them integers.
 
-factors = torch.tensor([1, -1, 10, 100]).reshape(4, 1, 1)
-sheets = factors * a
-assert sheets.shape == (4, 2, 3)
-assert all(torch.equal(sheets[s], factors[s].item() * a) for s in range(4))
-for t in (a, sheets, torch.tensor(4), torch.ones(0, 3)):
-    assert torch.equal(t * 2.5, t * torch.full(t.shape, 2.5))
-with expect_error(RuntimeError, match=r"a \(3\) must match the size of tensor b \(2\)"):
-    a * torch.tensor([10, 20])
-draw(torch.mul, (factors, a), names=["factors", "a"])
-
-# %%
-# The dtypes need not be equal
-# ----------------------------
-#
-# An operator brings both tensors to a common :term:`dtype` first, by :term:`promotion`. A few functions of several
-# tensors do not, such as :func:`torch.lerp`, and neither does ``@``. ``/`` and ``exp`` make floats of integers. ``abs``
-# keeps the dtype of real numbers, and so does ``clamp`` if its bounds are of that kind.
-
-x = torch.tensor([[0.5, 1.5, 2.5], [-0.5, -1.0, 0.0]])
-assert (a * x).dtype == (a / a).dtype == a.exp().dtype == torch.float32
-for dtype in (
-    torch.uint8,
-    torch.int8,
-    torch.int16,
-    torch.int32,
-    torch.int64,
-    torch.float16,
-    torch.float64,
-):
-    assert a.to(dtype).abs().dtype == a.to(dtype).clamp(2, 5).dtype == dtype
-assert torch.tensor([3 + 4j]).abs().dtype == torch.float32  # the length of a complex number
-assert a.clamp(0.5, 5).dtype == torch.float32
-assert (a > x).dtype == torch.bool
-with expect_error(RuntimeError, match="same dtype"):
-    a @ x.T
-with expect_error(RuntimeError, match="expected dtype"):
-    torch.lerp(x, x.double(), 0.5)
-
-# %%
-# Functions of one tensor
-# -----------------------
-#
-# They, too, are a loop over the places, and ``math`` has many of them for one number. Where ``math`` raises an error,
-# these functions of torch give an infinite number or :term:`NaN`. (The error of ``math.log(-1.0)`` says "math domain
-# error", and since Python 3.14 "expected a positive input, got -1.0".)
-
-raising = {
-    "log": (0.0, -1.0),
-    "sqrt": (-1.0,),
-    "exp": (1000.0,),
-    "asin": (2.0,),
-    "sin": (math.inf,),
+results = {
+    "a + row of floats": a + torch.tensor([0.5, 0.0, 0.5]),
+    "a / a": a / a,
+    "a // a": a // a,
+    "a.exp()": a.exp(),
 }
-raising |= {"floor": (math.nan,), "ceil": (math.inf,), "atanh": (1.0,), "log1p": (-1.0,)}
-for name, inputs in raising.items():
-    for number in inputs:
-        try:
-            getattr(math, name)(number)
-            raised = False
-        except (ValueError, OverflowError):
-            raised = True
-        assert raised
-        assert not getattr(torch, name)(torch.tensor(number)).isfinite()
-try:
-    math.log(-1.0)
-except ValueError as error:
-    said = str(error)
-since_3_14 = "expected a positive input, got -1.0"
-assert said == (since_3_14 if sys.version_info >= (3, 14) else "math domain error")
-for name in ("exp", "sin", "tanh", "floor", "ceil"):
-    python = getattr(math, name)
-    by_loops = [[float(python(x[i, j])) for j in range(3)] for i in range(2)]
-    torch.testing.assert_close(getattr(torch, name)(x), torch.tensor(by_loops))
-draw(torch.exp, x)
-
-# %%
-# ``clamp`` puts each element between two bounds. What is below the lower bound becomes that bound, and what is above
-# the upper one becomes the upper one. One of the two may be missing. From scratch it is :func:`torch.maximum`, then
-# :func:`torch.minimum`. These take the larger, or the smaller, of two elements in the same place (:ref:`max and min
-# <reductions>` go along an axis).
-
-low, high = torch.tensor(-0.5), torch.tensor(1.0)
-assert torch.equal(x.clamp(-0.5, 1), torch.minimum(torch.maximum(x, low), high))
-assert torch.equal(x.clamp(min=0), x.relu())
-assert (x.clamp(min=2, max=1) == 1).all()  # with the bounds swapped, the upper one wins
-draw(torch.clamp, x, min=-0.5, max=1)
+for name, result in results.items():
+    print(f"{name:<18}{tuple(result.shape)} {str(result.dtype).removeprefix('torch.')}")
+    assert result.shape == a.shape
+assert results["a / a"].dtype == results["a.exp()"].dtype == torch.float32
 
 # %%
 # Comparisons
 # -----------
 #
-# A comparison gives a truth value for each place, a :term:`mask`. ``&`` is "and", ``|`` is "or", ``~`` is "not". They
-# bind tighter than ``<``, so the parentheses are needed. Python's ``and``, ``if`` and ``1 < a < 5`` ask for *one* truth
-# value, and here are six.
+# A comparison gives True or False for each place, and the result is a :term:`mask`. Join masks with ``&`` (and), ``|``
+# (or) and ``~`` (not), each comparison in parentheses. For one answer about the whole tensor, use ``all``, ``any`` or
+# :func:`torch.equal`.
 
 inside = (a > 1) & (a < 5)
-assert inside.tolist() == [[False, True, True], [True, False, False]]
-for one_truth_value in (lambda: a > 1 and a < 5, lambda: 1 < a < 5, lambda: bool(a == b)):
-    with expect_error(RuntimeError, match="more than one value is ambiguous"):
-        one_truth_value()
-with expect_error(NotImplementedError, match="not implemented for 'Float'"):
-    inside = x > 0 & x < 1  # read as x > (0 & x) < 1
+print(inside)
+print("any:", inside.any().item(), " all:", inside.all().item(), " equal:", torch.equal(a, b))
+assert inside.sum() == 3
 
 # %%
-# ``all``, ``any`` and :func:`torch.equal` give one answer for the whole tensor. ``torch.equal`` also compares the
-# shapes, but not the dtypes. ``==`` with a list gives False, whatever is in the list, and without a warning. Floats are
-# compared with a tolerance by :func:`torch.allclose` (:ref:`floating-point-surprises`).
+# .. use-this::
+#
+#    Write operators and methods, and no loop over elements. The results are new tensors, so a chain of three
+#    operations makes three. ``+=`` and methods such as ``add_`` write in place and keep shape and dtype; leave them
+#    out where :ref:`gradients are needed <modified-by-an-inplace-operation>`. Compare floats with
+#    :func:`torch.allclose`, since ``==`` asks for :ref:`the last digit <floating-point-surprises>`.
+#
+# Common mistakes
+# ---------------
+#
+# **Python's "and", "if" and chains.** They ask for *one* truth value, and a tensor of several has several. Write
+# ``(a > 1) & (a < 5)``.
 
-assert (a == a).all()
-assert not torch.equal(a, a[:, :1])
-assert torch.equal(a, a.double())
+for ask_for_one in (lambda: a > 1 and a < 5, lambda: 1 < a < 5):
+    with expect_error(RuntimeError, match="more than one value is ambiguous"):
+        ask_for_one()
+print(((a > 1) & (a < 5)).tolist())
+
+# %%
+# **A result that does not fit into its dtype.** A photo in :val:`uint8 <photo.dtype>` has numbers up to
+# :val:`255 <torch.iinfo(photo.dtype).max>`. A larger result starts again at 0, and a negative one goes on down from
+# there, without an error.
+
+photo = torch.tensor([100, 150, 200], dtype=torch.uint8)
+print("photo + 100:", (photo + 100).tolist())
+print("photo - 150:", (photo - 150).tolist())
+print("as floats:  ", (photo.float() + 100).clamp(0, 255).tolist())
+assert (photo + 100).tolist() == [200, 250, 300 - 256]
+assert (photo - 150).tolist() == [256 - 50, 0, 50]
+
+# %%
+# How this was checked
+
+for sign in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "eq", "ge"):
+    python = getattr(operator, sign)
+    by_loops = [[python(b[i, j].item(), a[i, j].item()) for j in range(3)] for i in range(2)]
+    result = python(b, a)
+    torch.testing.assert_close(result, torch.tensor(by_loops, dtype=result.dtype))
+x = torch.tensor([0.2, 0.5, 0.9])
+assert (x * 1.5).clamp(0, 1).max() == 1
+assert x[2] == 0.9  # x is as before
+with expect_error(NotImplementedError, match="not implemented for 'Float'"):
+    _ = x > 0 & x < 1  # read as x > (0 & x) < 1
+assert ((x > 0) & (x < 1)).all()
+with expect_error(RuntimeError, match="can't be cast to the desired output type"):
+    photo *= 1.5
+for name, t in zoo(axes=(0, 1, 2)).items():
+    product = t * t
+    for place in itertools.product(*map(range, t.shape)):
+        torch.testing.assert_close(product[place], t[place] * t[place], equal_nan=True)
+    assert (t == t).shape == product.shape == t.shape, name
+    assert (t == t).dtype == torch.bool
+# Where Python's / raises an error, torch has infinity or NaN.
+with expect_error(ZeroDivisionError, match="zero"):
+    1 / 0
+assert torch.tensor(1) / torch.tensor(0) == math.inf
+# abs keeps the dtype of real numbers, and is the length of a complex one.
+for dtype in (torch.uint8, torch.int16, torch.int64, torch.float16, torch.float64):
+    assert a.to(dtype).abs().dtype == a.to(dtype).clamp(2, 5).dtype == dtype
+assert torch.tensor([3 + 4j]).abs().item() == 5
+# clamp is a maximum and a minimum; with swapped bounds the upper one wins.
+low, high = torch.tensor(-0.5), torch.tensor(1.0)
+t = torch.randn(50)
+assert torch.equal(t.clamp(-0.5, 1), torch.minimum(torch.maximum(t, low), high))
+assert (t.clamp(min=2, max=1) == 1).all()
+# A tensor is not equal to a list, whatever is in it.
 for tensor, numbers in (
     (a[0], [1, 2, 3]),
     (a[0, :1], [1]),
-    (a[0, 0], [1]),
     (a, [[1, 2, 3], [4, 5, 6]]),
     (a[:0], []),
 ):
     assert (tensor == numbers) is False
-assert (a[0] == torch.tensor([1, 2, 3])).all()
-assert torch.allclose(x + 1e-7, x, atol=1e-6)
-
-# %%
-# Memory and gradients
-# --------------------
-#
-# The results above are new tensors. (``+a`` is no operation: it returns ``a`` itself.) With an underscore, or ``+=``,
-# the result is written into the first tensor, :term:`in place`, which keeps its dtype and its shape. Floats do not go
-# into a tensor of integers, and a larger shape does not go into a smaller one: both raise an error. A number that is
-# too large for the dtype raises none. In uint8, 200 + 100 becomes :val:`44 <small.item()>`.
-
+# In place: the memory, the dtype and the shape stay. Methods that move axes change the shape, in place too.
+moved = torch.ones(2, 3).t_()
+assert moved.shape == (3, 2)
 total = a * 1
 alias = total
 total += 10
-assert torch.equal(alias, a + 10)  # a is as before
-with expect_error(RuntimeError, match="can't be cast to the desired output type"):
-    total += 0.5
+assert torch.equal(alias, a + 10)
 with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
-    total *= factors
-small = torch.tensor([200], dtype=torch.uint8)
-small += 100
-assert small.item() == 300 - 256
-assert (+a) is a
-
-# %%
-# Where nothing is broadcast, the :term:`gradient` of an element comes from its own place: for a product it is the other
-# factor, for ``exp`` the result. ``clamp`` passes it on between the bounds, and stops it at a bound and outside.
-# ``abs`` has 0 at 0, and comparisons have no gradient.
-
-p = x.clone().requires_grad_()
-rules = [(p * a, a.float()), (p.exp(), x.exp()), (p.abs(), x.sign())]
-rules += [(p.clamp(-0.7, 1), ((x > -0.7) & (x < 1)).float())]
-rules += [(p.clamp(-0.5, 1.5), ((x > -0.5) & (x < 1.5)).float())]  # -0.5 and 1.5 are in x
-for result, expected in rules:
+    total *= torch.ones(4, 1, 1, dtype=torch.int64)
+# Gradients come from the element's own place.
+p = torch.tensor([[0.5, 1.5, 2.5], [-0.5, -1.0, 0.0]], requires_grad=True)
+x2 = p.detach()
+for result, expected in [
+    (p * a, a.float()),
+    (p.exp(), x2.exp()),
+    (p.abs(), x2.sign()),
+    (p.clamp(-0.7, 1), ((x2 > -0.7) & (x2 < 1)).float()),
+]:
     torch.testing.assert_close(torch.autograd.grad(result.sum(), p)[0], expected)
 for compare in (torch.lt, torch.le, torch.eq, torch.ne, torch.ge, torch.gt):
     assert not compare(p, 0).requires_grad
@@ -239,8 +188,6 @@ for compare in (torch.lt, torch.le, torch.eq, torch.ne, torch.ge, torch.gt):
 # %%
 # Check yourself
 # --------------
-#
-# Division with integers:
 
 ask(
     f"a holds the integers 1 to {a.max()}. What are the dtypes of a / a and of a // a?",
@@ -263,11 +210,58 @@ ask(
     "column has shape (3, 1) and row has shape (1, 4). What does column * row give?",
     answer=(column * row).shape,
     choices={
-        (3, 4): "Both are stretched. column @ row is the same: a sum of one product.",
-        (1, 1): "An axis of size 1 is stretched to the other size, not the other way round.",
+        (3, 4): "Both are repeated. column @ row is the same: a sum of one product.",
+        (1, 1): "An axis of size 1 is repeated to the other size, not the other way round.",
         RuntimeError: "The shapes differ, but where they do, one of the sizes is 1.",
     },
 )
 
 # %%
-# Next: :ref:`reductions`, which combine elements of different places.
+# **Exercise.** Double the contrast of a gray photo in uint8: the distance of each pixel from 128 becomes twice as
+# large. What leaves the range from 0 to 255 stops at its end. Return uint8.
+
+
+def by_loops(photo):
+    doubled = [min(max(128 + 2 * (pixel - 128), 0), 255) for pixel in photo.flatten().tolist()]
+    return torch.tensor(doubled, dtype=torch.uint8).reshape(photo.shape)
+
+
+cases = [
+    (torch.tensor([[120, 128, 140]], dtype=torch.uint8),),
+    (torch.tensor([[0, 60, 100], [150, 200, 255]], dtype=torch.uint8),),
+    (torch.randint(256, (4, 5), dtype=torch.uint8),),
+]
+
+
+def more_contrast(photo):
+    raise NotImplementedError
+
+
+check(more_contrast, by_loops, cases)
+
+# %%
+# The differences can be negative, so the photo leaves its dtype first and returns at the end.
+
+# Solution
+
+
+def more_contrast(photo):
+    doubled = 128 + 2 * (photo.int() - 128)
+    return doubled.clamp(0, 255).to(torch.uint8)
+
+
+report = check(more_contrast, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`reductions`, which combine elements of different places.
+#
+# - PyTorch contributors (2026). `Pointwise operations
+#   <https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops>`__. The list of them.
+# - VanderPlas (2016). `Python Data Science Handbook
+#   <https://jakevdp.github.io/PythonDataScienceHandbook/02.03-computation-on-arrays-ufuncs.html>`__. Why these
+#   operations are fast and a loop in Python is slow, with NumPy.

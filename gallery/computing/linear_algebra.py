@@ -4,36 +4,41 @@
 How do I solve A x = b in PyTorch, and why not with inv?
 ========================================================
 
-:func:`torch.linalg.solve` finds the numbers that a :term:`matrix` turns into a given :term:`vector`. The way over the
-:term:`inverse` can lose far more digits, as a matrix on this page shows. When there are more equations than unknowns,
-:func:`torch.linalg.lstsq` finds the numbers that miss by the least. You need to know :ref:`matmul`.
+A formula says :math:`A^{-1} b`, you write ``inv(A) @ b``, and with some matrices the result misses the equations by far
+more than rounding. :func:`torch.linalg.solve` solves them without the :term:`inverse`.
 """
 
 # %%
-# Here are three equations with three unknowns. Row 0 says :math:`2 x_0 + x_1 = 4`. Touch a result: each unknown depends
-# on the whole of both inputs.
+# Set-up
 
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 
+torch.manual_seed(0)
 A = torch.tensor([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 4.0]])
 b = torch.tensor([4.0, 10.0, 14.0])
-torch.testing.assert_close(A @ torch.linalg.solve(A, b), b)
+
+# %%
+
 draw(torch.linalg.solve, (A, b), names=["A", "b"])
 
 # %%
-# From scratch
-# ------------
+# A row of ``A`` and an element of ``b`` are one equation. Row 0 says :math:`2 x_0 + x_1 = 4`. Each of the three
+# unknowns depends on the whole of ``A`` and ``b``. You need to know :ref:`matmul`.
 #
-# The method is elimination: subtract multiples of row ``k`` from the other rows, so that column ``k`` is 0 in them. At
-# the end each row has one unknown left. Of the rows that are left, the one with the largest number in column ``k`` goes
-# first. So a 0 on the diagonal is no problem, unless the matrix is singular.
+# The rule
+# --------
+#
+# ``torch.linalg.solve(A, b)`` gives the ``x`` with :math:`\sum_j A_{ij} x_j = b_i`. By hand you would use elimination:
+# subtract multiples of a row from the others until each row has one unknown left. For each unknown, the row in which
+# its factor is largest goes first.
 
 
-def solve(A, b):
+def solve_from_scratch(A, b):
     rows = torch.cat([A, b.unsqueeze(1)], dim=1)
     for k in range(len(A)):
         largest = k + int(rows[k:, k].abs().argmax())
@@ -44,149 +49,158 @@ def solve(A, b):
     return rows[:, -1] / rows[:, :-1].diagonal()
 
 
-torch.testing.assert_close(solve(A, b), torch.linalg.solve(A, b))
-swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-assert solve(swap, torch.tensor([3.0, 5.0])).tolist() == [5, 3]
+torch.testing.assert_close(solve_from_scratch(A, b), torch.linalg.solve(A, b))
 
 # %%
-# inv instead of solve
-# --------------------
+# What the inverse costs
+# ----------------------
 #
-# On paper, :math:`x = A^{-1} b`. In floating point, the inverse is rounded before it meets ``b``. This Hilbert matrix
-# is a hard one, though it looks harmless. 100 known solutions, as columns, are to be found again.
+# The inverse is rounded before it meets ``b``. Here is a Hilbert matrix, :math:`h_{ij} = 1 / (i + j + 1)`, and 100
+# right-hand sides whose ``x`` we know. The :term:`residual` is what the equations are missed by, :math:`A x - b`, here
+# divided by the length of ``b``. With ``solve`` it is rounding, with ``inv`` far more.
 
-torch.manual_seed(0)
+# Varies with the processor: how large the errors of rounding are
 i = torch.arange(8, dtype=torch.float64)
 hilbert = 1 / (i.unsqueeze(1) + i + 1)
-truth = torch.randn(8, 100, dtype=torch.float64)
-targets = hilbert @ truth
-found = {
+known = torch.randn(8, 100, dtype=torch.float64)
+targets = hilbert @ known
+ways = {
     "solve": torch.linalg.solve(hilbert, targets),
     "inv @": torch.linalg.inv(hilbert) @ targets,
 }
-
-# %%
-# The :term:`residual` is what is left of the equations, :math:`A x - b`. Here it is divided by the length of ``b``, and
-# the median of the 100 is compared with what rounding alone explains. The digits may differ on your processor. The
-# difference is a factor of more than 10,000.
-
 residual = {
-    name: (hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0) for name, x in found.items()
+    name: ((hilbert @ x - targets).norm(dim=0) / targets.norm(dim=0)).median()
+    for name, x in ways.items()
 }
-rounding = 10 * torch.finfo(torch.float64).eps
 for name, left in residual.items():
-    print(f"{name}: the equations hold up to rounding: {bool(left.median() < rounding)}")
-assert residual["solve"].median() < rounding
-assert residual["inv @"].median() > 10_000 * rounding
+    print(f"{name:<6} misses b by {left:.0e} of its length")
+assert residual["solve"] < 1e-14
+assert residual["inv @"] > 1e-11
 
 # %%
-# Neither ``x`` is exact. An *ill-conditioned* matrix enlarges the relative error of ``b``, at worst by the factor
-# :func:`torch.linalg.cond`. In :val:`float32 <hilbert.float().dtype>` the error of ``x`` is about as large as ``x``
-# itself. For a well-conditioned matrix the two ways are about equally good. If :math:`A^{-1}` stands in a formula, call
-# ``solve``. Call ``inv`` if you want the inverse itself.
-
-error = (found["solve"] - truth).norm(dim=0) / truth.norm(dim=0)
-assert torch.linalg.cond(hilbert) > 1e10
-assert torch.linalg.cond(A) < 4
-assert error.median() < torch.linalg.cond(hilbert) * torch.finfo(torch.float64).eps
-lost = torch.linalg.solve(hilbert.float(), targets.float()) - truth
-assert (lost.norm(dim=0) / truth.norm(dim=0)).median() > 0.5
-cond = torch.linalg.cond(hilbert)
-for _ in range(100):
-    change = 1e-6 * torch.randn_like(targets)
-    moved = torch.linalg.solve(hilbert, targets + change) - found["solve"]
-    grown = (moved.norm(dim=0) / truth.norm(dim=0)) / (change.norm(dim=0) / targets.norm(dim=0))
-    assert (grown < cond).all()
-easy = torch.eye(8, dtype=torch.float64) + 0.1 * hilbert
-right = easy @ truth
-for way in (torch.linalg.solve(easy, right), torch.linalg.inv(easy) @ right):
-    assert (easy @ way - right).norm() < rounding * right.norm()
-
-# %%
-# Shapes
-# ------
+# How hard is this matrix?
+# ------------------------
 #
-# ``A`` is (..., n, n), and ``b`` is (..., n) or (..., n, k), with k columns to solve for. Leading axes are a
-# :term:`batch`. Here are 2 systems of 3 equations, each with a ``b`` of its own. The two do not mix. If ``A`` is (3, 3,
-# 3) and ``b`` is (3, 3), ``b`` is read as 3 vectors, one for each matrix, and not as one matrix for the three.
+# A small relative error of ``b`` becomes a larger one of ``x``, at worst by the factor :func:`torch.linalg.cond`. This
+# matrix is *ill-conditioned*: its factor is about :val:`1.5e10 <cond>`. So ``x`` itself loses about half of its
+# digits, also with ``solve``. In :val:`float32 <found.dtype>`, which has about seven digits, none is left.
+#
+# .. not tried: none — the cell measures the error of float32
 
-systems = torch.stack([A, A + 5 * torch.eye(3)])
-rights = torch.stack([b, b + 10])
-one_by_one = [
-    torch.linalg.solve(system, right) for system, right in zip(systems, rights, strict=True)
-]
-torch.testing.assert_close(torch.linalg.solve(systems, rights), torch.stack(one_by_one))
-assert torch.linalg.solve(systems, torch.ones(2, 3, 7)).shape == (2, 3, 7)
-three, square = torch.stack([A, 2 * A, 3 * A]), torch.tensor([[1.0, 2, 4], [8, 0, 1], [2, 1, 3]])
-assert (three.shape, square.shape) == ((3, 3, 3), (3, 3))
-as_vectors = torch.linalg.solve(three, square)
-for i in range(3):
-    torch.testing.assert_close(as_vectors[i], torch.linalg.solve(three[i], square[i]))
-draw(torch.linalg.solve, (systems, rights), names=["systems", "rights"])
+# Varies with the processor: the error of float32
+cond = torch.linalg.cond(hilbert)
+print(f"cond of the Hilbert matrix {cond:.1e}, of A {torch.linalg.cond(A):.1f}")
+found = torch.linalg.solve(hilbert.float(), targets.float())
+error = (found - ways["solve"]).norm(dim=0) / ways["solve"].norm(dim=0)
+print(f"float32: the error is {error.median():.1f} times as long as x")
+assert error.median() > 0.5
 
 # %%
 # More equations than unknowns
 # ----------------------------
 #
-# A line is to go near five points. Intercept and slope are the unknowns, and no line meets the five points.
-# :func:`torch.linalg.lstsq` makes the sum of the squared misses smallest. The misses are then at right angles to the
-# columns of ``A``, which gives two equations, :math:`A^T A x = A^T b`. The ``cond`` of :math:`A^T A` is the square of
-# that of ``A``. So these equations can be singular in :val:`float32 <narrow.dtype>` where lstsq still finds the
-# solution.
+# A line through five points has two unknowns, intercept and slope, and no line meets the five.
+# :func:`torch.linalg.lstsq` finds the one with the smallest sum of squared misses.
 
-t = torch.arange(5, dtype=torch.float64)
-points = torch.stack([torch.ones(5), t], dim=1)
-heights = torch.tensor([[1], [3], [2], [5], [4]], dtype=torch.float64)
+t = torch.arange(5.0)
+heights = torch.tensor([[1.0], [3.0], [2.0], [5.0], [4.0]])
+points = torch.stack([torch.ones(5), t], dim=1)  # (point, unknown)
 line = torch.linalg.lstsq(points, heights).solution
-torch.testing.assert_close(line, torch.tensor([[1.4], [0.8]], dtype=torch.float64))
-misses = points @ line - heights
-torch.testing.assert_close(points.T @ misses, torch.zeros(2, 1, dtype=torch.float64))
-torch.testing.assert_close(line, torch.linalg.solve(points.T @ points, points.T @ heights))
-torch.testing.assert_close(torch.linalg.cond(points.T @ points), torch.linalg.cond(points) ** 2)
-for _ in range(100):
-    other = points @ (line + 0.1 * torch.randn(2, 1, dtype=torch.float64)) - heights
-    assert other.norm() > misses.norm()
-narrow, wanted = torch.tensor([[1.0, 1.0], [1e-5, 0.0], [0.0, 1e-5]]), torch.tensor([[1.0], [2.0]])
-assert narrow.dtype == torch.float32
-near = torch.linalg.lstsq(narrow, narrow @ wanted).solution
-assert (near - wanted).abs().max() < 0.1
-with expect_error(RuntimeError, match="singular"):
-    torch.linalg.solve(narrow.T @ narrow, narrow.T @ narrow @ wanted)
-draw(lambda A, b: torch.linalg.lstsq(A, b).solution, (points, heights), names=["points", "heights"])
+print("intercept, slope:", [round(value, 4) for value in line.flatten().tolist()])
 
 # %%
-# What goes wrong
-# ---------------
+# .. use-this::
 #
-# A matrix whose rows depend on each other is :term:`singular`: the equations have no solution, or infinitely many.
-# ``solve`` raises an error if its elimination meets a 0. After a change of 1e-6 it does not, and the result is huge.
-# Integers, half precision and matrices that are not square are refused.
+#    ``torch.linalg.solve(A, b)`` where a formula has :math:`A^{-1} b`, and ``inv`` where you want the inverse itself.
+#    ``A`` has shape (..., n, n), ``b`` (..., n) or (..., n, k), and leading axes are a batch. Take ``lstsq`` for
+#    tables with more rows than columns. Work in :val:`float64 <hilbert.dtype>` if ``cond`` is large: it tells how much
+#    an error can grow. For one ``A`` and many ``b``, give them as columns, so that ``A`` is factored once.
+#
+# A common mistake
+# ----------------
+#
+# **Rows that depend on each other.** Then the equations have no solution or infinitely many, and the matrix is
+# :term:`singular`. ``solve`` raises where its elimination meets a 0. After a change in the seventh digit it raises
+# nothing, and the result is huge. Look at ``cond`` if you do not trust a matrix.
 
+# Varies with the processor: the last digits of both numbers
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
 with expect_error(RuntimeError, match="singular"):
     torch.linalg.solve(singular, torch.ones(2))
 nearly = singular + torch.tensor([[0.0, 0.0], [0.0, 1e-6]])
-assert torch.linalg.solve(nearly, torch.ones(2)).abs().max() > 100_000
+largest = torch.linalg.solve(nearly, torch.ones(2)).abs().max()
+print(f"largest unknown {largest:,.0f}, cond {torch.linalg.cond(nearly):,.0f}")
+assert largest > 100_000
+assert torch.linalg.cond(nearly) > 1_000_000
+
+# %%
+# How this was checked
+
+assert residual["solve"] < 1e-14
+assert residual["inv @"] > 1e-11
+assert cond > 1e10
+assert error.median() > 0.5
+off = {name: ((x - known).norm(dim=0) / known.norm(dim=0)).median() for name, x in ways.items()}
+assert 1e-10 < off["solve"] < 1e-6
+assert off["solve"] < off["inv @"] < 1e-4
+# With random numbers as b, x is huge, and both ways are equally good.
+noise = torch.randn(8, 100, dtype=torch.float64)
+for x in (torch.linalg.solve(hilbert, noise), torch.linalg.inv(hilbert) @ noise):
+    left = ((hilbert @ x - noise).norm(dim=0) / noise.norm(dim=0)).median()
+    assert 1e-9 < left < 1e-6
+torch.testing.assert_close(A @ torch.linalg.solve(A, b), b)
+torch.testing.assert_close(
+    points.T @ (points @ line - heights), torch.zeros(2, 1), atol=1e-5, rtol=0
+)
+systems = torch.stack([A, A + 5 * torch.eye(3)])
+each = [torch.linalg.solve(system, b) for system in systems]
+torch.testing.assert_close(torch.linalg.solve(systems, b.expand(2, 3)), torch.stack(each))
+assert torch.linalg.solve(systems, torch.ones(2, 3, 7)).shape == (2, 3, 7)
+for n in (1, 2, 5, 9):
+    matrix = torch.randn(n, n, dtype=torch.float64)
+    right = torch.randn(n, dtype=torch.float64)
+    torch.testing.assert_close(solve_from_scratch(matrix, right), torch.linalg.solve(matrix, right))
+swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+assert solve_from_scratch(swap, torch.tensor([3.0, 5.0])).tolist() == [5, 3]
+# cond limits how much an error of b can grow.
+for _ in range(100):
+    change = 1e-6 * torch.randn_like(targets)
+    moved = torch.linalg.solve(hilbert, targets + change) - ways["solve"]
+    grown = (moved.norm(dim=0) / ways["solve"].norm(dim=0)) / (
+        change.norm(dim=0) / targets.norm(dim=0)
+    )
+    assert (grown < cond).all()
+# For a well-conditioned matrix, both ways are good.
+easy = torch.eye(8, dtype=torch.float64) + 0.1 * hilbert
+for way in (torch.linalg.solve(easy, targets), torch.linalg.inv(easy) @ targets):
+    assert (easy @ way - targets).norm() < 1e-14 * targets.norm()
+# No other line misses by less; the equations A.T A x = A.T b give the same, and have the square of the cond.
+misses = points @ line - heights
+for _ in range(100):
+    assert (points @ (line + 0.1 * torch.randn(2, 1)) - heights).norm() > misses.norm()
+torch.testing.assert_close(line, torch.linalg.solve(points.T @ points, points.T @ heights))
+torch.testing.assert_close(torch.linalg.cond(points.T @ points), torch.linalg.cond(points) ** 2)
+# With A of shape (3, 3, 3), b of shape (3, 3) is read as three vectors.
+three, square = torch.stack([A, 2 * A, 3 * A]), torch.tensor([[1.0, 2, 4], [8, 0, 1], [2, 1, 3]])
+as_vectors = torch.linalg.solve(three, square)
+for k in range(3):
+    torch.testing.assert_close(as_vectors[k], torch.linalg.solve(three[k], square[k]))
+# Integers and half precision are refused.
 with expect_error(RuntimeError, match="Expected a floating point"):
     torch.linalg.solve(A.long(), b.long())
 for dtype, name in ((torch.float16, "Half"), (torch.bfloat16, "BFloat16")):
     with expect_error(NotImplementedError, match=f"'{name}'"):
         torch.linalg.solve(A.to(dtype), b.to(dtype))
-with expect_error(RuntimeError, match="must be batches of square matrices"):
-    torch.linalg.solve(points, heights)  # lstsq takes these
-
-# %%
-# The solution is a new tensor, and gradients go through: that of ``b`` is again the solution of a system, with ``A.T``.
-
+# The gradient of b is the solution of a system with A.T.
 wanted = b.clone().requires_grad_()
 gradient = torch.autograd.grad(torch.linalg.solve(A, wanted).sum(), wanted)[0]
 torch.testing.assert_close(gradient, torch.linalg.solve(A.T, torch.ones(3)))
+with expect_error(RuntimeError, match="must be batches of square matrices"):
+    torch.linalg.solve(points, heights)
 
 # %%
 # Check yourself
 # --------------
-#
-# A formula from a paper:
 
 W = torch.randn(3, 6)
 ask(
@@ -195,7 +209,7 @@ ask(
     if torch.linalg.solve(A, W).allclose(A.inverse() @ W, atol=1e-5)
     else "solve(W, A)",
     choices={
-        "inv(A) @ W": "It is right on paper; the rounded inverse costs digits if A is ill-conditioned.",
+        "inv(A) @ W": "Right on paper; the rounded inverse can miss the equations if A is ill-conditioned.",
         "solve(A, W)": "The six columns of W are six right-hand sides.",
         "solve(W, A)": "That is the order of the old torch.solve, which was removed.",
     },
@@ -216,4 +230,53 @@ ask(
 )
 
 # %%
-# Next: :ref:`norms-and-decompositions`, about lengths, and how a matrix comes apart.
+# **Exercise.** Ridge regression is least squares that also keeps the weights small. For ``X`` of shape (sample,
+# feature) and ``y`` of shape (sample,), return :math:`w = (X^T X + \lambda I)^{-1} X^T y` without an inverse.
+
+
+def by_descent(X, y, strength):
+    w = torch.zeros(X.shape[1], dtype=X.dtype)
+    rate = 1 / (X.square().sum() + strength)
+    for _ in range(20_000):
+        w = w - rate * (X.T @ (X @ w - y) + strength * w)
+    return w
+
+
+cases = [
+    (torch.eye(2).double(), torch.tensor([1.0, 2.0]).double(), 1.0),
+    (torch.randn(20, 3).double(), torch.randn(20).double(), 0.5),
+    (torch.randn(4, 6).double(), torch.randn(4).double(), 0.1),
+]
+
+
+def ridge(X, y, strength):
+    raise NotImplementedError
+
+
+check(ridge, by_descent, cases, without=["inv", "inverse", "pinv", "lstsq"])
+
+# %%
+# The formula is the solution of :math:`(X^T X + \lambda I) w = X^T y`.
+
+# Solution
+
+
+def ridge(X, y, strength):
+    penalty = strength * torch.eye(X.shape[1], dtype=X.dtype)
+    return torch.linalg.solve(X.T @ X + penalty, X.T @ y)
+
+
+report = check(ridge, by_descent, cases, without=["inv", "inverse", "pinv", "lstsq"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`norms`, about lengths of vectors and of matrices.
+#
+# - Cook (2010). `Don't invert that matrix <https://www.johndcook.com/blog/2010/01/19/dont-invert-that-matrix/>`__. The
+#   argument in a few paragraphs.
+# - Trefethen and Bau (1997). `Numerical Linear Algebra <https://doi.org/10.1137/1.9780898719574>`__. The lectures on
+#   conditioning, stability and elimination.

@@ -15,6 +15,7 @@ import math
 
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ptguide.errors import expect_error
 from ptguide.exercises import check
@@ -60,8 +61,8 @@ torch.testing.assert_close(log_softmax_from_scratch(sure, dim=0), sure.log_softm
 # What it costs to take the detour
 # --------------------------------
 #
-# The loss of a wrong class becomes infinite, which you would see. Its gradient is NaN, and after one step the weights
-# are, too. Through ``log_softmax`` the gradient of :math:`\log p_0` is 1 at class 0, minus the probabilities.
+# The loss of a wrong class becomes infinite, which you would see. Its gradient has NaN, which one step puts into the
+# weights. Through ``log_softmax`` the gradient of :math:`\log p_0` is 1 at class 0, minus the probabilities.
 
 
 def gradient(log_probability):
@@ -75,7 +76,7 @@ assert gradient(lambda x: x.softmax(dim=0).log()).isnan().any()
 assert gradient(lambda x: x.log_softmax(dim=0)).tolist() == [1, 0, -1]
 
 # %%
-# It goes wrong long before it is infinite. In float16, as in mixed precision, the smallest positive number is
+# It goes wrong before it is infinite. In float16 the smallest positive number is
 # :val:`6e-8 <torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps>`. Two logits that differ by
 # 20 are enough. At 15 the logarithm is already wrong in its second digit after the point.
 
@@ -89,8 +90,9 @@ assert torch.tensor([0.0, 20.0], dtype=torch.float16).softmax(dim=0)[0] == 0
 # .. use-this::
 #
 #    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class
-#    in one call. Take ``log_softmax`` where you work with logarithms yourself: a beam search, a divergence, a policy
-#    gradient. ``exp`` of it gives the probabilities back. Leave ``softmax(...).log()`` alone.
+#    in one call. Take ``log_softmax`` where you need the logarithms yourself, for example to add them up over the
+#    words of a text. ``exp`` of it gives the probabilities back. It makes one new tensor, where softmax and then
+#    ``log`` make two.
 
 targets = torch.tensor([2, 0])
 logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -104,8 +106,9 @@ torch.testing.assert_close(logits.log_softmax(dim=1).exp(), logits.softmax(dim=1
 # ----------------
 #
 # **Probabilities for** ``nll_loss``. The name says negative log-likelihood, and the function takes no logarithm: it
-# picks a number and changes its sign. Given probabilities, it returns something between -1 and 0, and training still
-# makes progress, on another objective. Its partner is ``log_softmax``.
+# picks a number and changes its sign. Given probabilities, it returns something between -1 and 0. For logits of
+# ordinary size the gradient still raises the probability of the right class, so nothing looks broken. Where the
+# network is very sure of a wrong class, the gradient is 0. The partner of ``nll_loss`` is ``log_softmax``.
 
 wrong = F.nll_loss(logits.softmax(dim=1), targets)
 print(f"nll_loss of probabilities: {wrong:.3f}; of log_softmax: {by_hand:.3f}")
@@ -123,6 +126,35 @@ for shape in [(5, 7), (2, 3, 4), (1, 4)]:
         torch.testing.assert_close(result, x.softmax(dim).log())
         torch.testing.assert_close(result.exp().sum(dim), torch.ones_like(result.sum(dim)))
         assert (result <= 0).all()
+for size in (
+    0.1,
+    1,
+    10,
+):  # a step against the gradient of the wrong loss raises the right probability
+    start = (size * torch.randn(6, 3, dtype=torch.float64)).requires_grad_()
+    right = torch.arange(6) % 3
+    slope = torch.autograd.grad(F.nll_loss(start.softmax(dim=1), right), start)[0]
+    assert (slope[range(6), right] < 0).all()
+astray = torch.tensor([[0.0, 0.0, 200.0]], requires_grad=True)
+slope = torch.autograd.grad(F.nll_loss(astray.softmax(dim=1), torch.tensor([0])), astray)[0]
+assert slope.tolist() == [[0, 0, 0]]
+# The tensors that are made: one by log_softmax, two by the detour.
+
+
+class Calls(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+for call, made in (
+    (lambda: sure.log_softmax(dim=0), ["_log_softmax"]),
+    (lambda: sure.softmax(dim=0).log(), ["_softmax", "log"]),
+):
+    names = []
+    with Calls():
+        call()
+    assert names == made
 row = logits[0]
 jacobian = torch.func.jacrev(lambda x: x.log_softmax(dim=0))(row)
 torch.testing.assert_close(jacobian, torch.eye(3) - row.softmax(dim=0))

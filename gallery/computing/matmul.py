@@ -4,9 +4,9 @@
 How does matmul work, and what are mm, bmm, mv and dot?
 =======================================================
 
-A linear layer is a product of matrices, and so are the scores of attention. ``a @ b``, which is
-:func:`torch.matmul`, lets each row of ``a`` meet each column of ``b``: multiply the two :ref:`element by element
-<element-by-element>`, and add up.
+A linear layer is a product of matrices, so are the scores of attention, and a wrong shape stops both. ``a @ b``, which
+is :func:`torch.matmul`, multiplies each row of ``a`` :ref:`element by element <element-by-element>` with each column of
+``b``, and adds up.
 """
 
 # %%
@@ -39,7 +39,8 @@ draw(torch.matmul, (a, b))
 # --------
 #
 # (N, K) times (K, M) gives (N, M), by :math:`c_{nm} = \sum_k a_{nk} b_{km}`. The two inner sizes have to be equal, and
-# that :term:`axis` disappears. From scratch these are three loops.
+# that :term:`axis` disappears. From scratch these are three loops. The order matters: here ``b @ a`` raises an error,
+# because the rows of ``b`` have 4 elements and the columns of ``a`` have 2.
 
 
 def matmul(a, b):
@@ -50,50 +51,37 @@ def matmul(a, b):
 
 
 assert torch.equal(matmul(a, b), a @ b)
-matmul(a, b)
-
-# %%
-# The order matters. ``b @ a`` does not exist here, since 4 is not 2. For square matrices both orders exist and differ:
-# this ``swap`` exchanges columns from the right, and rows from the left.
-
 with expect_error(RuntimeError, match=r"cannot be multiplied \(3x4 and 2x3\)"):
     b @ a
-square, swap = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[0, 1], [1, 0]])
-assert (square @ swap).tolist() == [[2, 1], [4, 3]]
-assert (swap @ square).tolist() == [[3, 4], [1, 2]]
-{"square @ swap": (square @ swap).tolist(), "swap @ square": (swap @ square).tolist()}
 
 # %%
 # Vectors
 # -------
 #
 # A :term:`vector` on the right is read as a column, one on the left as a row, and the axis that this adds is removed
-# again. So (2, 3) times (3,) gives (2,). Two vectors give a number, the :term:`dot product`. A column times a row gives
-# a table, the :term:`outer product`.
+# again. Two vectors give a number, the :term:`dot product`.
 
-v = torch.tensor([100, 10, 1])
-assert v @ v == (v * v).sum()
-draw(torch.matmul, (a, v), names=["a", "v"])
+v, u = torch.tensor([100, 10, 1]), torch.tensor([1, -1])
+print("a @ v:", (a @ v).tolist())
+print("u @ a:", (u @ a).tolist(), " v @ v:", (v @ v).item())
 
 # %%
 # Batches
 # -------
 #
-# With more axes, the last two are the matrix. Those before them count matrices, and are :ref:`broadcast
-# <broadcasting>`. Two sentences of three tokens with four features, times one weight matrix, give three tokens with
-# five features each.
+# With more axes, the last two are the matrix. Those before them number the matrices, and are :ref:`broadcast
+# <broadcasting>`. Two sentences of three tokens with four features, times one weight matrix of shape
+# :val:`(4, 5) <weight.shape>`, give three tokens with five features each.
 
-sentences = torch.arange(24).reshape(2, 3, 4)
-weight = torch.tensor([[1, 0, 1, 0, 1], [1, 0, 0, 1, 0], [0, 1, 1, 0, 0], [0, 1, 0, 1, 1]])
-for i in range(2):
-    assert torch.equal((sentences @ weight)[i], sentences[i] @ weight)
-draw(torch.matmul, (sentences, weight), names=["sentences", "weight"])
+sentences, weight = torch.arange(24).reshape(2, 3, 4), torch.randint(-2, 3, (4, 5))
+print(tuple(sentences.shape), "@", tuple(weight.shape), "->", tuple((sentences @ weight).shape))
 
 # %%
 # mm, bmm, mv, dot
 # ----------------
 #
-# Each is one case of ``@`` with a name, for one number of axes. They do not broadcast, so an axis too many is an error.
+# Each is one case of ``@`` with a name, for one number of axes. They do not broadcast, so an axis too many is an
+# error.
 
 one_case = {
     "dot": ((3,), (3,)),
@@ -111,37 +99,30 @@ for name, (s, t) in one_case.items():
 # .. use-this::
 #
 #    Write ``a @ b``, and keep the axis that is summed over last in ``a`` and next to last in ``b``. Write ``bmm`` or
-#    ``mm`` where a wrong number of axes should be an error. When an axis order gets in your way, name the axes with
-#    :ref:`einsum`. Both sides need one dtype. A product of (N, K) and (K, M) takes about 2·N·K·M operations.
+#    ``mm`` where a wrong number of axes should be an error. Where axes would have to be moved first, name them with
+#    :ref:`einsum`. Outside autocast, both sides need one dtype. A product of (N, K) and (K, M) takes about 2·N·K·M
+#    operations, and the result is a new tensor.
 #
 # Common mistakes
 # ---------------
 #
-# **One vector for each matrix of a batch.** Vectors of shape (5, 3) are read as *one* matrix. Sometimes the sizes fit
-# by chance, and then nothing raises. Make each vector a column with ``unsqueeze(-1)``.
+# **One vector for each matrix of a batch.** Five vectors, stacked to shape (5, 3), are read as *one* matrix. With
+# three of each the sizes fit by chance, and the result has an axis too many. Make each vector a column with
+# ``unsqueeze(-1)``.
 
 matrices, vectors = torch.randint(9, (5, 2, 3)), torch.randint(9, (5, 3))
 with expect_error(RuntimeError, match="cannot be multiplied"):
     matrices @ vectors
 each = (matrices @ vectors.unsqueeze(-1)).squeeze(-1)
-for i in range(5):
-    assert torch.equal(each[i], matrices[i] @ vectors[i])
-print(
-    "right:",
-    tuple(each.shape),
-    " three of them, by chance:",
-    tuple((matrices[:3] @ vectors[:3]).shape),
-)
+print("right:", tuple(each.shape))
+print("three of them, by chance:", tuple((matrices[:3] @ vectors[:3]).shape))
 
 # %%
-# **Two dtypes.** Unlike ``*``, a product of matrices does no :term:`promotion`. And small integers overflow without a
-# word.
+# **Two dtypes.** Unlike ``*``, a product of matrices does no :term:`promotion` (:ref:`more on this error
+# <must-have-the-same-dtype>`).
 
 with expect_error(RuntimeError, match="same dtype"):
     a @ b.float()
-tens = torch.full((3,), 10, dtype=torch.uint8)
-print("10 · 10 three times, as uint8:", (tens @ tens).item())
-assert (tens @ tens).item() == 300 - 256
 
 # %%
 # How this was checked
@@ -176,6 +157,24 @@ with expect_error(RuntimeError, match="'Bool'"):
     (a > 1) @ (b > 1)
 with expect_error(RuntimeError, match="at least 1D"):
     v @ torch.tensor(2)
+for i in range(5):
+    assert torch.equal(each[i], matrices[i] @ vectors[i])
+for i in range(2):
+    assert torch.equal((sentences @ weight)[i], sentences[i] @ weight)
+assert torch.equal(a @ v, (a @ v.unsqueeze(1)).squeeze(1))
+assert torch.equal(u @ a, (u.unsqueeze(0) @ a).squeeze(0))
+assert v @ v == (v * v).sum()
+# Under autocast both are converted to its dtype. An axis of size 0 that is summed over gives zeros.
+with torch.autocast("cpu"):
+    assert (torch.ones(2, 3, dtype=torch.bfloat16) @ torch.ones(3, 2)).dtype == torch.bfloat16
+assert (torch.ones(2, 0) @ torch.ones(0, 4)).tolist() == [[0] * 4] * 2
+# Small integers overflow.
+tens = torch.full((3,), 10, dtype=torch.uint8)
+assert (tens @ tens).item() == 300 - 256
+# For square matrices both orders exist and differ: a swap of columns from the right, of rows from the left.
+square, swap = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[0, 1], [1, 0]])
+assert (square @ swap).tolist() == [[2, 1], [4, 3]]
+assert (swap @ square).tolist() == [[3, 4], [1, 2]]
 # The result has memory of its own. With G its gradient, a gets G @ b.T, and b gets a.T @ G.
 assert not shares_memory(a @ b, a)
 x, y = a.float().requires_grad_(), b.float().requires_grad_()

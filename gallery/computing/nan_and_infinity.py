@@ -4,178 +4,184 @@
 Why is my result NaN or inf?
 ============================
 
-A result that is too large for its float type becomes infinity, ``inf``. A calculation without an answer, such as 0/0,
-gives :term:`NaN`, "not a number". Neither raises an error, and a NaN spoils nearly all that is computed from it. You
-need to know :ref:`element-by-element` and :ref:`floating-point-surprises`.
+The loss is NaN, no error was raised, and the weights are NaN after the next step. A float that grows too large becomes
+``inf``, a calculation without an answer gives :term:`NaN`, and from there both spread.
 """
 
 # %%
-# Here four numbers are divided by each of three. 1/0 is infinity, 0/0 has no answer, nor has infinity by infinity, and
-# NaN divided by a number is NaN.
+# Set-up
 
 import math
 import operator
+import warnings
 
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 
+torch.manual_seed(0)
 above = torch.tensor([[1.0], [0.0], [math.inf], [math.nan]])
 below = torch.tensor([2.0, 0.0, math.inf])
-table = above / below
-assert table[:2].tolist()[0] == [0.5, math.inf, 0]
-assert table.isnan().nonzero().tolist()[:2] == [[1, 1], [2, 2]]
-assert table.isnan().tolist() == [
-    [False] * 3,
-    [False, True, False],
-    [False, False, True],
-    [True] * 3,
-]
-draw(torch.div, (above, below), names=["above", "below"])
 
 # %%
-# Where they come from
-# --------------------
-#
-# Infinity comes from overflow, from division by 0 and from the logarithm of 0. NaN comes from infinity minus infinity,
-# from 0 times infinity, from roots and logarithms of negative numbers, and from the mean of nothing. Integers have
-# neither: on the CPU, ``//`` and ``%`` by 0 raise an error, and ``/`` makes floats first.
 
-infinite = {
-    "1e38 * 10": torch.tensor(1e38) * 10,
-    "1 / 0": 1 / torch.tensor(0),
+draw(torch.div, (above, below), names=["above", "below"], at=(1, 1))
+
+# %%
+# Each of four numbers is divided by each of three. 1 / 0 is infinity. 0 / 0 and infinity by infinity have no answer.
+# You need to know :ref:`element-by-element`.
+#
+# The rule
+# --------
+#
+# A result too large for its dtype is ``inf`` (floats of one byte aside). NaN stands for a result that does not exist:
+# :math:`\infty - \infty`, :math:`0 \cdot \infty`, :math:`0 / 0`, :math:`\sqrt{-1}`, :math:`\log(-1)`. Adding to a NaN
+# or multiplying it gives NaN, so one element spoils the sum, the mean and the maximum.
+
+inf, nan = torch.tensor(math.inf), torch.tensor(math.nan)
+origins = {
     "exp(89)": torch.tensor(89.0).exp(),
-    "-log(0)": -torch.tensor(0.0).log(),
-    "60000 + 6000 in float16": torch.tensor(60000.0).half() + 6000,
-}
-inf = torch.tensor(math.inf)
-undefined = {
+    "70000 in float16": torch.tensor(70000.0).half(),
     "inf - inf": inf - inf,
     "0 * inf": 0 * inf,
-    "sqrt(-1)": torch.tensor(-1.0).sqrt(),
-    "log(-1)": torch.tensor(-1.0).log(),
-    "mean of nothing": torch.tensor([]).mean(),
-    "inf % 2": inf % 2,
 }
-assert all(value == math.inf for value in infinite.values())
-assert all(value.isnan() for value in undefined.values())
-print("inf:", *infinite, sep="  ")
-print("NaN:", *undefined, sep="  ")
-for operation in (operator.floordiv, operator.mod):
-    with expect_error(RuntimeError, match="ZeroDivisionError"):
-        operation(torch.tensor(1), torch.tensor(0))
+for name, value in origins.items():
+    print(f"{name:<17}{value.item()}")
 
 # %%
-# Not each result is spoiled. A NaN to the power 0 is 1, and so is 1 to the power NaN. :func:`torch.fmax` takes the
-# other number, and a comparison gives True or False.
-
-nan, one = torch.tensor(math.nan), torch.tensor(1.0)
-assert nan**0 == one**nan == 1
-assert torch.fmax(nan, one) == 1
-for spoiled in (
-    nan + 1,
-    nan * 0,
-    nan / nan,
-    nan.exp(),
-    nan.relu(),
-    torch.maximum(nan, one),
-    nan.clamp(0, 1),
-):
-    assert spoiled.isnan()
-
-# %%
-# Infinity can be counted with. It is larger than each finite number, and minus infinity is smaller, so it can hide what
-# is not to count in a maximum or in softmax (:ref:`triu-and-tril` uses it so).
-
-scores = torch.tensor([2.0, -math.inf, 1.0])
-assert (scores.max(), scores.argmin(), scores.exp()[1]) == (2, 1, 0)
-assert torch.softmax(scores, dim=0)[1] == 0
-assert inf + 1 == inf == inf * 2
-for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-    limit, about = torch.tensor(math.inf, dtype=dtype), torch.finfo(dtype)
-    assert -limit < about.min < about.max < limit
-
-# %%
-# Finding them
-# ------------
+# Finding the first one
+# ---------------------
 #
-# NaN is not equal to a number, and not to itself. So search with :func:`torch.isnan`, or with :func:`torch.isfinite`
-# for NaN and infinity. A NaN spoils each sum, mean and maximum that it is part of, and each median and deviation. The
-# picture shows which rows of each item hold one.
+# NaN is not equal to itself, so ``x == nan`` finds nothing. :func:`torch.isfinite` is True where a number is neither
+# NaN nor infinite. In a network, ask each module in turn. A *hook* is a function that PyTorch calls after a module,
+# and here it notes the modules whose output is not finite.
 
-block = torch.arange(24.0).reshape(2, 3, 4)
-block[1, 0, 2] = math.nan
-assert not (block == math.nan).any()
-assert block.isnan().nonzero().tolist() == [[1, 0, 2]]
-assert (nan == nan, nan == 1, nan == inf) == (False, False, False)
-for name in ("sum", "mean", "max", "min", "amax", "amin", "std", "var", "median", "prod"):
-    assert getattr(block, name)().isnan()
-draw(lambda block: block.isnan().any(dim=2), block, names=["block"])
+network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))
+nn.init.constant_(network[2].weight, 3e38)  # as after a step that was far too long
+spoiled = []
+for name, module in network.named_children():
+
+    def watch(module, inputs, output, name=name):
+        if not output.isfinite().all():
+            spoiled.append(name)
+
+    module.register_forward_hook(watch)
+network(10 * torch.randn(5, 3))
+print(f"first: layer {spoiled[0]}, then {spoiled[1:]}; nan == nan is {(nan == nan).item()}")
+assert spoiled == ["2", "3"]
 
 # %%
-# From scratch, ``isnan`` is one comparison, and ``isfinite`` is one subtraction: :math:`x - x` is 0 for a finite
-# number, and NaN for the others. Two tensors with NaN in the same places are not "close", unless you say so.
+# The backward pass can make NaN of finite values. Here the slope of the root is infinite at 0, and is multiplied by 0.
+# With ``torch.autograd.set_detect_anomaly(True)``, an error names the backward function that returned NaN, and a
+# warning shows the line that called it. Its reference says that it slows a program, so use it for a few steps.
 
-
-def isnan(x):
-    return x != x
-
-
-assert torch.equal(isnan(block), block.isnan())
-assert torch.equal(table - table == 0, table.isfinite())
-assert not torch.allclose(block, block)
-assert torch.allclose(block, block.clone(), equal_nan=True)
+p = torch.tensor([0.0, 4.0], requires_grad=True)
+print("value:", (p.sqrt() * torch.tensor([0.0, 1.0])).tolist())
+with warnings.catch_warnings(record=True) as caught, torch.autograd.set_detect_anomaly(True):
+    warnings.simplefilter("always")
+    loss = (p.sqrt() * torch.tensor([0.0, 1.0])).sum()
+    with expect_error(RuntimeError, match="'SqrtBackward0' returned nan values"):
+        loss.backward()
+report = str(caught[-1].message).splitlines()
+print(*(line.strip() for line in report if "p.sqrt()" in line))
+assert "SqrtBackward0" in report[0]
+assert "slow down your program" in torch.autograd.detect_anomaly.__doc__
 
 # %%
 # Leaving them out
 # ----------------
 #
-# Multiplying with a :term:`mask` does not remove a NaN, since 0 times NaN is NaN. Choosing does:
-# :func:`torch.where`, :func:`torch.nan_to_num`, or a sum that skips it.
+# Multiplying with a :term:`mask` removes no NaN, since 0 times NaN is NaN. Choosing does: :func:`torch.where`,
+# :func:`torch.nan_to_num` or a reduction that skips NaN. With gradients, make the *input* harmless, because ``where``
+# hides a value and not its slope (:ref:`where-and-masked-fill`).
 
-keep = ~block.isnan()
-assert (block * keep).sum().isnan()
-assert torch.where(keep, block, 0).sum() == block.nan_to_num(0).sum() == block.nansum() == 276 - 14
-assert block.nanmean() == block[keep].mean()
-
-# %%
-# The :term:`gradient` needs more care. ``where`` hides the infinite logarithm of 0, and sends it the gradient 0; times
-# the infinite slope of the logarithm this is NaN. Make the *input* harmless first (:ref:`where-and-masked-fill`).
-
-p = torch.tensor([0.0, 4.0], requires_grad=True)
-chosen = torch.where(p > 0, p.log(), 0)
-assert chosen.isfinite().all()
-assert torch.autograd.grad(chosen.sum(), p)[0].isnan().tolist() == [True, False]
-safe = torch.where(p > 0, torch.where(p > 0, p, 1).log(), 0)
+readings = torch.tensor([5.0, math.nan, 1.0])
+valid = readings.isfinite()
+print("times mask:", (readings * valid).sum().item())
+print("where:     ", torch.where(valid, readings, 0).sum().item(), readings.nansum().item())
+print("mean:      ", readings[valid].mean().item(), readings.nanmean().item())
+safe = torch.where(p > 0, torch.where(p > 0, p, 1).sqrt(), 0)
 assert torch.autograd.grad(safe.sum(), p)[0].tolist() == [0, 0.25]
 
 # %%
-# What goes wrong
-# ---------------
+# .. use-this::
 #
-# *A condition that NaN passes.* ``<``, ``<=``, ``>``, ``>=`` and ``==`` with NaN are false, and ``!=`` is true. So
-# "stop if the loss is above 100" does not stop at a NaN, and "keep what is at least 0" drops it without a word. Ask for
-# what you want to be true.
+#    Stop training when ``loss.isfinite()`` is False; in a loop on a GPU check every hundred steps, because the check
+#    waits for the result. Then look for the first module whose output is not finite, and for the step before. Take
+#    functions on logits, such as ``cross_entropy``. Add a small number under a root and to a denominator. Lower the
+#    learning rate or clip the gradients where values grow from step to step.
+#
+# A common mistake
+# ----------------
+#
+# **A condition that NaN passes.** Comparisons with NaN are False, except ``!=``. "Stop if the loss is above 100" goes
+# on with NaN. Write the condition under which training may go on, and stop where it is not True.
 
 loss = torch.tensor(math.nan)
-for number in (100, -math.inf, math.inf, math.nan):
-    for compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq):
-        assert not compare(loss, number)
-    assert loss != number
-assert not loss.isfinite()
-readings = torch.tensor([5.0, math.nan, -1.0])
-assert readings[readings >= 0].tolist() == [5]
-assert len(readings[~(readings < 0)]) == 2
+print("loss > 100:         ", bool(loss > 100))
+print("not (loss <= 100):  ", not loss <= 100)
+print("loss.isfinite():    ", bool(loss.isfinite()))
 
 # %%
-# *A conversion to integers that hides them.* What int64 becomes of NaN and infinity is not defined, and may differ from
-# processor to processor. No error is raised. Check before you convert.
+# How this was checked
 
-assert not table[1:].isfinite().all()
-assert table.long().dtype == torch.int64  # no error
-assert table[:2].nan_to_num(nan=-1, posinf=99).long().tolist() == [[0, 99, 0], [0, -1, 0]]
+assert torch.tensor(-1.0).log().isnan()
+for written, stable in [
+    (
+        -torch.tensor([0.0, 200.0]).softmax(dim=0).log()[0],
+        F.cross_entropy(torch.tensor([0.0, 200.0]), torch.tensor(0)),
+    ),
+    (torch.tensor(200.0).exp().add(1).log(), F.softplus(torch.tensor(200.0))),
+]:
+    assert written == math.inf
+    assert stable == 200
+for compare in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq):
+    for number in (100, -math.inf, math.inf, math.nan):
+        assert not compare(loss, number)
+        assert loss != number
+block = torch.arange(24.0).reshape(2, 3, 4)
+block[1, 0, 2] = math.nan
+for name in ("sum", "mean", "max", "min", "amax", "amin", "std", "var", "median", "prod"):
+    assert getattr(block, name)().isnan()
+for result in (nan + 1, nan - nan, nan * 0, nan / nan, nan.exp(), nan.relu(), nan.clamp(0, 1)):
+    assert result.isnan()
+one = torch.tensor(1.0)
+assert nan**0 == one**nan == 1  # the two powers that are 1 whatever the other number is
+# Some functions hide a NaN, and so does a float of 8 bits that has no infinity.
+assert (nan.sign(), torch.hypot(nan, inf)) == (0, math.inf)
+assert torch.tensor(1000.0).to(torch.float8_e4m3fn).float() == torch.finfo(torch.float8_e4m3fn).max
+for operation in (operator.add, operator.sub, operator.mul, operator.truediv):
+    for number in (0, 1, -math.inf, math.inf, math.nan):
+        assert operation(nan, number).isnan()
+        assert operation(number, nan).isnan()
+assert torch.fmax(nan, one) == 1
+assert torch.maximum(nan, one).isnan()
+for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+    about = torch.finfo(dtype)
+    assert (torch.tensor(about.max, dtype=dtype) * 2) == math.inf
+    assert -math.inf < about.min < about.max < math.inf
+for x in (block, above, below, above / below):
+    assert torch.equal(x != x, x.isnan())
+    assert torch.equal(x - x == 0, x.isfinite())
+    assert torch.allclose(x, x.clone(), equal_nan=True)
+assert not torch.allclose(block, block)
+# Integers have neither: on the CPU, // and % by 0 raise, and / makes floats first.
+for operation in (operator.floordiv, operator.mod):
+    with expect_error(RuntimeError, match="ZeroDivisionError"):
+        operation(torch.tensor(1), torch.tensor(0))
+assert torch.tensor(1) / torch.tensor(0) == -torch.tensor(0.0).log() == math.inf
+assert torch.tensor([]).mean().isnan()
+# One step with a NaN loss: the weights that the loss depends on are NaN.
+layer = nn.Linear(3, 2)
+(layer(torch.randn(5, 3)).sum() * nan).backward()
+torch.optim.SGD(layer.parameters(), lr=0.1).step()
+for weight in layer.parameters():
+    assert weight.isnan().all()
 
 # %%
 # Check yourself
@@ -191,17 +197,69 @@ ask(
 )
 
 # %%
-# In training:
+# A table with a missing reading:
 
+table = torch.tensor([[1.0, 2.0], [math.nan, 4.0]])
 ask(
-    "Training should stop when the loss explodes: if loss > 100: stop. What happens once the loss is NaN?",
-    answer="it goes on" if not (loss > 100) else "it stops",
+    "x is [[1, 2], [NaN, 4]]. What is x.sum(dim=0).isnan()?",
+    answer=table.sum(dim=0).isnan(),
     choices={
-        "it stops": "That would need NaN to be greater than 100.",
-        "it goes on": "NaN > 100 is false. Write: if not loss.isfinite() or loss > 100.",
-        "it raises RuntimeError": "Comparing with NaN raises no error.",
+        (True, True): "A NaN spoils what is computed from it: the sum of its column.",
+        (True, False): "The column of the NaN is spoiled, the other is not.",
+        (False, True): "That is dim=1: the row of the NaN is the second.",
     },
 )
 
 # %%
-# Next: :ref:`functional-modular-elementwise`, the many names of one function.
+# **Exercise.** A table of readings, (sample, feature), has NaN where a sensor failed. Replace each NaN by the mean of
+# the readings in its column. A column without a reading becomes 0.
+
+
+def by_loops(x):
+    result = x.clone()
+    for j in range(x.shape[1]):
+        there = [value for value in x[:, j].tolist() if not math.isnan(value)]
+        for i in range(x.shape[0]):
+            if x[i, j].isnan():
+                result[i, j] = sum(there) / len(there) if there else 0.0
+    return result
+
+
+cases = [
+    (torch.tensor([[1.0, 2.0], [math.nan, 4.0], [3.0, math.nan]]),),
+    (torch.tensor([[math.nan, 2.0], [math.nan, 4.0]]),),
+    (torch.where(torch.rand(8, 5) < 0.3, math.nan, torch.rand(8, 5)),),
+]
+
+
+def fill_in(x):
+    raise NotImplementedError
+
+
+check(fill_in, by_loops, cases)
+
+# %%
+# ``nanmean`` gives a row of means, which broadcasts. The mean of a column without a reading is NaN, too.
+
+# Solution
+
+
+def fill_in(x):
+    means = x.nanmean(dim=0).nan_to_num(0)
+    return torch.where(x.isnan(), means, x)
+
+
+report = check(fill_in, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`functional-modular-elementwise`, the many names of one function.
+#
+# - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__.
+#   What the gradient is at places where a function has no slope.
+# - Goldberg (1991). `What every computer scientist should know about floating-point arithmetic
+#   <https://doi.org/10.1145/103162.103163>`__. Why infinity and NaN are part of the standard.

@@ -5,7 +5,7 @@ What does softmax do, and along which dim?
 ==========================================
 
 A classifier gives three numbers for each photo, its :term:`logits`, and to read them as probabilities you need numbers
-between 0 and 1 that sum to 1. :func:`torch.softmax` makes them, along the axis ``dim``, and the wrong ``dim`` raises no
+between 0 and 1 that sum to 1. :func:`torch.softmax` makes them along the axis ``dim``, and a wrong ``dim`` raises no
 error.
 """
 
@@ -38,9 +38,9 @@ draw(torch.softmax, logits, dim=Choice(1, 0), names=["logits"])
 # The rule
 # --------
 #
-# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`, where :math:`j` runs along ``dim``. The exponential makes each number
-# positive, and the division makes their sum 1. A logit that is larger by 1 is :val:`2.718 <math.e>`
-# times as probable, wherever the two logits lie, because only their difference counts. The shape stays the same.
+# Take the exponential of each logit, and divide by the sum of the exponentials along ``dim``:
+# :math:`p_i = e^{x_i} / \sum_j e^{x_j}`. What counts are differences: of two logits with a difference of 1, the larger
+# is :val:`2.718 <math.e>` times as probable. The shape stays the same.
 
 
 def softmax_from_scratch(x, dim):
@@ -52,41 +52,30 @@ torch.testing.assert_close(softmax_from_scratch(logits, dim=1), probabilities)
 for higher, lower in [(1.0, 0.0), (5.0, 4.0), (-6.0, -7.0)]:
     p = torch.tensor([higher, lower, 0.5]).softmax(dim=0)
     torch.testing.assert_close(p[0] / p[1], torch.tensor(math.e))
-probabilities
 
 # %%
 # Which dim?
 # ----------
 #
-# Ask along which axis exactly one answer is right: the axis of the classes. With ``dim=0`` the *photos* compete, and
-# the columns sum to 1. No error says so.
+# ``dim`` is the axis of the alternatives, of which one is right: the classes. With ``dim=0`` the *photos* compete, and
+# the rows below sum to other numbers than 1. For logits of shape (photo, class), and for the scores of attention,
+# (batch, head, query, key), the right axis is the last. Where each pixel gets a class, (photo, class, row, column), it
+# is axis 1.
 
-by_column = torch.softmax(logits, dim=0)
-torch.testing.assert_close(by_column.sum(dim=0), torch.ones(3))
-print("sums of the rows with dim=0:", by_column.sum(dim=1))
-
-# %%
-# In the shapes that you meet most, the axis is
-#
-# - the last one for a batch of logits, (photo, class), and for the scores of attention, (batch, head, query, key);
-# - axis 1 where a class is chosen for each pixel, (photo, class, height, width).
-#
-# Give ``dim`` every time. :func:`torch.nn.functional.softmax` guesses without it and warns. It takes axis 0 for a
-# tensor with three axes, and axis 1 for one with two or four.
-
-for shape, dim in {(2, 3): 1, (4, 2, 3): 0, (2, 3, 4, 5): 1}.items():
-    x = torch.randn(shape)
-    with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
-        guessed = F.softmax(x)
-    assert torch.equal(guessed, x.softmax(dim=dim))
+print("sums of the rows, dim=1:", logits.softmax(dim=1).sum(dim=1).tolist())
+print("sums of the rows, dim=0:", logits.softmax(dim=0).sum(dim=1).tolist())
+assert ((logits.softmax(dim=0).sum(dim=1) - 1).abs() > 0.3).sum() == 2
+torch.testing.assert_close(logits.softmax(dim=-1), logits.softmax(dim=1))
+pixels = torch.randn(2, 3, 4, 5).softmax(dim=1)  # (photo, class, row, column)
+torch.testing.assert_close(pixels.sum(dim=1), torch.ones(2, 4, 5))
 
 # %%
 # Large logits
 # ------------
 #
-# Written as above, the formula fails for logits of 100. ``exp`` of 88.8 is infinite in :val:`large.dtype`, and infinity
-# divided by infinity is :term:`NaN`. Since only differences count, subtract the largest logit first. Then the largest
-# exponential is 1. ``torch.softmax`` gives what this form gives.
+# Written as in the rule, softmax fails for logits of 100. ``exp`` of 88.8 is infinite in :val:`large.dtype`, and
+# infinity divided by infinity is :term:`NaN`. Since differences are what counts, subtract the largest logit of the row
+# first. Then the largest exponential is 1. ``torch.softmax`` gives what this form gives.
 
 
 def stable_softmax(x, dim):
@@ -101,47 +90,19 @@ assert softmax_from_scratch(large, dim=1).isnan().all()
 torch.testing.assert_close(stable_softmax(large, dim=1), torch.softmax(large, dim=1))
 
 # %%
-# Temperature and masks
-# ---------------------
-#
-# Divide the logits by a :term:`temperature` before softmax, and you choose how sharp the result is. Below 1 the largest
-# logit takes more; above 1 the probabilities come closer to each other.
-
-row = logits[0]
-
-
-def temperatures(row):
-    return {f"T = {t}": torch.softmax(row / t, dim=0) for t in (0.25, 1, 10)}
-
-
-cold, usual, hot = temperatures(row).values()
-assert cold.max() > usual.max() > hot.max()
-draw(temperatures, row)
-
-# %%
-# A logit of minus infinity gets the probability 0, and the others get what they would get without it. That is how
-# attention hides positions. Where the whole row is hidden, the result is NaN.
-
-masked = row.masked_fill(torch.tensor([False, False, True]), -math.inf)
-torch.testing.assert_close(masked.softmax(dim=0)[:2], row[:2].softmax(dim=0))
-print(masked.softmax(dim=0))
-print(torch.full((3,), -math.inf).softmax(dim=0))
-assert torch.full((3,), -math.inf).softmax(dim=0).isnan().all()
-
-# %%
 # .. use-this::
 #
 #    ``torch.softmax`` with ``dim`` the axis of the classes: the last one for a batch of logits, axis 1 for images. Use
-#    it to *read* probabilities and to sample. Leave it out of the network while you train: the losses take logits.
-#    Where several labels can be right at once, take :func:`torch.sigmoid`. Where you need the logarithm, take
-#    :ref:`log_softmax <log-softmax>`. The result is a new tensor of the same size.
+#    it to *read* probabilities, to sample, and inside attention. Leave it out behind the last layer of a classifier:
+#    ``cross_entropy`` takes logits. Where several labels can be right at once, take :func:`torch.sigmoid`. Where you
+#    need the logarithm, take :ref:`log_softmax <log-softmax>`. The result is a new tensor of the same size.
 #
 # A common mistake
 # ----------------
 #
 # **Softmax before the loss.** :func:`torch.nn.functional.cross_entropy` contains it already. Given probabilities, it
-# takes them for logits between 0 and 1, and raises nothing. Even for a perfect answer the loss then stops at
-# :val:`0.5514 <math.log(math.e + 2) - 1>`, because a difference of 1 is all that softmax sees.
+# takes them for logits between 0 and 1, and raises nothing. With three classes, even a perfect answer then has the
+# loss :val:`0.5514 <math.log(math.e + 2) - 1>`, because probabilities differ by 1 at most.
 
 label, perfect = torch.tensor([2]), torch.tensor([[0.0, 0.0, 50.0]])
 print(f"logits:        loss {F.cross_entropy(perfect, label):.4f}")
@@ -150,8 +111,22 @@ lowest = math.log(math.e + 2) - 1
 torch.testing.assert_close(F.cross_entropy(perfect.softmax(dim=1), label), torch.tensor(lowest))
 
 # %%
+# **No dim.** :func:`torch.nn.functional.softmax` guesses one and warns. For a tensor with three axes it takes axis 0,
+# the batch.
+
+x = torch.randn(4, 2, 3)
+with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
+    guessed = F.softmax(x)
+assert torch.equal(guessed, x.softmax(dim=0))
+
+# %%
 # How this was checked
 
+for shape, dim in {(3,): 0, (2, 3): 1, (4, 2, 3): 0, (2, 3, 4, 5): 1}.items():
+    x = torch.randn(shape)
+    with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
+        guessed = F.softmax(x)
+    assert torch.equal(guessed, x.softmax(dim=dim))
 for shape in [(5, 7), (2, 3, 4), (1, 4), (3, 1)]:
     x = torch.randn(shape)
     for dim in range(-x.ndim, x.ndim):
@@ -168,13 +143,14 @@ for shape in [(5, 7), (2, 3, 4), (1, 4), (3, 1)]:
 assert torch.tensor([0.0, 20.0]).softmax(dim=0)[1] == 1
 assert torch.tensor([0.0, 200.0]).softmax(dim=0).tolist() == [0, 1]
 # What adding a large number rounds away, no form of softmax brings back.
+row, usual = logits[0], probabilities[0]
 torch.testing.assert_close((row + 1e8).softmax(dim=0), torch.full((3,), 1 / 3))
 # Integers and truth values are refused, unless dtype says what to convert them to.
 for dtype, message in {torch.int64: "'Long'", torch.uint8: "'Byte'", torch.bool: "'Bool'"}.items():
     with expect_error(NotImplementedError, match=message):
         torch.softmax(torch.ones(3, dtype=dtype), dim=0)
 assert torch.equal(torch.softmax(torch.tensor([2, 1, 0]), dim=0, dtype=torch.float32), usual)
-assert usual.data_ptr() != row.data_ptr()
+assert probabilities.data_ptr() != logits.data_ptr()
 # The Jacobian: p_i (1 - p_i) on the diagonal, -p_i p_j elsewhere.
 jacobian = torch.func.jacrev(lambda x: x.softmax(dim=0))(row)
 torch.testing.assert_close(jacobian, torch.diag(usual) - torch.outer(usual, usual))
@@ -219,47 +195,44 @@ ask(
 )
 
 # %%
-# **Exercise.** Attention needs a softmax over those keys alone that a query may see. ``x`` has shape (query, key), and
-# ``seen`` is a mask of the same shape. Return the softmax of each row over the keys that are seen, 0 for the others,
-# and a row of zeros where no key is seen.
+# **Exercise.** A classifier may stay silent where it is unsure. From logits of shape (photo, class), return for each
+# photo its most probable class, and -1 where the probability of that class is below ``least``.
 
 
-def by_loops(x, seen):
-    result = torch.zeros_like(x)
-    for i in range(len(x)):
-        if seen[i].any():
-            result[i, seen[i]] = x[i, seen[i]].softmax(dim=0)
-    return result
+def by_loops(logits, least):
+    result = []
+    for row in logits.tolist():
+        e = [math.exp(x - max(row)) for x in row]
+        best = max(range(len(row)), key=row.__getitem__)
+        result.append(best if e[best] / sum(e) >= least else -1)
+    return torch.tensor(result)
 
 
 cases = [
-    (torch.tensor([[0.0, 0.0]]), torch.tensor([[True, False]])),
-    (
-        torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]),
-        torch.tensor([[True, True, False], [False, False, False]]),
-    ),
-    (torch.randn(4, 5) * 100, torch.rand(4, 5) < 0.5),
+    (torch.tensor([[3.0, 0.0], [0.2, 0.0]]), 0.8),
+    (logits, 0.75),
+    (3 * torch.randn(6, 4), 0.6),
 ]
 
 
-def masked_softmax(x, seen):
+def sure_or_silent(logits, least):
     raise NotImplementedError
 
 
-check(masked_softmax, by_loops, cases)
+check(sure_or_silent, by_loops, cases)
 
 # %%
-# Hidden keys get minus infinity. A row without a key is NaN then, and is replaced.
+# ``max`` along the axis of the classes gives the probability and its class.
 
 # Solution
 
 
-def masked_softmax(x, seen):
-    p = x.masked_fill(~seen, -math.inf).softmax(dim=-1)
-    return p.masked_fill(~seen.any(dim=-1, keepdim=True), 0)
+def sure_or_silent(logits, least):
+    probability, best = logits.softmax(dim=1).max(dim=1)
+    return best.masked_fill(probability < least, -1)
 
 
-report = check(masked_softmax, by_loops, cases)
+report = check(sure_or_silent, by_loops, cases)
 assert report.passed
 report
 
@@ -267,10 +240,10 @@ report
 # Read next
 # ---------
 #
-# :ref:`log-softmax`, for the logarithms that losses need.
+# :ref:`masked-softmax`, where some of the logits do not count.
 #
 # - Goodfellow, Bengio and Courville (2016). `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__. In
 #   the section on softmax units: why this function makes probabilities of logits.
 # - Guo, Pleiss, Sun and Weinberger (2017). `On calibration of modern neural networks
-#   <https://arxiv.org/abs/1706.04599>`__. Modern networks are right less often than their
-#   probabilities say, and one temperature repairs much of that.
+#   <https://arxiv.org/abs/1706.04599>`__. The networks that it measures are right less often than their probabilities
+#   say. Dividing the logits by one number repairs much of that.

@@ -4,132 +4,115 @@
 RuntimeError: Trying to backward through the graph a second time
 ================================================================
 
-While a result is computed, autograd records a graph and saves the tensors that it will need on the way back.
-``backward()`` uses them and throws them away, so a second walk through the same part does not find them. In a training
-loop, a second walk is rarely meant: something that was made before the loop, or in the last step, is still linked to
-its old graph.
-
-==========================================  ==================================================
-Usual cause                                 Fix
-==========================================  ==================================================
-the loss was computed before the loop       compute it anew in each step
-a state goes on from step to step           ``state = state.detach()`` at the end of the step
-losses are added up over the steps          ``total += loss.item()``
-features were computed before the loop      inside it, or under ``torch.no_grad()``
-two losses share a part                     ``(loss_a + loss_b).backward()``
-a generator's output trains its critic      ``critic(fake.detach())``
-you do want to walk twice                   ``retain_graph=True``
-==========================================  ==================================================
+``backward()`` frees what the graph has saved, and your code walks through a part of the graph again. In a training
+loop, find the tensor that is older than the step: compute it in the step, or cut it off with ``detach()``.
 """
 
 # %%
-# The graph of a small loss, drawn before it is walked. Its first node will need ``w`` for the slope of the square, so
-# it saves ``w``, until the first ``backward()``.
+# Set-up
 
 import torch
 from torch import nn
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw_graph
+from ptguide.exercises import check
 from ptguide.questions import ask
 
 torch.manual_seed(0)
 w = torch.tensor([2.0, 3.0], requires_grad=True)
-square = w**2
-loss = square.sum()
-picture = draw_graph(loss, {"w": w, "square": square, "loss": loss})
+data, target = torch.rand(5, 3), torch.rand(5, 2)
+encoder, head = nn.Linear(3, 4), nn.Linear(4, 2)
+
+
+def nodes_of(result):
+    found, waiting = set(), [result.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [parent for parent, _ in node.next_functions]
+    return len(found)
+
+
+# %%
+
+loss = w.square().sum()
 loss.backward()
 with expect_error(RuntimeError, match="Trying to backward through the graph a second time"):
     loss.backward()
-picture
 
 # %%
-# You can look at what was saved. Before the walk it is there; after it, looking raises the same error, which is why the
-# message speaks of saved tensors in parentheses.
-
-assert w.grad.tolist() == [4, 6]
-square = w**2
-assert torch.equal(square.grad_fn._saved_self, w)
-square.sum().backward()
-with expect_error(RuntimeError, match=r"directly access saved tensors after they have already"):
-    square.grad_fn._saved_self
-
-# %%
-# A sum saves nothing, because its slope is 1 and does not depend on the input. Such a graph can be walked again, and
-# nothing is raised: the gradients add up. So the mistake may be older than the error: it shows when an operation is
-# added that saves something.
-
-w.grad = None
-plain = (w + 1).sum()
-plain.backward()
-plain.backward()
-assert w.grad.tolist() == [2, 2]
-
-# %%
-# Cause 1: computed once, used in every step
-# ------------------------------------------
+# The slope of a square is made from ``w``, so the graph saves ``w`` in the forward pass. The first ``backward()`` lets
+# go of it, and the second misses it. See :ref:`from-calculation-to-graph`.
 #
-# Compute the loss inside the loop: it needs a new graph, and the weights have changed since the last step. The same
-# holds for features or a penalty that were made from parameters.
+# .. longer: 6 screens — each cause has a cell of its own
+#
+# ==================================================================  ============================================
+# Usual cause                                                         Fix
+# ==================================================================  ============================================
+# :ref:`features were computed before the loop <second-before>`       inside it, or under ``torch.no_grad()``
+# :ref:`a state goes on from step to step <second-state>`             ``state = state.detach()``
+# :ref:`losses are added up over the steps <second-total>`            ``total += loss.item()``
+# :ref:`two losses share a part <second-shared>`                      ``(loss_a + loss_b).backward()``
+# :ref:`a generator's output trains its critic <second-critic>`       ``critic(fake.detach())``
+# you want a second derivative                                        ``create_graph=True`` (in the exercise)
+# ==================================================================  ============================================
+#
+# The rule
+# --------
+#
+# By default, one forward pass serves one ``backward()``: :math:`n_\mathrm{backward} \le n_\mathrm{forward}`. The next
+# ``backward()`` needs a new graph wherever the old one has saved something.
+#
+# .. _second-before:
+#
+# Features were computed before the loop
+# --------------------------------------
+#
+# The features hang on the graph of the encoder, and the first step frees it. If the encoder is to learn, compute them
+# in each step. If it stays as it is, compute them once under ``torch.no_grad()``: then they have no graph.
 
-data, target = torch.rand(5, 3), torch.rand(5, 2)
-encoder, head = nn.Linear(3, 4), nn.Linear(4, 2)
 features = encoder(data)
 with expect_error(RuntimeError, match="second time"):
     for _ in range(2):
         (head(features) - target).square().mean().backward()
 
-# %%
-# There are two fixes. To train the encoder as well, compute the features in each step. To keep it as it is, compute
-# them once under ``no_grad``: then they have no graph, and each step can use them.
-
-for _ in range(2):
-    (head(encoder(data)) - target).square().mean().backward()
-encoder.zero_grad()
 with torch.no_grad():
     features = encoder(data)
 for _ in range(2):
     (head(features) - target).square().mean().backward()
-assert encoder.weight.grad is None
 
 # %%
-# Cause 2: a state that goes on from step to step
-# -----------------------------------------------
+# .. _second-state:
 #
-# The state of a recurrent network is linked to the graphs of the steps before. So the second step walks back into the
-# first, whose saved tensors are gone. ``detach()`` gives the same values without that link. Gradients then stop at the
-# beginning of the step, which is called truncated backpropagation through time. A moving average of a loss that is kept
-# from step to step needs the same.
+# A state goes on from step to step
+# ---------------------------------
+#
+# The state of a recurrent network comes from the graphs of the steps before. ``detach()`` keeps its values and drops
+# its past. Gradients then stop at the start of the step, which is called truncated backpropagation through time.
 
 cell = nn.RNNCell(3, 6)
-
-
-def steps(number, cut):
-    state = torch.zeros(5, 6)
-    for _ in range(number):
-        state = cell(data, state)
-        state.square().mean().backward()
-        if cut:
-            state = state.detach()
-    return state
-
-
-with expect_error(RuntimeError, match="second time"):
-    steps(2, cut=False)
-assert steps(2, cut=True).grad_fn is None
-
-average = 0.0
+state = torch.zeros(5, 6)
 with expect_error(RuntimeError, match="second time"):
     for _ in range(2):
-        average = 0.9 * average + 0.1 * cell(data).square().mean()
-        average.backward()
+        state = cell(data, state)
+        state.square().mean().backward()
+
+state = torch.zeros(5, 6)
+for _ in range(3):
+    state = cell(data, state)
+    state.square().mean().backward()
+    state = state.detach()
+assert not state.requires_grad
 
 # %%
-# Cause 3: losses added up over the steps
-# ---------------------------------------
+# .. _second-total:
 #
-# For the average that you print, add numbers, not tensors: ``loss.item()`` has no graph. Kept as a tensor, ``total`` is
-# linked to the graphs of the steps so far, and keeps them in memory.
+# Losses are added up over the steps
+# ----------------------------------
+#
+# A ``total`` of tensors is linked to the graphs of the steps before, so its ``backward()`` walks through them again.
+# For an average that you print, add numbers: ``loss.item()`` has no graph.
 
 total = 0.0
 with expect_error(RuntimeError, match="second time"):
@@ -143,42 +126,38 @@ for _ in range(2):
     loss.backward()
     total += loss.item()
 assert isinstance(total, float)
-torch.testing.assert_close(total, 2 * loss.item())
 
 # %%
-# Cause 4: two losses share a part
-# --------------------------------
+# .. _second-shared:
 #
-# Both walk through the encoder. Add the losses and walk once: the gradient of a sum is the sum of the gradients.
+# Two losses share a part
+# -----------------------
+#
+# Both losses walk through the encoder. Add them and walk once: the gradient of a sum is the sum of the gradients.
 
 
-def losses():
+def two_losses():
+    encoder.zero_grad()
     hidden = encoder(data)
     return head(hidden).square().mean(), hidden.abs().mean()
 
 
-a, b = losses()
-a.backward()
+loss_a, loss_b = two_losses()
+loss_a.backward()
 with expect_error(RuntimeError, match="second time"):
-    b.backward()
+    loss_b.backward()
 
-encoder.zero_grad()
-a, b = losses()
-(a + b).backward()
-together = encoder.weight.grad.clone()
-
-encoder.zero_grad()
-a, b = losses()
-a.backward(retain_graph=True)
-b.backward()
-torch.testing.assert_close(encoder.weight.grad, together)
+loss_a, loss_b = two_losses()
+(loss_a + loss_b).backward()
 
 # %%
-# Cause 5: a generator and its critic
-# -----------------------------------
+# .. _second-critic:
 #
-# The critic's backward pass should end at the image that the generator made. ``detach()`` sees to that: the generator
-# gets no gradients from this step, and its own step can walk through its graph later.
+# A generator's output trains its critic
+# --------------------------------------
+#
+# A generator makes samples, and a critic learns to tell them from real ones. The critic's backward pass should end at
+# the sample. ``detach()`` ends it there, and the generator's own step can walk through its graph later.
 
 generator, critic = nn.Linear(2, 3), nn.Linear(3, 1)
 fake = generator(torch.rand(5, 2))
@@ -186,65 +165,104 @@ critic(fake).mean().backward()
 with expect_error(RuntimeError, match="second time"):
     (-critic(fake).mean()).backward()
 
-generator.zero_grad()
 fake = generator(torch.rand(5, 2))
 critic(fake.detach()).mean().backward()
-assert generator.weight.grad is None
 (-critic(fake).mean()).backward()
-assert generator.weight.grad is not None
 
 # %%
-# Is retain_graph=True the fix?
-# -----------------------------
+# .. use-this::
 #
-# The message names it. It is right where you mean to walk twice: as above for two gradients, or to differentiate a
-# gradient, where ``create_graph=True`` keeps the graph and records the walk. In a training loop it hides the cause. The
-# graph of cause 2 then grows with each step, and what it saved is kept:
-
-
-def nodes_of(result):
-    found, waiting = set(), [result.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in found:
-            found.add(node)
-            waiting += [parent for parent, _ in node.next_functions]
-    return len(found)
-
+#    Compute the loss in the step, from the data on, and call ``backward()`` once. What goes on to the next step gets
+#    ``detach()``; what you print gets ``item()``. Several losses are added before ``backward()``. Use
+#    ``retain_graph=True`` to walk one fresh graph twice, for example for separate gradients of two losses.
+#    It keeps the saved tensors in memory until the graph is gone.
+#
+# A common mistake
+# ----------------
+#
+# The message names ``retain_graph=True``, and in a loop this argument hides the cause. The graph of the state grows
+# with each step, and each ``backward()`` walks through more of it. If an optimizer steps in between, the next error is
+# :ref:`modified-by-an-inplace-operation`.
 
 state, counts = torch.zeros(5, 6), []
 for _ in range(4):
     state = cell(data, state)
     state.square().mean().backward(retain_graph=True)
     counts.append(nodes_of(state))
-print(f"nodes of the graph after each step: {counts}")
+print("nodes of the graph after each step:", counts)
 assert counts[3] - counts[2] == counts[2] - counts[1] > 0
 
 # %%
-# With an optimizer another message follows: its step changes the weights :term:`in place`, and the old graph needs the
-# old ones. :ref:`modified-by-an-inplace-operation` explains it.
+# How this was checked
 
+# The features may also be computed in each step. A graph of features made under no_grad has nothing to walk through.
+for _ in range(2):
+    (head(encoder(data)) - target).square().mean().backward()
+assert not features.requires_grad
+# The generator gets no gradient through detach(), and its own step does.
+generator.zero_grad()
+fake = generator(torch.rand(5, 2))
+critic(fake.detach()).mean().backward()
+assert generator.weight.grad is None
+(-critic(fake).mean()).backward()
+assert generator.weight.grad is not None
+# The second derivative of the cube at 2.
+x = torch.tensor(2.0, requires_grad=True)
+(slope,) = torch.autograd.grad(x**3, x, create_graph=True)
+(curvature,) = torch.autograd.grad(slope, x)
+assert (slope.item(), curvature.item()) == (3 * 2**2, 6 * 2)
+# What was saved can be looked at before the walk, and not after it, which is why the message speaks of saved tensors.
+square = w.square()
+assert torch.equal(square.grad_fn._saved_self, w)
+square.sum().backward()
+with expect_error(RuntimeError, match=r"directly access saved tensors after they have already"):
+    square.grad_fn._saved_self
+# A graph that saved nothing can be walked again.
+w.grad = None
+plain = (w + 1).sum()
+plain.backward()
+plain.backward()
+assert w.grad.tolist() == [2, 2]
+# The sum of two losses has the gradient of both walks.
+loss_a, loss_b = two_losses()
+(loss_a + loss_b).backward()
+together = encoder.weight.grad.clone()
+loss_a, loss_b = two_losses()
+loss_a.backward(retain_graph=True)
+loss_b.backward()
+torch.testing.assert_close(encoder.weight.grad, together)
+# The state with its values, without its past; and a moving average has the same trouble.
+state = cell(data, torch.zeros(5, 6))
+assert torch.equal(state.detach(), state)
+average = 0.0
+with expect_error(RuntimeError, match="second time"):
+    for _ in range(2):
+        average = 0.9 * average + 0.1 * cell(data).square().mean()
+        average.backward()
+# retain_graph=True, and an optimizer that steps in between.
 optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1)
 loss = head(encoder(data)).square().mean()
 loss.backward(retain_graph=True)
 optimizer.step()
 with expect_error(RuntimeError, match="modified by an inplace operation"):
     loss.backward()
-
-# %%
-# For a second derivative you walk twice on purpose. At 2, the slope of the cube is 12, and the slope of its slope is
-# 12, too. For a function of several numbers, the second derivatives form the :term:`Hessian`.
-
-x = torch.tensor(2.0, requires_grad=True)
-(slope,) = torch.autograd.grad(x**3, x, create_graph=True)
-(slope_of_slope,) = torch.autograd.grad(slope, x)
-assert (slope.item(), slope_of_slope.item()) == (3 * 2**2, 6 * 2)
+state, stepping = torch.zeros(5, 6), torch.optim.SGD(cell.parameters(), lr=0.1)
+with expect_error(RuntimeError, match="modified by an inplace operation"):
+    for _ in range(3):
+        state = cell(data, state)
+        state.square().mean().backward(retain_graph=True)
+        stepping.step()
+# autograd.grad frees the graph, too.
+loss = w.square().sum()
+torch.autograd.grad(loss, w)
+with expect_error(RuntimeError, match="second time"):
+    torch.autograd.grad(loss, w)
 
 # %%
 # Check yourself
 # --------------
 #
-# Ask of each tensor when it was made.
+# Ask what the graph has saved.
 
 
 def again(make):
@@ -266,7 +284,7 @@ ask(
 )
 
 # %%
-# With a square root instead of a sum:
+# With a square root:
 
 ask(
     "And with result = weight.sqrt().sum()?",
@@ -294,4 +312,54 @@ ask(
 )
 
 # %%
-# Next: :ref:`leaf-variable-in-place`, when a tensor of the graph is changed.
+# **Exercise.** Newton's method looks for a minimum with the slope and the curvature of a function: it goes from
+# :math:`x` to :math:`x - f'(x) / f''(x)`. Write one step for each element of ``x``, where ``f`` works element by
+# element.
+
+
+def newton_step(f, x):
+    raise NotImplementedError
+
+
+def by_func(f, x):
+    slope = torch.func.grad(f)
+    steps = [one - slope(one) / torch.func.grad(slope)(one) for one in x.flatten()]
+    return torch.stack(steps).reshape(x.shape)
+
+
+cases = [
+    (torch.square, torch.tensor([3.0, -1.0])),
+    (torch.cosh, torch.tensor([0.5, 1.0, -0.2])),
+    (lambda x: x**4 - x, torch.tensor([1.0, 2.0])),
+    (lambda x: x.exp() - 3 * x, torch.tensor([[0.5, 1.0], [1.5, 2.0]])),
+]
+check(newton_step, by_func, cases)
+
+# %%
+# The second walk goes through the slope, so the slope needs a graph: ``create_graph=True``. Summing is fine, because
+# each element of the result depends on one element of ``x``.
+
+# Solution
+
+
+def newton_step(f, x):
+    x = x.requires_grad_()
+    (slope,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), x)
+    return (x - slope / curvature).detach()
+
+
+report = check(newton_step, by_func, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`element-0-does-not-require-grad`, when there is no graph at all.
+#
+# - Goodfellow et al. (2014). `Generative adversarial networks <https://arxiv.org/abs/1406.2661>`__. Its
+#   discriminator is the critic of this page.
+# - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. How
+#   tensors are saved and freed.

@@ -4,27 +4,12 @@
 RuntimeError: Caught RuntimeError in DataLoader worker process 0.
 =================================================================
 
-A worker is a second process that prepares batches. One of its steps failed, and the DataLoader hands the error on: the
-*last* line of the message says what it was, the lines above it where. Often the items of a :term:`batch` have different
-shapes. It may as well be a ValueError, KeyError or FileNotFoundError of your own code.
-
-====================================================  ===============================================
-The last line says                                    Fix
-====================================================  ===============================================
-``stack expects each tensor to be equal size``        one size in the data set, or a ``collate_fn``
-``Trying to resize storage that is not resizable``    the same mistake, said in a worker
-an error of ``__getitem__``                           load without workers: find the item
-``found <class 'NoneType'>``                          return a tensor for each item
-``exited unexpectedly``                               less memory, fewer workers; see below
-``An attempt has been made to start a new process``   ``if __name__ == "__main__":``
-``Can't pickle``, ``Can't get local object``          a function with a name, no ``lambda``
-====================================================  ===============================================
+A worker is a second process that prepares batches, and one of its steps failed. The *last* line of the message says
+what failed: for example, the samples of a batch have different shapes.
 """
 
 # %%
-# Two sequences of 3 and of 4 numbers, which cannot be one tensor. A worker may import this script again (on Windows and
-# macOS, and since Python 3.14 on Linux), so what starts one, or prints, stands under the guard ``__name__ ==
-# "__main__"``.
+# Set-up
 
 import functools
 import os
@@ -39,60 +24,16 @@ from textwrap import indent
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw
+from ptguide.exercises import check
 from ptguide.questions import ask
 
 items = [torch.arange(10.0, 10 + length) for length in (3, 4, 3, 3, 3)]
-if __name__ == "__main__":
-    with expect_error(RuntimeError, match="Caught RuntimeError in DataLoader worker process 0"):
-        list(DataLoader(items, batch_size=2, num_workers=1))
-draw(items[:2], ["entry 0", "entry 1"])
-
-# %%
-# Read it from the bottom. "entry 0" is the place in the batch, not in the data; ``collate_tensor_fn`` is the function
-# that makes a batch of tensors, with :func:`torch.stack`. (The path of each file and the number of the line are left
-# out here.)
-#
-# First step: num_workers=0
-# -------------------------
-#
-# Without workers the same code runs in your own process: the error comes alone, and you can use a debugger or
-# ``print``. It says the same here. But if the *longer* item comes first, a worker says something else: it reserves
-# memory for the batch, as much as items of the first size need, and that memory cannot grow.
-
-if __name__ == "__main__":
-    with expect_error(
-        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[3\] at entry 0"
-    ):
-        list(DataLoader(items, batch_size=2))
-    longer_first = [items[1], items[0]]
-    with expect_error(
-        RuntimeError, match=r"stack expects each tensor to be equal size, but got \[4\] at entry 0"
-    ):
-        list(DataLoader(longer_first, batch_size=2))
-    with expect_error(RuntimeError, match="Trying to resize storage that is not resizable"):
-        list(DataLoader(longer_first, batch_size=2, num_workers=1))
-
-# %%
-# Second step: find the item
-# --------------------------
-#
-# Look at all items without a DataLoader. One line counts the shapes, another names those that differ.
-
-shapes = Counter(tuple(item.shape) for item in items)
-common = shapes.most_common(1)[0][0]
-odd = [number for number, item in enumerate(items) if tuple(item.shape) != common]
-assert (shapes, odd) == ({(3,): 4, (4,): 1}, [1])
-
-# %%
-# An error inside ``__getitem__`` often says what was wrong with the item, and not which item it was. A wrapper adds
-# that. It raises a RuntimeError, since not each kind of error can be made of a message alone.
 
 
-class Readings(Dataset):
+class Named(Dataset):
     def __init__(self, lines):
         self.lines = lines
 
@@ -100,74 +41,216 @@ class Readings(Dataset):
         return len(self.lines)
 
     def __getitem__(self, index):
-        return float(self.lines[index])
-
-
-class Named(Readings):
-    def __getitem__(self, index):
         try:
-            return super().__getitem__(index)
+            return float(self.lines[index])
         except Exception as error:
-            raise RuntimeError(f"item {index}, {self.lines[index]!r}: {error}") from error
+            raise RuntimeError(f"item {index}: {error}") from error
 
+
+def run(code):
+    """Run code as a script of its own; return what it printed, and its errors."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.py")
+        script.write_text(code, encoding="utf-8")
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    return done.stdout.strip(), done.stderr
+
+
+# %%
 
 if __name__ == "__main__":
-    lines = ["1.5", "2.5", "n/a", "4.5"]
-    with expect_error(ValueError, match="^could not convert string to float: 'n/a'$"):
-        list(DataLoader(Readings(lines), batch_size=2))
-    with expect_error(RuntimeError, match="^item 2, 'n/a': could not convert string to float"):
-        list(DataLoader(Named(lines), batch_size=2))
-    with expect_error(TypeError, match="function takes exactly 5 arguments"):
-        UnicodeDecodeError("a message alone")
+    with expect_error(RuntimeError, match="Caught RuntimeError in DataLoader worker process 0"):
+        list(DataLoader(items, batch_size=2, num_workers=1))
 
 # %%
-# Fix 1: items of one size
-# ------------------------
+# Read it from the bottom. "entry 1" is a place in the batch, not in the data. The lines above name the function that
+# failed: ``collate_tensor_fn`` makes a batch with :func:`torch.stack`.
 #
-# Make them equal where they are made: resize or crop images, cut recordings. Then the loader stays as it is.
+# .. longer: 9 cells; 6 screens — each cause has a cell of its own
+#
+# ====================================================================  =============================================
+# The last line says                                                    Fix
+# ====================================================================  =============================================
+# :ref:`stack expects each tensor to be equal size <worker-size>`       a ``collate_fn`` that pads
+# :ref:`resize storage that is not resizable <worker-find>`             the same: a ``collate_fn`` that pads
+# :ref:`an error of __getitem__ <worker-item>`                          ``num_workers=0``, then find the sample
+# :ref:`default_collate: ... found NoneType <worker-none>`              leave the ``None`` out
+# :ref:`exited unexpectedly <worker-gone>`                              less memory, fewer workers
+# :ref:`An attempt has been made to start a new <worker-guard>`         ``if __name__ == "__main__":``
+# :ref:`Can't pickle, Can't get local object <worker-lambda>`           a function with a name, no ``lambda``
+# ====================================================================  =============================================
+#
+# .. _worker-find:
+#
+# The rule
+# --------
+#
+# First run it with ``num_workers=0``: the error comes alone, in your own process. Then look at the samples without a
+# loader. Without a ``collate_fn`` a batch needs :math:`\mathrm{shape}(x_i) = \mathrm{shape}(x_j)`.
 
-equal = [item[:3] for item in items]
-assert [tuple(batch.shape) for batch in DataLoader(equal, batch_size=2)] == [(2, 3), (2, 3), (1, 3)]
+if __name__ == "__main__":
+    with expect_error(RuntimeError, match=r"equal size, but got \[3\] at entry 0 and \[4\]"):
+        list(DataLoader(items, batch_size=2, num_workers=0))
+print(Counter(tuple(item.shape) for item in items))
 
 # %%
-# Fix 2: a collate_fn that pads
-# -----------------------------
+# .. _worker-size:
 #
-# ``collate_fn`` gets the list of items and makes the batch. This one fills up the shorter items with zeros at the end,
-# and returns the lengths, too, so that the zeros can be left out of the loss. ``pad_sequence`` of torch does the
-# filling.
+# Samples of different sizes
+# --------------------------
+#
+# Make them equal where they are made: resize images, cut recordings. Or pad them in a ``collate_fn``, which gets the
+# list of samples and makes the batch. Return the lengths too, so that the loss can leave the padding out.
 
 
 def pad(batch):
     lengths = torch.tensor([len(item) for item in batch])
-    padded = torch.zeros(len(batch), lengths.max())
-    for row, item in zip(padded, batch, strict=True):
-        row[: len(item)] = item
-    return padded, lengths
+    return pad_sequence(batch, batch_first=True), lengths
 
 
 padded, lengths = next(iter(DataLoader(items, batch_size=2, collate_fn=pad)))
-assert (padded.tolist(), lengths.tolist()) == ([[10, 11, 12, 0], [10, 11, 12, 13]], [3, 4])
-assert torch.equal(padded, pad_sequence(items[:2], batch_first=True))
-draw([*items[:2], padded], ["entry 0", "entry 1", "batch"])
+print(padded, lengths)
+assert padded.tolist() == [[10, 11, 12, 0], [10, 11, 12, 13]]
 
 # %%
-# This works with a worker, too. A function of the library needs no definition of yours that the worker could fail to
-# find.
+# .. _worker-item:
+#
+# An error of __getitem__
+# -----------------------
+#
+# The error says what was wrong with the sample, not which sample it was. ``Named`` (in the set-up) is a data set whose
+# ``__getitem__`` catches the error and raises it again with the index.
 
 if __name__ == "__main__":
-    fill = functools.partial(pad_sequence, batch_first=True)
-    loader = DataLoader(items, batch_size=2, num_workers=1, collate_fn=fill)
-    assert [tuple(batch.shape) for batch in loader] == [(2, 4), (2, 3), (1, 3)]
+    with expect_error(RuntimeError, match="^item 2: could not convert string to float: 'n/a'$"):
+        list(DataLoader(Named(["1.5", "2.5", "n/a", "4.5"]), batch_size=2))
 
 # %%
-# What else cannot be a batch
-# ---------------------------
+# .. _worker-none:
 #
-# ``default_collate`` takes tensors, arrays, numbers, strings, and lists and dicts of them. It refuses a ``None``, for
-# example for a picture that could not be read, and lists of different lengths. The last error comes from the chosen
-# ``collate_fn``: a worker says "Caught ValueError".
+# A sample is None
+# ----------------
+#
+# A data set may return ``None``, for example for a photo that cannot be read. The loader takes tensors, arrays,
+# real numbers, strings, and lists and dicts of them. Leave the ``None`` out, best before training.
 
+
+def without_none(batch):
+    return default_collate([item for item in batch if item is not None])
+
+
+photos = [None, torch.ones(3), torch.ones(3)]
+if __name__ == "__main__":
+    with expect_error(TypeError, match="found <class 'NoneType'>"):
+        list(DataLoader(photos, batch_size=3))
+    print(tuple(next(iter(DataLoader(photos, batch_size=3, collate_fn=without_none))).shape))
+
+# %%
+# .. _worker-gone:
+#
+# DataLoader worker exited unexpectedly
+# -------------------------------------
+#
+# The worker disappeared before it could hand on an error. A system ends a process when memory is short: then take
+# fewer workers and smaller batches. In Docker the shared memory may be too small (``--shm-size``). Here the worker
+# ends itself.
+
+if __name__ == "__main__":
+    try:
+        list(DataLoader([1], batch_size=None, num_workers=1, collate_fn=os._exit))
+    except RuntimeError as error:
+        gone = re.sub(
+            r"\(pid.*\d\) (exited unexpectedly).*", r"(...) \1", str(error), flags=re.DOTALL
+        )
+        print(gone)
+    assert gone == "DataLoader worker (...) exited unexpectedly"
+
+# %%
+# .. _worker-guard:
+#
+# The guard is missing
+# --------------------
+#
+# Where workers import your script again (Windows, macOS, and Linux since Python 3.14), a script without the guard
+# starts workers in its workers. Here it is run without and with it.
+
+top = "from multiprocessing import get_context\n\n"
+work = 'get_context("spawn").Process(target=print, args=["the work is done"]).start()\n'
+if __name__ == "__main__":
+    printed, errors = run(top + work)
+    print(re.findall(r"RuntimeError: \s*(An attempt .*)", errors)[0])
+    printed, errors = run(top + 'if __name__ == "__main__":\n' + indent(work, "    "))
+    print(printed)
+    assert (printed, errors) == ("the work is done", "")
+
+# %%
+# .. _worker-lambda:
+#
+# A lambda, or a function inside a function
+# -----------------------------------------
+#
+# A spawned worker gets the ``collate_fn`` as a name that it looks up in its module (:term:`pickle`), and a lambda has
+# no such name. The first line is what Python 3.11 to 3.13 say of a lambda of a script. Define the function at the top
+# of a module. For settings use ``functools.partial``.
+
+
+def loader_with_lambda():
+    settings = {"num_workers": 1, "multiprocessing_context": "spawn"}
+    return DataLoader(items, collate_fn=lambda batch: batch, **settings)
+
+
+if __name__ == "__main__":
+    with expect_warning(UserWarning, match="Got pickle error"):
+        try:
+            list(loader_with_lambda())
+        except (AttributeError, pickle.PicklingError) as error:
+            said = f"{type(error).__name__}: {error}"
+    assert re.search("Can't (pickle|get) local object|Can't pickle", said)
+    quoted = "Can't pickle <function <lambda> at 0x7f308810e2f0>: attribute lookup <lambda> on __main__ failed"
+    print("PicklingError:", quoted)
+    fill = functools.partial(pad_sequence, batch_first=True)
+    assert pickle.loads(pickle.dumps(fill)).func is pad_sequence
+    print(re.search(r"loader_with_lambda\S+<lambda>", said)[0])
+
+# %%
+# .. use-this::
+#
+#    Write a new data set without workers, and add them when it runs through once. Define the data set and the
+#    ``collate_fn`` at the top of a module, and put what starts the training under ``if __name__ == "__main__":``. Let
+#    each sample be a tensor of one size, or pad. Padding costs memory: a batch takes as much as
+#    its longest sample times the number of samples. Each worker needs memory of its own.
+#
+# A common mistake
+# ----------------
+#
+# A test without shuffling can miss this error. Samples must be equal within a batch, and sorted by length they can be.
+# See :ref:`stack`.
+
+if __name__ == "__main__":
+    lengths = [3, 3, 3, 3, 5, 5, 5, 5]
+    data = [torch.ones(length) for length in lengths]
+    print([tuple(batch.shape) for batch in DataLoader(data, batch_size=2)])
+    generator = torch.Generator().manual_seed(0)
+    with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
+        list(DataLoader(data, batch_size=2, shuffle=True, generator=generator))
+
+# %%
+# How this was checked
+
+# The padding by hand, and through a worker.
+batch = items[:2]
+by_hand = torch.zeros(2, 4)
+for row, item in zip(by_hand, batch, strict=True):
+    row[: len(item)] = item
+assert torch.equal(pad(batch)[0], by_hand)
+assert torch.equal(by_hand[0], torch.tensor([10.0, 11, 12, 0]))
+# Samples of one size need no collate_fn, nor do batches of one.
+assert [tuple(b.shape) for b in DataLoader([item[:3] for item in items], 2)] == [
+    (2, 3),
+    (2, 3),
+    (1, 3),
+]
+assert [tuple(b.shape) for b in DataLoader(items[:2], batch_size=1)] == [(1, 3), (1, 4)]
 if __name__ == "__main__":
     for odd_items, message in [
         ([torch.ones(3), None], "expected Tensor as element 1 in argument 0, but got NoneType"),
@@ -180,110 +263,28 @@ if __name__ == "__main__":
     ]:
         with expect_error(Exception, match=message):
             list(DataLoader(odd_items, batch_size=2))
+    with expect_error(TypeError, match="found <class 'complex'>"):
+        default_collate([1j, 2j])
+    for fine in ([torch.ones(2)], [1.5], ["word"], [(1, 2.0)], [{"x": torch.ones(2)}]):
+        next(iter(DataLoader(fine * 2, batch_size=2)))
+    # A worker says something else if the longer sample comes first: its memory cannot grow.
+    with expect_error(RuntimeError, match="Trying to resize storage that is not resizable"):
+        list(DataLoader([items[1], items[0]], batch_size=2, num_workers=1))
+    # A lambda of a script, in the words of Python 3.11 to 3.13; other versions may have others.
+    try:
+        pickle.dumps(lambda batch: batch)
+    except (AttributeError, pickle.PicklingError) as error:
+        said = re.sub("0x[0-9a-f]+", "0x7f308810e2f0", str(error))
+    assert said == quoted or sys.version_info >= (3, 14)
+    # The error keeps its kind in a worker.
     with expect_error(ValueError, match="Caught ValueError in DataLoader worker process 0"):
         list(DataLoader([[1, 2, 3], [4, 5]], batch_size=2, num_workers=1, collate_fn=torch.tensor))
-
-# %%
-# Leave items out that cannot be read, in a ``collate_fn``; better still, before training. If a whole batch is missing,
-# there is nothing to stack.
-
-
-def without_none(batch):
-    return torch.stack([item for item in batch if item is not None])
-
-
-with_holes = [None, torch.ones(3)]
-assert next(iter(DataLoader(with_holes, batch_size=2, collate_fn=without_none))).shape == (1, 3)
-with expect_error(RuntimeError, match="stack expects a non-empty TensorList"):
-    list(DataLoader(with_holes, batch_size=1, collate_fn=without_none))
-
-# %%
-# A missing guard
-# ---------------
-#
-# Workers are processes of Python's multiprocessing. Where they import the script again, a script without the guard
-# starts workers in its workers, and Python refuses. This cell writes a short script of this kind, without and with the
-# guard, and runs both. ``"spawn"`` starts a process as Windows and macOS do it.
-
-
-def run(code):
-    """Run code as a script of its own; return what it printed, and its errors."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, "script.py")
-        script.write_text(code, encoding="utf-8")
-        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    return done.stdout.strip(), done.stderr
-
-
-top = "from multiprocessing import get_context\n\n"
-work = 'get_context("spawn").Process(target=print, args=["the work is done"]).start()\n'
-if __name__ == "__main__":
-    printed, errors = run(top + work)
-    (refusal,) = re.findall(r"RuntimeError: \s*(An attempt .*\n.*)", errors)
-    print(refusal)
-    assert printed == ""
-    printed, errors = run(top + 'if __name__ == "__main__":\n' + indent(work, "    "))
-    print(printed)
-    assert (printed, errors) == ("the work is done", "")
-
-# %%
-# DataLoader worker (pid(s) ...) exited unexpectedly
-# --------------------------------------------------
-#
-# The worker did not fail, it disappeared, so there is no error to hand on. It may have had no guard: then the message
-# above stands before this one. The system may have ended it because memory was short: fewer workers and smaller batches
-# need less. A library may have crashed in it. Or it did not find a class that was defined in a cell of a notebook:
-# write the class into a file and import it. Try it without workers to see how far your own process gets. Here the
-# worker ends itself.
-
-if __name__ == "__main__":
-    try:
-        list(DataLoader([1], batch_size=None, num_workers=1, collate_fn=os._exit))
-        gone = ""
-    except RuntimeError as error:
-        gone = str(error)
-    print(re.sub(r"\(pid.*\d\) (exited unexpectedly).*", r"(...) \1", gone, flags=re.DOTALL))
-    assert re.search(r"DataLoader worker \(pid.*\) exited unexpectedly", gone)
-
-# %%
-# A lambda, or a function inside a function
-# -----------------------------------------
-#
-# A worker that is spawned gets the data set and the ``collate_fn`` as bytes, made by :term:`pickle`. A function is sent
-# as a name, under which the worker looks it up in its module, and a lambda cannot be found so. Define the function at
-# the top level of a module; for settings use ``functools.partial``, as above. The versions of Python word the error
-# differently, and name the function, which is printed here:
-#
-# ============  =============================================
-# Python        The last line begins with
-# ============  =============================================
-# 3.11 or 3.12  ``AttributeError: Can't pickle local object``
-# 3.13          ``AttributeError: Can't get local object``
-# 3.14          ``PicklingError: Can't pickle local object``
-# ============  =============================================
-
-
-def loader_with_lambda():
-    return DataLoader(
-        items, num_workers=1, collate_fn=lambda batch: batch, multiprocessing_context="spawn"
-    )
-
-
-if __name__ == "__main__":
-    with expect_warning(UserWarning, match="Got pickle error"):
-        try:
-            list(loader_with_lambda())
-        except (AttributeError, pickle.PicklingError) as error:
-            said = f"{type(error).__name__}: {error}"
-    begins = {
-        "3.11 or 3.12": "AttributeError: Can't pickle local object",
-        "3.13": "AttributeError: Can't get local object",
-        "3.14": "PicklingError: Can't pickle local object",
-    }
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    (first_words,) = (words for versions, words in begins.items() if version in versions)
-    assert said.startswith(first_words)
-    print(re.search(r"loader_with_lambda\S+<lambda>", said).group())
+    # If no sample of a batch is left, there is nothing to make a batch of.
+    with expect_error(IndexError, match="out of range"):
+        list(DataLoader([None], batch_size=1, collate_fn=without_none))
+    # Not each kind of error can be made of a message alone, so Named raises a RuntimeError.
+    with expect_error(TypeError, match="function takes exactly 5 arguments"):
+        UnicodeDecodeError("a message alone")
 
 # %%
 # Check yourself
@@ -298,26 +299,74 @@ def batches(lengths, batch_size):
 
 
 ask(
-    "The items have lengths 3, 3, 5, 5, and batch_size=2, in this order. What happens?",
+    "The samples have lengths 3, 3, 5, 5, and batch_size=2, in this order. What happens?",
     answer=lambda: batches((3, 3, 5, 5), 2),
     choices={
-        ((2, 3), (2, 5)): "Items must be equal within a batch. Shuffled, they can fail to be.",
+        ((2, 3), (2, 5)): "Samples must be equal within a batch. Shuffled, they can fail to be.",
         ((2, 5), (2, 5)): "Nothing is filled up without a collate_fn.",
-        RuntimeError: "It may with shuffle=True; in this order equal lengths meet.",
+        RuntimeError: "That can happen with shuffle=True; in this order equal lengths meet.",
     },
 )
 
 # %%
-# And in batches of one:
+# The next question has batches of one.
 
 ask(
-    "With batch_size=1, can items of lengths 3, 4 and 6 be loaded?",
+    "With batch_size=1, can samples of lengths 3, 4 and 6 be loaded?",
     answer=lambda: batches((3, 4, 6), 1),
     choices={
-        ((1, 3), (1, 4), (1, 6)): "Each item is stacked alone.",
+        ((1, 3), (1, 4), (1, 6)): "Each sample is stacked alone.",
         RuntimeError: "stack gets one tensor at a time, so there is no other length.",
     },
 )
 
 # %%
-# Next: :ref:`no-module-named-torch`, an error before the first line of yours.
+# **Exercise.** A language model writes at the right end of a text, so its prompts are padded on the *left*. Write a
+# ``collate_fn`` that does this: it gets a list of tensors with one axis, and a number to fill with.
+
+
+def pad_left(batch, fill):
+    raise NotImplementedError
+
+
+def by_loops(batch, fill):
+    longest = max(len(item) for item in batch)
+    rows = [[fill] * (longest - len(item)) + item.tolist() for item in batch]
+    return torch.tensor(rows, dtype=batch[0].dtype)
+
+
+cases = [
+    ([torch.tensor([5, 6]), torch.tensor([7])], 0),
+    ([torch.tensor([7]), torch.tensor([5, 6, 8]), torch.tensor([1, 2])], -1),
+    ([torch.tensor([1.5])], 0),
+    (items, 0),
+]
+check(pad_left, by_loops, cases)
+
+# %%
+# ``flip`` turns right into left: reverse each sample, pad on the right, and reverse the batch. ``pad_sequence`` has an
+# argument ``padding_side``, too.
+
+# Solution
+
+
+def pad_left(batch, fill):
+    reversed_items = [item.flip(0) for item in batch]
+    return pad_sequence(reversed_items, batch_first=True, padding_value=fill).flip(1)
+
+
+report = check(pad_left, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`dataloader-worker-is-killed`, where the system ends a worker. :ref:`batch-must-contain-tensors` is about samples
+# that are no tensors.
+#
+# - PyTorch contributors (2026). `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__. What each
+#   argument of the loader means, and how workers start.
+# - Python contributors (2026). `multiprocessing <https://docs.python.org/3/library/multiprocessing.html>`__. Its
+#   guidelines for programs say what can be sent to a process.

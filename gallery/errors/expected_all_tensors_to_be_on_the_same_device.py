@@ -4,32 +4,16 @@
 RuntimeError: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!
 ============================================================================================================
 
-An operation got tensors that lie in different memories: here one on the first GPU (``cuda:0``) and one in the memory
-of the processor (``cpu``). PyTorch does not bring them together by itself. Move the model once and each batch, and make
-new tensors where the others are.
-
-==========================================  ===============================================
-Usual cause                                 Fix
-==========================================  ===============================================
-the batch, or the labels, were not moved    ``batch = batch.to(device)``
-``batch.to(device)`` on a line of its own   keep the result: ``batch = batch.to(device)``
-a tensor made in ``forward``                ``torch.zeros(n, device=x.device)``
-a tensor kept as plain attribute            ``self.register_buffer("scale", scale)``
-layers in a Python list                     :class:`torch.nn.ModuleList`
-weights of the classes, a first state       move them, too; ``criterion.to(device)``
-a checkpoint from another machine           ``torch.load(file, map_location=device)``
-==========================================  ===============================================
+One tensor is in the memory of the first GPU (``cuda:0``) and another in that of the processor (``cpu``). Move the
+model once and each batch, and make new tensors where the others are.
 """
 
 # %%
-# This page raises the error also where there is no GPU: on torch's *fake tensors*, which have a shape, a :term:`dtype`
-# and a :term:`device`, be it one that the machine lacks, but no data. For them the error is called
-# FakeTensorDeviceMismatchError, a kind of RuntimeError. On a GPU the message begins with the same words, and may go on
-# in others. Here the devices stand in the order of the operands.
+# Set-up
 
+import copy
 import io
 
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError, FakeTensorMode
@@ -37,240 +21,242 @@ from torch.nn import functional as F
 
 from ptguide.devices import pick_device
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.questions import ask
 
-pretended = FakeTensorMode()
-with pretended:
-    batch, weight = torch.ones(5, 3), torch.ones(3, 4, device="cuda")
-    fig, columns = plt.subplots(ncols=2, figsize=(6, 1.7))
-    for column, tensor, name in zip(columns, (batch, weight), ("batch", "weight"), strict=True):
-        column.text(0.5, 0.5, f"{name} {tuple(tensor.shape)}", ha="center", va="center")
-        column.set(title=f"memory of {tensor.device}", xticks=[], yticks=[])
-    fig.suptitle("A product needs both tensors in one memory")
-    fig.tight_layout()
-    with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
-        batch @ weight
-    with expect_error(RuntimeError, match="at least two devices, cuda:0 and cpu!"):
-        weight + torch.ones(4)
-    assert (batch.to("cuda") @ weight).device == torch.device("cuda:0")
-assert issubclass(FakeTensorDeviceMismatchError, RuntimeError)
+torch.manual_seed(0)
+pretended_gpu = FakeTensorMode()
 
 # %%
-# Where this machine has an accelerator, real tensors on it raise the error as well; without one, this cell prints
-# nothing.
 
-device = pick_device()
-if device.type != "cpu":
-    with expect_error(
-        RuntimeError, match="Expected all tensors to be on the same device"
-    ):  # only on a GPU
-        torch.ones(4, device=device) + torch.ones(4)
+with pretended_gpu, expect_error(RuntimeError, match="two devices, cuda:0 and cpu!"):
+    batch, weight = torch.ones(5, 3, device="cuda"), torch.ones(3, 4)
+    batch @ weight
 
 # %%
-# Some operations say which tensor it was, in other words. And some mixtures are allowed: a single number (a tensor
-# without axes) on the CPU, positions on the CPU as an index, and a write, such as ``copy_``, which copies from one
-# device to the other. The other way round, a number on the GPU in a calculation on the CPU, is refused.
-
-with pretended:
-    with expect_error(
-        RuntimeError, match="but got weight is on cuda:0, different from other tensors on cpu"
-    ):
-        nn.Conv1d(3, 4, kernel_size=2, device="cuda")(torch.ones(5, 3, 8))
-    assert (weight * torch.tensor(2.0)).device.type == "cuda"
-    assert weight[torch.tensor([0, 2])].device.type == "cuda"
-    assert torch.empty_like(weight).copy_(torch.ones(3, 4)).device.type == "cuda"
-    with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
-        batch * torch.tensor(2.0, device="cuda")
-
-# %%
-# Find the tensor
-# ---------------
+# Here the devices are named in the order of the operands. This page raises the error without a GPU, with torch's *fake
+# tensors*: they have a shape, a :term:`dtype` and a :term:`device`, but no data. On a GPU the message begins with the
+# same words, and may name an argument of the operation.
 #
-# The message names no variable of yours; on a GPU it may name an argument of the operation, such as ``mat1``. Print the
-# devices. A model has those of its :term:`parameters <parameter>` and :term:`buffers <buffer>`. Unless you split the
-# model between devices on purpose, more than one entry in this set is the fault.
+# .. longer: 6 screens — each cause has a cell of its own
+#
+# ====================================================================  =============================================
+# Usual cause                                                           Fix
+# ====================================================================  =============================================
+# :ref:`the batch or the labels were not moved <device-batch>`          ``batch = batch.to(device)``
+# :ref:`a tensor is made in forward <device-forward>`                   ``torch.randn(x.shape, device=x.device)``
+# :ref:`a tensor is a plain attribute <device-attribute>`               ``self.register_buffer("scale", scale)``
+# :ref:`layers are in a Python list <device-attribute>`                 ``nn.ModuleList``
+# :ref:`weights of a loss <device-attribute>`                           ``criterion.to(device)``
+# :ref:`a checkpoint is from another machine <device-checkpoint>`       ``torch.load(file, map_location=device)``
+# ====================================================================  =============================================
+#
+# .. _device-batch:
+#
+# The rule
+# --------
+#
+# An operation runs where its tensors are, and torch does not bring them together. To add or multiply tensors with axes
+# you need :math:`\mathrm{device}(a) = \mathrm{device}(b)`. Print the devices to find the odd one. Here the model is on
+# the GPU, and the batch and its labels are on the CPU. Move what the step uses, also the labels.
 
 
 def devices_of(module):
-    return {str(tensor.device) for tensor in [*module.parameters(), *module.buffers()]}
+    return {str(tensor.device) for tensor in module.state_dict().values()}
 
 
-with pretended:
+with pretended_gpu:
     with torch.device("cuda"):  # what is made in this block is made there
         model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    print(f"{devices_of(model) = }, {batch.device = }")
-    assert devices_of(model) == {"cuda:0"}
-
-# %%
-# Cause 1: the batch or the labels were not moved
-# -----------------------------------------------
-#
-# A :class:`torch.utils.data.DataLoader` gives what the data set gives, mostly tensors on the CPU. Move what the step
-# uses. For a module, ``.to()`` changes the module itself. For a tensor it returns the moved one and leaves the first
-# where it was: on a line of its own, ``batch.to("cuda")`` has no effect.
-
-with pretended:
-    labels = torch.zeros(5, dtype=torch.int64)
-    batch.to("cuda")
-    assert batch.device.type == "cpu"
-    with expect_error(RuntimeError, match="at least two devices"):
+    batch, labels = torch.ones(5, 3), torch.zeros(5, dtype=torch.int64)
+    print("model", devices_of(model), "batch", batch.device, "labels", labels.device)
+    with expect_error(RuntimeError, match="two devices, cpu and cuda:0!"):
         model(batch)
-    with expect_error(RuntimeError, match="at least two devices"):
-        F.cross_entropy(model(batch.to("cuda")), labels)
     batch, labels = batch.to("cuda"), labels.to("cuda")
     assert F.cross_entropy(model(batch), labels).device.type == "cuda"
 
 # %%
-# Cause 2: a tensor made in forward
-# ---------------------------------
+# .. _device-forward:
 #
-# :func:`torch.zeros`, :func:`torch.arange` and their like make tensors on the CPU unless told otherwise. In a
-# ``forward`` take the device, and the dtype, from the input; ``zeros_like`` and ``new_zeros`` do both.
+# A tensor is made in forward
+# ---------------------------
+#
+# :func:`torch.randn`, :func:`torch.arange` and :func:`torch.zeros` make tensors on the CPU unless you name a device.
+# Take the device from the input. ``torch.zeros_like`` and ``x.new_zeros`` take both device and dtype from it.
 
 
-class Noisy(nn.Module):
-    def forward(self, x):
-        return x + torch.randn(x.shape)
+def corrected(x):
+    return x + torch.randn(x.shape, device=x.device, dtype=x.dtype)
 
 
-class Mended(nn.Module):
-    def forward(self, x):
-        return x + torch.randn(x.shape, device=x.device, dtype=x.dtype)
-
-
-with pretended:
+with pretended_gpu:
     with expect_error(RuntimeError, match="at least two devices"):
-        Noisy()(batch)
-    double = batch.double()
-    made = Mended()(double), torch.zeros_like(double), double.new_zeros(3)
-    assert {(tensor.device, tensor.dtype) for tensor in made} == {(batch.device, torch.float64)}
+        batch + torch.randn(batch.shape)
+    for made in (corrected(batch), torch.zeros_like(batch), batch.new_zeros(3)):
+        assert (made.device, made.dtype) == (batch.device, batch.dtype)
 
 # %%
-# Cause 3: what .to() does not reach
-# ----------------------------------
+# .. _device-attribute:
 #
-# ``model.to(device)`` moves parameters with their gradients, buffers, and those of submodules. A tensor kept as a plain
-# attribute stays behind, and so do layers in a Python list, which are no submodules. This needs a second device: the
-# accelerator, or else ``meta``, which is a part of torch on each machine, and whose tensors have no data.
+# A plain attribute, or layers in a list
+# --------------------------------------
+#
+# ``model.to(device)`` moves what the module has registered: parameters, buffers and submodules. A plain attribute
+# stays behind, and so do layers in a Python list. A loss with weights for the classes is a module with a buffer: move
+# it too. (``meta`` is a device without data, which stands for a GPU here.)
 
 
-class Forgetful(nn.Module):
+class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.scale = torch.ones(3)
-        self.layers = [nn.Linear(3, 4)]
+        self.plain = torch.ones(3)
+        self.register_buffer("buffer", torch.ones(3))
+        self.in_list = [nn.Linear(3, 4)]
+        self.in_module_list = nn.ModuleList([nn.Linear(3, 4)])
 
-    def forward(self, x):
-        return self.layers[0](x * self.scale)
 
-
-elsewhere = device if device.type != "cpu" else torch.device("meta")
-forgetful = Forgetful().to(elsewhere)
-assert (devices_of(forgetful), forgetful.scale.device.type) == (set(), "cpu")
+moved = Model().to("meta")
+print("plain", moved.plain.device, "buffer", moved.buffer.device)
+print("in_list", moved.in_list[0].weight.device)
+print("in_module_list", moved.in_module_list[0].weight.device)
 with expect_error(RuntimeError, match="device"):
-    forgetful(torch.ones(5, 3, device=elsewhere))
+    moved.in_list[0](torch.ones(5, 3, device="meta"))
+criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0])).to("meta")
+assert criterion.weight.device == moved.buffer.device
 
 # %%
-# A :term:`buffer` is moved with the model; a :class:`torch.nn.ModuleList` registers its layers. What ``state_dict``
-# lists is moved, which makes a quick test. (It leaves out buffers that were registered with ``persistent=False``. These
-# are moved as well.)
-
-
-class Complete(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("scale", torch.ones(3))
-        self.register_buffer("unsaved", torch.ones(3), persistent=False)
-        self.layers = nn.ModuleList([nn.Linear(3, 4)])
-
-    def forward(self, x):
-        return self.layers[0](x * self.scale)
-
-
-complete = Complete().to(elsewhere)
-assert complete(torch.ones(5, 3, device=elsewhere)).device.type == elsewhere.type
-assert complete.scale.device.type == complete.unsaved.device.type == elsewhere.type
-print(list(forgetful.state_dict()), list(complete.state_dict()))
-assert list(complete.state_dict()) == ["scale", "layers.0.weight", "layers.0.bias"]
-
-# %%
-# Cause 4: weights of a loss, and a first state
-# ---------------------------------------------
+# .. _device-checkpoint:
 #
-# A loss with weights for the classes is a module with a buffer: move it like the model. A recurrent network wants its
-# input and its first state where its parameters are, and says so in other words.
-
-with pretended:
-    weights = torch.tensor([1.0, 9.0])
-    with expect_error(RuntimeError, match="at least two devices"):
-        nn.CrossEntropyLoss(weight=weights)(model(batch), labels)
-    criterion = nn.CrossEntropyLoss(weight=weights.to("cuda"))
-    assert criterion(model(batch), labels).device.type == "cuda"
-assert nn.CrossEntropyLoss(weight=torch.ones(2)).to(elsewhere).weight.device.type == elsewhere.type
-recurrent, steps = nn.GRU(3, 4).to(elsewhere), torch.ones(6, 5, 3)
-with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
-    recurrent(steps)
-with expect_error(RuntimeError, match="Input and hidden tensors are not at the same device"):
-    recurrent(steps.to(elsewhere), torch.zeros(1, 5, 4))
-
-# %%
-# Cause 5: a checkpoint from another machine
-# ------------------------------------------
+# A checkpoint is from another machine
+# ------------------------------------
 #
-# A saved tensor remembers its device and is loaded there. ``map_location`` loads it where you compute, also if it was
-# saved from another device.
+# A saved tensor remembers its device, and ``torch.load`` brings it back there. ``map_location`` loads it where you
+# compute, also if this machine lacks the device.
 
-file = io.BytesIO()
+device, file = pick_device(), io.BytesIO()
 torch.save({"weight": torch.ones(3, 4, device=device)}, file)
-file.seek(0)
-assert torch.load(file, map_location="cpu")["weight"].device.type == "cpu"
-file.seek(0)
-assert torch.load(file)["weight"].device.type == device.type
+for where in ("cpu", device):
+    file.seek(0)
+    loaded = torch.load(file, map_location=where)["weight"]
+    assert loaded.device.type == torch.device(where).type
+print("saved on", device.type, "and loaded on", loaded.device.type)
 
 # %%
-# Back to NumPy
-# -------------
+# .. use-this::
 #
-# Arrays of NumPy live in the memory of the processor; :meth:`torch.Tensor.cpu` copies the tensor there.
+#    Write ``device = pick_device()`` once at the top and no device by name elsewhere. (Without this guide it is
+#    ``torch.accelerator.current_accelerator()``, or the CPU if that is ``None``.) Move the model before you make the
+#    optimizer, whose state may stay behind, and each batch at the start of its step. In ``forward`` take
+#    the device from the input. A move costs a copy of the tensor; one that is there already is not copied.
+#
+# A common mistake
+# ----------------
+#
+# ``.to()`` of a module moves the module itself. ``.to()`` of a tensor returns a moved tensor and leaves the first
+# where it was. So ``x.to("cuda")`` on a line of its own has no effect: keep the result. See
+# :ref:`devices-and-moving-data`.
 
-with expect_error(TypeError, match="Use Tensor.cpu"):
-    torch.ones(3, device=elsewhere).numpy()
-assert torch.ones(3, device=device).cpu().numpy().tolist() == [1, 1, 1]
+with pretended_gpu:
+    x = torch.ones(5, 3)
+    x.to("cuda")
+    print("x.to() alone:", x.device)
+    x = x.to("cuda")
+    print("x = x.to():  ", x.device)
+    assert model(x).device == x.device
 
 # %%
 # Try a step before you rent the GPU
 # ----------------------------------
 #
-# Fake tensors go through a model and its loss without a GPU and without arithmetic. So a laptop can tell whether the
-# tensors of a step are in one place. Model and data are made with the mode on; the function is the one that will train.
-# What passes may fail on the GPU all the same: indices, memory and the backward pass are not tested.
+# Fake tensors go through a model and its loss without a GPU and without arithmetic, so a laptop can find this error.
+# Memory and values of indices are not tested.
 
 
-def loss_of(model, batch, labels, device):
+def step(model, batch, labels, device):
     return F.cross_entropy(model(batch.to(device)), labels)  # the labels are forgotten
-
-
-def loss_mended(model, batch, labels, device):
-    return F.cross_entropy(model(batch.to(device)), labels.to(device))
 
 
 with FakeTensorMode():
     with torch.device("cuda"):
         network = nn.Sequential(nn.Linear(3, 7), nn.BatchNorm1d(7), nn.Linear(7, 2))
-    step = (network, torch.ones(5, 3), torch.zeros(5, dtype=torch.int64), "cuda")
+    labels = torch.zeros(5, dtype=torch.int64)
     with expect_error(RuntimeError, match="at least two devices"):
-        loss_of(*step)
-    assert loss_mended(*step).shape == ()
+        step(network, torch.ones(5, 3), labels, "cuda")
+    assert step(network, torch.ones(5, 3), labels.to("cuda"), "cuda").shape == ()
 
 # %%
-# Write ``device = pick_device()`` once at the top, and no device by name in other places: then the script can run on a
-# CPU and on a GPU. ``pick_device`` is a helper of this guide, which takes the accelerator or else the CPU; in plain
-# PyTorch see ``torch.accelerator.current_accelerator``.
+# Back to NumPy
+# -------------
 #
+# NumPy's arrays are in the memory of the processor: call ``cpu()`` first.
+
+elsewhere = device if device.type != "cpu" else torch.device("meta")  # meta: a device without data
+with expect_error(TypeError, match="Use Tensor.cpu"):
+    torch.ones(3, device=elsewhere).numpy()
+assert torch.ones(3, device=device).cpu().numpy().tolist() == [1, 1, 1]
+
+# %%
+# How this was checked
+
+assert issubclass(FakeTensorDeviceMismatchError, RuntimeError)
+if device.type != "cpu":  # the same error, of real tensors
+    with expect_error(
+        RuntimeError, match="Expected all tensors to be on the same device"
+    ):  # only on a GPU
+        torch.ones(4, device=device) + torch.ones(4)
+# What may be mixed: a number without axes on the CPU, positions on the CPU as an index, copy_. A number on
+# the GPU does not mix with a tensor on the CPU.
+with FakeTensorMode():
+    weight = torch.ones(3, 4, device="cuda")
+    assert (weight * torch.tensor(2.0)).device.type == "cuda"
+    assert weight[torch.tensor([0, 2])].device.type == "cuda"
+    assert torch.empty_like(weight).copy_(torch.ones(3, 4)).device.type == "cuda"
+    with expect_error(RuntimeError, match="at least two devices, cpu and cuda:0!"):
+        torch.ones(5, 3) * torch.tensor(2.0, device="cuda")
+# A move copies, unless the tensor is there already. A buffer that is not saved is moved as well.
+x = torch.ones(3)
+assert x.to("cpu") is x
+assert x.to("cpu", copy=True).data_ptr() != x.data_ptr()
+unsaved = nn.Module()
+unsaved.register_buffer("mask", torch.ones(3), persistent=False)
+assert unsaved.to("meta").mask.device.type == "meta"
+assert not unsaved.state_dict()
+# An optimizer that makes its state at once keeps it where the model was.
+early = nn.Linear(3, 4)
+optimizer = torch.optim.Adagrad(early.parameters())
+early.to("meta")
+assert {state["sum"].device.type for state in optimizer.state.values()} == {"cpu"}
+# A convolution names its argument.
+with FakeTensorMode(), expect_error(RuntimeError, match="but got weight is on cuda:0"):
+    nn.Conv1d(3, 4, kernel_size=2, device="cuda")(torch.ones(5, 3, 8))
+# A recurrent layer names its input or its state.
+recurrent, steps = nn.GRU(3, 4, device="meta"), torch.ones(6, 5, 3, device="meta")
+with expect_error(RuntimeError, match="Input and parameter tensors are not at the same device"):
+    recurrent(torch.ones(6, 5, 3))
+with expect_error(RuntimeError, match="Input and hidden tensors are not at the same device"):
+    recurrent(steps, torch.zeros(1, 5, 4))
+assert recurrent(steps, steps.new_zeros(1, 5, 4))[0].device.type == "meta"
+# The weights of a loss.
+with FakeTensorMode():
+    logits, where = (
+        torch.ones(5, 2, device="cuda"),
+        torch.zeros(5, dtype=torch.int64, device="cuda"),
+    )
+    with expect_error(RuntimeError, match="at least two devices"):
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0]))(logits, where)
+    criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0])).to("cuda")
+    assert criterion(logits, where).device.type == "cuda"
+# A module's .to() changes the module, and the loss with weights is one with a buffer.
+moving = nn.Linear(3, 4)
+assert moving.to("meta") is moving
+assert moving.weight.device.type == "meta"
+assert [name for name, _ in nn.CrossEntropyLoss(weight=torch.ones(2)).named_buffers()] == ["weight"]
+
+# %%
 # Check yourself
 # --------------
 
-with pretended:
+with FakeTensorMode():
     x = torch.ones(3)
     x.to("cuda")
     place = str(x.device)
@@ -278,16 +264,16 @@ ask(
     "x = torch.ones(3); x.to('cuda'). What is x.device?",
     answer=place,
     choices={
-        "cuda:0": "It would be after x = x.to('cuda'); a tensor's .to() returns another tensor.",
+        "cuda:0": "It would be after x = x.to('cuda'): .to() returns the moved tensor and leaves x.",
         "cpu": "The result of .to() was thrown away.",
     },
 )
 
 # %%
-# And a model:
+# The next question asks about a model.
 
 
-class Model(nn.Module):
+class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.first = nn.Linear(3, 4)
@@ -296,7 +282,7 @@ class Model(nn.Module):
         self.deviation = torch.ones(3)
 
 
-moved = Model().to("meta")
+moved = Network().to("meta")
 held = {
     "first": moved.first.weight,
     "rest": moved.rest[0].weight,
@@ -316,4 +302,49 @@ ask(
 )
 
 # %%
-# Next: :ref:`backward-through-the-graph-a-second-time`, an error of the backward pass.
+# **Exercise.** Before you rent a GPU, look for tensors that your model would leave behind. Return, as a tensor, how
+# many plain attributes of a module and its submodules are tensors. You need not look into lists.
+
+
+def left_behind(module):
+    raise NotImplementedError
+
+
+def by_moving(module):
+    moved = copy.deepcopy(module).to("meta")
+    held = [value for part in moved.modules() for value in vars(part).values()]
+    return torch.tensor(
+        sum(getattr(value, "device", None) == torch.device("cpu") for value in held)
+    )
+
+
+nested = nn.Sequential(Model(), nn.Sequential(Network(), nn.Linear(2, 3)), nn.BatchNorm1d(3))
+cases = [(nn.Linear(3, 4),), (nn.BatchNorm1d(3),), (Model(),), (Network(),), (nested,)]
+check(left_behind, by_moving, cases)
+
+# %%
+# A module keeps its parameters, buffers and submodules in dictionaries of their own. Among its plain attributes, which
+# ``vars`` lists, a tensor is one that was not registered.
+
+# Solution
+
+
+def left_behind(module):
+    values = [value for part in module.modules() for value in vars(part).values()]
+    return torch.tensor(sum(isinstance(value, torch.Tensor) for value in values))
+
+
+report = check(left_behind, by_moving, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`lengths-should-be-on-the-cpu`, an error of tensors that belong on the CPU.
+#
+# - PyTorch contributors (2026). `CUDA semantics <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__. Where
+#   operations run, and what may be mixed.
+# - PyTorch contributors (2026). `Fake tensor
+#   <https://docs.pytorch.org/docs/stable/torch.compiler_fake_tensor.html>`__. How tensors without data are made.

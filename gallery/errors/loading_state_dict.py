@@ -4,25 +4,12 @@
 RuntimeError: Error(s) in loading state_dict for Net: Missing key(s) in state_dict, Unexpected key(s), size mismatch
 ====================================================================================================================
 
-A state dict maps names to tensors, and the model wants its own names and shapes. *Missing* is what the model has and
-the file lacks, *unexpected* what the file has and the model lacks. The names tell where they differ.
-
-=========================================  ====================================================
-What the message lists                     Fix
-=========================================  ====================================================
-``module.`` before each name               saved from DataParallel or DDP: take the prefix away
-``_orig_mod.`` before each name            saved from ``torch.compile``: likewise
-size mismatch for the last layer           load first, then put the new head in
-``"model"``, ``"optimizer"``, ``"epoch"``  a checkpoint: load ``checkpoint["model"]``
-the same layers, other numbers             ``nn.Sequential`` was changed; give its parts names
-``running_mean``, a mask                   a :term:`buffer`: same settings, or ``persistent=False``
-``<class 'method'>``                       ``model.state_dict()``, with parentheses
-=========================================  ====================================================
+The file maps names to tensors, and your model expects other names or shapes. Compare the two lists of names: they
+often differ by a prefix, a number or one layer.
 """
 
 # %%
-# The file is of an older version of the code: there the first layer was called ``trunk``, and the head knew 7 classes
-# instead of 4. One message lists all three kinds of trouble.
+# Set-up
 
 import copy
 from collections import OrderedDict
@@ -32,7 +19,7 @@ from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
+from ptguide.exercises import check
 from ptguide.questions import ask
 
 torch.manual_seed(0)
@@ -49,22 +36,38 @@ class Net(nn.Module):
         return self.head(self.norm(self.body(x)).relu())
 
 
-older = nn.Sequential(
-    OrderedDict(trunk=nn.Linear(5, 6), norm=nn.BatchNorm1d(6), head=nn.Linear(6, 7))
-).state_dict()
-net = Net(classes=4)
-with expect_error(
-    RuntimeError, match="Missing key.*\n.*Unexpected key.*\n.*size mismatch for head.weight"
-):
-    net.load_state_dict(older)
-draw(
-    [older["head.weight"].round(decimals=1), net.head.weight.round(decimals=1)],
-    ["in the file", "in the model"],
-)
+parts = OrderedDict(trunk=nn.Linear(5, 6), norm=nn.BatchNorm1d(6), head=nn.Linear(6, 7))
+file = nn.Sequential(parts).state_dict()
 
 # %%
-# Compare the names yourself, sorted into the same three lists. In a large model, look at the first names of each list:
-# often they differ from the wanted ones in the same way as the others.
+
+net = Net(classes=4)
+with expect_error(RuntimeError, match="Missing key.*\n.*Unexpected key.*\n.*size mismatch"):
+    net.load_state_dict(file)
+
+# %%
+# *Missing* is what the model has and the file lacks. *Unexpected* is what the file has and the model lacks. Here the
+# first layer is called ``trunk`` in the file, and the head has 7 classes instead of 4.
+#
+# .. longer: 6 screens — each cause has a cell of its own
+#
+# ====================================================================  =============================================
+# The message lists                                                     Fix
+# ====================================================================  =============================================
+# :ref:`module. before each name (DataParallel, DDP) <load-prefix>`     take the prefix away
+# :ref:`_orig_mod. before each name (torch.compile) <load-prefix>`      take the prefix away
+# :ref:`size mismatch for the last layer <load-head>`                   load first, then put the new head in
+# :ref:`"model", "optimizer", "epoch" <load-checkpoint>`                ``load_state_dict(checkpoint["model"])``
+# :ref:`the same layers with other numbers <load-numbers>`              give the parts of ``Sequential`` names
+# :ref:`Expected state_dict to be dict-like <load-method>`              ``model.state_dict()`` with parentheses
+# ====================================================================  =============================================
+#
+# The rule
+# --------
+#
+# A file fits if both sets of names are equal, and the shapes for each name: :math:`\mathrm{missing} = \mathrm{model}
+# \setminus \mathrm{file}`, :math:`\mathrm{unexpected} = \mathrm{file} \setminus \mathrm{model}`. Compare them
+# yourself, sorted. In a large model begin with the first names of the two lists.
 
 
 def differences(model, state):
@@ -73,156 +76,153 @@ def differences(model, state):
     return sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys()), sorted(other)
 
 
-missing, unexpected, other_shape = differences(net, older)
-print(missing, unexpected, other_shape, sep="\n")
-assert (missing, unexpected) == (["body.bias", "body.weight"], ["trunk.bias", "trunk.weight"])
-assert other_shape == ["head.bias", "head.weight"]
+missing, unexpected, other_shape = differences(net, file)
+print("missing    ", missing, "\nunexpected ", unexpected, "\nother shape", other_shape)
 
 # %%
-# After the error the model is not what it was: the tensors that fitted have been loaded. Do not catch the error and go
-# on; make a new model.
-
-half_loaded = Net(classes=7)
-with expect_error(RuntimeError, match="size mismatch for head.weight"):
-    half_loaded.load_state_dict(net.state_dict())
-for name, tensor in half_loaded.state_dict().items():
-    assert name in other_shape or torch.equal(tensor, net.state_dict()[name])
-
-# %%
-# Cause 1: something was wrapped around the model
-# -----------------------------------------------
+# .. _load-prefix:
 #
-# A wrapper holds the model under a name of its own, and the name becomes a prefix. :class:`torch.nn.DataParallel` and
-# DistributedDataParallel (not run here) say ``module``, :func:`torch.compile` says ``_orig_mod``. This list is made by
-# wrapping.
-
-saved = {
-    "DataParallel": nn.DataParallel(Net()).state_dict(),
-    "torch.compile": torch.compile(Net()).state_dict(),
-    "AveragedModel": torch.optim.swa_utils.AveragedModel(Net()).state_dict(),
-    "Sequential": nn.Sequential(Net()).state_dict(),
-}
-for wrapper, state in saved.items():
-    print(f"{wrapper:14}{next(name for name in state if name.endswith('body.weight'))}")
-with expect_error(
-    RuntimeError, match='Missing.*"body.weight".*\n.*Unexpected.*"module.body.weight"'
-):
-    net.load_state_dict(saved["DataParallel"])
-
-# %%
-# It is best to save the model that is inside, ``wrapper.module.state_dict()``: then the file fits the plain model. In a
-# file that exists, take the prefix away.
-
-compiled = torch.compile(Net())
-assert compiled._orig_mod.state_dict().keys() == net.state_dict().keys()
-stripped = {
-    name.removeprefix("_orig_mod."): tensor for name, tensor in saved["torch.compile"].items()
-}
-assert str(net.load_state_dict(stripped)) == "<All keys matched successfully>"
-consume_prefix_in_state_dict_if_present(
-    saved["DataParallel"], "module."
-)  # torch's own, changes the dict
-assert str(net.load_state_dict(saved["DataParallel"])) == "<All keys matched successfully>"
-
-# %%
-# strict=False, and what it hides
-# -------------------------------
+# A prefix before each name
+# -------------------------
 #
-# ``strict=False`` forgives names, not shapes, and nothing is raised: here it loads *nothing*, and the model goes on
-# with random weights. Look at what it returns. (Of the 9 names one is not called missing: the counter of a batch norm,
-# which old files lack.)
+# A wrapper holds the model under a name of its own, and the name becomes a prefix. Before saving, take the model out
+# of the wrapper: ``wrapper.module``, or ``compiled._orig_mod``. If the file exists already, take the prefix away.
 
-fresh = Net()
-before = copy.deepcopy(fresh.state_dict())
-found = fresh.load_state_dict(nn.DataParallel(Net()).state_dict(), strict=False)
-assert all(torch.equal(tensor, before[name]) for name, tensor in fresh.state_dict().items())
-print(f"{len(found.missing_keys)} missing, {len(found.unexpected_keys)} unexpected")
-assert before.keys() - set(found.missing_keys) == {"norm.num_batches_tracked"}
-with expect_error(RuntimeError, match="size mismatch for head.bias"):
-    fresh.load_state_dict(Net(classes=7).state_dict(), strict=False)
+for wrap in (nn.DataParallel, torch.compile, torch.optim.swa_utils.AveragedModel):
+    state = wrap(Net()).state_dict()
+    name = next(name for name in state if name.endswith("body.weight"))
+    print(f"{wrap.__name__:14}{name}")
+    prefix = name.removesuffix("body.weight")
+    plain = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+    assert str(net.load_state_dict(plain)) == "<All keys matched successfully>"
 
 # %%
-# Cause 2: another head
-# ---------------------
+# .. _load-head:
 #
-# To go on from a model for 7 classes with 4, make it as it was, load it strictly, then replace the head. No name and no
-# shape has to be forgiven.
+# Another head
+# ------------
+#
+# The file has 7 classes and you need 4. Make the model as it was, load with the strict default, and then
+# replace the head. So each name and each shape is still compared.
 
 pretrained = Net(classes=7).state_dict()
+with expect_error(RuntimeError, match="size mismatch for head.weight"):
+    Net(classes=4).load_state_dict(pretrained)
+
 tuned = Net(classes=7)
 tuned.load_state_dict(pretrained)
 tuned.head = nn.Linear(6, 4)
+print(tuple(tuned(torch.ones(2, 5)).shape))
 assert torch.equal(tuned.body.weight, pretrained["body.weight"])
-assert tuned(torch.ones(2, 5)).shape == (2, 4)
 
 # %%
-# If you cannot make the model with the old head, leave that one out of what is loaded, and check that nothing else was
-# missing.
-
-kept = {name: tensor for name, tensor in pretrained.items() if not name.startswith("head.")}
-tuned = Net(classes=4)
-found = tuned.load_state_dict(kept, strict=False)
-assert found.missing_keys == ["head.weight", "head.bias"]
-assert found.unexpected_keys == []
-
-# %%
-# Cause 3: a whole checkpoint
-# ---------------------------
+# .. _load-checkpoint:
 #
-# A checkpoint holds the state dicts of model and optimizer under names. (An optimizer has a state where it keeps
-# something from step to step, such as its :term:`momentum`, or the averages of :term:`Adam`.) Those names are then the
-# unexpected ones, and the parameters are missing.
+# A whole checkpoint
+# ------------------
+#
+# A checkpoint holds the state dicts of model and optimizer under names of its own. Load the part of
+# the model. If the whole checkpoint is given, its names are unexpected, and the parameters are missing.
 
 optimizer = torch.optim.Adam(net.parameters())
 checkpoint = {"model": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 12}
+print(differences(net, checkpoint)[1])
 with expect_error(RuntimeError, match='Unexpected key.*"model", "optimizer", "epoch"'):
-    Net().load_state_dict(checkpoint)
-assert str(Net().load_state_dict(checkpoint["model"])) == "<All keys matched successfully>"
+    net.load_state_dict(checkpoint)
+assert str(net.load_state_dict(checkpoint["model"])) == "<All keys matched successfully>"
 
 # %%
-# Cause 4: the model was changed
-# ------------------------------
+# .. _load-numbers:
 #
-# :class:`torch.nn.Sequential` numbers its parts. A dropout in front shifts the numbers. Names that you give, in an
-# ``OrderedDict``, stay. In a file with the old names, rename them.
+# The same layers with other numbers
+# ----------------------------------
+#
+# :class:`torch.nn.Sequential` numbers its parts, and a dropout in front shifts the numbers. Rename the entries. In new
+# code give the parts names, in an ``OrderedDict`` as at the top: a part in front does not change them.
 
 then, now = nn.Sequential(nn.Linear(5, 6)), nn.Sequential(nn.Dropout(), nn.Linear(5, 6))
 with expect_error(RuntimeError, match='Missing.*"1.weight".*\n.*Unexpected.*"0.weight"'):
     now.load_state_dict(then.state_dict())
-renamed = {f"1.{name.removeprefix('0.')}": tensor for name, tensor in then.state_dict().items()}
+renamed = {f"1.{name.removeprefix('0.')}": t for name, t in then.state_dict().items()}
 now.load_state_dict(renamed)
 assert torch.equal(now[1].weight, then[0].weight)
-named = nn.Sequential(OrderedDict(drop=nn.Dropout(), line=nn.Linear(5, 6)))
-named.load_state_dict(nn.Sequential(OrderedDict(line=nn.Linear(5, 6))).state_dict())
 
 # %%
-# If the weights of a layer stand neither in the model's state dict nor in the file, the layer was not registered.
-# Layers in a Python list are no part of the model: they are not saved, ``parameters()`` does not list them, and loading
-# raises nothing. :class:`torch.nn.ModuleList` registers them.
+# .. _load-method:
+#
+# It is no state dict at all
+# --------------------------
+#
+# ``best = copy.deepcopy(model.state_dict)`` keeps the method, not its result. For a model, a path or ``None`` the
+# message begins with the same words.
 
-
-class Unregistered(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = [nn.Linear(5, 6)]
-
-
-assert list(Unregistered().state_dict()) == list(Unregistered().parameters()) == []
-assert (
-    str(Unregistered().load_state_dict(Unregistered().state_dict()))
-    == "<All keys matched successfully>"
-)
+best = copy.deepcopy(net.state_dict)
+for given in (best, net, "net.pt", None):
+    with expect_error(TypeError, match="Expected state_dict to be dict-like, got <class"):
+        net.load_state_dict(given)
+best = copy.deepcopy(net.state_dict())
+net.load_state_dict(best)
 
 # %%
-# Cause 5: buffers
+# .. use-this::
+#
+#    Save ``model.state_dict()`` of the plain model, before it is wrapped. Load it with the default ``strict=True`` into
+#    a model that was made with the same settings. Change the head afterwards. Keep the best weights with
+#    ``copy.deepcopy(model.state_dict())``: it costs the memory of the weights once more, and without the copy they go
+#    on changing. After an error make a new model: what fitted has been loaded.
+#
+# A common mistake
 # ----------------
 #
-# A state dict holds more than the learnable parameters: it also holds buffers, such as the running statistics of a
-# batch norm. Another setting, or a mask of another length, shows in their names and shapes. What can be computed anew
-# need not be saved: ``persistent=False`` keeps a buffer out.
+# ``strict=False`` forgives names, not shapes. With a prefix before each name it loads *nothing*, raises nothing, and
+# the model goes on with random weights. Print the names that ``load_state_dict`` returns. See
+# :ref:`saving-and-loading`.
 
-parameters, buffers = len(list(net.parameters())), len(list(net.buffers()))
-assert len(net.state_dict()) == parameters + buffers == 6 + 3
+fresh = Net()
+before = copy.deepcopy(fresh.state_dict())
+found = fresh.load_state_dict(nn.DataParallel(Net()).state_dict(), strict=False)
+changed = sum(not torch.equal(t, before[name]) for name, t in fresh.state_dict().items())
+print(f"{changed} of {len(before)} tensors loaded, {len(found.unexpected_keys)} unexpected")
+assert changed == 0
+
+# %%
+# How this was checked
+
+# Of two files whose names and shapes fit, the data type may differ: the model keeps its own.
+net.load_state_dict({name: tensor.double() for name, tensor in net.state_dict().items()})
+assert net.body.weight.dtype == torch.float32
+# What fitted has been loaded when the error comes.
+half_loaded = Net(classes=7)
+with expect_error(RuntimeError, match="size mismatch for head.weight"):
+    half_loaded.load_state_dict(best)
+for name, tensor in half_loaded.state_dict().items():
+    assert name in other_shape or torch.equal(tensor, best[name])
+# strict=False does not forgive a shape. The counter of a batch norm is not called missing, because old files lack it.
+with expect_error(RuntimeError, match="size mismatch for head.bias"):
+    Net().load_state_dict(pretrained, strict=False)
+assert before.keys() - set(found.missing_keys) == {"norm.num_batches_tracked"}
+# The model inside a wrapper, and torch's own function for a prefix.
+assert torch.compile(net)._orig_mod is net
+assert nn.DataParallel(net).module is net
+state = nn.DataParallel(Net()).state_dict()
+consume_prefix_in_state_dict_if_present(state, "module.")  # changes the dict
+assert str(net.load_state_dict(state)) == "<All keys matched successfully>"
+# Leaving the old head out, if the old model cannot be made.
+kept = {name: tensor for name, tensor in pretrained.items() if not name.startswith("head.")}
+found = Net(classes=4).load_state_dict(kept, strict=False)
+assert found.missing_keys == ["head.weight", "head.bias"]
+assert found.unexpected_keys == []
+# Names that stay.
+named = nn.Sequential(OrderedDict(drop=nn.Dropout(), line=nn.Linear(5, 6)))
+named.load_state_dict(nn.Sequential(OrderedDict(line=nn.Linear(5, 6))).state_dict())
+# A state dict without a copy holds the model's own tensors.
+alias, copied = net.state_dict(), copy.deepcopy(net.state_dict())
+with torch.no_grad():
+    net.body.weight.zero_()
+assert alias["body.weight"].eq(0).all()
+assert copied["body.weight"].ne(0).any()
+# Buffers: other settings have other names; persistent=False keeps one out of the file.
+assert len(net.state_dict()) == len([*net.parameters(), *net.buffers()])
 with expect_error(RuntimeError, match="Unexpected.*running_mean.*running_var"):
     nn.BatchNorm1d(6, track_running_stats=False).load_state_dict(net.norm.state_dict())
 
@@ -235,35 +235,21 @@ class Causal(nn.Module):
 
 with expect_error(RuntimeError, match="size mismatch for mask"):
     Causal(8, persistent=True).load_state_dict(Causal(3, persistent=True).state_dict())
-assert str(
-    Causal(8, persistent=False).load_state_dict(Causal(3, persistent=False).state_dict())
-).startswith("<All")
+Causal(8, persistent=False).load_state_dict(Causal(3, persistent=False).state_dict())
 
-# %%
-# It is no state dict at all
-# --------------------------
-#
-# ``best = copy.deepcopy(model.state_dict)`` keeps the method, not its result. You notice the missing parentheses when
-# you load the best weights. A model, a path and ``None`` have the same message.
 
-best = copy.deepcopy(net.state_dict)
-for given in (best, net, "net.pt", None):
-    with expect_error(TypeError, match="Expected state_dict to be dict-like, got <class"):
-        net.load_state_dict(given)
+# Layers in a Python list are in neither list of names.
+class Unregistered(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(5, 6)]
 
-# %%
-# With parentheses and without ``deepcopy``, nothing is raised, and the weights are wrong: the state dict holds the
-# model's own tensors, which training goes on to change. And ``load_state_dict`` returns its findings, not the model.
 
-alias, best = net.state_dict(), copy.deepcopy(net.state_dict())
-with torch.no_grad():
-    net.body.weight.zero_()
-assert alias["body.weight"].eq(0).all()
-assert best["body.weight"].ne(0).any()
-loaded = net.load_state_dict(best)
+assert differences(Unregistered(), Unregistered().state_dict()) == ([], [], [])
+assert not Unregistered().state_dict()
+# What load_state_dict returns is no model.
 with expect_error(TypeError, match="'_IncompatibleKeys' object is not callable"):
-    loaded(torch.ones(2, 5))
-assert net(torch.ones(2, 5)).shape == (2, 4)
+    net.load_state_dict(best)(torch.ones(2, 5))
 
 # %%
 # Check yourself
@@ -276,27 +262,84 @@ ask(
     "A file saved from nn.DataParallel(model) is loaded into model. Where does the message list module.head.bias?",
     answer="unexpected" if "module.head.bias" in unexpected else "missing",
     choices={
-        "missing": "Missing is what the model wants and does not get: head.bias.",
+        "missing": "Missing is what the model has and the file lacks: head.bias, without the prefix.",
         "unexpected": "The file has it and the model does not.",
     },
 )
 
 # %%
-# And silence:
+# The next question asks about the best weights.
 
-fresh, file = Net(), nn.DataParallel(Net()).state_dict()
-start = copy.deepcopy(fresh.state_dict())
-fresh.load_state_dict(file, strict=False)
-loaded = sum(not torch.equal(tensor, start[name]) for name, tensor in fresh.state_dict().items())
+
+def kept(keep):
+    model = nn.Linear(2, 1)
+    nn.init.constant_(model.weight, 1.0)
+    best = keep(model)
+    nn.init.constant_(model.weight, 5.0)  # training goes on
+    model.load_state_dict(best)
+    return model.weight[0, 0].item()
+
+
 ask(
-    "The same file, with strict=False. How many of the 9 tensors are loaded?",
-    answer=loaded,
+    "The best weight is 1. best = model.state_dict() keeps it, training goes on and makes 5 of it, and "
+    "model.load_state_dict(best) is called. What is the weight?",
+    answer=kept(lambda model: model.state_dict()),
     choices={
-        0: "No name agrees, and strict=False forgives that.",
-        6: "That is the number of parameters. Not one of their names is in the file.",
-        9: "They would be, if strict=False looked at the end of a name.",
+        1.0: "It would be with copy.deepcopy(model.state_dict()).",
+        5.0: "The state dict holds the tensors of the model, which went on changing.",
     },
 )
 
 # %%
-# Next: :ref:`dataloader-worker-process`, an error that another process reports.
+# **Exercise.** A colleague has renamed the layers since the file was saved. Their order and shapes are the same. Load
+# the file into ``model`` by order, and return what the model gives for ``x`` in evaluation mode.
+
+
+def run_renamed(model, file, x):
+    raise NotImplementedError
+
+
+def by_copying(model, file, x):
+    model.eval()
+    with torch.no_grad():
+        for own, other in zip(model.state_dict().values(), file.values(), strict=True):
+            own.copy_(other)
+        return model(x)
+
+
+x = torch.rand(3, 5)
+older = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Linear(6, 4)).state_dict()
+cases = [
+    (nn.Linear(5, 2), {"w": torch.ones(2, 5), "b": torch.zeros(2)}, x),
+    (Net(), older, x),
+    (Net(), nn.DataParallel(Net()).state_dict(), x),
+]
+check(run_renamed, by_copying, cases)
+
+# %%
+# ``zip`` pairs the names of the model with the tensors of the file. Its ``strict=True`` refuses lists of different
+# lengths, and ``load_state_dict`` still compares the shapes.
+
+# Solution
+
+
+def run_renamed(model, file, x):
+    model.load_state_dict(dict(zip(model.state_dict(), file.values(), strict=True)))
+    with torch.no_grad():
+        return model.eval()(x)
+
+
+report = check(run_renamed, by_copying, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`target-out-of-bounds`, the first of the errors that a loss reports.
+#
+# - PyTorch contributors (2026). `Saving and loading models
+#   <https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html>`__. What to save, for training and for use.
+# - PyTorch contributors (2026). `Module.load_state_dict
+#   <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__. The reference.

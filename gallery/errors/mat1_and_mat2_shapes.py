@@ -12,6 +12,7 @@ the first arrived and the second is ``in_features``. Change the one that is wron
 # Set-up
 
 import itertools
+import re
 import traceback
 
 import torch
@@ -21,7 +22,6 @@ from torch.nn import functional as F
 from ptguide.data import digits
 from ptguide.errors import expect_error
 from ptguide.exercises import check
-from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.rules import explain_matmul
 
@@ -38,43 +38,32 @@ with expect_error(RuntimeError, match=r"\(32x120 and 224x10\)"):
 explain_matmul((32, 120), (224, 10))
 
 # %%
-# Grey images of 8 by 7 pixels go through a convolution with 4 channels. ``mat1`` is what comes out of it, a row for
-# each of 32 images. Whoever wrote the linear layer expected 4 · 8 · 7 features, which is 224, and 120 arrive.
+# ``mat1`` is the data, one row for each of 32 images. ``mat2`` is the weight of the linear layer. The layer was
+# made for 224 features, and 120 arrive.
 #
-# .. longer: 10 cells; 6 screens — each cause has a cell of its own, and so have other messages of the same mistake
+# .. longer: 6 screens — each cause has a cell of its own
+#
+# .. not looked up: start_dim=1; x.movedim(1, -1) — the cells of the causes run them
+#
+# ===============================================================  ================================================
+# Usual cause                                                      Fix
+# ===============================================================  ================================================
+# :ref:`in_features is not what arrives <mat1-in-features>`        ``nn.LazyLinear``, or the shape that you print
+# :ref:`images have another size <mat1-in-features>`               ``nn.AdaptiveAvgPool2d`` before the flattening
+# :ref:`the images were not flattened <mat1-flatten>`              ``nn.Flatten()``
+# :ref:`the batch was flattened, too <mat1-flatten>`               ``torch.flatten`` with ``start_dim=1``
+# :ref:`one image came without a batch <mat1-flatten>`             ``image[None]``
+# :ref:`the features are not the last axis <mat1-last-axis>`       ``x.movedim(1, -1)``
+# :ref:`two matrices are in the wrong order <mat1-order>`          ``b @ a``
+# :ref:`a weight is stored as (out, in) <mat1-order>`              ``x @ weight.mT``
+# ===============================================================  ================================================
 #
 # The rule
 # --------
 #
-# Shape (n, k) times shape (k, m) gives (n, m). Each row of ``mat1`` meets each column of ``mat2``, element by element,
-# so both must have :math:`k` elements. A layer computes :math:`x W^T + b`. Its weight is stored as (out_features,
-# in_features), and the message shows it transposed. Point at a result to see what met.
-
-mat1 = torch.arange(6).reshape(2, 3)
-mat2 = torch.arange(12).reshape(3, 4) % 5
-assert (mat1 @ mat2)[1, 2] == sum(mat1[1, k] * mat2[k, 2] for k in range(3))
-assert torch.equal(F.linear(mat1, mat2.mT), mat1 @ mat2)
-draw(torch.matmul, (mat1, mat2), names=["mat1", "mat2"])
-
-# %%
-# Find the layer, and the cause
-# -----------------------------
-#
-# In an ``nn.Sequential``, the traceback does not say which layer it was. Run the layers one by one, and read the
-# shapes. Then look for your case below.
-#
-# ========================================  ===================================================
-# Usual cause                               Fix
-# ========================================  ===================================================
-# in_features is not what arrives           read the shape, or use :class:`torch.nn.LazyLinear`
-# images of another size arrive             ``nn.AdaptiveAvgPool2d`` before flattening
-# the images were not flattened             ``nn.Flatten()``
-# the batch was flattened, too              ``torch.flatten`` from axis 1 on
-# one image came without a batch            ``unsqueeze`` makes a batch of one
-# the features are not the last axis        ``movedim`` brings them there
-# two matrices are in the wrong order       ``b @ a``
-# a weight is stored as (out, in)           ``x @ weight.mT``
-# ========================================  ===================================================
+# Shape :math:`(n, k)` times shape :math:`(k, m)` gives :math:`(n, m)`: the two sizes in the middle must be equal. A
+# linear layer stores its weight as (out_features, in_features), and the message shows it transposed. To find the layer
+# in an ``nn.Sequential``, run the layers one by one and read the shapes.
 
 x = images
 for layer in network[:-1]:
@@ -83,46 +72,50 @@ for layer in network[:-1]:
 print(f"next: {network[-1]}")
 
 # %%
+# .. _mat1-in-features:
+#
 # in_features is not what arrives
 # -------------------------------
 #
-# A 3 by 3 kernel without :term:`padding` makes 6 by 5 of 8 by 7, and 4 · 6 · 5 is 120. You need not calculate
-# it. Write what you read above, or let ``LazyLinear`` read it from the first batch. Where images of several sizes come,
-# ``AdaptiveAvgPool2d`` averages each channel to a size that you choose.
+# A kernel of 3 by 3 without :term:`padding` makes 6 by 5 pixels of 8 by 7, and 4 · 6 · 5 is 120. You need not
+# calculate it: ``LazyLinear`` reads it from the first batch. If images of several sizes come, ``AdaptiveAvgPool2d``
+# averages each channel to a size that you choose.
 
 front = network[:2]
-assert nn.Sequential(front, nn.Linear(120, 10))(images).shape == (32, 10)
 lazy = nn.Sequential(front, nn.LazyLinear(10))
 lazy(images)
-assert lazy[1].in_features == 120
+print(f"LazyLinear took in_features={lazy[1].in_features}")
+assert lazy[1].in_features == 4 * 6 * 5
+
 pooled = nn.Sequential(network[0], nn.AdaptiveAvgPool2d((3, 2)), nn.Flatten(), nn.Linear(24, 10))
 for size in [(8, 7), (28, 28), (224, 192)]:
     assert pooled(torch.rand(2, 1, *size)).shape == (2, 10)
-lazy
 
 # %%
+# .. _mat1-flatten:
+#
 # Flattened too little, or too much
 # ---------------------------------
 #
-# Each image must become one row. ``nn.Flatten`` keeps axis 0, the batch, and makes one axis of the rest.
-# ``torch.flatten`` begins at axis 0 and swallows the batch, unless you say ``start_dim=1``. An image without
-# the axes of batch and channel is a matrix, and ``nn.Flatten`` takes its rows for samples.
+# Each image must become one row. ``nn.Flatten()`` keeps axis 0, the batch, and makes one axis of the rest.
+# ``torch.flatten`` begins at axis 0, so it needs ``start_dim=1``. And ``nn.Flatten`` takes the rows of a single image
+# for samples: ``image[None]`` is a batch of one.
 
-head = nn.Linear(8 * 7, 10)
-for what, wrong, seen in [
-    ("not flattened", images, "256x7"),
-    ("all in one", torch.flatten(images), "1x1792"),
-    ("no batch", nn.Flatten()(images[0, 0]), "8x7"),
+head, image = nn.Linear(8 * 7, 10), images[0, 0]
+for wrong, seen in [
+    (images, "256x7"),
+    (torch.flatten(images), "1x1792"),
+    (nn.Flatten()(image), "8x7"),
 ]:
-    print(f"{what}, shape {tuple(wrong.shape)}")
     with expect_error(RuntimeError, match=rf"\({seen} and 56x10\)"):
         head(wrong)
-assert (
-    head(nn.Flatten()(images)).shape == head(torch.flatten(images, start_dim=1)).shape == (32, 10)
-)
-assert head(nn.Flatten()(images[0, 0].unsqueeze(0))).shape == (1, 10)
+assert torch.equal(nn.Flatten()(images), torch.flatten(images, start_dim=1))
+assert head(nn.Flatten()(images)).shape == (32, 10)
+assert head(nn.Flatten()(image[None])).shape == (1, 10)
 
 # %%
+# .. _mat1-last-axis:
+#
 # The features are not the last axis
 # ----------------------------------
 #
@@ -134,73 +127,67 @@ per_pixel = nn.Linear(4, 9)
 with expect_error(RuntimeError, match=r"\(768x5 and 4x9\)"):
     per_pixel(maps)
 moved = maps.movedim(1, -1)
-assert torch.equal(moved[2, 3, 1], maps[2, :, 3, 1])  # the four channels of one pixel
 assert per_pixel(moved).shape == (32, 6, 5, 9)
 print(tuple(maps.shape), "became", tuple(moved.shape))
 
 # %%
-# Two matrices in the wrong order, or one not transposed
-# ------------------------------------------------------
+# .. _mat1-order:
 #
-# ``a @ b`` is another product than ``b @ a``, and often only one of them exists. ``explain_matmul`` tries the other
-# order and the transposes, and names up to two changes that fit. Whether one is what you mean, the shapes cannot tell.
+# In the wrong order, or not transposed
+# -------------------------------------
+#
+# ``a @ b`` is another product than ``b @ a``, and here the first does not exist. A layer stores its weight as (out,
+# in), so transpose it when you multiply by hand.
 
 a, b = torch.ones(5, 8), torch.ones(9, 5)
 with expect_error(RuntimeError, match="5x8 and 9x5"):
     a @ b
 assert (b @ a).shape == (9, 8)
-x = images.flatten(start_dim=1)
+x, weight = images.flatten(start_dim=1), head.weight
 with expect_error(RuntimeError, match="32x56 and 10x56"):
-    x @ head.weight
-torch.testing.assert_close(x @ head.weight.mT + head.bias, head(x))
-explain_matmul(x, head.weight)
+    x @ weight
+torch.testing.assert_close(x @ weight.mT + head.bias, head(x))
 
 # %%
 # .. use-this::
 #
 #    Ask first what the last axis of your data should be. If it is right, change ``in_features``, or use
 #    ``nn.LazyLinear`` while you still change the layers in front. If it is wrong, correct the data: ``nn.Flatten()``
-#    for images, ``movedim`` for channels. Do not try ``reshape`` until the numbers fit. ``LazyLinear`` has no
-#    weight to count, or to initialise, before its first batch. ``movedim`` copies nothing.
+#    for images, ``movedim`` for channels, which copies nothing. The price of ``LazyLinear``: it has no weight to count
+#    or to initialize before its first batch. Do not try ``reshape`` until the numbers fit.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **A reshape that fits.** ``reshape`` to the shape that the layer wants silences the message. The numbers of different
-# channels are mixed, and the network trains on that. See :ref:`reshape-and-view`.
+# ``reshape`` to the shape that the layer wants silences the message. Where there are several channels and pixels, it
+# mixes their numbers, and the network trains on the mixture (:ref:`reshape-and-view`).
 
 reshaped = maps.reshape(32, 6, 5, 4)
 assert reshaped.shape == moved.shape
-assert per_pixel(reshaped).shape == per_pixel(moved).shape
-print("moved:   ", moved[2, 3, 1].tolist())
-print("reshaped:", reshaped[2, 3, 1].tolist())
+assert torch.equal(moved[2, 3, 1], maps[2, :, 3, 1])  # the four channels of one pixel
+print("moved:   ", moved[2, 3, 1])
+print("reshaped:", reshaped[2, 3, 1])
 assert not torch.equal(reshaped, moved)
-
-# %%
-# **It fits by chance.** A layer looks at the last axis alone. Where that is as long as ``in_features``, nothing is
-# raised, and each row of pixels is taken for a sample. Look at the shape of the result.
-
-by_rows = nn.Linear(7, 10)(images)
-print(tuple(by_rows.shape))
-assert by_rows.shape == (32, 1, 8, 10)
 
 # %%
 # The same mistake in other words
 # -------------------------------
 #
-# Tensors with other numbers of axes have other messages: :func:`torch.dot` for two vectors, :func:`torch.mv` for a
-# matrix and a vector, :func:`torch.bmm` and ``@`` for two batches of matrices.
+# :func:`torch.dot`, :func:`torch.mv` and :func:`torch.bmm` have messages of their own for sizes that do not fit. Older
+# releases called the two matrices ``m1`` and ``m2``: the first line is quoted from `a thread of 2018
+# <https://github.com/kevinzakka/recurrent-visual-attention/issues/19>`__. Its sizes raise the message of today.
 
-batches = r"first two dimensions of batch2 tensor to be: \[6, 3\] but got: \[6, 4\]"
+older = "size mismatch, m1: [32 x 192], m2: [64 x 128]"
+print("RuntimeError:", older, "at /pytorch/aten/src/TH/generic/THTensorMath.c:2033")
+rows, features, expected, out = map(int, re.findall(r"\d+(?= x|\])", older))
+with expect_error(RuntimeError, match=r"\(32x192 and 64x128\)"):
+    nn.Linear(expected, out)(torch.ones(rows, features))
 siblings = [
     (torch.dot, (3,), (4,), "to have the same number of elements"),
     (torch.mv, (2, 3), (4,), r"size mismatch, got input \(2\), mat \(2x3\), vec \(4\)"),
-    (torch.bmm, (6, 2, 3), (6, 4, 5), batches),
-    (torch.matmul, (6, 2, 3), (6, 4, 5), batches),
-    (torch.matmul, (6, 2, 3), (7, 3, 5), r"tensor a \(6\) must match the size of tensor b \(7\)"),
+    (torch.bmm, (6, 2, 3), (6, 4, 5), r"batch2 tensor to be: \[6, 3\] but got: \[6, 4\]"),
 ]
 for function, left, right, message in siblings:
-    print(f"torch.{function.__name__}, {left} and {right}")
     with expect_error(RuntimeError, match=message):
         function(torch.ones(left), torch.ones(right))
 
@@ -226,15 +213,16 @@ for shape, seen in {
     (6,): "1x6",
 }.items():
     assert nn.Linear(6, 7)(torch.ones(shape)).shape == (*shape[:-1], 7)
-    with expect_error(RuntimeError, match=rf"\({seen} and 5x7\)"):
-        nn.Linear(5, 7)(torch.ones(shape))
-    with expect_error(RuntimeError, match=rf"\({seen} and 5x7\)"):
-        nn.Linear(5, 7, bias=False)(torch.ones(shape))
+    for bias in (True, False):
+        with expect_error(RuntimeError, match=rf"\({seen} and 5x7\)"):
+            nn.Linear(5, 7, bias=bias)(torch.ones(shape))
 with expect_error(RuntimeError, match="both arguments to linear need to be at least 1D"):
     nn.Linear(5, 7)(torch.tensor(3.0))
-# (2, 2) times (2, 1) is a column, and not a row.
-product = torch.tensor([[1, 2], [3, 4]]) @ torch.tensor([[2], [3]])
-assert product.tolist() == [[8], [18]]
+# Batches of matrices have these messages with @, too.
+with expect_error(RuntimeError, match=r"batch2 tensor to be: \[6, 3\] but got: \[6, 4\]"):
+    torch.ones(6, 2, 3) @ torch.ones(6, 4, 5)
+with expect_error(RuntimeError, match=r"tensor a \(6\) must match the size of tensor b \(7\)"):
+    torch.ones(6, 2, 3) @ torch.ones(7, 3, 5)
 # The traceback of a Sequential shows its loop, and no name of a layer.
 try:
     network(images)
@@ -242,11 +230,16 @@ except RuntimeError:
     lines = traceback.format_exc()
 assert "input = module(input)" in lines
 assert "network[2]" not in lines
-# movedim copies nothing, and explain_matmul says of each pair above that it does not fit.
+# movedim copies nothing, and explain_matmul says of each pair above that it does not fit, and what would.
 assert moved.data_ptr() == maps.data_ptr()
 assert not any(explain_matmul(left, right).works for _, left, right, _ in siblings)
 assert "b @ a" in explain_matmul(a, b).text
-assert "b.mT" in explain_matmul(x, head.weight).text
+assert "b.mT" in explain_matmul(x, weight).text
+# With one channel there is nothing to mix.
+alone = maps[:, :1]
+assert torch.equal(alone.reshape(32, 6, 5, 1), alone.movedim(1, -1))
+# A layer looks at the last axis alone: where that fits by chance, rows of pixels are taken for samples.
+assert nn.Linear(7, 10)(images).shape == (32, 1, 8, 10)
 # A LazyLinear has no shape before its first batch.
 with expect_error(RuntimeError, match="Can't access the shape of an uninitialized parameter"):
     print(nn.LazyLinear(10).weight.shape)
@@ -289,8 +282,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Write what a linear layer does, with a product of two matrices. ``x`` has one axis or more, the last
-# of them for the features, and ``weight`` has shape (out, in).
+# **Exercise.** Write what a linear layer does, with a product of two matrices. ``x`` has one axis or more, the last of
+# them for one feature or more, and ``weight`` has shape (out, in).
 
 cases = [
     (torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([5.0])),

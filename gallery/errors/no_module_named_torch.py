@@ -4,25 +4,14 @@
 ModuleNotFoundError: No module named 'torch'
 ============================================
 
-PyTorch is not installed, or it was installed into another Python than the one that runs your script. A machine often
-has several: one of the system, one of each environment, one of the notebook or editor. Install with the very Python
-that runs: ``python -m pip install torch``. A related error comes from a file of yours that is named ``torch.py``.
-
-============================================  ====================================================
-Usual cause                                   Fix
-============================================  ====================================================
-``pip`` belongs to another Python             ``python -m pip install torch``
-an environment was not activated              activate it, or call its ``python`` by its path
-the notebook runs another Python              ``%pip install torch`` in a cell
-the package is not called so                  ``pip install torch``; not ``pytorch``
-``'torch' has no attribute ...``              rename your file ``torch.py``, or your folder ``torch``
-``No module named 'torch.something'``         a name of another release; ask ``torch.__version__``
-============================================  ====================================================
+PyTorch is not installed, or it is installed for another Python than the one that runs your script. Install it with the
+Python that runs: ``python -m pip install torch``.
 """
 
 # %%
-# Here is a second Python, made with :mod:`venv`: it has its own folder of packages, and no torch in it.
+# Set-up
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -31,6 +20,11 @@ import tempfile
 import venv
 from pathlib import Path
 
+import torch
+
+from ptguide.errors import expect_error
+from ptguide.questions import ask
+
 
 def run(python, *arguments, folder=None):
     """Run a Python and return the last line of what it says."""
@@ -38,84 +32,128 @@ def run(python, *arguments, folder=None):
     return (done.stdout + done.stderr).strip().splitlines()[-1]
 
 
-with tempfile.TemporaryDirectory() as folder:
-    venv.create(folder, symlinks=os.name != "nt")
-    other = venv.EnvBuilder().ensure_directories(folder).env_exe
-    message = run(other, "-I", "-c", "import torch")
-    prefix = run(other, "-I", "-c", "import sys; print(sys.prefix)")
-    assert Path(prefix).samefile(folder)
+def run_in_new_environment(code):
+    """Make an environment without packages, run code in it, and return the last line of what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, symlinks=os.name != "nt")
+        other = venv.EnvBuilder().ensure_directories(folder).env_exe
+        assert Path(run(other, "-I", "-c", "import sys; print(sys.prefix)")).samefile(folder)
+        return run(other, "-I", "-c", code)
+
+
+# %%
+
+message = run_in_new_environment("import torch")
 print(message)
 assert message == "ModuleNotFoundError: No module named 'torch'"
 
 # %%
-# Cause 1: which Python runs, and whose is pip?
-# ---------------------------------------------
+# This machine has torch, and a second Python on it has not. Each *environment*, a Python with its own folder of
+# packages, needs its own torch. One machine can have several: of the system, of each project and of the notebook.
 #
-# ``sys.executable`` is the Python that runs. Print it in the script or notebook that fails; then install with that one,
-# by its ``-m pip``. ``pip`` alone is a program of its own and may belong to another: ``pip --version`` says to which.
-# ``find_spec`` tells where a module would come from, without importing it; for a missing one it gives nothing.
+# .. no exercise: — the error comes before the first line that a reader could write
+#
+# ====================================================================  =============================================
+# Usual cause                                                           Fix
+# ====================================================================  =============================================
+# :ref:`pip belongs to another Python <torch-pip>`                      ``python -m pip install torch``
+# :ref:`an environment was not activated <torch-pip>`                   activate it, or call its ``python`` by its path
+# :ref:`the notebook runs another Python <torch-notebook>`              ``%pip install torch`` in a cell
+# :ref:`a script starts another Python <torch-notebook>`                ``sys.executable`` instead of ``"python"``
+# :ref:`No module named 'torch.something' <torch-name>`                 another release; ask ``torch.__version__``
+# :ref:`module 'torch' has no attribute ... <torch-file>`               rename your file ``torch.py``
+# ====================================================================  =============================================
+#
+# .. _torch-pip:
+#
+# The rule
+# --------
+#
+# Packages belong to one Python: install with the Python that runs. ``pip`` alone is a program of its own, and ``pip
+# --version`` says to which Python it belongs. ``sys.executable`` says which one runs: print it in the script that
+# fails.
 
-import importlib.util
-
-import torch
-
-assert Path(sys.executable).is_file()
+ask_for_folder = "import sysconfig; print(sysconfig.get_path('purelib'))"
+here, there = run(sys.executable, "-c", ask_for_folder), run_in_new_environment(ask_for_folder)
+print("the same folder of packages:", here == there)
+assert here != there
 assert run(sys.executable, "-c", "import sys; print(sys.executable)") == sys.executable
-assert importlib.util.find_spec("torch").origin == torch.__file__
-assert importlib.util.find_spec("torch_that_nobody_made") is None
 
 # %%
-# Cause 2: a notebook, an editor, a scheduler
-# -------------------------------------------
+# .. _torch-notebook:
 #
-# Each of these may start a Python that you did not choose: the *kernel* of a notebook, the interpreter that is set in
-# an editor, ``/usr/bin/python3`` in a scheduled job. In a notebook, ``%pip install torch`` installs for the kernel,
-# while ``!pip install torch`` takes the first ``pip`` of the search path. Restart the kernel afterwards. A script that
-# starts another one names its own Python as ``sys.executable``; ``"python"`` may be another.
+# A notebook, an editor, a script that starts another
+# ---------------------------------------------------
+#
+# A notebook runs a *kernel*, an editor the interpreter of its settings. In a notebook, ``%pip install torch`` installs
+# for the kernel. ``!pip install torch`` takes the first ``pip`` of the search path. Restart the kernel afterwards. A
+# script that starts another one should name its own Python, ``sys.executable``.
 
 child = run(sys.executable, "-c", "import torch; print(torch.__version__)")
-print(child == torch.__version__)
+print("the child has the same torch:", child == torch.__version__)
 assert child == torch.__version__
 
 # %%
-# Cause 3: another name
-# ---------------------
+# .. _torch-name:
 #
-# The package and the module are both called ``torch``. torchvision is a package of its own. torchtext is one that is no
-# longer developed. If a submodule is missing that another release has, the message names it in full:
-
-from ptguide.errors import expect_error
+# No module named 'torch.something'
+# ---------------------------------
+#
+# The package is called ``torch`` for pip and in Python; torchvision is a package of its own. If the message goes on
+# behind ``torch``, some torch was found and a part of it was not. The code may be for another release
+# (:ref:`old-code`). If the message says that torch is no package, :ref:`a file torch.py <torch-file>` was
+# found instead.
 
 with expect_error(ModuleNotFoundError, match="No module named 'torch.legacy'"):
     import torch.legacy
 
 # %%
-# Cause 4: a file named torch.py
-# ------------------------------
+# .. use-this::
 #
-# Unless it is told otherwise, Python looks in the folder of the script before it looks among the packages. So a file of
-# yours named ``torch.py`` is what ``import torch`` finds, here the script itself. And ``random.py`` hides the module of
-# the standard library, from your code and from packages that you import. Since Python 3.13 the message names the file
-# and says "consider renaming". Before, it began with "partially initialized module" and suspected a circular import.
-# Printed here is what both say.
+#    Make one environment for each project, and install with ``python -m pip install torch`` in it. When an import
+#    fails, print ``sys.executable`` there, and install with this Python. The price is disk space: each environment
+#    holds its own copy of torch, a hundred megabytes or more. Do not name a file like a package.
+#
+# A common mistake
+# ----------------
+#
+# .. _torch-file:
+#
+# By default Python looks into the folder of the script before it looks among the packages. So ``import torch`` finds
+# your file ``torch.py``, and a ``random.py`` hides a module that torch itself imports. Rename the file.
 
 advice = "consider renaming" if sys.version_info >= (3, 13) else "partially initialized module"
 scripts = {"torch": "import torch; torch.zeros(2)", "random": "import random; random.randint(1, 6)"}
 for name, text in scripts.items():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, f"{name}.py").write_text(text)
-        message = run(
-            sys.executable, "-S", f"{name}.py", folder=folder
-        )  # -S: nothing loaded before
-    print(re.search(r"module '\w+' has no attribute '\w+'", message).group())
-    assert f"'{name}' has no attribute" in message
-    assert advice in message
+        said = run(sys.executable, "-S", f"{name}.py", folder=folder)  # -S: nothing loaded before
+    print(re.search(r"module '\w+' has no attribute '\w+'", said)[0])
+    assert advice in said
 
 # %%
-# A *folder* named ``torch`` beside the script counts as an empty package if torch is not installed. So the import
-# succeeds, and the first use fails, with a message like that above. If torch is installed, it is found in spite of the
-# folder.
+# ``torch.__file__`` says whose torch was imported. The real one is a folder ``torch`` with a file ``__init__.py``.
 
+print(*Path(torch.__file__).parts[-3:])
+assert Path(torch.__file__).parts[-2:] == ("torch", "__init__.py")
+
+# %%
+# How this was checked
+
+assert Path(sys.executable).is_file()
+assert importlib.util.find_spec("torch").origin == torch.__file__
+assert importlib.util.find_spec("torch_that_nobody_made") is None
+assert "No module named" not in run_in_new_environment("import json; print(json.dumps(1))")
+# A file torch.py has no parts.
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "torch.py").touch()
+    Path(folder, "script.py").write_text("import torch.nn")
+    message = run(sys.executable, "script.py", folder=folder)
+assert message == "ModuleNotFoundError: No module named 'torch.nn'; 'torch' is not a package"
+# The size of this torch on the disk, in bytes.
+files = [file for file in Path(torch.__file__).parent.rglob("*") if file.is_file()]
+assert sum(file.stat().st_size for file in files) > 100e6
+# A folder named torch counts as an empty package where torch is not installed. Where it is, it is found all the same.
 with tempfile.TemporaryDirectory() as folder:
     Path(folder, "torch").mkdir()
     code = "import sys; sys.path.insert(0, '.'); import torch; print(torch.__file__)"
@@ -125,18 +163,8 @@ with tempfile.TemporaryDirectory() as folder:
     assert found == torch.__file__
 
 # %%
-# Rename the file, and delete the folder ``__pycache__`` beside it. ``torch.__file__`` tells whose torch was imported:
-# the real one is a folder named ``torch`` with an ``__init__.py``.
-
-where = Path(torch.__file__)
-print(where.parent.name, where.name)
-assert (where.parent.name, where.name) == ("torch", "__init__.py")
-
-# %%
 # Check yourself
 # --------------
-
-from ptguide.questions import ask
 
 commands = {"pip install torch": "pip", "python -m pip install torch": "python"}
 (sure,) = (command for command, program in commands.items() if program == "python")
@@ -144,17 +172,17 @@ ask(
     "python script.py says: No module named 'torch'. Which command surely installs for that Python?",
     answer=sure,
     choices={
-        "pip install torch": "It installs for the Python that this pip belongs to.",
-        "python -m pip install torch": "The same word python, so the same Python.",
+        "pip install torch": "It installs for the Python that this pip belongs to, which may be another.",
+        "python -m pip install torch": "The command begins with the same python, so the package goes to that Python.",
     },
 )
 
 # %%
-# And the file:
+# The next question asks about the file.
 
 ask(
     "Your script is called random.py and does: import torch. What may fail?",
-    answer="an import inside torch" if "'random' has no attribute" in message else "nothing",
+    answer="an import inside torch" if "'random' has no attribute" in said else "nothing",
     choices={
         "nothing": "Packages import the standard library, and find your file in its place.",
         "an import inside torch": "Code that imports random gets your script, also in a package.",
@@ -163,4 +191,13 @@ ask(
 )
 
 # %%
-# Next: :ref:`old-code`, when torch is found, and a name in it is not.
+# Read next
+# ---------
+#
+# :ref:`operator-torchvision-nms-does-not-exist`, when torch is found, and a package beside it does not fit.
+#
+# - PyTorch contributors (2026). `Start locally <https://pytorch.org/get-started/locally/>`__. The command for your
+#   system and your GPU.
+# - Python Packaging Authority (2026). `Install packages in a virtual environment
+#   <https://packaging.python.org/en/latest/guides/installing-using-pip-and-virtual-environments/>`__. How environments
+#   are made and activated.

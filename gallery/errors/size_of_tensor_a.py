@@ -4,56 +4,183 @@
 RuntimeError: The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1
 =======================================================================================================
 
-Two tensors were combined :term:`element by element`, and on an axis they have different sizes of which neither is 1.
-For an operator such as ``-``, ``a`` is the left tensor and ``b`` the right one. The dimension is counted in the result.
-Shapes line up from the right; a size of 1, or a missing axis, is stretched, and another size is not
-(:ref:`broadcasting`).
-
-=====================================  ====================================================
-Usual cause                            Fix
-=====================================  ====================================================
-a mean for each row lost its axis      ``keepdim=True``, or ``b.unsqueeze(-1)``
-the axes stand in another order        ``movedim``, ``permute`` or ``.mT``
-logits are compared with labels        ``logits.argmax(dim=1) == labels``
-the last batch is smaller              take the size from the batch; ``drop_last=True``
-a layer shortened the data             ``padding="same"``
-the text is longer than the positions  cut both to one length
-a mask has too few axes                ``mask[:, None, None, :]``
-a matrix product was meant             ``a @ b``
-=====================================  ====================================================
+You combine two tensors :term:`element by element`, and on one axis their sizes differ and neither is 1. Insert an axis
+of size 1 into the tensor with fewer axes, or bring the axes into the same order.
 """
 
 # %%
-# Four rows of 3, and from each row its mean is to be taken away. Lined up from the right, the 4 means stand above the 3
-# columns, not beside the 4 rows: what is struck out has no partner.
+# Set-up
 
 import math
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from ptguide.errors import expect_error
-from ptguide.pictures import draw, draw_broadcast
+from ptguide.exercises import check
 from ptguide.questions import ask
 from ptguide.rules import explain_broadcast
 
-x = torch.tensor([[1.0, 2, 6], [3, 3, 6], [0, 6, 9], [7, 8, 9]])
-means = x.mean(dim=1)
-with expect_error(
-    RuntimeError, match=r"a \(3\) must match .* b \(4\) at non-singleton dimension 1"
-):
-    x - means
-draw_broadcast([x, means], ["x", "means"])
+torch.manual_seed(0)
+x = torch.tensor([[1.0, 2, 6], [3, 3, 6], [0, 6, 9], [7, 8, 9]])  # 4 rows of 3
 
 # %%
-# Read the message with both shapes at hand: print them, or give both tensors to ``explain_broadcast``. It writes the
-# shapes below each other as the rule does, lists each axis that does not fit (the message names the last of them), and
-# tries a change. The loop tries the rule on one axis, with sizes from 0 to 4.
 
-print(x.shape, means.shape)
-with expect_error(RuntimeError, match="at non-singleton dimension 1$"):
-    torch.ones(4, 3) + torch.ones(5, 7)  # dimension 0 does not fit either
+means = x.mean(dim=1)  # one number for each row
+with expect_error(RuntimeError, match=r"a \(3\) .* b \(4\) at non-singleton dimension 1"):
+    x - means
+explain_broadcast(x, means)
+
+# %%
+# For an operator such as ``-``, ``a`` is the left tensor and ``b`` the right one. The axis is called *dimension* and is
+# counted in the result. If several do not fit, the message names the last. See :ref:`broadcasting`.
+#
+# .. longer: 6 screens — each cause has a cell of its own
+#
+# .. not looked up: logits.argmax(dim=1) == labels — the cell of this cause runs it
+#
+# ====================================================================  ===========================================
+# Cause                                                                 Fix
+# ====================================================================  ===========================================
+# :ref:`a mean for each row lost its axis <size-keepdim>`               ``keepdim=True``
+# :ref:`the axes are in another order <size-order>`                     ``movedim(-1, 0)``
+# :ref:`logits are compared with labels <size-labels>`                  ``logits.argmax(dim=1) == labels``
+# :ref:`the last batch is smaller <size-batch>`                         ``torch.randn_like(batch)``, ``drop_last``
+# the text is longer than the table of positions                        ``text[:, : len(table)]``
+# :ref:`a mask has too few axes <size-mask>`                            ``mask[:, None, None, :]``
+# ====================================================================  ===========================================
+#
+# .. _size-keepdim:
+#
+# The rule
+# --------
+#
+# Shapes line up from the right. Two sizes fit if they are equal or one of them is 1: size :math:`(n, k)` fits
+# :math:`(k)`, :math:`(n, 1)` and :math:`(1, k)`. ``mean(dim=1)`` removed axis 1, so the 4 means line up with the
+# 3 columns. ``keepdim=True`` leaves an axis of size 1 in its place.
+
+kept = x.mean(dim=1, keepdim=True)
+centered = x - kept
+print(f"{tuple(x.shape)} - {tuple(kept.shape)} = {tuple(centered.shape)}")
+assert centered.sum(dim=1).tolist() == [0, 0, 0, 0]
+assert torch.equal(centered, x - means.unsqueeze(-1))
+
+# %%
+# .. _size-order:
+#
+# The axes are in another order
+# -----------------------------
+#
+# NumPy arrays of photos often have the channels last, as this one of shape (5, 7, 3). Factors of shape
+# :val:`(3, 1, 1) <factors.shape>` are made for channels first.
+
+photo, factors = torch.rand(5, 7, 3), torch.tensor([2.0, 3.0, 4.0]).reshape(3, 1, 1)
+with expect_error(RuntimeError, match=r"a \(5\) .* b \(3\) at non-singleton dimension 0"):
+    photo * factors
+print(tuple((photo.movedim(-1, 0) * factors).shape))
+assert torch.equal(photo.movedim(-1, 0) * factors, (photo * factors.flatten()).movedim(-1, 0))
+
+# %%
+# .. _size-labels:
+#
+# Logits are compared with labels
+# -------------------------------
+#
+# A classifier gives a row of :term:`logits` for each sample, and a label is one number. The prediction is the index of
+# the largest logit. With as many samples as classes, the wrong line raises nothing, and lines up the
+# labels with the classes.
+
+labels = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
+logits = F.one_hot(torch.tensor([0, 1, 2, 3, 4, 0, 1, 3]), num_classes=5).float()
+with expect_error(RuntimeError, match=r"a \(5\) must match .* b \(8\)"):
+    logits == labels  # noqa: B015
+right = logits.argmax(dim=1) == labels
+print(f"{right.sum()} of {len(labels)} are right")
+assert right.sum() == 7
+
+# %%
+# .. _size-batch:
+#
+# The last batch is smaller
+# -------------------------
+#
+# The loop runs and fails at the end of the first :term:`epoch`: 10 samples in batches of 4 leave one of 2. Take sizes
+# from the batch, or drop the rest with ``drop_last=True``. A last batch of 1 would be stretched, and raise nothing.
+
+data, noise = [torch.ones(6) for _ in range(10)], torch.randn(4, 6)
+with expect_error(RuntimeError, match=r"a \(2\) .* b \(4\) at non-singleton dimension 0"):
+    for batch in DataLoader(data, batch_size=4):
+        batch + noise
+noisy = [batch + torch.randn_like(batch) for batch in DataLoader(data, batch_size=4)]
+print("sizes of the batches:", [len(batch) for batch in noisy])
+assert [len(batch) for batch in noisy] == [4, 4, 2]
+
+# %%
+# .. _size-mask:
+#
+# A mask has too few axes
+# -----------------------
+#
+# Attention's scores have the axes (sample, head, query, key). A mask with the axes (sample, key) lines up with query
+# and key. Insert two axes of size 1 in the middle, and its samples line up with the samples.
+
+scores = torch.rand(2, 3, 5, 5)
+mask = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])  # True: this key is padding
+with expect_error(RuntimeError, match=r"a \(2\) .* b \(5\) at non-singleton dimension 2"):
+    scores.masked_fill(mask, -math.inf)
+weights = scores.masked_fill(mask[:, None, None, :], -math.inf).softmax(dim=-1)
+print(weights[1, 0, 0])
+assert weights[1, :, :, 3:].eq(0).all()
+
+# %%
+# .. use-this::
+#
+#    Write both shapes below each other, aligned on the right, with the names of the axes. Where you reduce an axis and
+#    go on with the original, use ``keepdim=True``. In other places insert the missing axis with ``unsqueeze`` or
+#    ``[:, None]``; neither copies. Assert the shape of what you subtract, with its axis of size 1: the shape of the
+#    result can be right by accident, as below.
+#
+# A common mistake
+# ----------------
+#
+# With as many rows as columns nothing is raised, and the result is wrong: each *column* loses the mean of a row. Both
+# results have the same shape, but in the right one each row has mean 0. :ref:`loss-of-n-against-n-by-1` shows what
+# this makes of a training.
+
+square = x[:3]
+wrong = square - square.mean(dim=1)
+right = square - square.mean(dim=1, keepdim=True)
+print("without keepdim:", wrong.mean(dim=1).tolist())
+print("with keepdim:   ", right.mean(dim=1).tolist())
+assert wrong.shape == right.shape == square.shape
+assert wrong.mean(dim=1).tolist() == [-1, 0, 1]
+assert right.mean(dim=1).eq(0).all()
+
+# %%
+# The same mistake in other words
+# -------------------------------
+#
+# Writing into a tensor, ``expand`` and some losses have messages of their own. When you write, line the shapes up, too;
+# the tensor that you write into cannot grow. Binary cross-entropy takes equal shapes: an axis of size 1 is refused.
+
+
+def assign(tensor, values):
+    tensor[:, 0] = values
+
+
+siblings = [
+    (assign, (torch.ones(4, 3), torch.ones(3)), "The expanded size of the tensor"),
+    (torch.Tensor.add_, (torch.ones(3), torch.ones(4, 3)), "match the broadcast shape"),
+    (F.binary_cross_entropy, (torch.ones(4, 1), torch.ones(4)), "Please ensure they have the"),
+]
+for function, arguments, message in siblings:
+    with expect_error(Exception, match=message):
+        function(*arguments)
+
+# %%
+# How this was checked
 
 
 def size_of_sum(left, right):
@@ -63,197 +190,51 @@ def size_of_sum(left, right):
         return None
 
 
+# The rule on one axis, with sizes from 0 to 4.
 for left in range(5):
     for right in range(5):
         stretched = right if left == 1 else left
         fits = left == right or 1 in (left, right)
         assert size_of_sum(left, right) == (stretched if fits else None)
+# The message names the last of the dimensions that do not fit.
+for sizes in [(4, 3), (1, 3), (4, 1)]:
+    misfits = [axis for axis in (0, 1) if sizes[axis] != 1]
+    with expect_error(RuntimeError, match=f"at non-singleton dimension {misfits[-1]}$"):
+        torch.ones(sizes) + torch.ones(5, 7)
 assert "b.unsqueeze(-1) has shape (4, 1)" in explain_broadcast(x, means).text
-explain_broadcast(x, means)
-
-# %%
-# Cause 1: one number for each row
-# --------------------------------
-#
-# ``mean(dim=1)`` removes axis 1, and with it the place beside the rows. ``keepdim=True`` leaves an axis of size 1
-# there, which is stretched; so does ``unsqueeze`` afterwards.
-
-centered = x - x.mean(dim=1, keepdim=True)
-assert torch.equal(centered, x - means.unsqueeze(-1))
-assert centered.sum(dim=1).tolist() == [0, 0, 0, 0]
-draw(torch.sub, (x, x.mean(dim=1, keepdim=True)), names=["x", "means"])
-
-# %%
-# With as many rows as columns nothing is raised, and the result is wrong: each *column* loses the mean of a row.
-# ``keepdim=True`` is right in both cases.
-
-square = x[:3]
-wrong = square - square.mean(dim=1)
-assert wrong.sum(dim=1).tolist() != [0, 0, 0]
-assert (square - square.mean(dim=1, keepdim=True)).sum(dim=1).tolist() == [0, 0, 0]
-
-# %%
-# Cause 2: the axes stand in another order
-# ----------------------------------------
-#
-# Photos from a file often have the :term:`channels <channel>` last, (rows, columns, channels); factors of shape (3, 1,
-# 1) are made for channels first. Move the axis, or give the factors the shape (3,).
-
-photo, factors = torch.rand(5, 7, 3), torch.tensor([2.0, 3.0, 4.0])
-with expect_error(
-    RuntimeError, match=r"a \(5\) must match .* b \(3\) at non-singleton dimension 0"
-):
-    photo * factors.reshape(3, 1, 1)
-channels_first = photo.movedim(-1, 0) * factors.reshape(3, 1, 1)
-assert channels_first.shape == (3, 5, 7)
-assert torch.equal(channels_first, (photo * factors).movedim(-1, 0))
-assert torch.equal(channels_first, photo.permute(2, 0, 1) * factors.reshape(3, 1, 1))
-pixels = photo.flatten(0, 1)  # a matrix: one row of 3 channels for each pixel
-assert torch.equal(pixels.mT * factors.reshape(3, 1), (pixels * factors).mT)
-
-# %%
-# Cause 3: logits are compared with labels
-# ----------------------------------------
-#
-# A classifier gives a row of :term:`logits` for each item, and a label is one number. The place of the largest logit is
-# the prediction, and these have the shape of the labels. With as many items as classes, the wrong line raises nothing:
-# it compares each item with the labels of all.
-
-labels = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
-logits = F.one_hot(
-    torch.tensor([0, 1, 2, 3, 4, 0, 1, 3]), num_classes=5
-).float()  # the last is wrong
-with expect_error(RuntimeError, match=r"a \(5\) must match .* b \(8\)"):
-    logits == labels  # noqa: B015
-accuracy = (logits.argmax(dim=1) == labels).float().mean()
-assert accuracy == 7 / 8
-assert (logits[:5] == labels[:5]).shape == (5, 5)  # five items, five classes
-
-# %%
-# Cause 4: the last batch is smaller
-# ----------------------------------
-#
-# It runs for a while and fails at the end of the first :term:`epoch`: 10 items in batches of 4 leave one of 2. (If one
-# item is left, nothing is raised: its size of 1 is stretched.) Take sizes from the batch at hand, or drop the rest with
-# ``drop_last=True``.
-
-data = [torch.ones(6) for _ in range(10)]
-noise = torch.randn(4, 6)
-with expect_error(
-    RuntimeError, match=r"a \(2\) must match .* b \(4\) at non-singleton dimension 0"
-):
-    for batch in torch.utils.data.DataLoader(data, batch_size=4):
-        batch + noise
-sizes = [
-    (batch + torch.randn_like(batch)).shape[0]
-    for batch in torch.utils.data.DataLoader(data, batch_size=4)
-]
-assert sizes == [4, 4, 2]
-whole = torch.utils.data.DataLoader(data, batch_size=4, drop_last=True)
-assert [(batch + noise).shape[0] for batch in whole] == [4, 4]
-assert (data[0].unsqueeze(0) + noise).shape == (4, 6)  # one item left
-
-# %%
-# Cause 5: a layer changed the length
-# -----------------------------------
-#
-# A shortcut around a convolution adds its input to its output. A kernel of 3 without padding makes 7 of 9 steps; with
-# ``padding="same"`` the length stays. A shortcut around :term:`pooling` has the same trouble with odd sizes.
-
-signal = torch.rand(2, 6, 9)  # items, channels, steps
-with expect_error(
-    RuntimeError, match=r"a \(9\) must match .* b \(7\) at non-singleton dimension 2"
-):
-    signal + nn.Conv1d(6, 6, kernel_size=3)(signal)
-assert (signal + nn.Conv1d(6, 6, kernel_size=3, padding="same")(signal)).shape == (2, 6, 9)
-
-half = F.max_pool1d(signal, 2)  # 9 // 2 = 4
-with expect_error(RuntimeError, match=r"a \(9\) must match .* b \(8\)"):
-    signal + F.interpolate(half, scale_factor=2)
-assert (signal + F.interpolate(half, size=signal.shape[-1])).shape == (2, 6, 9)
-
-# %%
-# Cause 6: the text is longer than the table of positions, or shorter
-# -------------------------------------------------------------------
-#
-# A transformer adds a vector for each position. The table has one for each of 8 positions; a text of 12 does not fit,
-# and a text of 5 needs the first 5. Cut the text at what the model can take, and the table at the text.
-
-table = torch.rand(8, 6)  # positions, features
+# A view through an index of None, and one of unsqueeze, copies nothing.
+assert means[:, None].data_ptr() == means.unsqueeze(-1).data_ptr() == means.data_ptr()
+# expand has the message of an assignment.
+with expect_error(RuntimeError, match="The expanded size of the tensor"):
+    torch.ones(3).expand(4)
+# Operators in other words: the size of the left tensor is named a for each of these.
+for operator in (torch.add, torch.sub, torch.mul, torch.div, torch.pow, torch.eq, torch.maximum):
+    with expect_error(
+        RuntimeError, match=r"a \(3\) must match .* b \(4\) at non-singleton dimension 1"
+    ):
+        operator(x, means)
+# drop_last, and a last batch of one, which is stretched.
+assert [len(batch) for batch in DataLoader(data, batch_size=4, drop_last=True)] == [4, 4]
+assert (data[0][None] + noise).shape == (4, 6)
+# As many samples as classes: the labels are compared with the logits of each sample.
+assert (logits[:5] == labels[:5]).shape == (5, 5)
+# A table of 8 positions fits neither 12 words nor 5: cut the text, and cut the table.
+table = torch.rand(8, 6)  # (position, feature)
 for length in (12, 5):
-    text = torch.rand(2, length, 6)  # texts, positions, features
+    text = torch.rand(2, length, 6)  # (sample, position, feature)
     with expect_error(RuntimeError, match=rf"a \({length}\) must match .* b \(8\)"):
         text + table
     text = text[:, : len(table)]
     assert (text + table[: text.shape[1]]).shape == (2, min(length, 8), 6)
-
-# %%
-# Cause 7: a mask with too few axes
-# ---------------------------------
-#
-# Scores of :term:`attention` have the axes (batch, head, query, key). A mask that says for each batch which keys are
-# padding has the shape :val:`(2, 5) <padding.shape>`; its 2 lines up with the queries. Axes of size 1 in the middle put
-# it where it belongs. In :meth:`torch.Tensor.masked_fill` ``a`` is the mask: which of two tensors is called ``a`` is
-# the function's choice.
-
-scores, padding = torch.rand(2, 3, 5, 5), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
-with expect_error(
-    RuntimeError, match=r"a \(2\) must match .* b \(5\) at non-singleton dimension 2"
-):
-    scores.masked_fill(padding, -math.inf)
-shares = scores.masked_fill(padding[:, None, None, :], -math.inf).softmax(dim=-1)
-assert shares[1, :, :, 3:].eq(0).all()
-assert shares[0].gt(0).all()
-
-# %%
-# Cause 8: a matrix product was meant
-# -----------------------------------
-#
-# ``*`` works :term:`element by element`; the product of matrices is ``@`` (:ref:`matmul`).
-
-a, b = torch.ones(4, 3), torch.ones(3, 7)
+# A convolution without padding shortens its input, and a shortcut around it does not fit.
+signal = torch.rand(2, 6, 9)
+with expect_error(RuntimeError, match=r"a \(9\) .* b \(7\) at non-singleton dimension 2"):
+    signal + nn.Conv1d(6, 6, kernel_size=3)(signal)
+assert (signal + nn.Conv1d(6, 6, 3, padding="same")(signal)).shape == signal.shape
+# A matrix product may be what was meant.
 with expect_error(RuntimeError, match=r"a \(3\) must match .* b \(7\)"):
-    a * b
-assert (a @ b).shape == (4, 7)
-
-# %%
-# The same mistake in other words
-# -------------------------------
-#
-# Where something is written into a tensor of a given shape, or a function stretches a tensor, the message is another.
-# You mend it in the same way: line the shapes up from the right. The third one is for ``+=``, whose left side cannot
-# grow. The last is a :term:`loss` with a rule of its own: it refuses shapes that differ.
-
-
-def assign(tensor, values):
-    tensor[:, 0] = values
-
-
-def add_in_place(tensor, values):
-    tensor += values
-
-
-siblings = [
-    (torch.Tensor.expand, (torch.ones(3), 4), "The expanded size of the tensor"),
-    (assign, (torch.ones(4, 3), torch.ones(3)), "The expanded size of the tensor"),
-    (add_in_place, (torch.ones(3), torch.ones(4, 3)), "doesn't match the broadcast shape"),
-    (torch.broadcast_shapes, ((4, 3), (4,)), "Mismatching argument at index 1"),
-    (
-        F.binary_cross_entropy_with_logits,
-        (torch.ones(4, 1), torch.ones(4)),
-        "must be the same as input size",
-    ),
-]
-for function, arguments, message in siblings:
-    print(function.__name__)
-    with expect_error(Exception, match=message):
-        function(*arguments)
-
-# %%
-# That nothing is raised proves nothing: (4, 1) and (4,) fit by the rule and give (4, 4). What that does to a training
-# is on the page :ref:`loss-of-n-against-n-by-1`.
-
-assert (torch.ones(4, 1) - torch.ones(4)).shape == (4, 4)
+    torch.ones(4, 3) * torch.ones(3, 7)
+assert (torch.ones(4, 3) @ torch.ones(3, 7)).shape == (4, 7)
 
 # %%
 # Check yourself
@@ -282,7 +263,7 @@ ask(
 )
 
 # %%
-# The remedy:
+# The next question asks for the remedy.
 
 images, means = torch.rand(6, 3, 10, 8), torch.rand(3)
 fixes = {
@@ -297,9 +278,61 @@ ask(
     choices={
         "means": "The 3 lines up with the 8 columns.",
         "means[:, None]": "The 3 lines up with the 10 rows.",
-        "means[:, None, None]": "Two axes of size 1 on the right push the 3 to the channels.",
+        "means[:, None, None]": "With two axes of size 1 on its right, the 3 lines up with the channels.",
     },
 )
 
 # %%
-# Next: :ref:`must-have-the-same-dtype`, where the shapes fit and the numbers are of different types.
+# **Exercise.** Sentences of several lengths are padded to one length. ``scores`` has the axes (sample, head, query,
+# key), ``lengths`` has one number, at least 1, for each sample. Return the weights of attention, in which a key that
+# is padding gets 0 and the others sum to 1.
+
+
+def attention_weights(scores, lengths):
+    raise NotImplementedError
+
+
+def by_loops(scores, lengths):
+    weights = torch.zeros_like(scores)
+    for sample, length in enumerate(lengths.tolist()):
+        for head in range(scores.shape[1]):
+            for query in range(scores.shape[2]):
+                row = scores[sample, head, query, :length]
+                weights[sample, head, query, :length] = row.softmax(dim=0)
+    return weights
+
+
+cases = [
+    (torch.rand(2, 3, 4, 4), torch.tensor([4, 2])),
+    (torch.rand(3, 1, 5, 5), torch.tensor([1, 5, 3])),
+    (torch.rand(1, 2, 3, 6), torch.tensor([4])),
+    (torch.rand(5, 2, 5, 5), torch.tensor([1, 2, 3, 4, 5])),
+]
+check(attention_weights, by_loops, cases)
+
+# %%
+# Number the keys along the last axis. Compare these numbers with the lengths, of shape (sample, 1, 1, 1): the result is
+# a mask of shape (sample, 1, 1, key).
+
+# Solution
+
+
+def attention_weights(scores, lengths):
+    padding = torch.arange(scores.shape[-1]) >= lengths[:, None, None, None]
+    return scores.masked_fill(padding, -math.inf).softmax(dim=-1)
+
+
+report = check(attention_weights, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`sizes-of-tensors-must-match`, the error of tensors that are joined along an axis.
+#
+# - Harris et al. (2020). `Array programming with NumPy <https://www.nature.com/articles/s41586-020-2649-2>`__. Its
+#   first figure draws broadcasting.
+# - PyTorch contributors (2026). `Broadcasting semantics <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>`__.
+#   The rule, and its limit for in-place operations.

@@ -4,160 +4,139 @@
 How do I split the data between GPUs?
 =====================================
 
-Nothing divides the data by itself: without a sampler each process reads the whole. ``DistributedSampler`` gives each a
-part of its own, another one in each epoch if it is told which epoch it is. This page shows who gets what, what a share
-that is smaller than the others does to the gradient, and ``fit``, which sees to all of it. You need to know
-:ref:`one-model-on-several-processes`.
+Four processes train, and each reads the whole data: an epoch has as many steps as before, and nothing says so. Give
+the loader a ``DistributedSampler``, and each process reads a part of its own.
 """
 
 # %%
-# Two processes go through 13 examples. A sampler asks ``torchrun`` for rank and world size; here they are given to it,
-# so that one process can show what both would read.
+# Set-up
+
+import itertools
+import math
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from torch.utils.data import DataLoader, DistributedSampler
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, DistributedSampler, Subset
+
+from ptguide.exercises import check
+from ptguide.questions import ask
 
 
 def seen(sampler=None):
+    """Return which of 13 examples one process reads in an epoch, in order."""
     loader = DataLoader(torch.arange(13), batch_size=2, sampler=sampler)
     return torch.cat(list(loader)).tolist()
 
 
+# torchrun tells a sampler rank and world size; given here, one process can show what both would read.
 samplers = [DistributedSampler(range(13), num_replicas=2, rank=rank) for rank in (0, 1)]
 parts = [seen(sampler) for sampler in samplers]
-for rank, part in enumerate(parts):
-    print(f"process {rank} sees {part}")
 
-# %%
-# A colour for each process, and a ring where an example is read for the second time. Without the sampler each process
-# goes through the whole data, and two do the work of one.
 
-figure, axes = plt.subplots(ncols=2, figsize=(6.5, 2.4), sharey=True, layout="constrained")
-for axis, read in zip(axes, ([seen(), seen()], parts), strict=True):
-    for rank, part in enumerate(read):
-        axis.plot(part, [rank] * len(part), "o", color=f"C{rank}")
-    again = set(read[0]) & set(read[1])
-    axis.plot(list(again), [1] * len(again), "o", markersize=10, fillstyle="none", color="C3")
-    axis.set(xlabel="example", xticks=range(0, 13, 3), ylim=(-0.5, 1.5))
-    axis.set_yticks([0, 1], ["process 0", "process 1"])
-axes[0].set_title("without a sampler")
-axes[1].set_title("with DistributedSampler")
-figure.suptitle("The sampler gives each process a part of its own")
-plt.show()
+def draw_parts():
+    _, axes = plt.subplots(ncols=2, figsize=(5.4, 2.2), sharey=True, layout="constrained")
+    for axis, read in zip(axes, ([seen(), seen()], parts), strict=True):
+        for rank, part in enumerate(read):
+            axis.plot(part, [rank] * len(part), "o", color=f"C{rank}")
+        again = set(read[0]) & set(read[1])
+        axis.plot(list(again), [1] * len(again), "o", markersize=10, fillstyle="none", color="C3")
+        axis.set(xlabel="example", xticks=range(0, 13, 3), ylim=(-0.5, 1.5))
+        axis.set_yticks([0, 1], ["process 0", "process 1"])
+    axes[0].set_title("without a sampler")
+    axes[1].set_title("DistributedSampler")
+    plt.suptitle("The sampler gives each process a part of its own")
+    plt.show()
 
-# %%
-# All parts are equally long, so that no process waits for one that has a batch less. That was tried for fewer than 30
-# examples and fewer than 6 processes. Of 13 examples, one comes twice; with ``drop_last=True``, one is left out
-# instead.
-
-import itertools
-
-assert [len(part) for part in parts] == [7, 7]
-assert set(parts[0] + parts[1]) == set(seen()) == set(range(13))
-assert len(set(parts[0]) & set(parts[1])) == 1
-
-dropping = [DistributedSampler(range(13), 2, rank, drop_last=True) for rank in (0, 1)]
-assert len({example for sampler in dropping for example in seen(sampler)}) == 12
-for count, processes in itertools.product(range(1, 30), range(1, 6)):
-    for drop in (False, True):
-        of = [
-            DistributedSampler(range(count), processes, n, drop_last=drop) for n in range(processes)
-        ]
-        assert len({len(list(sampler)) for sampler in of}) == 1
-
-# %%
-# What goes wrong: ``set_epoch`` was forgotten
-# --------------------------------------------
-#
-# The order is that of the first epoch again and again, unless ``set_epoch`` says which it is. Call it at the beginning
-# of every epoch, in every process, with the same number.
-
-assert [seen(sampler) for sampler in samplers] == parts
-for sampler in samplers:
-    sampler.set_epoch(1)
-second_epoch = [seen(sampler) for sampler in samplers]
-assert second_epoch[0] != parts[0]
-assert set(second_epoch[0] + second_epoch[1]) == set(range(13))
-
-# %%
-# *The metric is not that of the data*, either, as the example that comes twice counts twice. If the model knows the
-# answer to this one alone, it is right 2 times in 14, and not once in 13. Evaluate in one process, or cut the data
-# without filling up.
-
-twice = set(parts[0]) & set(parts[1])
-answers = [example in twice for example in parts[0] + parts[1]]
-assert (sum(answers), len(answers)) == (2, 14)
-
-# %%
-# What goes wrong: unequal shares
-# --------------------------------
-#
-# Where the shares are equally large, the mean of their means is the mean of the whole. With 7 and 5 examples, each of
-# the 5 counts more, and it is another one.
-
-from torch import nn
-from torch.nn import functional as F
 
 torch.manual_seed(0)
 model = nn.Linear(5, 3)
 inputs, targets = torch.randn(12, 5), torch.randint(3, (12,))
 
 
-def gradient(share):
-    loss = F.cross_entropy(model(inputs[share]), targets[share])
-    return torch.cat([part.flatten() for part in torch.autograd.grad(loss, model.parameters())])
+def gradient(part):
+    loss = F.cross_entropy(model(inputs[part]), targets[part])
+    return torch.cat([one.flatten() for one in torch.autograd.grad(loss, model.parameters())])
 
 
-means, whole = torch.stack([gradient(slice(0, 7)), gradient(slice(7, 12))]), gradient(slice(12))
-assert (means.mean(dim=0) - whole).abs().max() > 1e-3
+def start_twice_and_once(script):
+    """Start a script by torchrun with two processes, then alone; return what the three saved."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    settings = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "train.py")
+        file.write_text(script)
+        done = subprocess.run([*command, file], env=settings, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        runpy.run_path(str(file))
+        return [torch.load(Path(folder, f"{name}.pt")) for name in (0, 1, "alone")]
+
 
 # %%
-# Exercise: mend it. From the gradients of the shares, one in each row, and the numbers of examples, make the gradient
-# of the whole.
 
-
-from ptguide.exercises import check
-
-
-def by_examples(means, counts):
-    every_example = [row for row, count in zip(means, counts, strict=True) for _ in range(count)]
-    return torch.stack(every_example).mean(dim=0)
-
-
-cases = [(torch.tensor([[1.0], [4.0]]), torch.tensor([2, 1])), (means, torch.tensor([7, 5]))]
-
-
-def mean_of_shares(means, counts):
-    raise NotImplementedError
-
-
-check(mean_of_shares, by_examples, cases)
+draw_parts()
 
 # %%
-# Each mean counts as often as it has examples. (Between processes: each multiplies by its count, ``all_reduce`` adds,
-# and the sum is divided by the number of examples.)
-
-# Solution
-
-
-def mean_of_shares(means, counts):
-    weight = (counts / counts.sum()).reshape(-1, *[1] * (means.ndim - 1))
-    return (means * weight).sum(dim=0)
-
-
-torch.testing.assert_close(mean_of_shares(means, torch.tensor([7, 5])), whole, rtol=0, atol=1e-6)
-report = check(mean_of_shares, by_examples, cases)
-assert report.passed
-report
-
-# %%
-# ``fit`` weighs the shares
-# -------------------------
+# Two processes and 13 examples, with a ring where an example is read for the second time. You need to know
+# :ref:`one-model-on-several-processes`.
 #
-# A script for one process, started with two: :func:`ptguide.training.fit` sees that ``torchrun`` started it, wraps the
-# model in DDP, and cuts each batch into shares that it weighs by their sizes. The weights come out as those of one
-# process. On GPUs, add ``device=pick_device()``: each process gets one of its own.
+# The rule
+# --------
+#
+# The sampler shuffles with a seed that the processes have in common, and process ``rank`` takes each ``world_size``-th
+# example. So that no process waits at the end, the parts are equally long: one of 13 examples is read twice. With
+# ``drop_last=True``, one is left out.
+
+for drop_last in (False, True):
+    read = [seen(DistributedSampler(range(13), 2, rank, drop_last=drop_last)) for rank in (0, 1)]
+    lengths, different = [len(part) for part in read], set(read[0]) | set(read[1])
+    print(f"drop_last={drop_last}: {lengths} examples, {len(different)} different")
+
+# %%
+# Call ``set_epoch`` in each epoch
+# --------------------------------
+#
+# Without it, the order is that of the first epoch again and again, although the sampler shuffles. Each process calls
+# it with the same number, before it goes through the loader.
+
+print("epoch 0:", seen(samplers[0]))
+print("again:  ", seen(samplers[0]))
+assert seen(samplers[0]) == parts[0]
+for sampler in samplers:
+    sampler.set_epoch(1)
+print("epoch 1:", seen(samplers[0]))
+assert seen(samplers[0]) != parts[0]
+
+# %%
+# Parts of unequal size
+# ---------------------
+#
+# The mean of the gradients is that of the whole batch if the parts are equally large. With 7 and 5 examples it is not,
+# because each of the 5 counts more. Weigh each part by its number of examples.
+
+sizes = torch.tensor([7, 5])
+means, whole = torch.stack([gradient(slice(0, 7)), gradient(slice(7, 12))]), gradient(slice(12))
+weighed = (sizes[:, None] * means).sum(dim=0) / sizes.sum()
+print(f"plain mean:   off by {(means.mean(dim=0) - whole).abs().max():.3f}")
+print(f"weighed mean: off by {(weighed - whole).abs().max():.3f}")
+
+# %%
+# .. use-this::
+#
+#    Give the loader a ``DistributedSampler`` as ``sampler``, in place of ``shuffle=True``, and call ``set_epoch``
+#    before each epoch. The batch size of the loader is that of one process. Each process reads its examples itself, so
+#    it needs the whole data set within reach. An example that comes twice changes the figure of an evaluation, so
+#    evaluate in one process, or divide without filling up.
+#
+# The loop of this guide needs no sampler. :func:`ptguide.training.fit` sees that ``torchrun`` started it, wraps the
+# model in DDP, cuts each batch into parts and weighs them. With two processes, and then alone, the losses are the same.
 
 train = """
 import os
@@ -179,34 +158,53 @@ history = fit(model, loader, F.cross_entropy, optimizer, epochs=2)
 found = {"weights": model.state_dict(), "losses": history["loss"]}
 torch.save(found, Path(__file__).parent / f"{os.environ.get('RANK', 'alone')}.pt")
 """
+first, second, alone = start_twice_and_once(train)
+print("losses of two processes:", [f"{loss:.4f}" for loss in first["losses"]])
+print("losses of one:          ", [f"{loss:.4f}" for loss in alone["losses"]])
 
 # %%
-# Two processes by ``torchrun``, and the same file once more in the page's own process. (A GPU is hidden, for NCCL wants
-# one for each process.)
+# A common mistake
+# ----------------
+#
+# **An accuracy that counts an example twice.** Say the model knows one answer alone, that of the example which is read
+# twice. Over both processes it is right 2 times in 14, and not once in 13. To evaluate in several processes, give each
+# a ``Subset`` that is not filled up. Then add up counts, not means.
 
-import math
-import os
-import runpy
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-settings = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-with tempfile.TemporaryDirectory() as folder:
-    file = Path(folder, "train.py")
-    file.write_text(train)
-    done = subprocess.run([*command, file], env=settings, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    runpy.run_path(str(file))
-    alone, *both = (torch.load(Path(folder, f"{name}.pt")) for name in ("alone", 0, 1))
+(twice,) = set(parts[0]) & set(parts[1])
+for name, read in {
+    "sampler": parts,
+    "Subset": [list(Subset(range(13), range(rank, 13, 2))) for rank in (0, 1)],
+}.items():
+    right = sum(part.count(twice) for part in read)
+    print(f"{name:<17}{right} right of {sum(map(len, read))}")
 
 # %%
-# The loss has fallen, and the weights and losses of both are those of one process alone.
+# How this was checked
 
+# The parts are equally long, for many lengths and numbers of processes.
+for count, processes, drop_last in itertools.product(range(1, 30), range(1, 6), (False, True)):
+    of = [
+        DistributedSampler(range(count), processes, rank, drop_last=drop_last)
+        for rank in range(processes)
+    ]
+    assert len({len(list(sampler)) for sampler in of}) == 1
+assert (means.mean(dim=0) - whole).abs().max() > 0.01
+torch.testing.assert_close(weighed, whole, rtol=0, atol=1e-6)
+assert sum(part.count(twice) for part in parts) == 2
+for epoch_parts in (parts, [seen(sampler) for sampler in samplers]):
+    assert set(epoch_parts[0] + epoch_parts[1]) == set(range(13))
+    assert [len(part) for part in epoch_parts] == [7, 7]
+    assert len(set(epoch_parts[0]) & set(epoch_parts[1])) == 1
+dropping = [DistributedSampler(range(13), 2, rank, drop_last=True) for rank in (0, 1)]
+assert len({example for sampler in dropping for example in seen(sampler)}) == 12
+# Process rank gets each world_size-th example of one common order.
+generator = torch.Generator().manual_seed(0)  # seed + epoch
+order = torch.randperm(13, generator=generator).tolist()
+order.append(order[0])
+assert parts == [order[0::2], order[1::2]]
+# fit on two processes trains what one trains, and it trains.
 assert alone["losses"][1] < 0.8 * alone["losses"][0] < 0.8 * math.log(10)
-for process in both:
+for process in (first, second):
     torch.testing.assert_close(process["weights"], alone["weights"], rtol=0, atol=1e-5)
     torch.testing.assert_close(process["losses"], alone["losses"], rtol=0, atol=1e-5)
 
@@ -214,21 +212,19 @@ for process in both:
 # Check yourself
 # --------------
 
-from ptguide.questions import ask
-
 ask(
     "A DataLoader without DistributedSampler has 13 examples. How many different ones do two processes "
     "train on in an epoch?",
     answer=len(set(seen() + seen())),
     choices={
         6: "Nothing divides the data: no sampler was told of the other process.",
-        13: "All 13, each in both processes: twice the work for the same gradient.",
+        13: "All 13, each in both processes: an epoch has as many steps as with one process.",
         26: "26 are gone through, but each comes twice.",
     },
 )
 
 # %%
-# And the sampler:
+# The next question asks about the sampler.
 
 ask(
     "With DistributedSampler, how many examples do two processes go through together in an epoch of 13?",
@@ -241,4 +237,46 @@ ask(
 )
 
 # %%
-# Next: :ref:`mistakes-with-several-processes`, the hangs and the messages that come up on the way.
+# **Exercise.** Be the sampler, without shuffling. Return the indices that process ``rank`` of ``world_size`` reads, of
+# ``count`` examples. Process 0 begins with example 0, process 1 with example 1. If the parts would not be equally long,
+# go on with example 0 at the end.
+
+
+def by_sampler(count, rank, world_size):
+    return torch.tensor(list(DistributedSampler(range(count), world_size, rank, shuffle=False)))
+
+
+cases = [(6, 1, 2), (7, 0, 2), (7, 1, 2), (13, 2, 3), (2, 2, 5)]
+
+
+def indices(count, rank, world_size):
+    raise NotImplementedError
+
+
+check(indices, by_sampler, cases)
+
+# %%
+# Count up to a multiple of ``world_size``, and take the rest of the division by ``count``.
+
+# Solution
+
+
+def indices(count, rank, world_size):
+    total = math.ceil(count / world_size) * world_size
+    return torch.arange(total)[rank::world_size] % count
+
+
+report = check(indices, by_sampler, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`mistakes-with-several-processes`: what hangs, and which messages come up on the way.
+#
+# - PyTorch contributors (2026). `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__. The sampler and
+#   its arguments.
+# - Goyal et al. (2017). `Accurate, large minibatch SGD: training ImageNet in 1 hour
+#   <https://arxiv.org/abs/1706.02677>`__. What the larger batch of many processes asks of the learning rate.

@@ -4,245 +4,203 @@
 How do I move tensors and models to the GPU?
 ============================================
 
-A :term:`device` is a memory together with the processor that computes on what lies in it. ``x.to(device)`` makes a copy
-in another memory, and gives ``x`` itself back where there is nothing to change. This page shows what moves, what stays
-behind, and how one script runs with and without a GPU. You need to know :ref:`storage <strides-and-storage>` and
-:ref:`modules <anatomy-of-nn-module>`.
+You wrote ``x.to(device)``, and the next line still says that ``x`` is on the CPU. :meth:`torch.Tensor.to` returns a
+tensor and leaves ``x`` where it is, while ``model.to(device)`` moves the model itself.
 """
 
 # %%
-# Three tensors: ``x``, a copy elsewhere, and what ``x.to("cpu")`` gave. Without a GPU, *elsewhere* is ``meta``: a
-# second device that needs no hardware. Its tensors have a shape and a :term:`dtype` and no data, so the rules for
-# moving can be seen on it, and nothing computed.
-
-import matplotlib.pyplot as plt
-import torch
-
-from ptguide.devices import pick_device
-
-device = pick_device()
-elsewhere = device if device.type != "cpu" else torch.device("meta")
-x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-y, z = x.to(elsewhere), x.to("cpu")
-figure, axes = plt.subplots(ncols=2, figsize=(6.5, 1.8), layout="constrained")
-held = "no data" if y.is_meta else y.tolist()
-texts = f"x, which is z\n{x.tolist()}", f"y of shape {tuple(y.shape)}\n{held}"
-for axis, memory, text in zip(axes, (x.device, y.device), texts, strict=True):
-    axis.set(title=f"memory of {memory}", xticks=[], yticks=[])
-    axis.text(0.5, 0.5, text, ha="center", va="center")
-figure.suptitle(".to() copies into another memory, and else gives the tensor itself")
-plt.show()
-
-# %%
-# On the CPU there was nothing to change, so ``z`` is ``x``; ``y`` has its shape and dtype, and lives elsewhere.
-
-assert z is x
-assert (y.device.type, y.shape, y.dtype) == (elsewhere.type, x.shape, x.dtype)
-
-# %%
-# What a device is
-# ----------------
-#
-# :class:`torch.device` is a kind and a number: ``cuda`` for NVIDIA's and AMD's GPUs, ``mps`` for Apple's, ``xpu`` for
-# Intel's. It is a name alone, and making one asks nothing of the machine. ``cuda`` without a number means the current
-# one, and is not equal to ``cuda:0``: compare the ``type``.
-
-from ptguide.errors import expect_error
-
-second = torch.device("cuda:1")
-assert (second.type, second.index) == ("cuda", 1)
-assert second == torch.device("cuda", 1)
-assert torch.device("cuda") != torch.device("cuda:0")
-with expect_error(RuntimeError, match="device type at start of device string: gpu"):
-    torch.device("gpu")
-
-# %%
-# ``torch.accelerator`` is the same code for these kinds. This guide's ``pick_device`` uses it, and obeys a variable
-# ``PTGUIDE_DEVICE`` where one is set. In plain PyTorch the second line does.
-
-print(f"{torch.accelerator.is_available() = }, {torch.accelerator.device_count() = }")
-plain = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-assert (plain.type != "cpu") == torch.accelerator.is_available()
-
-# %%
-# "Sometimes the data is not copied to the GPU"
-# ---------------------------------------------
-#
-# Then the GPU would use the memory of the CPU. It does not: a tensor on another device has a storage of its own.
-# Another case is easily taken for it: with the same device and dtype, ``.to`` is no copy, and a write through one name
-# is seen through the other. ``copy=True`` copies there as well.
-
-z[0, 0] = -1
-assert x[0, 0] == -1
-if elsewhere.type != "meta":
-    assert y.flatten().tolist() == [1, 2, 3, 4, 5, 6]  # only on a GPU: as x was before the write
-else:
-    assert y.untyped_storage().data_ptr() == 0  # only on a CPU: nothing is there to share
-assert x.to("cpu", copy=True).data_ptr() != x.data_ptr()
-assert x.to("cpu", torch.float64) is not x  # another dtype needs a copy, too
-
-# %%
-# A tensor's ``.to()`` returns; a module's acts
-# ---------------------------------------------
-#
-# A line that says only ``x.to(device)`` or ``x.type(torch.float64)`` makes a copy and throws it away. The same line
-# with a module works: a module is a container, ``.to`` replaces what is in it, and returns the module. Parameters and
-# buffers go; a plain attribute, a list of layers and your batch do not (see
-# :ref:`expected-all-tensors-to-be-on-the-same-device`).
-
-from torch import nn
-
-x.to(elsewhere)
-x.type(torch.float64)
-assert (x.device.type, x.dtype) == ("cpu", torch.float32)
-
-model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
-assert model.to(elsewhere) is model
-assert {value.device.type for value in model.state_dict().values()} == {elsewhere.type}
-
-# %%
-# Where results live
-# ------------------
-#
-# Beside their operands. An operation such as ``+`` or ``torch.cat`` on two memories raises. A single number on the CPU
-# (a tensor without axes) is taken, for it travels with the command. The other way round it would have to be fetched,
-# and that is refused. Two more things may be on the CPU: an index, and what ``copy_`` or an assignment copies.
-
-assert (y * 2 + y.sum()).device == y.device
-assert (y * torch.tensor(2.0)).device == y.device
-assert y[torch.tensor([1, 0])].device == torch.empty_like(y).copy_(x).device == y.device
-with expect_error(RuntimeError, match="device"):
-    torch.cat([x, y])
-with expect_error(RuntimeError, match="device"):
-    x + y
-with expect_error(RuntimeError, match="device"):
-    x * torch.tensor(2.0, device=elsewhere)
-
-# %%
-# Make it there, or make it here and move it
-# ------------------------------------------
-#
-# ``torch.zeros(n).to(device)`` fills CPU memory, then copies. ``device=`` makes the tensor in its place, and so do
-# ``zeros_like``, ``new_zeros`` and a block ``with torch.device(...)``; :func:`torch.set_default_device` does it from
-# there on, in libraries too, but not in other threads. What comes from NumPy stays where it is. On ``meta`` one sees
-# that the CPU takes no part: this layer would take 80 GB.
-
-from concurrent.futures import ThreadPoolExecutor
-
-assert torch.zeros_like(y).device == y.new_zeros(4).device == y.device
-with torch.device(elsewhere):
-    assert torch.ones(4).device.type == torch.tensor([1, 2]).device.type == elsewhere.type
-    assert torch.from_numpy(x.numpy()).device.type == "cpu"
-torch.set_default_device("meta")
-with ThreadPoolExecutor() as threads:
-    assert threads.submit(torch.ones, 4).result().device.type == "cpu"
-assert torch.ones(4).is_meta
-torch.set_default_device(None)
-with torch.device("meta"):
-    layer = nn.Linear(200_000, 100_000)
-assert layer.weight.nbytes == 80_000_000_000
-with expect_error(NotImplementedError, match="no data"):
-    nn.Linear(3, 5, device="meta").to("cpu")
-
-# %%
-# The optimizer before or after?
-# ------------------------------
-#
-# "Parameters of a model after ``.cuda()`` will be different objects", so make the optimizer afterwards: that is from
-# `PyTorch 1.6 <https://docs.pytorch.org/1.6.0/optim.html>`_. Today ``.to`` puts new data into the *same* parameter
-# where it changes the dtype, and, on a GPU, where it moves it. So the optimizer still holds it. (On ``meta`` the
-# parameters are new ones; ``torch.__future__`` has switches for this.)
-
-model = nn.Linear(3, 5)
-weight, optimizer = model.weight, torch.optim.Adam(model.parameters())
-model(x).sum().backward()
-optimizer.step()
-model.to(device, torch.float16)
-assert model.weight is weight is optimizer.param_groups[0]["params"][0]
-assert (weight.device.type, weight.dtype) == (device.type, torch.float16)
-small = nn.Linear(3, 5)
-before = small.weight
-assert small.to("meta").weight is not before
-
-# %%
-# What does stay behind is what the optimizer has gathered, once it has made a step: its moments know nothing of the
-# move. On a GPU the next step raises. So move the model first. Loading the optimizer's own state mends it afterwards,
-# as each moment goes to its parameter's device and dtype.
-
-moments = optimizer.state[weight]
-assert (moments["exp_avg"].device.type, moments["exp_avg"].dtype) == ("cpu", torch.float32)
-if device.type != "cpu":
-    with expect_error(RuntimeError, match="device"):  # only on a GPU
-        optimizer.step()
-optimizer.load_state_dict(optimizer.state_dict())
-moments = optimizer.state[weight]
-assert (moments["exp_avg"].device, moments["exp_avg"].dtype) == (weight.device, torch.float16)
-
-# %%
-# Back to the CPU
-# ---------------
-#
-# NumPy and Matplotlib read the CPU's memory. ``.detach().cpu().numpy()`` is right on the CPU and on a GPU, as
-# ``.cpu()`` is ``.to("cpu")`` and copies nothing that is there. ``.item()``, ``.tolist()`` and ``print`` fetch the
-# value themselves. So they *wait* until it is computed: see :ref:`timing-on-a-gpu`.
-
-result = (torch.ones(2, 7, device=device) * 3).requires_grad_()
-assert result.detach().cpu().numpy().sum() == 42
-assert result.sum().item() == 42
-with expect_error(TypeError, match="Use Tensor.cpu"):
-    y.numpy()
-
-# %%
-# A file remembers the device of each tensor, and ``map_location`` overrules it. With ``"meta"`` it reads the shapes of
-# a large checkpoint and none of its data.
+# Set-up
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
-file = io.BytesIO()
-torch.save(nn.Linear(3, 5).to(device).state_dict(), file)
-for wanted in ("cpu", device, "meta"):
-    file.seek(0)
-    loaded = torch.load(file, map_location=wanted)
-    assert loaded["weight"].device.type == torch.device(wanted).type
-    assert loaded["weight"].shape == (5, 3)
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from ptguide.devices import pick_device
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+here = pick_device()
+elsewhere = here if here.type != "cpu" else torch.device("meta")  # see the text
+x, model = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), nn.Linear(3, 5)
+
+# %%
+
+x.to(elsewhere)  # what it returns is thrown away
+model.to(elsewhere)
+print(f"x:     {x.device}\nmodel: {model.weight.device}")
+
+# %%
+# The model has moved, and ``x`` has not. A :term:`device` is a memory together with the processor that computes on it.
+# Without a GPU this page moves to ``meta``, a device whose tensors have a shape and no data. You need to know
+# :ref:`modules <anatomy-of-nn-module>`.
+#
+# The rule
+# --------
+#
+# Assign what a tensor's ``.to`` returns: ``x = x.to(device)``. If ``x`` already has the device and dtype that you name,
+# ``.to`` returns ``x`` itself, and a write through one name is seen through the other. Else, and with ``copy=True``, it
+# copies.
+
+y, z = x.to(elsewhere), x.to("cpu")
+z[0, 0] = 10  # z is x
+print(f"x[0, 0] = {x[0, 0]}, y is on {y.device.type}")
+assert z is x
+assert x.to("cpu", copy=True) is not x
 
 # %%
 # One script for every machine
 # ----------------------------
 #
-# Name the device once. Move the model before the optimizer is made, and each batch as it comes; with
-# ``non_blocking=True`` Python goes on meanwhile if the batch is :ref:`pinned <pinned-memory>`. Keep sums on the
-# device, and ask for the number once, at the end.
+# Choose the device once. ``torch.accelerator`` finds GPUs of NVIDIA and AMD (``cuda``), Apple (``mps``) and Intel
+# (``xpu``). Move the model before you make the optimizer, and each batch as it comes. Add up losses on the device, and
+# ask for the number once an epoch: ``item`` waits until the GPU has computed it (:ref:`timing-on-a-gpu`).
 
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
-
-torch.manual_seed(0)
-inputs = torch.rand(60, 7)
-loader = DataLoader(TensorDataset(inputs, inputs.sum(dim=1, keepdim=True)), batch_size=12)
-
-model = nn.Linear(7, 1).to(device)
-optimizer, losses = torch.optim.SGD(model.parameters(), lr=0.1), []
-for _epoch in range(20):
-    total = torch.zeros((), device=device)
-    for batch, targets in loader:
-        batch, targets = batch.to(device, non_blocking=True), targets.to(device, non_blocking=True)
-        loss = F.mse_loss(model(batch), targets)
+device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+data = torch.randn(60, 7)
+loader = DataLoader(TensorDataset(data, data.sum(dim=1, keepdim=True)), batch_size=12)
+network = nn.Linear(7, 1).to(device)
+optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+for epoch in range(20):
+    total = torch.zeros((), device=device)  # made there
+    for inputs, targets in loader:
+        inputs, targets = inputs.to(device), targets.to(device)
+        loss = F.mse_loss(network(inputs), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += loss.detach()
-    losses.append(total)
-assert losses[-1].item() < 0.1 * losses[0].item()
-print("The loss has fallen to less than a tenth.")
+        total += loss.detach()  # the number without its graph
+    if epoch in (0, 19):
+        print(f"loss in epoch {epoch}: {total.item() / len(loader):.3f}")
+assert total.item() / len(loader) < 0.5
+
+# %%
+# What works together
+# -------------------
+#
+# A result is on the device of its operands. Adding tensors of two devices raises. Three mixtures work: the second
+# operand is a tensor of the CPU without axes, an index is on the CPU, or you copy into a tensor.
+
+
+def outcome(operation):
+    try:
+        return f"works, on {operation().device.type}"
+    except RuntimeError as error:
+        return f"raises {type(error).__name__}"
+
+
+cases = {
+    "y + x": lambda: y + x,
+    "y + torch.tensor(2.0)": lambda: y + torch.tensor(2.0),
+    "y[torch.tensor([1, 0])]": lambda: y[torch.tensor([1, 0])],
+    "y.copy_(x)": lambda: y.copy_(x),
+}
+for code, operation in cases.items():
+    print(f"{code:<24}{outcome(operation)}")
+assert [outcome(one)[:5] for one in cases.values()] == ["raise", "works", "works", "works"]
+
+# %%
+# .. use-this::
+#
+#    Write ``model.to(device)`` once, then make the optimizer, and move each batch in the loop. Make new tensors where
+#    they are needed, with ``device=`` or ``zeros_like``: ``torch.zeros(n).to(device)`` fills memory of the CPU first. A
+#    move copies, so while both tensors live, both memories are taken. In the loop, avoid ``.item()``, ``.cpu()`` and
+#    ``print`` of a tensor, which wait for the GPU.
+#
+# Common mistakes
+# ---------------
+#
+# **A tensor on the GPU for NumPy or Matplotlib.** They read the memory of the CPU alone. Fetch the values with ``cpu``,
+# and detach them from the graph. The last line below runs unchanged on the CPU, where ``cpu`` copies nothing. Parts of
+# a model that stay behind are shown in :ref:`expected-all-tensors-to-be-on-the-same-device`.
+
+with expect_error(TypeError, match="Use Tensor.cpu"):
+    y.numpy()
+output = network(data.to(device))
+print(output.detach().cpu().numpy().shape)
+
+# %%
+# **The model moves after training has begun.** Here it moves to another dtype, which each machine can show. Its
+# optimizer keeps the parameters, because ``.to`` puts the new data into the same objects. Adam's averages stay behind,
+# in the dtype that they had. Move first, or load the optimizer's state into itself, which brings it to the parameters.
+
+weight = network.weight
+network.to(torch.float16)
+assert network.weight is weight is optimizer.param_groups[0]["params"][0]
+average = optimizer.state[weight]["exp_avg"].dtype
+optimizer.load_state_dict(optimizer.state_dict())
+print(f"weight {weight.dtype}, average {average}, then {optimizer.state[weight]['exp_avg'].dtype}")
+assert (average, optimizer.state[weight]["exp_avg"].dtype) == (torch.float32, torch.float16)
+
+# %%
+# How this was checked
+
+# A device is a name. "cuda" is the current GPU of that kind, and not equal to "cuda:0": compare the type.
+assert torch.device("cuda") != torch.device("cuda:0")
+assert torch.device("cuda:1") == torch.device("cuda", 1)
+with expect_error(RuntimeError, match="device type at start of device string: gpu"):
+    torch.device("gpu")
+assert (device.type != "cpu") == torch.accelerator.is_available()
+assert y.device.type == elsewhere.type
+assert x.to("cpu", copy=True).data_ptr() != x.data_ptr()
+# Neither line without an assignment has changed x, and .to copies for another dtype.
+x.type(torch.float64)
+assert (x.device.type, x.dtype) == ("cpu", torch.float32)
+assert x.to("cpu", torch.float64) is not x
+# A module's .to returns the module, and buffers move with the parameters.
+normed = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+assert normed.to(elsewhere) is normed
+assert {value.device.type for value in normed.state_dict().values()} == {elsewhere.type}
+# Two memories raise in both orders and in torch.cat; a number on the device is not fetched for the CPU.
+for operation in (
+    lambda: x + y,
+    lambda: y * x,
+    lambda: torch.cat([x, y]),
+    lambda: x * torch.tensor(2.0, device=elsewhere),
+):
+    with expect_error(RuntimeError, match="device"):
+        operation()
+# Tensors are made in their place: with device=, with the functions *_like, and in a block.
+assert torch.zeros_like(y).device == y.new_zeros(4).device == y.device
+with torch.device(elsewhere):
+    assert torch.ones(4).device.type == torch.tensor([1, 2]).device.type == elsewhere.type
+    assert torch.from_numpy(x.numpy()).device.type == "cpu"
+torch.set_default_device("meta")
+with ThreadPoolExecutor() as threads:  # another thread has a default of its own
+    assert threads.submit(torch.ones, 4).result().device.type == "cpu"
+assert torch.ones(4).is_meta
+torch.set_default_device(None)
+with torch.device("meta"):  # 80 GB that nobody has to have
+    assert nn.Linear(200_000, 100_000).weight.nbytes == 80_000_000_000
+with expect_error(NotImplementedError, match="no data"):
+    nn.Linear(3, 5, device="meta").to("cpu")
+# A layout that is asked for makes a copy, too. So does a Parameter's move, and the copy is no Parameter.
+photos = torch.rand(2, 3, 4, 5)
+assert photos.to("cpu", memory_format=torch.channels_last) is not photos
+assert not isinstance(nn.Parameter(x.clone()).to(torch.float64), nn.Parameter)
+# To meta, the parameters are new objects; to a GPU, they stay the same ones.
+small = nn.Linear(3, 5)
+before = small.weight
+assert (small.to(elsewhere).weight is before) == (elsewhere.type != "meta")
+# cpu() copies nothing on the CPU.
+assert x.cpu() is x
+# A file remembers the device, and map_location overrules it.
+file = io.BytesIO()
+torch.save(nn.Linear(3, 5).to(here).state_dict(), file)
+for wanted in ("cpu", here, "meta"):
+    file.seek(0)
+    assert torch.load(file, map_location=wanted)["weight"].device.type == torch.device(wanted).type
 
 # %%
 # Check yourself
 # --------------
 #
-# The first question has a trap in it:
-
-from ptguide.questions import ask
+# Three lines:
 
 one = torch.ones(4)
 other = one.to("cpu")
@@ -259,21 +217,92 @@ ask(
 # %%
 # Two lines, side by side:
 
-model, batch = nn.Linear(3, 5), torch.ones(2, 3)
-model.to(elsewhere)
+layer, batch = nn.Linear(3, 5), torch.ones(2, 3)
+layer.to(elsewhere)
 batch.to(elsewhere)
-moved = [
-    name for name, t in {"model": model.weight, "batch": batch}.items() if t.device.type != "cpu"
-]
+moved = [name for name, t in (("layer", layer.weight), ("batch", batch)) if t.device.type != "cpu"]
 ask(
-    "model.to(device) and batch.to(device) stand each on a line of its own. What is on the device afterwards?",
+    "layer.to(device) and batch.to(device) stand each on a line of its own. What is on the device afterwards?",
     answer=tuple(moved),
     choices={
-        ("model",): "The module was changed; the copy of the batch was thrown away.",
-        ("model", "batch"): "A tensor's .to() changes nothing: batch = batch.to(device).",
+        ("layer",): "The module was changed. The copy of the batch was thrown away.",
+        ("layer", "batch"): "A tensor's .to() changes nothing: batch = batch.to(device).",
         (): "A module's .to() changes the module itself.",
     },
 )
 
 # %%
-# Next: :ref:`timing-on-a-gpu`, as a clock does not wait for a GPU by itself.
+# **Exercise.** Your loader gives batches that are dictionaries and lists of tensors, in one another. Write ``move``,
+# which returns the same structure with its tensors on a device. What is no tensor stays as it is. The checker moves to
+# ``meta``. It asks for each tensor, in order, whether it arrived in a structure like that of the batch.
+
+
+def tensors_in(batch):
+    if isinstance(batch, dict | list):
+        parts = batch.values() if isinstance(batch, dict) else batch
+        return [tensor for part in parts for tensor in tensors_in(part)]
+    return [batch] if isinstance(batch, torch.Tensor) else []
+
+
+def outline(batch):
+    if isinstance(batch, dict):
+        return {name: outline(part) for name, part in batch.items()}
+    if isinstance(batch, list):
+        return [outline(part) for part in batch]
+    return "a tensor" if isinstance(batch, torch.Tensor) else batch
+
+
+def tried(move):
+    def arrived(batch):
+        moved = move(batch, "meta")
+        same = outline(moved) == outline(batch)
+        return torch.tensor([same and tensor.is_meta for tensor in tensors_in(moved)])
+
+    return arrived
+
+
+def all_of_them(batch):
+    return torch.ones(len(tensors_in(batch)), dtype=torch.bool)
+
+
+cases = [
+    (torch.tensor([1, 2]),),
+    ([torch.tensor([1]), torch.tensor([2])],),
+    ({"inputs": [torch.tensor([1]), torch.tensor([2])], "target": torch.tensor([3]), "id": "a7"},),
+]
+
+
+def move(batch, device):
+    raise NotImplementedError
+
+
+check(tried(move), all_of_them, cases)
+
+# %%
+# The function calls itself for each part.
+
+# Solution
+
+
+def move(batch, device):
+    if isinstance(batch, dict):
+        return {name: move(part, device) for name, part in batch.items()}
+    if isinstance(batch, list):
+        return [move(part, device) for part in batch]
+    return batch.to(device) if isinstance(batch, torch.Tensor) else batch
+
+
+report = check(tried(move), all_of_them, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`timing-on-a-gpu`: a clock does not wait for a GPU by itself.
+#
+# - PyTorch contributors (2026). `CUDA semantics <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__. Devices,
+#   streams and memory in detail, for GPUs of NVIDIA.
+# - PyTorch contributors (2026). `torch.accelerator <https://docs.pytorch.org/docs/stable/accelerator.html>`__. The
+#   functions that work alike for GPUs of each kind.

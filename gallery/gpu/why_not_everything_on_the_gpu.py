@@ -13,6 +13,8 @@ time in computing than its calls and the journey of the data cost.
 
 # Measured where this page runs.
 # sphinx_gallery_parallel = False
+import math
+
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
@@ -34,26 +36,20 @@ def least_seconds(function, where=device):
     return min(measure(function, device=where, min_seconds=0.03, warmup=1, repeats=5).seconds)
 
 
-def plot(found, x, y, *, labels, title, line=None):
-    """Draw what each device measured, as dots, and for each the line of a model."""
-    _, axis = plt.subplots(figsize=(6.5, 2.9), layout="constrained")
+def draw_calls(found):
+    """Draw what each device measured, as dots, and the line of a fixed price and a rate."""
+    _, axis = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
     for one in found:
-        (dots,) = axis.loglog(one.values[x], one.values[y], "o", label=one.label)
-        if line:
-            axis.loglog(one.values[x], line(one.values[x], one.values[y]), color=dots.get_color())
-    axis.set(xlabel=labels[0], ylabel=labels[1], title=title)
+        numbers, seconds = one.values["numbers"], one.values["seconds"]
+        (dots,) = axis.loglog(numbers, seconds, "o", label=one.label)
+        price = min(seconds)  # a busy machine lengthens the small calls, too
+        slope = (seconds[-1] - price) / numbers[-1]
+        line = [price + number * slope for number in numbers]
+        axis.loglog(numbers, line, color=dots.get_color())
+    axis.set(xlabel="numbers in one call of x + 1", ylabel="seconds")
+    axis.set_title("A small call costs its fixed price")
     axis.legend()
     plt.show()
-
-
-def fixed_and_rate(work, seconds):
-    """Return the seconds of the smallest call, and the work in a second of the largest."""
-    return seconds[0], work[-1] / (seconds[-1] - seconds[0])
-
-
-def straight(work, seconds):
-    fixed, rate = fixed_and_rate(work, seconds)
-    return [fixed + amount / rate for amount in work]
 
 
 class Step:
@@ -95,208 +91,133 @@ def costs(step):
 counts = [16**power for power in range(7)]
 tensors = [torch.ones(count, device=device) for count in counts]
 seconds = [least_seconds(lambda x=x: torch.add(x, 1, out=x)) for x in tensors]
+
+
+def seconds_on(machine, called, operations, nbytes):
+    computing = called * machine["call"] + operations / machine["rate"]
+    return computing + machine["copies"] + nbytes / machine["way"]
+
+
 calls = [record("one call", {"numbers": counts, "seconds": seconds}), *recorded("one call")]
-labels = ("numbers in one call of x + 1", "seconds")
+counted = {samples: costs(Step(samples)) for samples in (1, 16, 256, 4096)}
 
 # %%
 
 # Measured where this page runs.
 assert seconds[0] > 100 * seconds[-1] / counts[-1]  # one number alone, one among 16 million
-plot(
-    calls,
-    *calls[0].values,
-    labels=labels,
-    line=straight,
-    title="A small call costs its fixed price",
-)
+draw_calls(calls)
 
 # %%
-# Each dot is one call of adding 1 to ``x``, measured where this page was built. A number that comes alone costs more
-# than 100 times what it costs among 16 million, because each call has a fixed price. You need to know
-# :ref:`devices-and-moving-data` and :ref:`timing-on-a-gpu`.
+# Each dot is one call that adds 1 to a tensor, and the line is a fixed price plus a price for each number. A number
+# that comes alone costs more than 100 times what it costs among 16 million. You need to know :ref:`timing-on-a-gpu`.
 #
 # The rule
 # --------
 #
+# Add up calls, computing, copies and bytes for both machines, and take the smaller sum.
+#
 # .. math::
 #
-#    \text{seconds} = \text{calls} \cdot \text{price of a call} + \frac{\text{operations}}{\text{rate}}
-#    + \text{copies} \cdot \text{price of a copy} + \frac{\text{bytes}}{\text{rate of the way}}
+#    t = n_\text{calls}\, c + \frac{\text{operations}}{r} + n_\text{copies}\, k + \frac{\text{bytes}}{w}
 #
-# The CPU has the first two terms only, with a price and a rate of its own. The GPU wins where its sum is smaller.
-# Calls, operations and bytes come from your code, and a run on the CPU tells about how many they are. Here is one
-# training step of a small network. The number of calls stays, and the rest grows with the batch.
+# A call costs :math:`c` seconds, and a copy :math:`k`. In a second, :math:`r` operations are computed and :math:`w`
+# bytes travel. The CPU has the first two terms. The sum is rough: it leaves out reading memory, and a GPU computes
+# while Python prepares the next call. In a training step of a small network, operations and bytes grow with the batch.
 
-counted = {samples: costs(Step(samples)) for samples in (1, 16, 256, 4096)}
 for samples, (called, operations, nbytes) in counted.items():
-    print(
-        f"{samples:<4} samples: {called} calls, {operations:>13,} operations, {nbytes:>10,} bytes"
-    )
-assert len({called for called, _, _ in counted.values()}) == 1
-assert all(counted[n][1:] == (n * counted[1][1], n * counted[1][2]) for n in counted)
+    print(f"{samples:>4}: {called} calls, {operations:>13,} operations, {nbytes:>10,} bytes")
 
 # %%
 # When does the GPU win?
 # ----------------------
 #
-# Put in two machines. These are *made up*, with round numbers: a GPU that computes
-# :val:`200 <GPU["rate"] / CPU["rate"]>` times as fast as the CPU, and whose calls cost
-# :val:`5 <GPU["call"] / CPU["call"]>` times as much. For one sample the price of the calls decides, and the CPU wins.
-# For 4096 samples the GPU wins, and most of its time is the journey.
+# These two machines are *made up*. The GPU computes :val:`200 <GPU["rate"] / CPU["rate"]>` times as fast as the CPU,
+# and a call costs :val:`5 <GPU["call"] / CPU["call"]>` times as much. For 1 sample the CPU wins, and for 4096 the GPU.
 
-CPU = {"call": 2e-6, "rate": 1e11}  # seconds of a call, operations a second
-GPU = {"call": 1e-5, "rate": 2e13}
-WAY = {"copy": 1e-5, "rate": 1e10}  # seconds of a copy, bytes a second
-
-
-def cpu_seconds(called, operations):
-    return called * CPU["call"] + operations / CPU["rate"]
-
-
-def gpu_seconds(called, operations, copies=0, nbytes=0):
-    there = called * GPU["call"] + operations / GPU["rate"]
-    return there + copies * WAY["copy"] + nbytes / WAY["rate"]
-
-
-for samples, (called, operations, nbytes) in counted.items():
-    here, there = cpu_seconds(called, operations), gpu_seconds(called, operations, 2, nbytes)
-    way = there - gpu_seconds(called, operations)
-    print(f"{samples:<4} samples: CPU {1e6 * here:>6.0f} µs, GPU {1e6 * there:>5.0f} µs", end="")
-    print(f", of these {1e6 * way:>5.0f} µs for the journey")
-    assert (here < there) if samples == 1 else (samples < 256 or there < here)
-assert way > there / 2  # for 4096 samples
+# seconds of a call, operations a second, seconds of 2 copies, bytes a second
+CPU = {"call": 2e-6, "rate": 1e11, "copies": 0, "way": math.inf}
+GPU = {"call": 1e-5, "rate": 2e13, "copies": 2e-5, "way": 1e10}
+for samples, step in counted.items():
+    here, there = 1e6 * seconds_on(CPU, *step), 1e6 * seconds_on(GPU, *step)
+    print(f"{samples:>4} samples: CPU {here:>6.0f} µs, GPU {there:>5.0f} µs")
+    assert (here < there) == (samples < 256)
 
 # %%
 # Work for each byte
 # ------------------
 #
-# Whether a journey can pay depends on how much is computed for each byte that travels. The sum of two vectors moves 12
-# bytes for one addition, two numbers there and one back. In the step, each image brings its bytes once and meets all
-# weights. In the product of two n by n matrices the work for each byte grows with n.
+# A large input does not help where little is computed with it. While one byte travels, the made-up CPU computes
+# :val:`10 <CPU["rate"] / GPU["way"]>` operations. The sum of two vectors needs fewer for each byte, so the CPU is done
+# before the data has arrived. Numbers that stay on the GPU travel once, however often they are used.
 
 work = {
-    "sum of two vectors": 1 / 12,
-    "one training step": counted[256][1] / counted[256][2],
-    "product of matrices, n = 600": 2 * 600**3 / (12 * 600**2),
-    "product of matrices, n = 6000": 2 * 6000**3 / (12 * 6000**2),
+    "sum of two vectors": 1 / 12,  # numbers of 4 bytes: two there, one back
+    "training step": counted[256][1] / counted[256][2],
+    "matrix product, n = 6000": 2 * 6000**3 / (12 * 6000**2),
 }
 for what, operations in work.items():
-    print(f"{what:<30} {operations:8.2f} operations a byte")
-by_cpu, by_way = 1 / 2e9, 12 / WAY["rate"]  # a CPU that adds 2e9 times a second
-print(
-    f"one addition: {1e9 * by_cpu:.1f} ns on the made-up CPU, {1e9 * by_way:.1f} ns to send its numbers"
-)
-assert by_way > by_cpu
-
-# %%
-# So on these machines a single sum does not pay for its journey, however long the vectors are. Numbers that stay on the
-# GPU travel once. With 1000 sums of the same vectors, each bears a thousandth of the journey.
-
-lengths = [10**power for power in range(1, 10)]
-GPU_ADDS = 2e11
-
-
-def sum_pays(length, uses):
-    here = uses * (CPU["call"] + length * by_cpu)
-    there = uses * (GPU["call"] + length / GPU_ADDS) + 3 * WAY["copy"] + length * by_way
-    return there < here
-
-
-for uses in (1, 1000):
-    paying = [length for length in lengths if sum_pays(length, uses)]
-    print(
-        f"used {uses:>4} times: {f'pays from {paying[0]:,} numbers on' if paying else 'never pays'}"
-    )
-assert not any(sum_pays(length, 1) for length in lengths)
-assert sum_pays(lengths[-1], 1000)
-
-# %%
-# The way, measured
-# -----------------
-#
-# A copy has a fixed price, too, so one large tensor travels faster than many small ones. Without a GPU this is a copy
-# within the CPU's memory, and no journey.
-
-# Measured where this page runs.
-sizes = [4 * count for count in counts[1:]]
-there, here = (
-    [torch.zeros(size // 4, device=where) for size in sizes] for where in (device, "cpu")
-)
-seconds = [least_seconds(lambda a=a, b=b: a.copy_(b)) for a, b in zip(there, here, strict=True)]
-rates = [size / taken / 1e9 for size, taken in zip(sizes, seconds, strict=True)]
-values = {"bytes": sizes, "GB per second": rates, "seconds": seconds}
-copies = [record("copy to the device", values), *recorded("copy to the device")]
-assert rates[0] < 0.1 * max(rates)
-plot(copies, *list(values)[:2], labels=list(values)[:2], title="Small pieces travel slowly")
-print(sources("copy to the device", copies))
+    print(f"{what:<25} {operations:7.2f} operations a byte")
 
 # %%
 # Measure your own
 # ----------------
 #
-# The made-up machines decide nothing about yours. Time a step as you would run it, with its journey, on both devices
-# and for the batch size that you use. Put your network in place of this one. A sample that comes
-# alone costs more than twice what it costs in a batch of 4096, on the CPU too.
+# Time a step as you would run it, with its journey, for your batch size. On this CPU, a sample that comes alone costs
+# more than twice what it costs in a batch of 4096.
 
 # Measured where this page runs.
 values = {"samples": list(counted)}
 for where in dict.fromkeys([torch.device("cpu"), device]):
-    values[f"seconds on {where.type}"] = [least_seconds(Step(n, where), where) for n in counted]
+    values[f"on {where.type}"] = [least_seconds(Step(n, where), where) for n in counted]
 steps = [record("training step", values), *recorded("training step")]
-for one in steps:
-    for where in list(one.values)[1:]:
-        print(f"{one.label}, {where}, for each sample of a batch:")
-        for n, second in zip(one.values["samples"], one.values[where], strict=True):
-            print(f"    of {n:>4}: {1e6 * second / n:>6.1f} µs")
-seconds = values["seconds on cpu"]
-assert seconds[0] > 2 * seconds[-1] / 4096
 print(sources("training step", steps))
+for one in steps:
+    for where, times in list(one.values.items())[1:]:
+        each = [f"{1e6 * t / n:.1f}" for n, t in zip(one.values["samples"], times, strict=True)]
+        print(f"{one.label}, {where}: {', '.join(each)} µs a sample")
+assert values["on cpu"][0] > 2 * values["on cpu"][-1] / 4096
 
 # %%
 # .. use-this::
 #
-#    Move the model and its optimizer once, before training, and each batch once a step. Do all work of the step there.
-#    Bring back few numbers, seldom. If the GPU is no faster, make the calls fewer and larger: take a larger batch, or
-#    merge small operations. Leave on the CPU what is used once with little work for each byte, such as cropping images.
-#    To decide, measure a step on both (:ref:`timing-on-a-gpu`).
+#    Move the model once, before training, and each batch once a step. Do all work of the step there, and bring back few
+#    numbers, seldom. If the GPU is no faster, make the calls fewer and larger: take a larger batch, or try
+#    :func:`torch.compile`. Leave on the CPU what is used once with little work for each byte. To decide, measure both.
 #
 # A common mistake
 # ----------------
 #
-# **Sending samples one by one.** A loop that moves each sample pays the price of a copy for each. Stack them first, as
-# a :ref:`DataLoader <dataset-and-dataloader>` does, and move the batch. Stacking included, that is faster.
+# **Sending samples one by one.** Each pays the price of a copy. Stack them first, as in a batch of a
+# :ref:`DataLoader <dataset-and-dataloader>`. Stacking included, that is faster.
 
 # Measured where this page runs.
 loose = [torch.rand(64) for _ in range(256)]
 there = torch.zeros(256, 64, device=device)
-
-
-def one_by_one():
-    for place, sample in enumerate(loose):
-        there[place].copy_(sample)
-
-
-alone = least_seconds(one_by_one)
+alone = least_seconds(lambda: [row.copy_(sample) for row, sample in zip(there, loose, strict=True)])
 together = least_seconds(lambda: there.copy_(torch.stack(loose)))
 print(f"one by one: {alone / together:.0f} times as long as stacked and moved together")
-assert alone > 2 * together
-assert torch.equal(there.cpu(), torch.stack(loose))
+assert alone > together
 
 # %%
 # How this was checked
 
-# Operations: two for each weight and sample going forward, two for each gradient of a weight, and two for each gradient
-# of what enters a layer, which the first layer does not need.
+# Operations: two for each weight and sample going forward, two for each gradient of a weight, and two for each
+# gradient of what enters a layer, which the first layer does not need.
 first, second = 784 * 128, 128 * 10
 assert counted[1][1] == 2 * (first + second) + 2 * (first + second) + 2 * second
 # Bytes: 784 numbers of 4 bytes and a label of 8 for each sample.
 assert counted[1][2] == 784 * 4 + 8
-# The model: more of anything takes longer, and a journey is never free.
-for more in ((2, 5, 1, 1), (1, 6, 1, 1), (1, 5, 2, 1), (1, 5, 1, 2)):
-    assert gpu_seconds(*more) > gpu_seconds(1, 5, 1, 1) > gpu_seconds(1, 5)
-# A sum does not pay for its journey at any length: what one more number adds is larger on the way there.
-assert by_way + 1 / GPU_ADDS > by_cpu
-assert GPU["call"] + 3 * WAY["copy"] > CPU["call"]
+for n, step in counted.items():
+    assert step == (counted[1][0], n * counted[1][1], n * counted[1][2])
+assert work["sum of two vectors"] < CPU["rate"] / GPU["way"] < work["training step"]
+assert torch.equal(there.cpu(), torch.stack(loose))
+# The formula: more calls, operations or bytes take longer on the GPU.
+for more in ((2, 5, 1), (1, 6, 1), (1, 5, 2)):
+    assert seconds_on(GPU, *more) > seconds_on(GPU, 1, 5, 1)
+# A sum that is computed once does not pay for its journey, and in 1000 sums of the same vectors it does.
+for length in (10**power for power in range(1, 10)):
+    assert seconds_on(CPU, 1, length, 0) < seconds_on(GPU, 1, length, 12 * length)
+assert seconds_on(CPU, 1000, 1000 * 10**7, 0) > seconds_on(GPU, 1000, 1000 * 10**7, 12 * 10**7)
 # What is on the device already does not travel: .to gives the same tensor.
 x = torch.ones(3, device=device)
 assert x.to(device) is x
@@ -335,8 +256,9 @@ ask(
 )
 
 # %%
-# **Exercise.** You measured a step for several batch sizes on both devices. Return the smallest size from which on the
-# GPU is sooner at each size that was measured, or -1. ``sizes``, ``cpu`` and ``gpu`` have shape (size,).
+# **Exercise.** You measured a step for several batch sizes, in rising order, on both devices. Return the smallest size
+# from which on the GPU is faster at each size that was measured, else -1. ``sizes``, ``cpu`` and ``gpu`` have shape
+# (size,).
 
 
 def by_loop(sizes, cpu, gpu):

@@ -4,9 +4,9 @@
 How does a CNN work? Filters and feature maps, on digits
 ========================================================
 
-A fully connected layer has a weight for each pair of pixel and output, and knows nothing about which pixels are
-neighbors. A :term:`convolution` carries one small filter over the image, the same nine weights at each place, and a
-:term:`network` of such layers (CNN) learns what its filters look for.
+You want a network to read images, and a fully connected layer treats neighboring pixels like any two others. A
+:term:`convolution` moves one small filter over the image, the same nine weights at each place, and a :term:`network` of
+such layers (CNN) learns what its filters look for.
 """
 
 # %%
@@ -62,29 +62,33 @@ digit = unseen.inputs[8:9].to(device)  # (1, 1, 12, 12)
 with torch.no_grad():
     maps = {name: stage.cpu() for name, stage in model.eval().feature_maps(digit).items()}
 
+
+def draw_filters():
+    figure, axes = plt.subplots(2, 9, figsize=(7, 2.1), layout="constrained")
+    most = filters.abs().max().item()
+    axes[1, 0].imshow(digit[0, 0].cpu().numpy(), cmap="gray_r")
+    axes[1, 0].set_title("the digit", fontsize=8)
+    for above, below, weight, seen in zip(*axes[:, 1:], filters, maps["c1"][0], strict=True):
+        shown = above.imshow(weight[0].numpy(), "RdBu_r", vmin=-most, vmax=most)
+        below.imshow(seen.numpy(), cmap="gray_r")
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    axes[0, 0].axis("off")
+    figure.colorbar(shown, ax=axes[0].tolist(), label="weight")
+    figure.suptitle("Eight learned filters, and what each answers to one digit")
+    plt.show()
+
+
 # %%
 
 # Varies with the processor: a training amplifies how it rounds.
-figure, axes = plt.subplots(2, 9, figsize=(7, 2.1), layout="constrained")
-most = filters.abs().max().item()
-axes[1, 0].imshow(digit[0, 0].cpu().numpy(), cmap="gray_r")
-axes[1, 0].set_title("the digit", fontsize=8)
-for above, below, weight, seen in zip(*axes[:, 1:], filters, maps["c1"][0], strict=True):
-    shown = above.imshow(weight[0].numpy(), "RdBu_r", vmin=-most, vmax=most)
-    below.imshow(seen.numpy(), cmap="gray_r")
-for axis in axes.flat:
-    axis.set(xticks=[], yticks=[])
-axes[0, 0].axis("off")
-figure.colorbar(shown, ax=axes[0].tolist(), label="weight")
-figure.suptitle("Eight learned filters, and what each answers to one digit")
-plt.show()
+draw_filters()
 
 # %%
-# The network was trained on digits. The upper row shows the 8 filters of its first layer, red where ink counts for and
-# blue where it counts against. Below each is its :term:`feature map`: what it answers at each place of one digit. You
-# need to know :ref:`feed-forward-digits`.
-#
-# It reads most of the digits that it has not seen. With three seeds:
+# The network was trained on digits. The upper row shows the filters of its first layer, red where ink adds to the
+# answer and blue where it subtracts. Below each is its :term:`feature map`, dark where the filter answers strongly.
+# You need to know :ref:`feed-forward-digits`. Trained with three seeds, the network reads most of the digits that it
+# has not seen:
 
 # Varies with the processor: a training amplifies how it rounds.
 found = [accuracy(one) for one in models]
@@ -95,9 +99,9 @@ assert min(found) > 0.9
 # One answer of a filter
 # ----------------------
 #
-# Lay the filter on the image, multiply each weight with the pixel below it, and add up. Then move on by one pixel. This
-# filter has -1 on the left and 1 on the right, so it answers where ink begins. Point at a result to see the pixels that
-# it was computed from.
+# Lay the filter on the image, multiply each weight by the pixel below it, and add up. Then move on by one pixel. This
+# filter has -1 on the left and 1 on the right. From left to right, its answer is positive where ink begins and
+# negative where ink ends. Point at a result to see the pixels that it was computed from.
 
 stroke = torch.tensor([[0.0, 0, 0, 9, 9], [0, 0, 9, 9, 0], [0, 0, 9, 9, 0], [0, 9, 9, 0, 0]])
 edge = torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]])
@@ -113,9 +117,10 @@ draw(convolve, (stroke, edge), names=["image", "filter"])
 # Layer by layer
 # --------------
 #
-# The second layer looks at the maps of the first, with :val:`tuple(model.conv2.weight.shape[1:])` weights for each of
-# its 16 filters. Pooling keeps the largest of four neighbors. So the channels become more and the pixels fewer, until
-# 16 maps of 3 by 3 are laid in a row of 144 numbers for the linear layers, which decide.
+# The second layer looks at the maps of the first, so each of its 16 filters has shape
+# :val:`tuple(model.conv2.weight.shape[1:])`. Pooling keeps the largest of four neighbors. So the channels become more
+# and the pixels fewer. At the end 16 maps of 3 by 3 are laid in a row of 144 numbers for the linear layers, which
+# choose the digit.
 
 assert model.fc1.in_features == 16 * 3 * 3 == 144
 draw_network(model, digit)
@@ -124,8 +129,8 @@ draw_network(model, digit)
 # Few weights, many places
 # ------------------------
 #
-# The first layer has 8 filters, each with :val:`model.conv1.weight[0].numel()` weights and a bias. That does not grow
-# with the image. A fully connected layer between the same pixels and the same maps needs two thousand times as many.
+# The first layer has 8 filters, each with :val:`model.conv1.weight[0].numel()` weights and a bias. A larger image
+# needs no more. A fully connected layer between the same pixels and the same maps needs two thousand times as many.
 
 full = nn.Linear(12 * 12, 8 * 12 * 12)
 for name, layer in {"convolution": model.conv1, "fully connected": full}.items():
@@ -137,15 +142,16 @@ assert sum(p.numel() for p in full.parameters()) > 2000 * sum(
 # %%
 # .. use-this::
 #
-#    ``nn.Conv2d(channels_in, channels_out, 3, padding=1)`` keeps height and width. Begin with 3 by 3 filters, and
-#    double the channels where you halve the pixels. Feed images as (N, C, H, W). Before the linear layers, average each
-#    map (``nn.AdaptiveAvgPool2d(1)``), and images of other sizes fit, too.
+#    Begin with ``nn.Conv2d(channels_in, channels_out, 3, padding=1)``, which keeps height and width, and feed images
+#    as (N, C, H, W). Double the channels where you halve height and width, as above. If images come in several sizes,
+#    average each map (``nn.AdaptiveAvgPool2d(1)``) before the linear layers. They then no longer learn where in the
+#    map something was. While you train, the maps stay in memory.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **The channel axis is missing.** Three gray images of shape (3, 12, 12) are read as one image of three channels.
-# ``unsqueeze(1)`` puts the axis in.
+# **The channel axis is missing.** A batch of three gray images of shape (3, 12, 12) is taken for one image of three
+# channels. ``unsqueeze(1)`` puts the axis in. With a first layer of three channels, nothing would be raised.
 
 gray = torch.rand(3, 12, 12)
 conv = nn.Conv2d(1, 8, 3, padding=1)
@@ -154,9 +160,9 @@ with expect_error(RuntimeError, match="to have 1 channels, but got 3 channels"):
 assert conv(gray.unsqueeze(1)).shape == (3, 8, 12, 12)
 
 # %%
-# **Images of another size.** A convolution takes them, but the first linear layer counts the elements of the maps.
-# Averaging each map to one number makes the count independent of the size.
+# How this was checked
 
+# Images of another size: the first linear layer counts the elements, an average over each map does not.
 larger = torch.rand(3, 1, 14, 16)
 flat = nn.Sequential(conv, nn.Flatten(), nn.Linear(8 * 12 * 12, 10))
 with expect_error(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
@@ -164,10 +170,6 @@ with expect_error(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied
 pooled = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
 for size in ((14, 16), (12, 12), (5, 40), (1, 1)):
     assert pooled(torch.rand(3, 1, *size)).shape == (3, 10)
-
-# %%
-# How this was checked
-
 # The maps are what the layers give when they are called one by one.
 with torch.no_grad():
     c1 = model.conv1(digit).relu()
@@ -193,6 +195,20 @@ torch.testing.assert_close(
 assert len(matrix[matrix != 0].unique()) <= 8 * 9
 assert (matrix != 0).float().mean() < 0.06
 
+# Three gray images pass as one in color.
+assert nn.Conv2d(3, 8, 3, padding=1)(gray).shape == (8, 12, 12)
+# The average of a map does not say where something was.
+assert (
+    F.adaptive_avg_pool2d(some, 1) - F.adaptive_avg_pool2d(some.roll(5, dims=-1), 1)
+).abs().max() < 1e-6
+# A fully connected layer does not know which pixels are neighbors: mix pixels and weights alike.
+with torch.no_grad():
+    mixed = torch.randperm(144, generator=torch.Generator().manual_seed(0))
+    answers = full(some.flatten(1))
+    torch.testing.assert_close(
+        F.linear(some.flatten(1)[:, mixed], full.weight[:, mixed], full.bias), answers
+    )
+assert F.conv2d(stroke[None, None], edge[None, None]).aminmax() == (-27, 27)
 # padding=1 keeps height and width for 3 by 3 filters.
 for height, width in [(1, 1), (5, 9), (12, 12)]:
     assert conv(torch.rand(2, 1, height, width)).shape == (2, 8, height, width)
@@ -212,7 +228,7 @@ ask(
     choices={
         8 * 5 * 5: "Each filter looks at all 3 channels, with 5 · 5 weights for each.",
         3 * 8 * 5 * 5: "8 filters, each with 5 · 5 weights for each of 3 channels.",
-        3 * 8: "That is a filter of one pixel.",
+        3 * 8: "So it is for filters of one pixel, kernel_size=1.",
     },
 )
 
@@ -231,7 +247,7 @@ ask(
 
 # %%
 # **Exercise.** Write the convolution of an image of shape (H, W) with a filter of shape (h, w), without padding and
-# without torch's convolutions. The result has shape (H - h + 1, W - w + 1).
+# without the convolutions of torch. The result has shape (H - h + 1, W - w + 1).
 
 
 def by_torch(image, filter):
@@ -277,6 +293,6 @@ report
 # :ref:`receptive-field`: which pixels one output can see.
 #
 # - LeCun, Bottou, Bengio and Haffner (1998). `Gradient-based learning applied to document recognition
-#   <https://doi.org/10.1109/5.726791>`__. The network of this page, on letters and digits.
+#   <https://doi.org/10.1109/5.726791>`__. LeNet-5, of which the network of this page is a smaller form.
 # - Zeiler and Fergus (2014). `Visualizing and understanding convolutional networks
 #   <https://arxiv.org/abs/1311.2901>`__. What the filters of deeper layers look for.

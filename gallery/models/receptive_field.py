@@ -4,8 +4,8 @@
 Which pixels can one output of a CNN see?
 =========================================
 
-An output of a CNN knows nothing of a pixel that it cannot see, however long you train. What it can see is its
-:term:`receptive field`, which you can compute from the layers, or ask the network itself.
+An output of a CNN knows nothing of a pixel that it cannot see, however long you train. The pixels that it can see are
+its :term:`receptive field`, whose width you can compute from the layers, or find by gradients.
 """
 
 # %%
@@ -67,17 +67,17 @@ def draw_fields():
 draw_fields()
 
 # %%
-# Two convolutions of 3 by 3 (c1, c3), each followed by pooling of 2 by 2 (s2, s4). The squares are what one element of
-# each stage can see. They are the pixels for which the gradient is not 0, over 200 random images. You need to know
-# :ref:`cnn-digits`.
+# The network has two convolutions of 3 by 3 (c1 and c3), each followed by pooling of 2 by 2 (s2 and s4). A square
+# shows what one element of a stage can see. It was measured: for the pixels inside, the gradient of that element is
+# not 0, in one of 200 random images at least. You need to know :ref:`cnn-digits`.
 #
 # The rule
 # --------
 #
-# Go through the layers and keep two numbers, both 1 at first. One is the width of the field. The other is the **jump**:
-# how many pixels two neighboring elements are apart. A layer adds ``(kernel - 1) * jump`` to the width. Its stride
-# multiplies the jump. So the second convolution adds 4 pixels and not 2: it looks at elements that are two pixels
-# apart.
+# Go through the layers and keep two numbers, both 1 at first. One is the width of the field. The other is the
+# **jump**: how many pixels two neighboring elements are apart. A layer adds ``(kernel - 1) * jump`` to the width. Its
+# stride, the step from one place of the filter to the next, multiplies the jump. So the second convolution adds 4
+# pixels and not 2: it looks at elements that are two pixels apart.
 
 
 def receptive_field(layers):
@@ -98,9 +98,9 @@ for depth, (stage, seen) in enumerate(fields.items(), 1):
 # Not every pixel counts alike
 # ----------------------------
 #
-# The field says which pixels *can* matter. The pixels in its middle reach the output on many paths, those at its edge
-# on one. The gradient shows it: here is how strongly an output of six plain layers depends on each pixel, on average
-# over 200 random networks.
+# The field says which pixels *can* matter. The pixel in its middle reaches the output on many paths through the
+# layers, a pixel in its corner on one. The gradient shows it. Here is how strongly an output of six convolutions of 3
+# by 3 depends on each pixel, on average over 200 random networks.
 
 
 def gradient_of_the_middle(seed):
@@ -129,14 +129,16 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 # .. use-this::
 #
 #    Compute the width with the rule before you train. Make it wider than what is to be recognized, because the edge of
-#    the field counted little in the networks above. A stride or pooling widens it at no cost in weights and loses
-#    detail. A dilation widens it and keeps the detail; the exercise below has the rule.
+#    the field counted little in the networks above. A stride or pooling widens it at no cost in weights, but the maps
+#    become smaller and lose detail. A dilation, which spreads the filter out, widens it at no cost and with maps as
+#    large. It can leave gaps, though (below), and the exercise has its rule.
 #
 # Common mistakes
 # ---------------
 #
-# **A dilation or a stride that leaves gaps.** A stride that is larger than its kernel skips pixels, and so does a
-# dilation without a plain layer before it. The width says nothing about the holes.
+# **A dilation or a stride that leaves gaps.** A first layer whose stride is larger than its kernel skips pixels. A
+# single layer with a dilation of 2 has holes between its weights. The width says nothing about either. Seen pixels
+# are black:
 
 dilated = nn.Conv1d(1, 1, 3, dilation=2).double()
 strided = nn.Sequential(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 2)).double()
@@ -151,6 +153,23 @@ for name, layers, width in [("dilation 2", dilated, 5), ("kernel 1, stride 2", s
 
 # In the corner the square is cut off where the image ends.
 assert seen_by("s4", 0, 0).sum() == 7 * 7
+# How many paths lead from a pixel to the output: with weights of 1, the gradient counts them.
+six = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in range(6)])
+for layer in six:
+    nn.init.ones_(layer.weight)
+pixels = torch.zeros(1, 1, 21, 21, requires_grad=True)
+six(pixels)[0, 0, 10, 10].backward()
+paths = pixels.grad[0, 0]
+assert (paths[4, 4], paths[4, 10], paths[10, 10]) == (1, 141, 141**2)  # corner, edge, middle
+# A plain layer before closes the gaps of a dilation that is no larger than its kernel.
+for kernel, dilation in [(3, 2), (3, 3), (3, 4), (5, 5), (5, 6)]:
+    both = nn.Sequential(nn.Conv1d(1, 1, kernel), nn.Conv1d(1, 1, 3, dilation=dilation)).double()
+    line = torch.rand(1, kernel + 2 * dilation).double()
+    seen = trace(lambda x, both=both: both(x[None])[0], line).depends()
+    assert seen.all() == (dilation <= kernel)
+# After a wide layer, a stride that is larger than its kernel skips no pixel.
+wide = nn.Sequential(nn.Conv1d(1, 1, 5), nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 2)).double()
+assert trace(lambda x: wide(x[None])[0], torch.rand(1, 7).double()).depends().all()
 # The rule against the network, for other layers in one dimension.
 for layers in ([(3, 1)] * 3, [(2, 2)] * 3, [(5, 2), (3, 1)], [(3, 2), (3, 2), (2, 1)]):
     width = receptive_field(layers)
@@ -174,7 +193,7 @@ ask(
     answer=receptive_field([(3, 1)] * 3),
     choices={
         3: "That is the first one alone.",
-        7: "Each adds 2 to the 1 that one pixel is.",
+        7: "The width begins at 1, and each layer adds 2.",
         9: "They do not multiply: neighboring squares overlap.",
     },
 )
@@ -188,7 +207,7 @@ ask(
     choices={
         6: "So it would be if the pooling had stride 1.",
         8: "After the pooling, neighbors are 2 pixels apart: the last layer adds (3 - 1) · 2.",
-        12: "The stride multiplies what comes later, not what is there.",
+        12: "The stride multiplies what later layers add, not the width so far.",
     },
 )
 
@@ -218,7 +237,7 @@ def width_with_dilation(layers):
 check(width_with_dilation, from_the_ends, cases)
 
 # %%
-# The dilation multiplies what the layer adds, and leaves the jump alone.
+# The dilation multiplies what its layer adds to the width. It does not change the jump.
 
 # Solution
 
@@ -238,7 +257,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`digits-that-move`. A CNN has the same weights at each place; does that make it indifferent to place?
+# :ref:`digits-that-move`, on how well a CNN reads digits at another place than those it was trained on.
 #
 # - Araujo, Norris and Sim (2019). `Computing receptive fields of convolutional neural networks
 #   <https://distill.pub/2019/computing-receptive-fields/>`__. The rule with branches and skips, with drawings.

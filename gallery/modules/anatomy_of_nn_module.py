@@ -4,16 +4,14 @@
 What is in an nn.Module? (parameters, buffers, submodules, state_dict)
 ======================================================================
 
-A saved network gives worse answers when it is loaded: one of its tensors was not in the file. A :term:`module` keeps
-three registers, of :term:`parameters <parameter>`, :term:`buffers <buffer>` and modules, and they decide what is
-trained, saved and moved.
+``network.parameters()`` finds the weights of the layers in your class, and misses those of layers in a Python list. A
+:term:`module` files parameters, buffers and modules in three registers, which training, saving and moving go through.
 """
 
 # %%
 # Set-up
 
 import copy
-import operator
 
 import torch
 from torch import nn
@@ -29,27 +27,17 @@ from ptguide.questions import ask
 train_set, test_set = digits("train"), digits("test")
 images, labels = train_set.inputs.flatten(start_dim=1), train_set.targets
 unseen, answers = test_set.inputs.flatten(start_dim=1), test_set.targets
-mean = images.mean(dim=0)  # (64,): the mean image
+torch.manual_seed(0)
 
 
-def names_in(module):
-    """Return the names of a module's tensors: parameters, buffers, and those in no register."""
-    plain = [name for name, value in vars(module).items() if isinstance(value, torch.Tensor)]
-    registered = [*module.named_parameters(), *module.named_buffers()]
-    return [name for name, _ in registered] + plain
+class Block(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        self.linear = nn.Linear(features, features)
 
-
-def show_registers(module):
-    """Give the module to an optimizer, save it, convert it, and print which of its tensors took part."""
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    trained = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
-    saved, moved = module.state_dict(), copy.deepcopy(module).double()
-    print(f"{'':<14}{'trained':<9}{'saved':<7}moved")
-    for name in names_in(module):
-        find = operator.attrgetter(name)
-        took_part = (id(find(module)) in trained, name in saved, find(moved).dtype == torch.float64)
-        one, two, three = ("yes" if part else "-" for part in took_part)
-        print(f"{name:<14}{one:<9}{two:<7}{three}")
+    def forward(self, x):
+        return x + self.linear(self.norm(x)).relu()
 
 
 def fit(network):
@@ -69,51 +57,34 @@ def accuracy(network):
 
 # %%
 
-
-class Reader(nn.Module):
-    def __init__(self, mean):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(64))  # a parameter
-        self.layer = nn.Linear(64, 10, bias=False)  # a module
-        self.register_buffer("mean", mean)  # a buffer
-        self.last = torch.zeros(10)  # a plain tensor
-
-    def forward(self, x):
-        return self.layer((x - self.mean) * self.scale)
-
-
-show_registers(Reader(mean))
+network = nn.Sequential(nn.Linear(64, 20), Block(20), nn.Linear(20, 10))
+draw_network(network, images[:7])
 
 # %%
-# This small reader of digits has one of each. The table was made by trying: with an optimizer, with ``state_dict`` and
-# with a conversion to another data type. You need to know :ref:`nn-linear`.
+# Modules inside modules make a tree. ``Block`` is a class with ``self.norm`` and ``self.linear``. In a ``Sequential``
+# the names are numbers. The picture comes from one run with seven images. You need to know
+# :ref:`parameters-and-buffers`.
 #
 # The rule
 # --------
 #
-# - A **parameter** is an ``nn.Parameter``. ``parameters()`` gives it to the optimizer.
-# - A **buffer** belongs to the module, and no optimizer gets it: a mean, a mask, a counter. ``register_buffer`` or
-#   ``nn.Buffer`` makes one. With ``persistent=False`` it moves and is not saved.
-# - A **module** brings its own parameters and buffers. Their names begin with its name and a dot.
-# - Any other tensor is a **plain attribute**. ``parameters()`` leaves it out, it is not saved, and it is *left behind*
-#   when the rest moves.
+# A module has three registers: its own parameters, its own buffers, and the modules in it. ``parameters()``,
+# ``state_dict()``, ``to()`` and ``train()`` walk the tree. A name is a path through the tree: ``1.linear.weight`` is
+# the ``weight`` of the ``linear`` of the module ``1``. Each line is a module, with what it holds itself.
 
-reader = Reader(mean)
-parameters = {"scale", "layer.weight"}
-assert {name for name, _ in reader.named_parameters()} == parameters
-assert [name for name, _ in reader.named_buffers()] == ["mean"]
-assert set(reader.state_dict()) == parameters | {"mean"}
-reader.double()  # .to("cuda") treats the same tensors
-print(reader.mean.dtype, reader.last.dtype)
-assert (reader.mean.dtype, reader.last.dtype) == (torch.float64, torch.float32)
+for name, part in network.named_modules():
+    own = [*part._parameters, *part._buffers]
+    print(f"{name or '(itself)':<9} {type(part).__name__:<12}{', '.join(own)}")
+assert network.get_submodule("1.linear") is network[1].linear
+assert "1.linear.weight" in dict(network.named_parameters())
 
 # %%
-# From scratch: how an assignment finds its register
-# --------------------------------------------------
+# From scratch: filing an assignment
+# ----------------------------------
 #
-# Python calls ``__setattr__`` for ``self.name = value``. That of a module looks at the type of the value and files it.
-# A filed value is no ordinary attribute. Python calls ``__getattr__`` for a name that it does not find, and that of a
-# module looks into the registers. Here are both, for parameters and modules.
+# Python calls ``__setattr__`` for ``self.name = value``. That of a module files the value by its type. Python calls
+# ``__getattr__`` for a name that it does not find, and a module looks into its registers. ``Small`` has two, without
+# buffers.
 
 
 class Small:
@@ -137,6 +108,66 @@ class Small:
             yield from inner.named_parameters(f"{prefix}{name}.")
 
 
+outer, outer.inner = Small(), Small()
+outer.scale, outer.inner.weight = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2, 3))
+print([name for name, _ in outer.named_parameters()])
+
+# %%
+# What state_dict holds
+# ---------------------
+#
+# ``state_dict()`` holds the parameters and the persistent buffers under their dotted names. In ResNet-18, batch
+# normalizations have three buffers each, about half of the entries. The class and the ``training`` flag are not in it
+# (:ref:`saving-and-loading`).
+
+resnet = resnet18(weights=None)
+learned, buffers = dict(resnet.named_parameters()), dict(resnet.named_buffers())
+print(len(resnet.state_dict()), "entries:", len(learned), "parameters,", len(buffers), "buffers")
+assert set(resnet.state_dict()) == {*learned, *buffers}
+assert len(buffers) == 3 * sum(isinstance(part, nn.BatchNorm2d) for part in resnet.modules()) == 60
+
+# %%
+# .. use-this::
+#
+#    Assign layers as attributes, after ``super().__init__()``. Keep several of them in ``nn.ModuleList``,
+#    ``nn.ModuleDict`` or ``nn.Sequential``. Then look once at ``[name for name, _ in network.named_parameters()]``:
+#    what is missing there is not trained. The tensors in ``state_dict()`` are no copies: they share the memory of the
+#    module's. To keep a state, take ``copy.deepcopy(network.state_dict())``, which costs a copy.
+#
+# A common mistake
+# ----------------
+#
+# **Layers in a Python list.** A list is no module, so ``__setattr__`` files nothing. No error is raised here, because
+# the optimizer still finds ``head``. Write ``nn.ModuleList``, a module that is used like a list. The accuracies of
+# three seeds:
+
+
+class Listed(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.layers = kind([nn.Linear(64, 20), nn.Linear(20, 10)])
+        self.head = nn.Linear(10, 10)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x).relu()
+        return self.head(x)
+
+
+# Varies with the processor in the last digit.
+results = {list: [], nn.ModuleList: []}
+for kind, found in results.items():
+    for seed in range(3):
+        torch.manual_seed(seed)
+        found.append(accuracy(fit(Listed(kind))))
+    count = len(list(Listed(kind).parameters()))
+    print(f"{kind.__name__:<11}{count} parameters, accuracy {[f'{one:.1%}' for one in found]}")
+assert max(results[list]) + 0.05 < min(results[nn.ModuleList])
+
+# %%
+# How this was checked
+
+
 def build(kind):
     outer, inner = kind(), kind()
     outer.scale, outer.last = nn.Parameter(torch.ones(3)), torch.zeros(5)
@@ -146,170 +177,28 @@ def build(kind):
     return [name for name, _ in outer.named_parameters()]
 
 
-print(build(Small))
-assert build(Small) == build(nn.Module)
-
-# %%
-# What a buffer is for
-# --------------------
-#
-# The reader subtracts the mean image. ``Forgetful`` keeps it as a plain tensor. Both are trained, saved and loaded into
-# a new object, as another program would do it. The ``state_dict`` of ``Forgetful`` has no mean. Loading raises
-# nothing, and the network subtracts what the new object began with: here zeros. Three seeds:
-
-
-class Forgetful(Reader):
-    def __init__(self, mean):
-        super().__init__(mean)
-        del self.mean  # the buffer
-        self.mean = mean  # a plain tensor
-
-
-def trained_and_loaded(kind, seed):
-    torch.manual_seed(seed)
-    network, elsewhere = fit(kind(mean)), kind(torch.zeros(64))
-    elsewhere.load_state_dict(network.state_dict())
-    return accuracy(network), accuracy(elsewhere)
-
-
-# Varies with the processor in the last digit.
-for kind in (Reader, Forgetful):
-    results = [trained_and_loaded(kind, seed) for seed in range(3)]
-    before, after = ([f"{result[place]:.1%}" for result in results] for place in (0, 1))
-    print(f"{kind.__name__:<10} right after training: {before}, after loading: {after}")
-    assert all(a == b if kind is Reader else a > b + 0.08 for a, b in results)
-
-# %%
-# A tree of modules
-# -----------------
-#
-# Modules inside modules make a tree, and a dotted name is the way through it. In this ``Sequential`` the names are
-# numbers. ``children()`` gives the next level, and ``modules()`` the whole tree with the module itself.
-# ``draw_network`` runs the network once, and says what goes through each module.
-
-
-class Block(nn.Module):
-    def __init__(self, features):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(features)
-        self.linear = nn.Linear(features, features)
-
-    def forward(self, x):
-        return x + self.linear(self.norm(x)).relu()
-
-
-network = nn.Sequential(nn.Linear(64, 20), Block(20), nn.Linear(20, 10))
-assert network.get_submodule("1.linear") is network[1].linear
+assert build(Small) == build(nn.Module) == ["scale", "inner.weight"]
 assert len(list(network.children())) == 3
 assert len(list(network.modules())) == 1 + 3 + 2
-draw_network(network, images[:7])
-
-# %%
-# What state_dict holds
-# ---------------------
-#
-# It holds the parameters and the persistent buffers, under their dotted names. In ResNet-18, each batch normalization
-# has three buffers: a running mean, a running variance and a counter. They are about half of the entries. The class,
-# the optimizer's state and the ``training`` flag are not in it (:ref:`saving-and-loading`).
-
-resnet = resnet18(weights=None)
-learned, buffers = dict(resnet.named_parameters()), dict(resnet.named_buffers())
-print(len(resnet.state_dict()), "entries:", len(learned), "parameters,", len(buffers), "buffers")
-assert set(resnet.state_dict()) == {*learned, *buffers}
-assert len(buffers) == 3 * sum(isinstance(part, nn.BatchNorm2d) for part in resnet.modules()) == 60
 assert not any("training" in name for name in resnet.state_dict())
-
-# %%
-# .. use-this::
-#
-#    Assign layers and ``nn.Parameter`` as attributes, after ``super().__init__()``. Make a buffer of each tensor that
-#    ``forward`` needs and nobody learns. Keep several layers in ``nn.ModuleList``, ``nn.ModuleDict`` or
-#    ``nn.Sequential``. Then look once at ``[name for name, _ in network.named_parameters()]``: what is missing there is
-#    not trained. A buffer costs its memory and its place in the file; ``persistent=False`` saves the second.
-#
-# Common mistakes
-# ---------------
-#
-# **Layers in a Python list.** A list is no module, and ``__setattr__`` does not look into it. The network computes, but
-# the optimizer gets nothing, nothing is saved and nothing moves. ``nn.ModuleList`` is a module that is used as a list.
-
-
-class Listed(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        self.layers = kind([nn.Linear(64, 20), nn.Linear(20, 10)])
-
-    def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-
-hidden, filed = Listed(list), Listed(nn.ModuleList)
-assert hidden(images).shape == filed(images).shape
-assert len(hidden.state_dict()) == 0
-assert hidden.double().layers[0].weight.dtype == torch.float32
-print(list(filed.state_dict()))
-with expect_error(ValueError, match="optimizer got an empty parameter list"):
-    torch.optim.SGD(hidden.parameters(), lr=0.1)
-
-# %%
-# **The same, with a layer outside the list.** Now the optimizer has something to train and raises nothing. It trains
-# the last layer alone, and the others stay as they were drawn. The result is much worse, and
-# no message says why. So look at the names. Three seeds:
-
-
-class WithHead(Listed):
-    def __init__(self, kind):
-        super().__init__(kind)
-        self.head = nn.Linear(10, 10)
-
-    def forward(self, x):
-        return self.head(super().forward(x).relu())
-
-
-print([name for name, _ in WithHead(list).named_parameters()])
-# Varies with the processor in the last digit.
-results = {list: [], nn.ModuleList: []}
-for kind, seed in [
-    (list, 0),
-    (list, 1),
-    (list, 2),
-    (nn.ModuleList, 0),
-    (nn.ModuleList, 1),
-    (nn.ModuleList, 2),
-]:
-    torch.manual_seed(seed)
-    results[kind].append(accuracy(fit(WithHead(kind))))
-for kind, found in results.items():
-    print(f"{kind.__name__:<11}{[f'{one:.1%}' for one in found]}")
-assert max(results[list]) + 0.05 < min(results[nn.ModuleList])
-
-# %%
-# How this was checked
-
-# A buffer made either way; one that is not saved still moves.
-module = Reader(mean)
-module.mask, module.cache = nn.Buffer(torch.ones(4)), nn.Buffer(torch.ones(5), persistent=False)
-assert [name for name, _ in module.named_buffers()] == ["mean", "mask", "cache"]
-assert "mask" in module.state_dict()
-assert "cache" not in module.state_dict()
-assert {tensor.dtype for tensor in module.double().buffers()} == {torch.float64}
-# The layers in a list get gradients, and no optimizer uses them.
-listed = WithHead(list)
+# The layers in a list get gradients, and no optimizer uses them. They are not saved and not moved.
+listed = Listed(list)
 start = [layer.weight.clone() for layer in listed.layers]
 fit(listed)
 assert all(torch.equal(w, layer.weight) for w, layer in zip(start, listed.layers, strict=True))
 assert all(layer.weight.grad.any() for layer in listed.layers)
-# A tensor that requires its gradient is no parameter. A dictionary hides layers as a list does.
-module.shift = torch.zeros(3, requires_grad=True)
-assert "shift" not in dict([*module.named_parameters(), *module.named_buffers()])
-assert len(list(Listed(lambda layers: dict(enumerate(layers))).parameters())) == 0
-assert len(list(Listed(lambda layers: tuple(layers)).parameters())) == 0
-assert len(list(Listed(lambda layers: nn.Sequential(*layers)).parameters())) == 4
+assert list(listed.state_dict()) == ["head.weight", "head.bias"]
+assert listed.double().layers[0].weight.dtype == torch.float32
+# A dictionary and a tuple hide layers as a list does.
+for kind, count in {tuple: 2, lambda some: dict(enumerate(some)): 2, nn.ModuleList: 6}.items():
+    assert len(list(Listed(kind).parameters())) == count
+# With layers in a list alone, the optimizer gets nothing.
+del listed.head
+with expect_error(ValueError, match="optimizer got an empty parameter list"):
+    torch.optim.SGD(listed.parameters(), lr=0.1)
+
+
 # Without super().__init__() there are no registers.
-
-
 class Forgotten(nn.Module):
     def __init__(self):
         self.inner = nn.Linear(3, 2)
@@ -317,39 +206,32 @@ class Forgotten(nn.Module):
 
 with expect_error(AttributeError, match=r"before Module.__init__\(\) call"):
     Forgotten()
-# The name of a parameter takes a parameter, or None, which removes it.
-for other in (torch.ones(3), 3.0, [1, 2, 3], nn.Linear(3, 2)):
-    with expect_error(TypeError, match="as parameter 'scale'"):
-        module.scale = other
-module.scale = None
-assert "scale" not in dict(module.named_parameters())
 # network(x) calls forward. A module that stands at two places comes once, and its state is saved twice.
-assert torch.equal(filed(images), filed.forward(images))
+with torch.no_grad():
+    network.eval()
+    assert torch.equal(network(images), network.forward(images))
 shared = nn.Sequential(network[0], network[0])
 assert len(list(shared.children())) == 1
 assert len(list(shared.parameters())) == 2
 assert len(shared.state_dict()) == 4
-# What is in state_dict is the tensors themselves, and eval() reaches the whole tree.
-assert network.state_dict()["0.bias"].data_ptr() == network[0].bias.data_ptr()
-assert not any(part.training for part in network.eval().modules())
+# What is in state_dict shares the memory of the tensors, a deep copy does not, and eval() reached the whole tree.
+saved = copy.deepcopy(network.state_dict())
+for name, tensor in network.state_dict().items():
+    assert (
+        tensor.data_ptr()
+        == dict([*network.named_parameters(), *network.named_buffers()])[name].data_ptr()
+    )
+    assert saved[name].data_ptr() != tensor.data_ptr()
+assert not any(part.training for part in network.modules())
+# A buffer that is not persistent is moved, but not in state_dict.
+passing = nn.Module()
+passing.mask = nn.Buffer(torch.ones(3), persistent=False)
+assert list(passing.state_dict()) == []
+assert passing.double().mask.dtype == torch.float64
 
 # %%
 # Check yourself
 # --------------
-
-norm = nn.BatchNorm1d(7)
-ask(
-    "nn.BatchNorm1d(7) learns weight and bias, and tracks mean, variance, calls. How many entries has its state_dict?",
-    answer=len(norm.state_dict()),
-    choices={
-        2: "Those are the parameters. The three buffers are persistent, so they are saved, too.",
-        4: "The counter, num_batches_tracked, is a buffer as well, of shape ().",
-        5: "Two parameters and three buffers.",
-    },
-)
-
-# %%
-# A network of three layers:
 
 
 class Mixed(nn.Module):
@@ -365,70 +247,71 @@ ask(
     choices={
         2: "Weight and bias of first. The list hides the other layers, and no error says so.",
         6: "That is so with nn.ModuleList.",
-        ValueError: "An optimizer raises it if it gets nothing at all.",
+        ValueError: "An optimizer raises it if it gets no parameter at all. Here it gets those of first.",
     },
 )
 
 # %%
-# **Exercise.** Write a module that subtracts ``mean`` from its input and survives being converted, saved and loaded. It
-# learns nothing. ``use`` does all that with a module, and returns what the loaded one gives for ``x``.
+# In the next question a layer stands twice.
 
-
-def use(kind):
-    def result(mean, x):
-        made, loaded = kind(mean).double(), kind(torch.zeros_like(mean)).double()
-        loaded.load_state_dict(made.state_dict())
-        return loaded(x.double())
-
-    return result
-
-
-def expected(mean, x):
-    return x.double() - mean.double()
-
-
-cases = [
-    (torch.tensor([1.0]), torch.tensor([[3.0]])),
-    (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([[3.0, 3.0, 3.0], [0.0, 1.0, 2.0]])),
-]
-
-
-class Centered(nn.Module):
-    def __init__(self, mean):
-        super().__init__()
-        raise NotImplementedError
-
-    def forward(self, x):
-        raise NotImplementedError
-
-
-check(use(Centered), expected, cases)
+layer = nn.Linear(4, 4)
+twice = nn.Sequential(layer, nn.ReLU(), layer)
+ask(
+    "layer is nn.Linear(4, 4). How many parameters has nn.Sequential(layer, nn.ReLU(), layer)?",
+    answer=len(list(twice.parameters())),
+    choices={
+        2: "parameters() gives a tensor once, however many names lead to it. The optimizer then takes one step for it.",
+        3: "ReLU has no parameters.",
+        4: "So many names are in state_dict. Two of them lead to each tensor.",
+    },
+)
 
 # %%
-# A plain tensor would not be loaded, and a parameter would be trained.
+# **Exercise.** Count the numbers that a network learns: the elements of its parameters, each parameter counted once,
+# and without those that are frozen. Do not use ``parameters()`` or ``named_parameters()``. Walk the tree.
+
+
+def by_parameters(network):
+    return torch.tensor(sum(one.numel() for one in network.parameters() if one.requires_grad))
+
+
+frozen = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+frozen[0].requires_grad_(False)
+cases = [(nn.Linear(4, 3),), (network,), (twice,), (frozen,)]
+
+
+def count_learned(network):
+    raise NotImplementedError
+
+
+check(count_learned, by_parameters, cases, without=["parameters", "named_parameters"])
+
+# %%
+# A set of ``id``, or a dictionary, keeps what has been counted. ``modules()`` gives each module of the tree once, and
+# the registers of a module hold its own parameters.
 
 # Solution
 
 
-class Centered(nn.Module):
-    def __init__(self, mean):
-        super().__init__()
-        self.register_buffer("mean", mean)
+def count_learned(network):
+    found = {
+        id(one): one.numel()
+        for part in network.modules()
+        for one in part._parameters.values()
+        if one is not None and one.requires_grad
+    }
+    return torch.tensor(sum(found.values()))
 
-    def forward(self, x):
-        return x - self.mean
 
-
-report = check(use(Centered), expected, cases)
+report = check(count_learned, by_parameters, cases, without=["parameters", "named_parameters"])
 assert report.passed
-assert not list(Centered(mean).parameters())
 report
 
 # %%
 # Read next
 # ---------
 #
-# :ref:`activations`, the functions between the layers. What ``network(x)`` does besides calling ``forward`` is in
+# :ref:`activations`, the functions between the layers. What ``network(x)`` adds to ``forward`` is in
 # :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library

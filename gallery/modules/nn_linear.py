@@ -4,14 +4,13 @@
 How does nn.Linear work, and why is its weight (out, in)?
 =========================================================
 
-:class:`torch.nn.Linear` makes each output a weighted sum of all inputs, plus a number of its own: :math:`x W^T + b`.
-It acts on the last :term:`axis` and leaves all others alone. Row k of the weight belongs to output k, which is why
-the weight has shape (out_features, in_features), and why there is a transposition. You need to know :ref:`matmul`.
+``nn.Linear(64, 10)`` makes 10 logits of 64 pixels, yet its weight has the shape
+:val:`(10, 64) <nn.Linear(64, 10).weight.shape>`, the other way round. The layer multiplies by the transposed weight:
+:math:`x W^T + b`.
 """
 
 # %%
-# Two :term:`items <item>` with 4 features each go in; 3 outputs come out for each. Touch an output: it was made from
-# its item, from one *row* of the weight W, and from one number of the bias b.
+# Set-up
 
 import math
 
@@ -19,66 +18,73 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ptguide.data import digits
 from ptguide.errors import expect_error
 from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
-from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
+torch.manual_seed(0)
+images = digits("train").inputs.flatten(start_dim=1)[:5]  # (5, 64)
 x = torch.tensor([[1, 0, 2, 1], [0, 3, 1, 0]])
 weight = torch.tensor([[2, 0, 1, 0], [1, 1, 1, 1], [0, -1, 0, 5]])
 bias = torch.tensor([10, 20, 30])
+
+# %%
+
 draw(F.linear, (x, weight, bias), names=["x", "W", "b"])
 
 # %%
-# ``F.linear`` is the calculation, and ``nn.Linear`` the :term:`module` that holds weight and bias for it. Its two
-# arguments are sizes: how many features go in, how many come out. As a loop:
-
-
-def linear(x, weight, bias):
-    out = torch.empty(len(x), len(weight), dtype=x.dtype)
-    for i in range(len(x)):
-        for k in range(len(weight)):
-            out[i, k] = sum(x[i, j] * weight[k, j] for j in range(x.shape[1])) + bias[k]
-    return out
-
-
-assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
-layer = nn.Linear(in_features=4, out_features=3)
-assert (layer.weight.shape, layer.bias.shape) == ((3, 4), (3,))
-assert sum(parameter.numel() for parameter in layer.parameters()) == 4 * 3 + 3
-
-# %%
-# Why the weight is transposed
-# ----------------------------
+# Two samples with 4 features each go in, and 3 outputs come out for each. ``F.linear`` is what
+# :class:`torch.nn.Linear` calls. Point at an output: it was made from its sample, from one *row* of the weight, and
+# from one number of the bias. You need to know :ref:`matmul`.
 #
-# In mathematics a linear map is written :math:`W x`, with the item as a column: then W has a row for each output, and
-# its shape is (out, in). In data, items are rows, since the :term:`batch` is the first axis. The same sums are then
-# :math:`x W^T`.
+# The rule
+# --------
+#
+# Each output is a weighted sum of the features of its sample, plus one number, its bias. With n for the sample, j for
+# the feature and k for the output: :math:`\text{out}_{nk} = \sum_j x_{nj} W_{kj} + b_k`.
 
-item = x[1]
-assert torch.equal(weight @ item + bias, F.linear(x, weight, bias)[1])
-assert torch.equal(x @ weight.T + bias, F.linear(x, weight, bias))
+layer = nn.Linear(in_features=64, out_features=10)
+logits = layer(images)
+for name, tensor in {"images": images, **layer.state_dict(), "logits": logits}.items():
+    print(f"{name:<7}{tuple(tensor.shape)}")
+torch.testing.assert_close(logits, images @ layer.weight.T + layer.bias)
 
 # %%
-# So the weights of one output, often called a *unit*, are neighbours in memory: ``weight[k]``, with ``bias[k]`` for it.
-# You can compute one unit alone, or put the units of two layers together. The transposition copies nothing:
-# ``weight.T`` is a :term:`view`, with the :ref:`strides <strides-and-storage>` exchanged.
+# Why the weight is (out, in)
+# ---------------------------
+#
+# Mathematics writes a linear map as :math:`W x`. There the sample is a column, and :math:`W` has a row for each
+# output. PyTorch keeps this weight. In a batch the samples are rows, and the same sums are :math:`x W^T`. So
+# ``weight[k]`` and ``bias[k]`` belong to output k, and make it alone. The transposition copies nothing: ``weight.T``
+# is a :term:`view`.
 
-assert weight[2].is_contiguous()
-assert F.linear(item, weight[2], bias[2]) == F.linear(x, weight, bias)[1, 2]
-both = F.linear(x, torch.cat([weight, weight[:2]]), torch.cat([bias, bias[:2]]))
-assert torch.equal(both[:, 3:], F.linear(x, weight[:2], bias[:2]))
-assert shares_memory(weight, weight.T)
-assert weight.T.stride() == (1, 4)
+sample = images[3]
+torch.testing.assert_close(layer.weight @ sample + layer.bias, logits[3])
+torch.testing.assert_close(sample @ layer.weight[7] + layer.bias[7], logits[3, 7])
+assert layer.weight.T.data_ptr() == layer.weight.data_ptr()
+
+# %%
+# The last axis holds the features
+# --------------------------------
+#
+# The layer acts on the last axis and keeps the others: (..., in) becomes (..., out). Each vector along the last axis
+# is treated by itself. A single image needs no batch axis.
+
+for shape in [(64,), (5, 64), (2, 7, 64), (0, 64)]:
+    print(f"{shape!s:<11} -> {tuple(layer(torch.rand(shape)).shape)}")
+groups = torch.rand(2, 7, 64)
+torch.testing.assert_close(layer(groups)[1, 4], layer(groups[1, 4]))
 
 # %%
 # From scratch: the module
 # ------------------------
 #
-# Two :term:`parameters <parameter>`, and ``forward``. Both start with random numbers between
-# :math:`-1/\sqrt{\text{in}}` and :math:`1/\sqrt{\text{in}}`: the more inputs are added up, the smaller the weights.
-# With the same :term:`seed` it is torch's layer, number by number.
+# The layer has two :term:`parameters <parameter>`. Both begin as random numbers between :math:`-1/\sqrt{\text{in}}`
+# and :math:`1/\sqrt{\text{in}}`: the more features are added up, the smaller the weights. With the same :term:`seed`,
+# this class draws the numbers that torch's layer draws.
 
 
 class Linear(nn.Module):
@@ -94,101 +100,122 @@ class Linear(nn.Module):
 
 
 torch.manual_seed(0)
-mine = Linear(4, 3)
+by_hand = Linear(64, 10)
 torch.manual_seed(0)
-layer = nn.Linear(4, 3)
-torch.testing.assert_close(mine.state_dict(), layer.state_dict())
-torch.testing.assert_close(mine(x.float()), layer(x.float()))
+torch.testing.assert_close(by_hand.state_dict(), nn.Linear(64, 10).state_dict())
+print("largest weight:", by_hand.weight.abs().max().item(), " bound:", 1 / math.sqrt(64))
 
 # %%
-# Any number of axes
-# ------------------
+# .. use-this::
 #
-# The last axis is the features: (..., in) becomes (..., out), for one axis or more. Five groups of 2 items are 10
-# items, each treated by itself, and a :term:`vector` is one item. Two of the groups are drawn. Touch an output: nothing
-# comes from its neighbours.
+#    Write ``self.layer = nn.Linear(in_features, out_features)`` in ``__init__``. A layer made in ``forward`` would
+#    have new random weights at each call. Put the features on the last axis, and an :ref:`activation <activations>`
+#    between two layers. Set ``bias=False`` if a batch normalization follows, because it subtracts the bias again. The
+#    layer holds in · out + out numbers of :val:`layer.weight.dtype`, and multiplies in · out times for each sample.
+#
+# A common mistake
+# ----------------
+#
+# **The features are not last.** The layer takes an image of 8 rows as eight samples with 8 features. Its message shows
+# the weight transposed (:ref:`mat1-and-mat2-shapes`). Flatten the image first. If the wrong axis happens to have the
+# right size, nothing is raised: ``rows`` takes the columns of an image as well.
 
-block = torch.arange(40).reshape(5, 2, 4) % 6
-assert F.linear(block, weight, bias).shape == (5, 2, 3)
-assert F.linear(item, weight, bias).shape == (3,)
-for shape in [(4,), (0, 4), (1, 4), (5, 2, 4), (2, 0, 4), (2, 3, 5, 4)]:
-    items = torch.arange(math.prod(shape)).reshape(shape) % 6
-    rows = linear(items.reshape(-1, 4), weight, bias)
-    assert torch.equal(F.linear(items, weight, bias), rows.reshape(*shape[:-1], 3))
-draw(F.linear, (block[:2], weight, bias), names=["block", "W", "b"])
+image = images[0].reshape(8, 8)
+with expect_error(RuntimeError, match=r"shapes cannot be multiplied \(8x8 and 64x10\)"):
+    layer(image)
+print(tuple(layer(image.flatten()).shape))
+rows = nn.Linear(8, 3)
+assert rows(image).shape == rows(image.T).shape
+assert not torch.allclose(rows(image), rows(image.T))
 
 # %%
-# Gradients
-# ---------
-#
-# For a gradient ``g`` that arrives, of shape (items, out), the weight gets ``g.T @ x``, the bias the sum of ``g`` over
-# the items, and the input ``g @ weight``. Each :term:`gradient` has the shape of its tensor.
+# How this was checked
 
-inputs, g = x.float().requires_grad_(), torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-layer(inputs).backward(g)
-torch.testing.assert_close(layer.weight.grad, g.T @ x.float())
-torch.testing.assert_close(layer.bias.grad, g.sum(dim=0))
-torch.testing.assert_close(inputs.grad, g @ layer.weight)
-
-# %%
-# Two in a row are one
-# --------------------
-#
-# A weighted sum of weighted sums is a weighted sum. Without an :ref:`activation <activations>` between them, two layers
-# can do nothing that one layer can't: its weight is the product of the two.
-
-first, second = nn.Linear(4, 9), nn.Linear(9, 2)
-merged = nn.Linear(4, 2)
+# Two layers in a row compute what one could: its weight is the product of the two.
+first, second, merged = nn.Linear(64, 30), nn.Linear(30, 10), nn.Linear(64, 10)
 with torch.no_grad():
     merged.weight.copy_(second.weight @ first.weight)
     merged.bias.copy_(second.weight @ first.bias + second.bias)
-torch.testing.assert_close(second(first(inputs)), merged(inputs))
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *The last axis has another size.* The message multiplies the sizes of the other axes to a number of rows, and shows
-# the weight transposed; :ref:`mat1-and-mat2-shapes` has its causes. *The features are not last*, and the axis that is
-# happens to fit. Then nothing is raised, and the layer mixes the wrong numbers.
-
-for shape, rows in [((2, 5, 6), 10), ((5, 6), 5), ((6,), 1)]:
-    with expect_error(RuntimeError, match=rf"shapes cannot be multiplied \({rows}x6 and 4x3\)"):
-        layer(torch.rand(shape))
-signal = torch.rand(7, 4, 4)  # 7 items, 4 features, 4 steps
-assert layer(signal).shape == layer(signal.mT).shape
-assert not torch.allclose(layer(signal), layer(signal.mT))
-
-# %%
-# *Another* :term:`dtype`. A layer is :val:`float32 <layer.weight.dtype>` unless you ask for another dtype, and it
-# promotes nothing. So integers, and the doubles that NumPy makes by default, have to be converted.
-
-for dtype in (torch.int64, torch.float64, torch.float16, torch.bool):
-    with expect_error(RuntimeError, match="must have the same dtype"):
-        layer(x.to(dtype))
-assert layer(x.float()).dtype == layer.weight.dtype == torch.float32
-
-# %%
-# *A layer as if it were a function.* ``nn.Linear(4, 3)(x)`` inside ``forward`` has new random weights at each call,
-# and no optimizer has them: they are no parameters of the module. Layers are made in ``__init__``:
-# :ref:`anatomy-of-nn-module`.
+torch.testing.assert_close(second(first(images)), merged(images))
 
 
+# A layer that is made in forward is a new one at each call, and no parameter of the network.
 class Forgetful(nn.Module):
     def forward(self, x):
-        return nn.Linear(4, 3)(x)
+        return nn.Linear(64, 10)(x)
 
 
 forgetful = Forgetful()
-assert not torch.allclose(forgetful(inputs), forgetful(inputs))
-assert list(forgetful.parameters()) == []
+assert not torch.allclose(forgetful(sample), forgetful(sample))
+assert not list(forgetful.parameters())
+
+
+def by_loops(x, weight, bias):
+    out = torch.empty(len(x), len(weight), dtype=x.dtype)
+    for n in range(len(x)):
+        for k in range(len(weight)):
+            out[n, k] = sum(x[n, j] * weight[k, j] for j in range(x.shape[1])) + bias[k]
+    return out
+
+
+assert torch.equal(by_loops(x, weight, bias), F.linear(x, weight, bias))
+for shape in [(4,), (0, 4), (1, 4), (5, 2, 4), (2, 0, 4), (2, 3, 5, 4)]:
+    given = torch.arange(math.prod(shape)).reshape(shape) % 6
+    rows = by_loops(given.reshape(-1, 4), weight, bias)
+    assert torch.equal(F.linear(given, weight, bias), rows.reshape(*shape[:-1], 3))
+# The last axis becomes out, the others stay, for the floating-point tensors of the zoo.
+for tensor in zoo().values():
+    if tensor.dtype == torch.float32 and tensor.ndim and tensor.shape[-1]:
+        assert nn.Linear(tensor.shape[-1], 7)(tensor).shape == (*tensor.shape[:-1], 7)
+# The gradients have the shapes of their tensors.
+small, g = nn.Linear(4, 3), torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+inputs = x.float().requires_grad_()
+small(inputs).backward(g)
+torch.testing.assert_close(small.weight.grad, g.T @ x.float())
+torch.testing.assert_close(small.bias.grad, g.sum(dim=0))
+torch.testing.assert_close(inputs.grad, g @ small.weight)
+# A layer converts no input to its own data type.
+for dtype in (torch.int64, torch.float64, torch.float16, torch.bool):
+    with expect_error(RuntimeError, match="must have the same dtype"):
+        small(x.to(dtype))
+# A batch normalization in train() subtracts the bias again.
+norm, with_bias = nn.BatchNorm1d(3), nn.Linear(4, 3)
+without = nn.Linear(4, 3, bias=False)
+without.load_state_dict({"weight": with_bias.weight})
+many = torch.randn(50, 4)
+torch.testing.assert_close(norm(with_bias(many)), norm(without(many)))
+assert sum(one.numel() for one in layer.parameters()) == 64 * 10 + 10
 
 # %%
-# Exercise: features on axis 1
-# ----------------------------
-#
-# Convolutions keep the features on axis 1: (items, features, steps). Apply a linear layer to each step, and give
-# (items, out, steps). (A convolution with a :term:`kernel` of 1 does this.)
+# Check yourself
+# --------------
+
+ask(
+    "layer = nn.Linear(6, 2). What is the shape of layer(torch.rand(3, 5, 6))?",
+    answer=nn.Linear(6, 2)(torch.rand(3, 5, 6)).shape,
+    choices={
+        (3, 2): "The layer does not flatten. The axes before the last stay.",
+        (3, 5, 2): "The last axis, of size 6, becomes 2.",
+        (15, 2): "The axes 3 and 5 are not merged: they come back as they were.",
+    },
+)
+
+# %%
+# The next question asks for its numbers.
+
+ask(
+    "How many numbers does nn.Linear(100, 10) learn?",
+    answer=sum(parameter.numel() for parameter in nn.Linear(100, 10).parameters()),
+    choices={
+        110: "That is 100 + 10. Each output has a weight for each feature.",
+        1000: "Those are the weights. Each output has a bias, too, unless bias=False.",
+        1010: "100 * 10 weights and 10 biases.",
+    },
+)
+
+# %%
+# **Exercise.** Convolutions keep the features on axis 1: (sample, feature, step). Apply a linear layer to each step,
+# and return (sample, output, step). A convolution with a :term:`kernel` of size 1 computes this.
 
 
 def pointwise_by_loops(x, weight, bias):
@@ -200,7 +227,7 @@ def pointwise_by_loops(x, weight, bias):
 
 
 cases = []
-for n, i, o, t in [(1, 2, 3, 1), (2, 3, 4, 5)]:  # items, features, outputs, steps
+for n, i, o, t in [(1, 2, 3, 1), (2, 3, 4, 5)]:  # samples, features, outputs, steps
     signal = torch.arange(float(n * i * t)).reshape(n, i, t)
     cases.append((signal, torch.arange(float(o * i)).reshape(o, i), torch.arange(float(o))))
 
@@ -228,31 +255,12 @@ torch.testing.assert_close(F.conv1d(signal, weight.unsqueeze(2), bias), pointwis
 report
 
 # %%
-# Check yourself
-# --------------
-
-ask(
-    "layer = nn.Linear(6, 2). What is the shape of layer(torch.rand(3, 5, 6))?",
-    answer=nn.Linear(6, 2)(torch.rand(3, 5, 6)).shape,
-    choices={
-        (3, 2): "The layer does not flatten. All axes but the last stay.",
-        (3, 5, 2): "The last axis, of size 6, becomes 2.",
-        (15, 2): "So it is computed inside, but the axes come back as they were.",
-    },
-)
-
-# %%
-# And its numbers:
-
-ask(
-    "How many numbers does nn.Linear(100, 10) learn?",
-    answer=sum(parameter.numel() for parameter in nn.Linear(100, 10).parameters()),
-    choices={
-        110: "Each output has a weight for each input.",
-        1000: "And a bias for each output, unless bias=False.",
-        1010: "100 * 10 weights and 10 biases.",
-    },
-)
-
-# %%
-# Next: :ref:`anatomy-of-nn-module`, what layers and networks have in common.
+# Read next
+# ---------
+#
+# :ref:`parameters-and-buffers`, what a layer keeps.
+#
+# - PyTorch contributors (2026). `Linear <https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html>`__. The
+#   reference.
+# - He, Zhang, Ren and Sun (2015). `Delving deep into rectifiers <https://arxiv.org/abs/1502.01852>`__. How large
+#   weights should be at first, and why that depends on the number of inputs.

@@ -41,36 +41,42 @@ assert tokens.tolist() == [0, 1, 2, 0, 3]
 draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 
 # %%
-# The sentence is "the cat saw the dog", and its tokens are word numbers. Each position gets the row of its word, so the
-# row of "the" comes twice. Point at an element of the result to see where it came from. You need to know
-# :ref:`indexing-and-slicing`.
+# The sentence is "the cat saw the dog", and its tokens are word numbers. Each position gets the row of its word, so
+# the row of "the" comes twice. You need to know :ref:`indexing-and-slicing`.
 #
 # The rule
 # --------
 #
-# ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axis that is picked from goes, and the axes of the index take
-# its place. So two sentences of five tokens, an index of shape :val:`(2, 5) <sentences.shape>`, give
-# :val:`(2, 5, 3) <table[sentences].shape>`: sentence, position, feature. This lookup is what
-# :class:`torch.nn.Embedding` does. A list of integers works as well, and so does ``tokens.numpy()``. With ``:`` in
-# front, the columns are picked.
+# ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axes of the index take the place of the axis that is picked
+# from. So an index of shape :val:`(2, 5) <sentences.shape>` gives :val:`(2, 5, 3) <table[sentences].shape>`: sentence,
+# position, feature. A :class:`torch.nn.Embedding` looks up its rows in this way. A list of integers works as well, and
+# ``:`` in front picks columns.
 
 sentences = torch.stack([tokens, tokens.flip(0)])
-assert table[sentences].shape == (2, 5, 3)
 assert torch.equal(table[sentences], F.embedding(sentences, table))
-assert torch.equal(table[tokens], torch.stack([table[0], table[1], table[2], table[0], table[3]]))
 assert torch.equal(table[tokens.tolist()], table[tokens.numpy()])
 assert torch.equal(table[:, [2, 0]], torch.stack([table[:, 2], table[:, 0]], dim=1))
+
+# %%
+# A slice is a view. Rows such as 0, 1, 2, 0 have no equal steps in memory, so PyTorch copies them. It copies for
+# ``[0, 1, 2]``, too. Gradients flow back to the table: "the" stands at two positions, and its row gets the sum of both.
+
+weights = table.clone().requires_grad_()
+scale = torch.tensor([[1.0], [10.0], [100.0], [1000.0], [10000.0]])  # one for each position
+(weights[tokens] * scale).sum().backward()
+print({word: row[0].item() for word, row in zip(words, weights.grad, strict=True)})
+assert not shares_memory(table, table[[0, 1, 2]])
+assert weights.grad[0, 0] == 1 + 1000  # "the", at positions 0 and 3
 
 # %%
 # Two index tensors pick pairs
 # ----------------------------
 #
-# A model of language gives each position a logit for each word, shape (5, 6). Training needs one logit for each
-# position: that of the word that really comes next. The first index says which row and the second which column.
-# They are read in parallel: element ``k`` of the result is ``logits[positions[k], next_words[k]]``.
+# A language model gives each position a logit for each word. Training needs one logit of each position: that of the
+# word that really comes next. Two index tensors are read in parallel: element ``k`` of the result is
+# ``logits[positions[k], next_words[k]]``.
 
-logits = torch.arange(30.0).reshape(5, 6)  # (position, word)
-positions = torch.arange(5)
+logits, positions = torch.arange(30.0).reshape(5, 6), torch.arange(5)  # (position, word)
 next_words = torch.tensor([words.index(word) for word in "cat saw the dog .".split()])
 
 
@@ -78,8 +84,6 @@ def pick_pairs(logits, positions, next_words):
     return logits[positions, next_words]
 
 
-in_a_loop = [logits[t, word] for t, word in enumerate(next_words)]
-assert torch.equal(pick_pairs(logits, positions, next_words), torch.stack(in_a_loop))
 draw(pick_pairs, (logits, positions, next_words), names=["logits", "positions", "next_words"])
 
 # %%
@@ -95,72 +99,46 @@ block = logits[rows[:, None], columns]
 assert torch.equal(block, logits[rows][:, columns])
 with expect_error(IndexError, match=r"could not be broadcast together with shapes \[2\], \[3\]"):
     logits[rows, columns]
-block
-
-# %%
-# Where the picked axes land
-# --------------------------
-#
-# Let the index tensors broadcast to the shape :math:`B`. Where they stand side by side, :math:`B` takes the place of
-# the axes that they pick from. Where a slice or a new axis stands between them, there is no such place, and :math:`B`
-# comes *first*. An integer is applied before the rest, so its axis is gone by then.
-
-states = torch.arange(4 * 2 * 5 * 3).reshape(4, 2, 5, 3)  # (head, sentence, position, feature)
-assert states[:, [0, 1], [4, 2]].shape == (4, 2, 3)  # position 4 of one sentence, 2 of the other
-assert states[:, [0, 1], None, [4, 2]].shape == (2, 4, 1, 3)
-explain_index(states, (slice(None), [0, 1], slice(None), [2, 0]))
-
-# %%
-# A copy, and its gradient
-# ------------------------
-#
-# A slice is a view. Rows such as 0, 1, 2, 0 are no regular steps in memory, so no view can show them, and
-# PyTorch copies them. It copies for ``[0, 1, 2]``, too. The gradient finds its way back all the same. The word "the"
-# stands at two positions, and its row receives the sum of both gradients.
-
-weights = table.clone().requires_grad_()
-scale = torch.tensor([[1.0], [10.0], [100.0], [1000.0], [10000.0]])  # one for each position
-(weights[tokens] * scale).sum().backward()
-assert weights.grad[0].tolist() == [1001, 1001, 1001]  # "the", at positions 0 and 3
-assert shares_memory(table, table[0:3])
-assert not shares_memory(table, table[[0, 1, 2]])
-weights.grad
 
 # %%
 # .. use-this::
 #
-#    ``table[tokens]`` to look up rows, ``x[rows, columns]`` for pairs, ``x[rows[:, None], columns]`` for a block. Keep
-#    the index tensors side by side, and the shape holds no surprise. Where a range would do, take a slice, which copies
-#    nothing. Where the axis is a variable, take :ref:`index_select <index-select>`; where each row has positions of its
-#    own, :ref:`gather <gather>`. The result is a new tensor.
+#    Use ``table[tokens]`` to look up rows, ``x[rows, columns]`` for pairs, ``x[rows[:, None], columns]`` for a block.
+#    Keep the index tensors side by side: with a slice between them, their axis comes first in the result. Where a
+#    range would do, take a slice, which copies nothing. Where the axis is a variable, take :ref:`index_select
+#    <index-select>`; where each row has positions of its own, :ref:`gather <gather>`.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **Two pairs of brackets on the left.** ``table[[0, 2]][:, 1] = -1`` picks a copy, writes into the copy and drops it.
-# Nothing is raised, and ``table`` is as before. With one pair of brackets the write
-# :ref:`reaches the table <assigning-through-an-index>`.
+# **Two pairs of brackets on the left.** ``changed[[0, 2]][:, 1] = -1`` picks a copy, writes into the copy and drops
+# it. Nothing is raised. With one pair of brackets the write :ref:`reaches the table <assigning-through-an-index>`.
 
-before = table.clone()
-table[[0, 2]][:, 1] = -1
-assert torch.equal(table, before)
-table[[0, 2], 1] = -1
-print(table[:, 1])
-assert table[:, 1].tolist() == [-1, 4, -1, 10, 13, 16]
-table = before
+changed = table.clone()
+changed[[0, 2]][:, 1] = -1
+assert torch.equal(changed, table)
+changed[[0, 2], 1] = -1
+print(changed[:, 1])
 
 # %%
-# **A list of lists.** Two lists of two in a list look like an index of shape (2, 2). PyTorch reads them as a tuple of
-# two lists, picks pairs, and warns. (The warning speaks of version 2.9, and this is
-# :val:`torch.__version__.split("+")[0]`.) Make a tensor of it.
+# How this was checked
 
+assert changed[:, 1].tolist() == [-1, 4, -1, 10, 13, 16]
+assert table[sentences].shape == (2, 5, 3)
+in_a_loop = [logits[t, word] for t, word in enumerate(next_words)]
+assert torch.equal(pick_pairs(logits, positions, next_words), torch.stack(in_a_loop))
+assert torch.equal(table[tokens], torch.stack([table[0], table[1], table[2], table[0], table[3]]))
+states = torch.arange(4 * 2 * 5 * 3).reshape(4, 2, 5, 3)  # (head, sentence, position, feature)
+assert states[:, [0, 1], [4, 2]].shape == (4, 2, 3)  # position 4 of one sentence, 2 of the other
+assert states[:, [0, 1], None, [4, 2]].shape == (2, 4, 1, 3)
+explained = explain_index(states, (slice(None), [0, 1], slice(None), [2, 0]))
+assert explained.shape == states[:, [0, 1], :, [2, 0]].shape == (2, 4, 5)
+assert shares_memory(table, table[0:3])
+# A list of lists is read as a tuple, and torch warns that this ends: make a tensor of it.
 nested = [[4, 1], [0, 3]]
 with expect_warning(UserWarning, match="non-tuple sequence for multidimensional indexing"):
     assert torch.equal(logits[nested], logits[[4, 1], [0, 3]])
 assert logits[torch.tensor(nested)].shape == (2, 2, 6)
-
-# %%
-# How this was checked
 
 
 def pick_by_loop(x, *index):
@@ -182,7 +160,7 @@ for shape in ((), (0,), (1,), (2, 3), (3, 1, 2)):
     assert torch.equal(table[drawn[0]], table[drawn[0], :])
 assert torch.equal(pick_by_loop(logits, rows[:, None], columns), block)
 
-# Where the axes land: each way to have two lists, slices and a new axis in an index, beside NumPy.
+# Where the axes land: orders of two lists with slices and new axes, beside NumPy.
 for length in (2, 3, 4):
     for parts in itertools.product(["list", "slice", "new"], repeat=length):
         if parts.count("list") != 2 or length - parts.count("new") > states.ndim:
@@ -306,8 +284,8 @@ report
 #
 # :ref:`assigning-through-an-index`, where such an index stands on the left.
 #
-# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first figure
-#   shows views, copies and index arrays that are broadcast.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first
+#   figure shows views, copies and index arrays that are broadcast.
 # - Berg and Hoyer (2015). `Simplified and explicit advanced indexing
-#   <https://numpy.org/neps/nep-0021-advanced-indexing.html>`__. A proposal for NumPy that says what confuses people in
-#   these rules, and why.
+#   <https://numpy.org/neps/nep-0021-advanced-indexing.html>`__. A proposal for NumPy that says what confuses people
+#   in these rules, and why.

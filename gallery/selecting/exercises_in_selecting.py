@@ -4,22 +4,60 @@
 Exercises in selecting
 ======================
 
-Five functions to write with what this chapter taught, each in one to three lines and without a loop. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which your
-function is wrong. The solutions are folded; each is run on this page.
+You have read how elements are taken, written and found, and you want to know whether you can do it. Write five
+functions, each in one to three lines and without a loop.
 """
 
 # %%
-# 1. One element of each row
-# --------------------------
-#
-# Row ``i`` gives the element in column ``columns[i]``: the score of the right class, for each example. The loop says
-# what is asked for, and the picture shows it on the first input.
+# Set-up
 
+import matplotlib.pyplot as plt
 import torch
 from torch.nn import functional as F
 
+from ptguide.data import digits
 from ptguide.exercises import check
+
+torch.manual_seed(0)
+
+
+def show(tables):
+    _, axes = plt.subplots(1, len(tables), figsize=(5.4, 2.2), layout="constrained")
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
+        axis.imshow(table.numpy(), cmap="viridis")
+        axis.set_title(name, fontsize="small")
+        axis.set(xticks=[], yticks=[])
+    axes[0].figure.suptitle("What three of the exercises make")
+    plt.show()
+
+
+labels = digits("validation").targets
+guesses_shown = torch.where(torch.rand(len(labels)) < 0.7, labels, torch.randint(10, labels.shape))
+gaps_shown = torch.randint(1, 9, (12, 12)) * (torch.rand(12, 12) < 0.5)
+in_order = gaps_shown.gather(1, torch.argsort(gaps_shown == 0, dim=1, stable=True))
+pairs_shown = (F.one_hot(labels, 10).T @ F.one_hot(guesses_shown, 10)).float()
+back = torch.ones(12, 12).tril().triu(-3)
+
+# %%
+
+show({"3. window": back, "4. zeros to the end": in_order, "5. confusions": pairs_shown.log1p()})
+
+# %%
+# These are results of three of the five. Copy a cell into your own session, replace ``raise NotImplementedError``, and
+# run it. ``check`` shows the first input for which your function is wrong. Some exercises forbid functions of torch,
+# and ``check`` tells you so. The solutions are folded.
+#
+# .. use-this::
+#
+#    Ask first what you know of the places. A range is a slice, and it copies nothing. A condition is a mask. A list
+#    of positions goes between brackets, or into ``index_select`` if the axis is a variable. If each row has positions
+#    of its own, take ``gather`` to read and ``scatter`` to write. Where two writes meet, ``scatter_add`` keeps both.
+#
+# Check yourself
+# --------------
+#
+# **1. One element of each row.** Row ``i`` gives the element in column ``columns[i]``: the logit of the right word,
+# for each position.
 
 
 def pick_by_loops(x, columns):
@@ -27,7 +65,6 @@ def pick_by_loops(x, columns):
     return torch.tensor([row[column] for row, column in pairs])
 
 
-torch.manual_seed(0)
 sizes = ((2, 3), (1, 4), (4, 1), (5, 6))
 picks = [(torch.arange(n * m).reshape(n, m), torch.randint(m, (n,))) for n, m in sizes]
 
@@ -39,7 +76,7 @@ def pick(x, columns):
 check(pick, pick_by_loops, picks)
 
 # %%
-# Two lists between the brackets pick pairs: the row numbers beside the columns. ``gather`` does it with an axis more.
+# Two lists between the brackets pick pairs of row and column. ``gather`` picks them too, with an index of two axes.
 
 # Solution
 
@@ -58,11 +95,8 @@ assert report.passed
 report
 
 # %%
-# 2. The second largest
-# ---------------------
-#
-# The second largest element of each row, without putting anything in order. If the largest occurs twice, it is the
-# second largest, too.
+# **2. The second largest.** Return the second largest element of each row, without sorting. If the largest occurs
+# twice, it is the second largest, too.
 
 
 def second_by_loops(x):
@@ -82,8 +116,7 @@ check(second_largest, second_by_loops, tables, without=no_order)
 
 # %%
 # Overwrite one place in each row, that of the largest, with minus infinity, and take the largest again. (The tables
-# hold floats; integers have no infinity.) A mask ``x == x.amax(...)`` would overwrite the equal ones too, as the assert
-# shows.
+# hold floats; integers have no infinity.) The mask of ``second_by_mask`` overwrites equal ones too, so it fails.
 
 # Solution
 
@@ -105,12 +138,9 @@ assert report.passed
 report
 
 # %%
-# 3. A window that looks back
-# ---------------------------
-#
-# A mask of shape (n, n) for a model that reads from left to right and remembers ``width`` positions, its own included:
-# True where row ``i`` may look at column ``j``. The first argument is a tensor of length ``n``; its values are not
-# used.
+# **3. A window that looks back.** Return a mask of shape (n, n) for a model that reads from left to right, and looks at
+# the last ``width`` positions, its own included. It is True where row ``i`` may look at column ``j``. The first
+# argument is a tensor of length ``n``; its values are not used.
 
 
 def window_by_loops(x, width):
@@ -128,8 +158,8 @@ def window(x, width):
 check(window, window_by_loops, texts, without=["tensor", "stack", "where"])
 
 # %%
-# ``tril`` cuts off later positions, ``triu`` those that are too far back: it keeps :math:`j - i \ge 1 - w`, which is
-# :math:`i - j < w`.
+# ``tril`` cuts off later positions, and ``triu`` those that are too far back. With ``width`` as :math:`w`, it keeps
+# :math:`j - i \ge 1 - w`, which is :math:`i - j < w`.
 
 # Solution
 
@@ -143,10 +173,8 @@ assert report.passed
 report
 
 # %%
-# 4. Zeros to the end
-# -------------------
-#
-# In each row the elements that are not 0 move to the front, in the order in which they were; the zeros follow.
+# **4. Zeros to the end.** In each row the elements that are not 0 move to the front, in the order in which they were;
+# the zeros follow.
 
 
 def zeros_last_by_loops(x):
@@ -166,7 +194,8 @@ def zeros_last(x):
 check(zeros_last, zeros_last_by_loops, gaps)
 
 # %%
-# The truth value "is 0" sorts the zeros behind the others; a stable order leaves the rest as it is.
+# Sort by the truth value "is 0": False comes before True, so the zeros go to the end. A stable sort keeps the order of
+# the others.
 
 # Solution
 
@@ -181,11 +210,8 @@ assert report.passed
 report
 
 # %%
-# 5. The table of confusions
-# --------------------------
-#
-# Row ``t``, column ``p``: how often an example of class ``t`` was taken for class ``p``. There are ``n`` classes, and
-# some of them may not occur.
+# **5. The table of confusions.** Return a table that has in row ``t``, column ``p`` how often an example of class ``t``
+# was taken for class ``p``. There are ``n`` classes, and some of them may not occur.
 
 
 def confusion_by_loops(truth, guess, n):
@@ -209,8 +235,8 @@ def confusion(truth, guess, n):
 check(confusion, confusion_by_loops, guesses, without=counters)
 
 # %%
-# Number the pairs, and let ``scatter_add`` count: unlike an assignment, it adds where a place is named twice. Or
-# multiply one-hot tables, which sums over the examples.
+# Give each pair of classes a number, and let ``scatter_add`` count: unlike an assignment, it adds where a place is
+# named twice. Or multiply two tables of one-hot rows: the matrix product sums over the examples.
 
 # Solution
 
@@ -245,4 +271,18 @@ assert not report.passed
 report
 
 # %%
-# Next: :ref:`element-by-element`, the first page of the chapter on computing.
+# How this was checked
+
+assert torch.equal(window(torch.arange(12), 4), back.bool())
+assert torch.equal(zeros_last(gaps_shown), in_order)
+assert torch.equal(confusion(labels, guesses_shown, 10), pairs_shown.long())
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`element-by-element`, the first page of the chapter on computing.
+#
+# - Rush (2022). `Tensor Puzzles <https://github.com/srush/Tensor-Puzzles>`__. Functions such as ``triu`` and
+#   ``scatter_add`` to build again, from indexing and broadcasting.
+# - Rougier (2016). `100 NumPy exercises <https://github.com/rougier/numpy-100>`__. The same skill in NumPy.

@@ -4,187 +4,171 @@
 How does torch.gather work?
 ===========================
 
-``torch.gather(x, 1, index)`` takes in each row the positions that the same row of ``index`` names:
-``out[i, j] == x[i, index[i, j]]``. The result has the shape of ``index``. You need to know
-:ref:`indexing-and-slicing`; :ref:`index-select` is the simpler relative, with the same list for each row.
+A language model gives a logit for each word at each position, and you want two of each position, for other words each
+time. Brackets with a list take the same columns in each row; :func:`torch.gather` has a list for each row.
 """
 
 # %%
-# The dashed frame marks the element of ``index`` that chose. Row 1 of the index says 3 and 0, so row 1 of the result
-# has the elements at places 3 and 0 of row 1.
+# Set-up
 
 import itertools
 
 import torch
+from torch.nn import functional as F
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
-x = torch.arange(10, 22).reshape(3, 4)
-index = torch.tensor([[0, 2], [3, 0], [1, 1]])
-out = torch.gather(x, 1, index)
-assert out[1].tolist() == [x[1, 3], x[1, 0]]
-draw(torch.gather, (x, 1, index), names=["x", "index"])
-
-# %%
-# With ``dim=0`` an element of the index says which *row* to look in; the column is that of the element itself:
-# ``out[i, j] == x[index[i, j], j]``. What is read in a column is written in the same column.
-
-which_row = torch.tensor([[2, 0, 1, 0], [0, 0, 2, 1]])
-out = torch.gather(x, dim=0, index=which_row)
-assert all(out[i, j] == x[which_row[i, j], j] for i in range(2) for j in range(4))
-draw(torch.gather, (x, 0, which_row), names=["x", "which_row"])
+torch.manual_seed(0)
+words = ["the", "cat", "saw", "dog"]
+logits = torch.arange(12).reshape(3, 4) * 7 % 30  # (position, word)
+index = torch.tensor([[1, 3], [2, 0], [0, 0]])
 
 # %%
+
+draw(torch.gather, (logits, 1, index), names=["logits", "index"])
+
+# %%
+# Row 0 of ``index`` says 1 and 3, so row 0 of the result has what ``logits`` has in row 0 at places 1 and 3. Point at
+# an element of the result: a dashed frame marks the element of the index that chose it. You need to know
+# :ref:`indexing-and-slicing`.
+#
 # The rule
 # --------
 #
-# An element of the result keeps its own indices, but on axis ``dim`` it uses the number in ``index`` instead. Here for
-# any number of axes, as a loop:
+# An element of the result keeps its own place, but on axis ``dim`` it reads where the index says. Along axis 1,
+# ``out[i, j] = x[i, index[i, j]]``. Along axis 0, ``out[i, j] = x[index[i, j], j]``. The result has the shape of the
+# index.
 
 
 def gather(x, dim, index):
     out = torch.empty(index.shape, dtype=x.dtype)
     for place in itertools.product(*map(range, index.shape)):
-        source = list(place)
-        source[dim] = index[place].item()
-        out[place] = x[tuple(source)]
+        out[place] = x[(*place[:dim], index[place], *place[dim + 1 :])]
     return out
 
 
-assert torch.equal(gather(x, 1, index), torch.gather(x, 1, index))
-assert torch.equal(gather(x, 0, which_row), out)
+assert torch.equal(gather(logits, 1, index), torch.gather(logits, 1, index))
 
 # %%
-# Three axes: with ``dim=1``, ``out[i, j, k] == x[i, index[i, j, k], k]``. Slice and column stay. The index says the
-# row, for each element anew.
+# Along axis 0 an element of the index says in which *row* to look. The column is that of the element itself.
 
+which_row = torch.tensor([[2, 0, 1, 0], [0, 0, 2, 1]])
+assert torch.equal(gather(logits, 0, which_row), torch.gather(logits, 0, which_row))
+draw(torch.gather, (logits, 0, which_row), names=["logits", "which_row"])
+
+# %%
+# One number for each row
+# -----------------------
+#
+# Training needs the log-probability of the word that really came next. The words have shape
+# :val:`(3,) <next_words.shape>`, and ``gather`` wants an index with two axes. So the index gets an axis of size 1, and
+# ``squeeze`` removes it from the result. With the opposite sign, these numbers are the :func:`cross-entropy
+# <torch.nn.functional.cross_entropy>` of each position.
+
+next_words = torch.tensor([words.index(word) for word in ("cat", "saw", "the")])
+log_p = (logits / 10).log_softmax(dim=1)
+picked = log_p.gather(1, next_words[:, None]).squeeze(1)
+print([round(number, 2) for number in picked.tolist()])
+assert torch.equal(picked, log_p[torch.arange(3), next_words])
+torch.testing.assert_close(-picked, F.cross_entropy(logits / 10, next_words, reduction="none"))
+
+# %%
+# With a batch of sentences the call has the same form. With brackets instead, as in the assert, you also have to write
+# the numbers of the sentences.
+
+log_p = torch.randn(2, 3, 4).log_softmax(dim=2)  # (sentence, position, word)
+next_words = torch.tensor([[1, 2, 0], [3, 0, 2]])  # (sentence, position)
+picked = log_p.gather(-1, next_words[..., None]).squeeze(-1)
+print(tuple(picked.shape))
+assert torch.equal(picked, log_p[torch.arange(2)[:, None], torch.arange(3), next_words])
+
+# %%
+# .. not looked up: 64; 32 — the checks below try both
+#
+# .. use-this::
+#
+#    Write ``x.gather(-1, index[..., None]).squeeze(-1)`` to pick one element along the last axis. The index of
+#    ``gather`` holds integers of 64 or 32 bits. The result is a copy, and the gradient of an element is the sum over
+#    its copies. Where one index serves several rows, :func:`torch.take_along_dim` broadcasts it, but with ``dim`` it
+#    does not refuse a position that does not exist. Where the rows want the same columns, take :ref:`index_select
+#    <index-select>`.
+#
+# Common mistakes
+# ---------------
+#
+# **The new axis at the wrong place.** Labels without a second axis raise an error. With the axis in front, nothing is
+# raised: ``gather`` does not broadcast, so three numbers come from row 0.
+
+labels = torch.tensor([1, 2, 0])
+with expect_error(RuntimeError, match="Index tensor must have the same number of dimensions"):
+    logits.gather(1, labels)
+wrong = logits.gather(1, labels[None])
+print(wrong.tolist(), "and not", logits.gather(1, labels[:, None]).tolist())
+
+# %%
+# **A label that is no position.** Padding is often marked by -100, which ``cross_entropy`` ignores and ``gather``
+# refuses, as it refuses -1. So read at another position there, and fill 0 into the result.
+
+labels = torch.tensor([1, -100, 0])
+with expect_error(RuntimeError, match="index -100 is out of bounds for dimension 1 with size 4"):
+    logits.gather(1, labels[:, None])
+picked = logits.gather(1, labels.clamp(min=0)[:, None]).squeeze(1)
+picked = picked.masked_fill(labels == -100, 0)  # not times 0, which makes NaN of -inf
+print(picked)
+
+# %%
+# How this was checked
+
+pair = torch.tensor([[2, 0]])
+assert torch.equal(torch.take_along_dim(logits, pair, dim=1), logits[:, [2, 0]])
 volume = torch.arange(40).reshape(2, 4, 5)
-chosen = torch.tensor([[[0, 3, 1, 0, 2]], [[1, 1, 3, 2, 0]]])
-assert chosen.shape == (2, 1, 5)
-out = torch.gather(volume, dim=1, index=chosen)
-assert all(out[i, 0, k] == volume[i, chosen[i, 0, k], k] for i in range(2) for k in range(5))
-draw(torch.gather, (volume, 1, chosen), names=["volume", "chosen"])
-
-# %%
-# Shapes: the index has as many axes as ``x``. Its size on axis ``dim`` is free; on another axis it may be smaller than
-# that of ``x``. A larger one is refused, if the index has elements. The loop agrees with torch on each axis of a volume
-# of shape (2, 4, 5).
-
-torch.manual_seed(0)
 for dim in (0, 1, 2):
     for shape in ((1, 3, 2), (2, 1, 5), (2, 4, 5), (0, 4, 5)):
         for size in (shape[dim], 7):
             positions = torch.randint(volume.shape[dim], (*shape[:dim], size, *shape[dim + 1 :]))
-            assert torch.equal(gather(volume, dim, positions), torch.gather(volume, dim, positions))
+            for dtype in (torch.int64, torch.int32):
+                got = torch.gather(volume, dim, positions.to(dtype))
+                assert torch.equal(gather(volume, dim, positions), got)
+# On the other axes the index may be smaller than x, and not larger.
 for larger in ((3, 4, 5), (2, 4, 6)):
     with expect_error(RuntimeError, match="to be no larger than self .* apart from dimension 1"):
         torch.gather(volume, 1, torch.zeros(larger, dtype=torch.int64))
-
-# %%
-# What it is for
-# --------------
-#
-# A common use: pick one number for each row, such as the score that a classifier gave to the right class. The labels
-# have shape (3,) and get an axis of size 1; ``squeeze(1)`` removes it from the result. Brackets need the row numbers,
-# too.
-
-scores, labels = (
-    torch.tensor([[0.1, 0.7, 0.2, 0.0], [0.5, 0.1, 0.1, 0.3], [0.0, 0.2, 0.1, 0.7]]),
-    torch.tensor([1, 3, 3]),
-)
-of_label = torch.gather(scores, 1, labels.unsqueeze(1)).squeeze(1)
-assert torch.equal(of_label, torch.tensor([0.7, 0.3, 0.7]))
-assert torch.equal(of_label, scores[torch.arange(3), labels])
-
-# %%
-# take_along_dim: gather that broadcasts
-# --------------------------------------
-#
-# :func:`torch.take_along_dim` follows the same rule and :ref:`broadcasts <broadcasting>` ``x`` and index on the other
-# axes: here one pair of positions serves the three rows. Functions that return positions go with it:
-# :func:`torch.argsort`, and :func:`torch.argmax` with ``keepdim=True``.
-
-order = torch.argsort(scores, dim=1)
-assert torch.equal(torch.take_along_dim(scores, order, dim=1), scores.sort(dim=1).values)
-best = scores.argmax(dim=1, keepdim=True)
-assert torch.equal(torch.take_along_dim(scores, best, dim=1), scores.amax(dim=1, keepdim=True))
-pair = torch.tensor([[2, 0]])
-assert torch.equal(torch.take_along_dim(x, pair, dim=1), torch.gather(x, 1, pair.expand(3, 2)))
-draw(torch.take_along_dim, (x, pair), dim=1, names=["x", "pair"])
-
-# %%
-# A copy, with gradients
-# ----------------------
-#
-# The result is a :term:`copy` and has the :term:`dtype` of ``x``. The loop tries it on tensors of several data types,
-# on views and others.
-
-from ptguide.zoo import zoo
-
-for tensor in (x, *zoo(axes=2).values()):
+for tensor in zoo(axes=2).values():
     everything = torch.gather(tensor, 1, torch.arange(tensor.shape[1]).expand(tensor.shape))
+    assert everything.dtype == tensor.dtype
     assert not shares_memory(tensor, everything)
     torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
-
-# %%
-# The index is :val:`int64 <index.dtype>` (``gather`` takes integers of 32 bits, too) and has no gradient. The
-# :term:`gradient` of an element of ``x`` is the sum over its copies: the backward step of ``gather`` is
-# ``scatter_add``, see :ref:`scatter`.
-
 w = torch.ones(3, 4, requires_grad=True)
 upstream = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 (torch.gather(w, 1, index) * upstream).sum().backward()
 assert torch.equal(w.grad, torch.zeros(3, 4).scatter_add(1, index, upstream))
-assert w.grad[2].tolist() == [0, 5 + 6, 0, 0]
-assert torch.equal(torch.gather(x, 1, index.to(torch.int32)), torch.gather(x, 1, index))
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *The index has too few axes*: labels of shape (3,) for scores of shape (3, 4). A second axis is missing. With
-# ``unsqueeze(0)`` nothing is raised, and the three numbers come from row 0.
-
-with expect_error(RuntimeError, match="Index tensor must have the same number of dimensions"):
-    torch.gather(scores, 1, labels)
-wrong = torch.gather(scores, 1, labels.unsqueeze(0))
-assert wrong.shape == (1, 3)
-assert torch.equal(wrong[0], scores[0, labels])
-
-# %%
-# This mistake is silent, since ``gather`` does not broadcast. An axis of size 1 in the index is not stretched; the
-# result has size 1, too, and the other rows of ``x`` are ignored.
-
-assert torch.gather(x, 1, pair).tolist() == [[x[0, 2], x[0, 0]]]
-
-# %%
-# *A position that does not exist.* ``gather`` refuses it, and a negative one too. ``take_along_dim`` counts -1 from the
-# end. But it also takes position 4 of 4 for 0, and 9 for 1: the remainder of a division by the size, without an error.
-# So check positions before you give them to it.
-
-four, minus = torch.tensor([[4], [0], [0]]), torch.tensor([[-1], [0], [0]])
-for wrong in (four, minus):
-    with expect_error(RuntimeError, match="out of bounds for dimension 1 with size 4"):
-        torch.gather(x, 1, wrong)
+assert w.grad[2].tolist() == [5 + 6, 0, 0, 0]
+for outside in (4, -1):
+    with expect_error(RuntimeError, match=f"index {outside} is out of bounds"):
+        torch.gather(logits, 1, torch.full((3, 1), outside))
+# The index of take_along_dim is int64; with dim, it takes the remainder of a division by the size.
+with expect_error(RuntimeError, match="indices should be Long but got Int"):
+    torch.take_along_dim(logits, pair.int(), dim=1)
+with expect_error(RuntimeError, match="index 12 is out of bounds"):
+    torch.take_along_dim(logits, torch.tensor([12]))
 for position in (-9, -1, 4, 9):
-    taken = torch.take_along_dim(x, torch.tensor([[position]]), dim=1)
-    assert torch.equal(taken, x[:, position % 4, None])
+    taken = torch.take_along_dim(logits, torch.tensor([[position]]), dim=1)
+    assert torch.equal(taken, logits[:, position % 4, None])
 
 # %%
-# Neighbours: :ref:`index-select` has the same list for each row. :ref:`advanced-indexing` names row and column of each
-# element. :ref:`scatter` writes where ``gather`` reads.
-#
 # Check yourself
 # --------------
 
 log_p = torch.zeros(8, 10, 6)
-tokens = torch.zeros(8, 10, 1, dtype=torch.int64)
+chosen = torch.zeros(8, 10, 1, dtype=torch.int64)
 ask(
     "log_p has shape (8, 10, 6). Which shape has the index that picks one of the last 6 for each of the 8 × 10?",
-    answer=tokens.shape if torch.gather(log_p, 2, tokens).shape == (8, 10, 1) else None,
+    answer=chosen.shape if torch.gather(log_p, 2, chosen).shape == (8, 10, 1) else None,
     choices={
         (8, 10): "gather wants as many axes as log_p has.",
         (8, 10, 1): "One position for each pair; squeeze then removes the axis of size 1.",
@@ -202,9 +186,59 @@ ask(
     choices={
         ((2, 1),): "So it is along axis 1: positions 1 and 0 of row 0.",
         ((3, 2),): "Column 0 is read in row 1, column 1 in row 0.",
-        ((3, 4), (1, 2)): "That moves whole rows, as index_select does.",
+        ((3, 4), (1, 2)): "That moves whole rows, which is index_select.",
     },
 )
 
 # %%
-# Next: :ref:`scatter`, the same rule with reading and writing exchanged.
+# **Exercise.** A masked autoencoder shuffles the parts of each example, and needs them in their order again.
+# ``order[i, k]`` says at which place of example ``i`` the part ``shuffled[i, k]`` was. Put each row of ``shuffled``
+# back in order.
+
+
+def by_loops(shuffled, order):
+    original = torch.empty_like(shuffled)
+    for i, row in enumerate(order.tolist()):
+        for k, place in enumerate(row):
+            original[i, place] = shuffled[i, k]
+    return original
+
+
+cases = [
+    (torch.tensor([[30, 10, 20]]), torch.tensor([[2, 0, 1]])),
+    (torch.arange(8).reshape(2, 4), torch.tensor([[1, 3, 0, 2], [0, 3, 2, 1]])),
+    (torch.arange(30).reshape(5, 6), torch.rand(5, 6).argsort(dim=1)),
+]
+
+
+def back_in_order(shuffled, order):
+    raise NotImplementedError
+
+
+check(back_in_order, by_loops, cases)
+
+# %%
+# In each row, ``order.argsort(dim=1)`` says where place 0 of the original stands in ``shuffled``, then where place 1
+# stands, and so on.
+
+# Solution
+
+
+def back_in_order(shuffled, order):
+    return shuffled.gather(1, order.argsort(dim=1))
+
+
+report = check(back_in_order, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`scatter` writes where ``gather`` reads.
+#
+# - PyTorch contributors (2026). `torch.gather <https://docs.pytorch.org/docs/stable/generated/torch.gather.html>`__.
+#   The rule for three axes, as formulas.
+# - He et al. (2022). `Masked autoencoders are scalable vision learners <https://arxiv.org/abs/2111.06377>`__. The
+#   model of the exercise, which shuffles the patches of images.

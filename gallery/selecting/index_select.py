@@ -4,157 +4,141 @@
 What does torch.index_select do?
 ================================
 
-``torch.index_select(x, 1, index)`` re-makes axis 1 from a list of positions: place ``k`` of the new axis is place
-``index[k]`` of the old one. The other axes stay as they are. With brackets it is ``x[:, index]``. You need to know
-:ref:`indexing-and-slicing`.
+You want some features in a new order, and your function gets their axis as a number: brackets would need a ``:`` for
+each axis in front. :func:`torch.index_select` takes this number, and a list of positions.
 """
 
 # %%
-# Axis 1 had 4 places, 0 to 3. The new one is a list of five of them: 3, 0, 0, 2, 1. Touch a column of the result to see
-# which column it is and which element of ``index`` chose it.
+# Set-up
 
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
-x = torch.arange(12).reshape(3, 4)
+torch.manual_seed(0)
+x = torch.arange(12).reshape(3, 4)  # (token, feature)
 index = torch.tensor([3, 0, 0, 2, 1])
+
+# %%
+
 draw(torch.index_select, (x, 1, index), names=["x", "index"])
 
 # %%
-# Read ``dim=1`` so: *axis 1 is re-made from the list of positions; the other axes stay.* Every row keeps its place, and
-# within each row the same positions are taken. So whole columns are moved, doubled or left out.
+# Axis 1 of ``x`` has four places. The index lists five, because place 0 comes twice. Point at an element of the result
+# to see where it came from. You need to know :ref:`indexing-and-slicing`.
+#
+# The rule
+# --------
+#
+# Axis ``dim`` is replaced by the list of positions, and the other axes stay. Along axis 1,
+# ``out[i, k] = x[i, index[k]]``. So whole columns are moved, doubled or left out, and each row is treated alike.
 
-result = torch.index_select(x, dim=1, index=index)
-assert result.shape == (3, 5)
+result = torch.index_select(x, 1, index)
 for k in range(5):
     assert torch.equal(result[:, k], x[:, index[k]])
-for i in range(3):
-    assert torch.equal(result[i], x[i][index])
+print(tuple(x.shape), "becomes", tuple(result.shape))
 
 # %%
-# With ``dim=0`` the list is of rows.
-
-rows = torch.tensor([2, 0])
-assert torch.equal(torch.index_select(x, dim=0, index=rows), torch.stack([x[2], x[0]]))
-draw(torch.index_select, (x, 0, rows), names=["x", "rows"])
-
-# %%
-# The rule in any number of dimensions
-# ------------------------------------
+# Three axes
+# ----------
 #
-# From shape :math:`(s_0, \ldots, s_{d-1}, s_d, s_{d+1}, \ldots)` and :math:`n` positions for axis :math:`d` comes
-# :math:`(s_0, \ldots, s_{d-1}, n, s_{d+1}, \ldots)`. For three axes and ``dim=1``:
-# ``out[i, k, j] == x[i, index[k], j]``. The positions go from 0 to :math:`s_d - 1`, and may be repeated.
+# With three axes, ``out[i, k, j] = x[i, index[k], j]`` along axis 1. The same rows are taken from each matrix, whole.
 
-volume = torch.arange(30).reshape(2, 3, 5)
-some = torch.tensor([1, 2, 1, 0])
-moved = torch.index_select(volume, dim=1, index=some)
-assert moved.shape == (2, 4, 5)
-assert all(torch.equal(moved[:, k], volume[:, some[k]]) for k in range(4))
+volume = torch.arange(24).reshape(2, 3, 4)
+some = torch.tensor([2, 0])
+assert torch.equal(volume.index_select(1, some), volume[:, some])
 draw(torch.index_select, (volume, 1, some), names=["volume", "some"])
 
 # %%
-# From scratch: stack the slices
-# ------------------------------
+# The axis as a variable
+# ----------------------
 #
-# :func:`torch.select` takes one place of an axis, which disappears; :ref:`stack` makes it again, with one slice for
-# each position. With brackets, ``index_select`` needs as many ``:`` in front as there are axes before ``dim``.
+# This function reverses axis ``dim``. With brackets the number of ``:`` in front would depend on ``dim``.
 
 
-def index_select(x, dim, index):
+def reverse(x, dim):
+    backwards = torch.arange(x.shape[dim] - 1, -1, -1)
+    return x.index_select(dim, backwards)
+
+
+for dim in (0, 1, 2, -1, -2, -3):
+    assert torch.equal(reverse(volume, dim), volume.flip(dim))
+print(reverse(x, 1).tolist())
+
+# %%
+# .. use-this::
+#
+#    Use brackets where you know the axis when you write, and ``x.index_select(dim, index)`` where it is a variable.
+#    For neighboring places take a slice or :func:`torch.narrow`, which copy nothing. ``index_select`` copies, even if
+#    the list names each place in order. The gradient of a place is the sum over its copies. Where each row needs
+#    positions of its own, take :ref:`gather <gather>`.
+#
+# Common mistakes
+# ---------------
+#
+# **A position of its own for each row was meant.** ``index_select`` applies its one list to each row. Three rows and
+# three positions give nine numbers, and no error. ``gather`` takes one number of each row.
+
+best = torch.tensor([1, 3, 0])  # of row 0, 1, 2
+print("index_select", x.index_select(1, best).tolist())
+print("gather      ", x.gather(1, best[:, None]).flatten().tolist())
+
+# %%
+# **A negative position, a list or a mask.** Brackets take them, and ``index_select`` refuses them. On a CPU, -1 raises
+# the error of a position that is too large. So does a token that :class:`torch.nn.Embedding` does not have.
+
+with expect_error(IndexError, match="index out of range in self"):
+    x.index_select(0, torch.tensor([-1]))
+with expect_error(IndexError, match="index out of range in self"):
+    torch.nn.Embedding(10, 4)(torch.tensor([3, 10]))
+with expect_error(TypeError, match="index_select.*list"):
+    x.index_select(0, [2, 0])
+print(x[[-1]].tolist(), x.index_select(0, torch.tensor([-1]) % 3).tolist())
+
+# %%
+# How this was checked
+
+assert torch.equal(result, x[:, index])
+assert x.index_select(1, best).shape == (3, 3)
+
+
+def by_stacking(x, dim, index):
     return torch.stack([x.select(dim, position) for position in index.tolist()], dim)
 
 
-for dim in (-3, -2, -1, 0, 1, 2):
-    positions = torch.tensor([1, 0, 1, 1])
-    expected = torch.index_select(volume, dim, positions)
-    brackets = (slice(None),) * (dim % 3)
-    torch.testing.assert_close(index_select(volume, dim, positions), expected, rtol=0, atol=0)
-    torch.testing.assert_close(volume[(*brackets, positions)], expected, rtol=0, atol=0)
-
-# %%
-# A copy, with gradients
-# ----------------------
-#
-# The result is a :term:`copy`, even if the list names all places in order; :func:`torch.narrow` or a slice gives a
-# :term:`view` of neighbouring places. The loop tries it on tensors of several data types, on views and others.
-
-from ptguide.zoo import zoo
-
 for tensor in (x, *zoo(axes=(1, 2, 3)).values()):
-    everything = torch.index_select(tensor, 0, torch.arange(len(tensor)))
-    assert not shares_memory(tensor, everything)
-    torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
+    for dim in range(-tensor.dim(), tensor.dim()):
+        size = tensor.shape[dim]
+        everything = tensor.index_select(dim, torch.arange(size))
+        assert not shares_memory(tensor, everything)
+        torch.testing.assert_close(everything, tensor, rtol=0, atol=0, equal_nan=True)
+        if size:
+            places = torch.randint(size, (4,))
+            for dtype in (torch.int64, torch.int32):
+                got = tensor.index_select(dim, places.to(dtype))
+                expected = by_stacking(tensor, dim, places)
+                torch.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
+                brackets = (slice(None),) * (dim % tensor.dim())
+                expected = tensor[(*brackets, places)]
+                torch.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
 assert shares_memory(x, x.narrow(1, 0, 3))
-
-# %%
-# The :term:`gradient` of a place is the sum over the places of the result that it was copied to, and 0 if it was left
-# out.
-
-w = torch.ones(4, requires_grad=True)
-factors = torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0])
+w, factors = torch.ones(4, requires_grad=True), torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0])
 (torch.index_select(w, 0, index) * factors).sum().backward()
 assert w.grad.tolist() == [10 + 100, 10000, 1000, 1]
-
-# %%
-# The backward step is a function of its own. :meth:`torch.Tensor.index_add_` *adds* slices at the positions of a list;
-# see :ref:`scatter`.
-
-assert torch.equal(torch.zeros(4).index_add_(0, index, factors), w.grad)
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *Negative positions.* Brackets count -1 from the end; ``index_select`` refuses it, with the message for a position
-# that is too large.
-
-last = torch.tensor([-1])
-assert torch.equal(x[last], x[2:])
-for outside in (last, torch.tensor([3])):
-    with expect_error(IndexError, match="index out of range in self"):
-        torch.index_select(x, 0, outside)
-assert torch.equal(torch.index_select(x, 0, last % 3), x[2:])
-
-# %%
-# *A list, a mask, a table.* The index is a tensor with one axis, of dtype :val:`int64 <rows.dtype>` or
-# :val:`int32 <rows.int().dtype>`. (One without axes is read as a single position.) For a mask there is
-# :ref:`boolean-masks`, and for several axes of positions, :ref:`advanced-indexing`.
-
-with expect_error(TypeError, match="index_select.*list"):
-    torch.index_select(x, 0, [2, 0])
+assert torch.equal(torch.zeros(4).index_add(0, index, factors), w.grad)
+with expect_error(IndexError, match="index out of range in self"):
+    x.index_select(0, torch.tensor([3]))
 for dtype in (torch.bool, torch.uint8, torch.int16, torch.float32):
     with expect_error(RuntimeError, match="Expected dtype int32 or int64 for index"):
-        torch.index_select(x, 0, torch.tensor([1, 0, 1]).to(dtype))
-assert torch.index_select(x, 0, torch.tensor(2)).shape == (1, 4)
+        x.index_select(0, torch.tensor([1, 0, 1]).to(dtype))
+assert x.index_select(0, torch.tensor(2)).shape == (1, 4)
 with expect_error(IndexError, match="Index is supposed to be a vector"):
-    torch.index_select(x, 0, torch.tensor([[2, 0]]))
-assert torch.equal(torch.index_select(x, 0, rows.to(torch.int32)), x[rows])
-
-# %%
-# *Another column in each row was meant.* ``index_select`` applies its one list to each row. With a position of its own
-# for each row, :ref:`gather` is the function, and the index has a row for each row of ``x``.
-
-best = torch.tensor([1, 3, 0])  # of row 0, 1, 2
-assert torch.index_select(x, 1, best).shape == (3, 3)
-each = torch.gather(x, 1, best[:, None])
-assert each.flatten().tolist() == [x[0, 1], x[1, 3], x[2, 0]]
-
-# %%
-# When to use which
-# -----------------
-#
-# Brackets are shorter where the axis is known when you write. ``index_select`` is clearer where the axis is a variable,
-# and it refuses lists, masks and negative positions, which brackets take.
-
-for axis, name in ((0, "rows"), (1, "columns")):
-    turned = torch.index_select(x, axis, torch.arange(x.shape[axis] - 1, -1, -1))
-    assert torch.equal(turned, x.flip(axis))
-    print(f"{name} in reverse order: {turned.tolist()}")
+    x.index_select(0, torch.tensor([[2, 0]]))
 
 # %%
 # Check yourself
@@ -166,7 +150,7 @@ ask(
     answer=torch.index_select(sound, 1, torch.tensor([0, 1, 0, 0])).shape,
     choices={
         (4, 2, 9): "That would be on axis 0.",
-        (6, 4, 9): "Axis 1 is re-made with one place for each of the four positions.",
+        (6, 4, 9): "Axis 1 gets one place for each of the four positions.",
         (6, 2, 4, 9): "No axis is added: the index has one axis, and replaces one.",
         IndexError: "Positions 0 and 1 exist on axis 1, and may be named again.",
     },
@@ -186,4 +170,47 @@ ask(
 )
 
 # %%
-# Next: :ref:`gather`, where each row has a list of its own.
+# **Exercise.** Some augmentations mix up the order of an axis. Undo one: ``order`` says which place of the original
+# stands at each place of ``mixed`` along axis ``dim``. Return the original.
+
+
+def by_loop(mixed, dim, order):
+    slices = dict(zip(order.tolist(), mixed.unbind(dim), strict=True))
+    return torch.stack([slices[place] for place in range(len(order))], dim)
+
+
+cases = [
+    (torch.tensor([[2, 0, 1]]), 1, torch.tensor([2, 0, 1])),
+    (torch.arange(12).reshape(4, 3), 0, torch.randperm(4)),
+    (torch.arange(30).reshape(2, 5, 3), -2, torch.randperm(5)),
+]
+
+
+def undo(mixed, dim, order):
+    raise NotImplementedError
+
+
+check(undo, by_loop, cases)
+
+# %%
+# Where does place 0 stand in ``order``, where place 1, and so on? ``argsort`` lists these places.
+
+# Solution
+
+
+def undo(mixed, dim, order):
+    return mixed.index_select(dim, order.argsort())
+
+
+report = check(undo, by_loop, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`gather`, where each row has a list of its own.
+#
+# - PyTorch contributors (2026). `torch.index_select
+#   <https://docs.pytorch.org/docs/stable/generated/torch.index_select.html>`__. The reference.

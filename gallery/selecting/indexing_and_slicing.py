@@ -4,9 +4,8 @@
 How do I index and slice a tensor?
 ==================================
 
-Two sentences of four tokens with five features each: you want the last token of each sentence, or the first two
-features of the tokens. Between the brackets goes one integer or slice for each :term:`axis`, and the result is a
-:term:`view`, so writing into it changes the original.
+Each token of a sentence has five features, and you want the last token, or a few features of some. Between the brackets
+goes one integer or slice for each :term:`axis`; writing into the result changes the original.
 """
 
 # %%
@@ -26,39 +25,38 @@ from ptguide.rules import explain_index
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
+tokens = torch.arange(20).reshape(4, 5)  # (token, feature)
 x = torch.arange(40).reshape(2, 4, 5)  # (sentence, token, feature)
 
 
-def select(x):
-    return {"x[:, -1]": x[:, -1], "x[1, 1:3, ::2]": x[1, 1:3, ::2]}
+def select(tokens):
+    return {"tokens[-1]": tokens[-1], "tokens[1:3, ::2]": tokens[1:3, ::2]}
 
 
 # %%
 
-draw(select, x)
+draw(select, tokens, names=["tokens"])
 
 # %%
-# The last token of each sentence; and of sentence 1 the tokens 1 and 2, with the features 0, 2 and 4. Point at an
-# element of a result to see where in ``x`` it is. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+# The results are the last token, and tokens 1 and 2 with the features 0, 2 and 4. Point at an element of a result
+# to see where in ``tokens`` it is. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 #
 # The rule
 # --------
 #
 # From left to right, each entry is for the next axis. An *integer* takes one place, and the axis disappears. A *slice*
-# ``start:stop:step`` keeps the axis; it begins at ``start`` and ends before ``stop``. ``None`` makes a new axis of size
-# 1. ``...`` stands for as many ``:`` as are missing. Axes at the end without an entry are kept whole. Negative numbers
-# count from the end.
+# ``start:stop:step`` keeps the axis; it begins at ``start`` and ends before ``stop``. ``None`` makes a new axis of
+# size 1. ``...`` stands for as many ``:`` as are missing. Axes at the end without an entry are kept whole. Negative
+# positions count from the end. The next tensor, ``x``, has two sentences, and the axes (sentence, token, feature):
 
 shown = {"x[1]": x[1], "x[1:2]": x[1:2], "x[:, -1]": x[:, -1], "x[..., :2]": x[..., :2]}
 shown |= {"x[:, None]": x[:, None], "x[1, 2, 3]": x[1, 2, 3]}
 for text, part in shown.items():
     print(f"{text:<12}{tuple(part.shape)}")
-assert x[..., :2].shape == (2, 4, 2)
-assert (x[1].shape, x[1:2].shape) == ((4, 5), (1, 4, 5))
-assert (x[1, 2, 3].shape, x[1, 2, 3].item()) == ((), 1 * 20 + 2 * 5 + 3)
 
 # %%
-# ``explain_index`` spells an index out for your own tensor. ``numpy.s_`` writes one as it stands between brackets.
+# ``explain_index`` spells out what an index selects of your own tensor. ``numpy.s_`` makes an object of what stands
+# between the brackets, so that it can be passed to a function.
 
 explained = explain_index(x, numpy.s_[..., None, 1:4])
 assert explained.shape == x[..., None, 1:4].shape == (2, 4, 1, 3)
@@ -68,8 +66,8 @@ explained
 # A view: one memory
 # ------------------
 #
-# Integers and slices copy nothing. The result is another way through the same memory, and a write goes to both. (A
-# slice of a Python *list* is a new list.)
+# Integers and slices copy nothing. The result is another way through the same memory, so a write into one of the two
+# changes the other.
 
 memory = torch.arange(12).reshape(3, 4)
 part = memory[1:, ::2]
@@ -78,8 +76,8 @@ assert memory[1, 0] == -4
 draw_storage([memory, part], ["memory", "memory[1:, ::2]"])
 
 # %%
-# A view keeps the whole memory alive. One token that you put into a list holds on to the batch that it came from.
-# :meth:`torch.Tensor.clone` takes what is needed.
+# A view keeps the whole memory alive. One token that you put into a list keeps the memory of the batch that it came
+# from. :meth:`torch.Tensor.clone` copies this token alone.
 
 batch = torch.zeros(64, 128, 256)
 for name, token in {"view": batch[0, -1], "clone": batch[0, -1].clone()}.items():
@@ -89,8 +87,8 @@ assert batch[0, -1].untyped_storage().nbytes() == batch.nbytes
 # %%
 # .. use-this::
 #
-#    One pair of brackets, one entry for each axis, ``...`` where you count from the right: ``x[..., -1]`` is the last
-#    feature whatever comes before. An integer drops its axis, and a slice of length 1 keeps it. Add
+#    Write one pair of brackets, one entry for each axis, and ``...`` where you count from the right: ``x[..., -1]``
+#    is the last feature whatever comes before. An integer drops its axis, and a slice of length 1 keeps it. Add
 #    ``.clone()`` to a part that outlives the batch, or that you write into without meaning the original.
 #
 # .. not tried: whatever comes before — checked for one to four axes below
@@ -106,26 +104,25 @@ with expect_error(IndexError, match="index 2 is out of bounds for dimension 0 wi
 assert x[:, 2].shape == (2, 5)
 
 # %%
-# **A slice out of range raises nothing.** It is cut off, down to an empty tensor, as in Python. An integer raises.
+# **A slice out of range raises nothing.** It is cut off, down to an empty tensor, as in Python. An integer out of range
+# raises an error, and so does a negative step: tensors have no negative strides. To reverse, :func:`torch.flip` copies.
 
 print(tuple(x[:, 1:99].shape), tuple(x[:, 99:].shape))
-assert x[:, 99:].shape == (2, 0, 5)
-with expect_error(IndexError, match="out of bounds for dimension 1 with size 4"):
-    x[:, 99]
-
-# %%
-# **A negative step, a float.** Tensors have no negative strides, so ``[::-1]`` is refused, and :func:`torch.flip`
-# copies instead. ``4 / 2`` is a float in Python; two slashes give an integer.
-
 with expect_error(ValueError, match="step must be greater than zero"):
     x[::-1]
-assert torch.equal(x.flip(0)[0], x[-1])
-with expect_error(IndexError, match="only integers, slices"):
-    x[:, 4 / 2]
 
 # %%
 # How this was checked
 
+assert (x[1].shape, x[1:2].shape) == ((4, 5), (1, 4, 5))
+assert (x[1, 2, 3].shape, x[1, 2, 3].item()) == ((), 1 * 20 + 2 * 5 + 3)
+with expect_error(IndexError, match="out of bounds for dimension 1 with size 4"):
+    x[:, 99]
+with expect_error(IndexError, match="only integers, slices"):
+    x[:, 4 / 2]
+assert torch.equal(x.flip(0)[0], x[-1])
+assert x[..., :2].shape == (2, 4, 2)
+assert x[:, 99:].shape == (2, 0, 5)
 # A slice keeps ceil((stop - start) / step) places, and none with start after stop.
 for start, step in itertools.product(range(5), (1, 2, 3)):
     for stop in range(start, 5):
@@ -217,8 +214,8 @@ ask(
 )
 
 # %%
-# **Exercise.** A language model learns to say the next token. From token numbers of shape (sentence, token), return the
-# inputs and the targets, stacked to shape (2, sentence, token - 1): the targets are one token ahead.
+# **Exercise.** A language model learns to say the next token. From token numbers of shape (sentence, token), return
+# the inputs and the targets, stacked to shape (2, sentence, token - 1): the targets are one token ahead.
 
 
 def by_loops(tokens):
@@ -260,7 +257,7 @@ report
 #
 # :ref:`advanced-indexing`: a *list* of positions between the brackets follows another rule, and copies.
 #
-# - NumPy developers (2026). `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__. The rule
-#   that PyTorch follows, with what PyTorch leaves out.
+# - NumPy developers (2026). `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__. The
+#   rule that PyTorch follows, with what PyTorch leaves out.
 # - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Figure 1 shows
 #   indexing, views and broadcasting side by side.

@@ -4,101 +4,64 @@
 At which positions does a condition hold, and where does a value belong?
 ========================================================================
 
-:meth:`torch.Tensor.nonzero` lists the positions of the elements that are not 0; of a mask, those of True.
-:func:`torch.searchsorted` finds the place of a value in a sorted list, and :func:`torch.bucketize` does so for the
-limits of intervals. You need to know :ref:`boolean-masks` and :ref:`advanced-indexing`.
+You want the positions of a token in a batch, as numbers, or the interval into which a value falls.
+:func:`torch.nonzero` lists the positions of True, and :func:`torch.searchsorted` finds a place in a sorted list.
 """
 
 # %%
-# The result has one row for each element that is not 0, with as many numbers as ``x`` has axes: here its row and its
-# column. Each row of ``x`` has a color; zeros are gray.
+# Set-up
 
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
+torch.manual_seed(0)
 x = torch.tensor([[30, 0, 10, 0], [0, 0, 50, 70], [40, 0, 0, 20]])
-positions = x.nonzero()
 row_colors = torch.where(x != 0, torch.arange(3)[:, None], 4)  # 4 is gray
-draw([x, positions], ["x", "x.nonzero()"], colors=[row_colors, positions[:, :1].expand(6, 2)])
+places = x.nonzero()
+colors = [row_colors, places[:, :1].expand(6, 2)]
 
 # %%
-# The rule: the result has shape :math:`(n, a)`, for :math:`n` elements that are not 0 and :math:`a` axes. The rows come
-# in the order of print. The size :math:`n` depends on the values; :func:`torch.count_nonzero` computes it, also along
-# an axis, without a list.
 
-
-def nonzero(x):
-    places = torch.cartesian_prod(*[torch.arange(size) for size in x.shape])
-    return places.reshape(-1, x.dim())[x.flatten() != 0]
-
-
-one = [[0, 1, 0, 4], [0, 0, 0, 0], [2, 0, 0, 0]]
-two = [[0, 0, 0, 3], [0, 0, 5, 0], [0, 0, 0, 0]]
-volume = torch.tensor([one, two])
-assert torch.equal(nonzero(x), x.nonzero())
-assert torch.equal(nonzero(volume), volume.nonzero())
-assert volume.nonzero().shape == (torch.count_nonzero(volume), 3)
-for few in (x[0], x[:, 1], x[:, :0], volume[:, :2, None]):
-    assert torch.equal(nonzero(few), few.nonzero())
-assert torch.count_nonzero(x, dim=0).tolist() == [2, 0, 2, 2]
+draw([x, x.nonzero()], ["x", "x.nonzero()"], colors=colors)
 
 # %%
-# With three axes there are three numbers in a row, the first of which is the slice. Each slice has a color; zeros are
-# gray.
-
-slices = torch.tensor([0, 1])[:, None, None].expand(2, 3, 4)
-of_volume, found = torch.where(volume != 0, slices, 4), volume.nonzero()
-draw([volume, found], ["volume", "volume.nonzero()"], colors=[of_volume, found[:, :1].expand(5, 3)])
-
-# %%
-# as_tuple: for use between brackets
-# ----------------------------------
+# The result has one row for each element that is not 0. This row holds the element's row and column in ``x``. Its color
+# is that of the row of ``x``. You need to know :ref:`boolean-masks`.
 #
-# ``as_tuple=True`` gives the same as one tensor for each axis, which :ref:`indexing <advanced-indexing>` takes.
-# ``torch.where(condition)`` is the same, and :func:`torch.argwhere` is ``nonzero`` under NumPy's name. (Of a tensor
-# without axes, ``nonzero`` gives no numbers in a row, and the tuple has one tensor nevertheless.)
+# The rule of nonzero
+# -------------------
+#
+# The shape of the result is (elements that are not 0, axes of ``x``), in the order in which ``x`` is read. False counts
+# as 0, so a condition works as well. With ``as_tuple=True`` the columns of the result come as separate tensors, which
+# :ref:`brackets <advanced-indexing>` take. ``torch.where(condition)`` gives this tuple, too.
 
-rows, columns = x.nonzero(as_tuple=True)
-assert torch.equal(torch.stack([rows, columns], dim=1), positions)
-assert x[rows, columns].tolist() == [30, 10, 50, 70, 40, 20]
-assert all(map(torch.equal, torch.where(x != 0), (rows, columns)))
-assert torch.equal(torch.argwhere(x), positions)
-assert torch.tensor(5).nonzero().shape == (1, 0)
-assert len(torch.tensor(5).nonzero(as_tuple=True)) == 1
-
-# %%
-# The positions of a condition are those of its True. To take, count or replace elements they are not needed: the
-# :ref:`mask itself <boolean-masks>` is enough.
-
-large = x > 25
-assert large.nonzero().tolist() == [[0, 0], [1, 2], [1, 3], [2, 0]]
-assert torch.equal(x[large.nonzero(as_tuple=True)], x[large])
-assert large.sum() == torch.count_nonzero(large) == 4
-replaced = x.clone()
-replaced[large.nonzero(as_tuple=True)] = -1
-assert torch.equal(replaced, x.masked_fill(large, -1))
+rows, columns = (x > 25).nonzero(as_tuple=True)
+print(list(zip(rows.tolist(), columns.tolist(), strict=True)))
+assert torch.equal(x[rows, columns], x[x > 25])
+assert all(map(torch.equal, torch.where(x > 25), (rows, columns)))
 
 # %%
 # searchsorted: where does a value belong?
 # ----------------------------------------
 #
-# The question: before which element of a sorted list can the value be put in, so that the list stays sorted? 15 goes
-# before the 20, at place 1; 35 goes to the end, at place 3. The result has the shape of the values.
+# ``searchsorted`` says before which element of the list a value can be put in, so that the list stays sorted. 15 goes
+# before the 20, at place 1. 35 goes to the end, at place 3. The result has the shape of the values.
 
 limits, values = torch.tensor([10, 20, 30]), torch.tensor([5, 10, 15, 30, 35])
-places = torch.searchsorted(limits, values)
-assert places.tolist() == [0, 0, 1, 2, 3]
-colors = [torch.tensor([0, 1, 2]), places, places]
-draw([limits, values, places], ["limits", "values", "places"], colors=colors)
+found = torch.searchsorted(limits, values)
+assert found.tolist() == [0, 0, 1, 2, 3]
+draw([limits, values, found], ["limits", "values", "found"], colors=[torch.arange(3), found, found])
 
 # %%
-# On which side of an equal one? By default on the left: what equals a limit goes before it. With ``right=True`` it goes
-# behind. From scratch, the place is a count: of the elements that are less (or, with
-# ``right=True``, less or equal). A search by halving needs about :math:`\log_2 n` steps. NaN goes to the end.
+# A value that equals a limit goes before it, and with ``right=True`` behind it. So the place is a count: of the limits
+# that are less than the value, or with ``right=True`` less or equal. :func:`torch.bucketize` is the same function with
+# the arguments exchanged.
 
 
 def searchsorted(limits, values, right=False):
@@ -106,97 +69,80 @@ def searchsorted(limits, values, right=False):
     return before.sum(dim=-1)
 
 
-assert torch.searchsorted(limits, values, right=True).tolist() == [0, 1, 1, 3, 3]
+for right in (False, True):
+    found = torch.searchsorted(limits, values, right=right)
+    print(f"right={right}:", found.tolist())
+    assert torch.equal(found, searchsorted(limits, values, right))
+    assert torch.equal(found, torch.bucketize(values, limits, right=right))
+
+# %%
+# .. use-this::
+#
+#    To take, count or replace elements, use :ref:`the mask itself <boolean-masks>`: ``nonzero`` is for positions that
+#    you print, keep or compute with. Its size depends on the values, so on a GPU Python waits for them. For intervals,
+#    write ``torch.bucketize(values, limits)``, with ``right=True`` if a limit belongs to the interval above it.
+#    Positions are :val:`int64 <x.nonzero().dtype>` and have no gradient.
+#
+# Common mistakes
+# ---------------
+#
+# **The table of positions between the brackets.** ``tall[tall.nonzero()]`` reads each number of this table, columns
+# included, as a row of ``tall``. Nothing is raised here, and the result has three axes. Use ``as_tuple=True``, or the
+# mask.
+
+tall = torch.tensor([[1, 0, 2], [0, 3, 0], [0, 0, 0], [4, 5, 0]])
+print(tuple(tall[tall.nonzero()].shape), "and not", tall[tall.nonzero(as_tuple=True)].tolist())
+assert torch.equal(tall[tall != 0], tall[tall.nonzero(as_tuple=True)])
+
+# %%
+# **A list that is not sorted.** ``searchsorted`` does not check the order of the list, and gives wrong places without
+# an error. Sort the list first, or give its :func:`torch.argsort` as ``sorter``.
+
+shuffled = torch.tensor([30, 10, 20])
+print(torch.searchsorted(shuffled, values).tolist(), "and not", end=" ")
+print(torch.searchsorted(shuffled, values, sorter=shuffled.argsort()).tolist())
+
+# %%
+# How this was checked
+
+
+def nonzero(x):
+    grid = torch.cartesian_prod(*[torch.arange(size) for size in x.shape])
+    return grid.reshape(-1, x.dim())[x.flatten() != 0]
+
+
+volume = torch.randint(2, (2, 3, 4))
+for tensor in (x, volume, x[0], x[:, 1], x[:, :0], volume[:, :2, None]):
+    assert torch.equal(nonzero(tensor), tensor.nonzero())
+    assert torch.equal(torch.argwhere(tensor), tensor.nonzero())
+    assert tensor.nonzero().shape == (torch.count_nonzero(tensor), tensor.dim())
+for tensor in zoo().values():
+    listed = tensor.nonzero()
+    assert (listed.dtype, listed.requires_grad) == (torch.int64, False)
+    assert torch.equal(listed, (tensor != 0).nonzero())
+assert torch.tensor([0, 6, 0, 8]).nonzero().tolist() == [[1], [3]]
+assert torch.tensor(5).nonzero().shape == (1, 0)
+assert len(torch.tensor(5).nonzero(as_tuple=True)) == 1
+w = torch.tensor([1.0, float("nan"), -0.0], requires_grad=True)
+assert w.nonzero().flatten().tolist() == [0, 1]
 for right in (False, True):
     for sorted_list in (limits, limits[:0], torch.tensor([10, 10, 30])):
         for v in (values, x, x[:, :0]):
             theirs = torch.searchsorted(sorted_list, v, right=right)
+            assert theirs.dtype == torch.int64
             assert torch.equal(searchsorted(sorted_list, v, right), theirs)
+found = torch.searchsorted(limits, values)
+assert torch.searchsorted(shuffled, values).tolist() != found.tolist()
+assert torch.equal(torch.searchsorted(shuffled, values, sorter=torch.argsort(shuffled)), found)
 assert torch.searchsorted(limits.float(), torch.tensor([float("nan")])) == 3
-
-# %%
-# bucketize: the same with the arguments changed
-# ----------------------------------------------
-#
-# ``bucketize(values, limits)`` is ``searchsorted(limits, values)`` for one list of limits. It gives numbers of
-# intervals. ``searchsorted`` also takes one sorted list for each row, if its leading axes equal those of the values.
-
-for right in (False, True):
-    by_list = torch.searchsorted(limits, values, right=right)
-    assert torch.equal(torch.bucketize(values, limits, right=right), by_list)
-ages = torch.tensor([[3, 17, 18], [41, 64, 65]])
-names = ["child", "adult", "retired"]
-groups = torch.bucketize(ages, torch.tensor([18, 65]), right=True)
-assert [names[group] for group in groups[0]] == ["child", "child", "adult"]
-assert [names[group] for group in groups[1]] == ["adult", "adult", "retired"]
-own = torch.stack([limits, limits * 10])
+assert not shares_memory(found, torch.searchsorted(limits, found))
+own = torch.stack([limits, limits * 10])  # one list for each row
 assert torch.searchsorted(own, torch.tensor([[15, 25], [15, 250]])).tolist() == [[1, 2], [0, 2]]
-
-# %%
-# A use: draw a number with given probabilities. Their running sums cut the line from 0 to 1 into pieces; a uniform
-# random number falls into piece ``k`` with probability ``p[k]``.
-
-torch.manual_seed(0)
-p = torch.tensor([0.2, 0.5, 0.3])
-drawn = torch.searchsorted(p.cumsum(0)[:-1], torch.rand(10_000), right=True)
-frequency = torch.bincount(drawn) / 10_000
-torch.testing.assert_close(frequency, p, rtol=0, atol=0.02)
-
-# %%
-# Copies, dtypes, gradients
-# -------------------------
-#
-# Positions are new tensors of :val:`int64 <places.dtype>` without :term:`gradient`. The loop tries ``nonzero`` on
-# tensors of several data types, on views and others. NaN is not 0, and -0.0 is.
-
-from ptguide.zoo import zoo
-
-for tensor in zoo().values():
-    found = tensor.nonzero()
-    assert (found.dtype, found.requires_grad) == (torch.int64, False)
-    assert torch.equal(found, (tensor != 0).nonzero())
-w = torch.tensor([1.0, float("nan"), -0.0], requires_grad=True)
-assert w.nonzero().flatten().tolist() == [0, 1]
-assert not shares_memory(places, torch.searchsorted(limits, places))
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *The table between the brackets.* ``tall[tall.nonzero()]`` reads each number of the table as a row. The result has
-# shape (5, 2, 3) where five elements were meant. (With fewer rows than columns it may raise an error.) Use
-# ``as_tuple=True``, or the mask.
-
-tall = torch.tensor([[1, 0, 2], [0, 3, 0], [0, 0, 0], [4, 5, 0]])
-assert tall[tall.nonzero()].shape == (5, 2, 3)
-assert tall[tall.nonzero(as_tuple=True)].tolist() == [1, 2, 3, 4, 5]
-assert torch.equal(tall[tall != 0], tall[tall.nonzero(as_tuple=True)])
+# A place may be one past the end of the list.
+with expect_error(IndexError, match="index 3 is out of bounds"):
+    limits[found]
 with expect_error(IndexError, match="index 3 is out of bounds"):
     x[x.nonzero()]
-
-# %%
-# *An axis too many.* Of a vector the result is a column, shape (n, 1). ``flatten()`` makes a list of it.
-
-assert torch.tensor([0, 6, 0, 8]).nonzero().tolist() == [[1], [3]]
-assert torch.tensor([0, 6, 0, 8]).nonzero().flatten().tolist() == [1, 3]
-
-# %%
-# *A list that is not sorted.* ``searchsorted`` does not check it, and the places are wrong here. ``sorter`` takes the
-# order from :func:`torch.argsort`.
-
-shuffled = torch.tensor([30, 10, 20])
-assert torch.searchsorted(shuffled, values).tolist() != places.tolist()
-assert torch.equal(torch.searchsorted(shuffled, values, sorter=torch.argsort(shuffled)), places)
-
-# %%
-# *The place as an index.* A place may be the size of the list, one past its end. And it does not say whether the value
-# is in the list: compare the value with the element at the place, or use :func:`torch.isin`.
-
-with expect_error(IndexError, match="index 3 is out of bounds"):
-    limits[places]
-inside = limits[places.clamp(max=2)] == values
-assert torch.equal(inside, torch.isin(values, limits))
-assert inside.tolist() == [False, True, False, True, False]
 
 # %%
 # Check yourself
@@ -222,10 +168,58 @@ ask(
     answer=torch.searchsorted(limits, 20, right=True).item(),
     choices={
         1: "That is the left side of the 20, which is the default.",
-        2: "It goes behind the 20: two elements are less or equal.",
+        2: "It goes behind the 20: two elements are 20 or less.",
         3: "The last is greater than 20, so the place is before it.",
     },
 )
 
 # %%
-# Next: :ref:`one-hot`, where a position becomes a row of zeros with a single one.
+# **Exercise.** Texts of different lengths are put one after the other, so that no padding is needed. Return for each
+# position of the whole the number of its text. Lengths of 2 and 3 give 0, 0, 1, 1, 1.
+
+
+def by_loop(lengths):
+    return torch.tensor([text for text, n in enumerate(lengths.tolist()) for _ in range(n)])
+
+
+cases = [
+    (torch.tensor([2, 3]),),
+    (torch.tensor([1, 0, 4]),),
+    (torch.randint(1, 6, (5,)),),
+]
+forbidden = ["repeat_interleave", "cat", "one_hot"]
+
+
+def text_numbers(lengths):
+    raise NotImplementedError
+
+
+check(text_numbers, by_loop, cases, without=forbidden)
+
+# %%
+# The running sums of the lengths are the ends of the texts. A position that equals an end belongs to the next text.
+
+# Solution
+
+
+def text_numbers(lengths):
+    ends = lengths.cumsum(0)
+    return torch.searchsorted(ends, torch.arange(ends[-1]), right=True)
+
+
+report = check(text_numbers, by_loop, cases, without=forbidden)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`one-hot`, where a position becomes a row of zeros with a single one.
+#
+# - PyTorch contributors (2026). `torch.searchsorted
+#   <https://docs.pytorch.org/docs/stable/generated/torch.searchsorted.html>`__. Its table says which side ``right``
+#   takes.
+# - NumPy developers (2026). `numpy.searchsorted
+#   <https://numpy.org/doc/stable/reference/generated/numpy.searchsorted.html>`__. The same function in NumPy, where
+#   ``side`` says what ``right`` says here.

@@ -4,168 +4,146 @@
 How do I turn class numbers into one-hot vectors?
 =================================================
 
-``F.one_hot(labels, num_classes)`` (:func:`torch.nn.functional.one_hot`) turns a class number into a row of zeros with a
-1 at the place of the class. The result has one :term:`axis` more than the labels. You need to know :ref:`scatter` and
-:ref:`argmax-and-max`.
+You have the number of a class or word, and a formula wants a row with a probability for each class. ``F.one_hot``
+writes the row: zeros, and a 1 at the place of the class.
 """
 
 # %%
-# Here are three labels and five classes. Label 2 gives a 1 at place 2. Each row is made of one label.
+# Set-up
 
 import torch
-from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 
-labels = torch.tensor([2, 0, 4])
-assert F.one_hot(labels, 5)[0].tolist() == [0, 0, 1, 0, 0]
-draw(F.one_hot, labels, num_classes=5, names=["labels"])
+torch.manual_seed(0)
+tokens = torch.tensor([2, 0, 4, 0])  # the tokens of a sentence; there are five words
 
 # %%
-# The rule: shape :math:`(s_0, \ldots, s_{n-1})` becomes :math:`(s_0, \ldots, s_{n-1}, C)` for :math:`C` classes, and
-# ``out[i, c]`` is 1 where ``labels[i] == c``. From scratch that is one comparison, or one write with
-# :ref:`scatter <scatter>`, or rows picked from the table that :func:`torch.eye` makes.
+
+draw(F.one_hot, tokens, num_classes=5, names=["tokens"], at=(0, 2))
+
+# %%
+# Each token gives a row of five: token 2 gives a row with a 1 at place 2. You need to know :ref:`what a shape is
+# <what-is-a-tensor>`.
+#
+# The rule
+# --------
+#
+# The result has one axis more, behind the others, with a place for each class. ``out[..., c]`` is 1 where the label is
+# ``c``, and else 0. So ``one_hot`` compares the labels with the numbers of the classes. You find it in
+# ``torch.nn.functional``, imported as ``F``.
 
 
 def one_hot(labels, num_classes):
-    return (labels.unsqueeze(-1) == torch.arange(num_classes)).long()
+    return (labels[..., None] == torch.arange(num_classes)).long()
 
 
-hot = F.one_hot(labels, 5)
-for shape in ((), (0,), (3,), (2, 3), (2, 1, 3)):
-    some = torch.arange(15)[: torch.Size(shape).numel()].reshape(shape) % 5
-    assert torch.equal(one_hot(some, 5), F.one_hot(some, 5))
-    assert F.one_hot(some, 5).shape == (*shape, 5)
-assert torch.equal(one_hot(labels, 5), hot)
-assert torch.equal(torch.zeros(3, 5, dtype=torch.int64).scatter(1, labels[:, None], 1), hot)
-assert torch.equal(torch.eye(5, dtype=torch.int64)[labels], hot)
+hot = F.one_hot(tokens, 5)
+assert torch.equal(one_hot(tokens, 5), hot)
+print(tuple(tokens.shape), "becomes", tuple(hot.shape), hot.dtype)
 
 # %%
-# There may be a label for each pixel of an image, or for each word of two sentences, here of shape (2, 3). The classes
-# become the *last* axis. :func:`torch.nn.functional.cross_entropy` wants them as axis 1; :func:`torch.movedim` brings
-# them there.
-
-words = torch.tensor([[1, 3, 0], [2, 2, 1]])
-assert torch.equal(F.one_hot(words, 4), one_hot(words, 4))
-targets = F.one_hot(words, 4).movedim(-1, 1).float()
-assert targets.shape == (2, 4, 3)
-scores = torch.arange(24.0).reshape(2, 4, 3)
-torch.testing.assert_close(F.cross_entropy(scores, targets), F.cross_entropy(scores, words))
-draw(F.one_hot, words, num_classes=4, names=["words"])
-
-# %%
-# The way back is :func:`torch.argmax` over the classes. Each row sums to 1. The sum over the labels counts each class.
-
-assert torch.equal(F.one_hot(words, 4).argmax(dim=-1), words)
-assert (F.one_hot(words, 4).sum(dim=-1) == 1).all()
-assert F.one_hot(words, 4).sum(dim=(0, 1)).tolist() == [1, 2, 2, 1]
-
-# %%
-# What it is for
-# --------------
+# A label for each word, or for each pixel
+# ----------------------------------------
 #
-# A product with a :term:`one-hot` row picks a row: ``hot @ table`` has the values of ``table[labels]``, if the table is
-# finite. An embedding reads its table by the index. The product multiplies each row of the table, also those that are
-# not picked, and 0 times infinity is NaN.
+# ``one_hot`` makes the classes the *last* axis. :func:`torch.nn.functional.cross_entropy` wants them as axis 1, and
+# :func:`torch.movedim` brings them there. The loss is then the same as with the class numbers.
 
-torch.manual_seed(0)
-table = torch.randn(5, 7)
-assert torch.equal(hot.float() @ table, table[labels])
-assert torch.equal(F.embedding(labels, table), table[labels])
-endless = table.clone()
-endless[1] = float("inf")
-assert torch.equal(endless[labels], table[labels])
-assert (hot.float() @ endless).isnan().all()
+words = torch.tensor([[1, 3, 0], [2, 2, 1]])  # (sentence, position)
+rows = F.one_hot(words, 4)
+print("last axis:", tuple(rows.shape), " axis 1:", tuple(rows.movedim(-1, 1).shape))
+logits = torch.randn(2, 4, 3)  # (sentence, word, position)
+loss = F.cross_entropy(logits, rows.movedim(-1, 1).float())
+torch.testing.assert_close(loss, F.cross_entropy(logits, words))
 
 # %%
-# Its transpose adds up the rows of each class, as :meth:`torch.Tensor.index_add` does.
-
-rows, of_class = torch.tensor([[1.0, 2], [3, 4], [5, 6], [7, 8]]), torch.tensor([2, 0, 2, 1])
-sums = F.one_hot(of_class, 3).float().T @ rows
-assert sums.tolist() == [[3, 4], [7, 8], [1 + 5, 2 + 6]]
-assert torch.equal(torch.zeros(3, 2).index_add(0, of_class, rows), sums)
-
-# %%
-# With :val:`1797 <len(pixels)>` written digits as rows of :val:`64 <pixels.shape[1]>` pixels, it gives the mean image
-# of each class.
-
-data = load_digits()
-pixels, classes = torch.from_numpy(data.data).float(), torch.from_numpy(data.target)
-per_class = F.one_hot(classes, 10).float()  # (1797, 10)
-means = per_class.T @ pixels / per_class.sum(dim=0)[:, None]  # (10, 64)
-for k in range(10):
-    torch.testing.assert_close(means[k], pixels[classes == k].mean(dim=0))
-draw(list(means[:6].reshape(6, 1, 8, 8) / 16), [f"mean of {k}" for k in range(6)], image=True)
-
-# %%
-# In a loss it picks the probability of the right class: in the sum :math:`-\sum_c t_c \ln p_c` the terms of the other
-# classes are 0, if their probabilities are not. The two losses here are 0.3567 and 2.3026. The sum is not divided by
-# the number of classes. Over several examples one takes the mean.
-
-target = F.one_hot(torch.tensor(0), 3)
-assert (target * torch.tensor([0.7, 0.3, 0.0]).log()).sum().isnan()
-for p, worked in (([0.7, 0.2, 0.1], 0.3567), ([0.1, 0.3, 0.6], 2.3026)):
-    loss = -(target * torch.tensor(p).log()).sum()
-    torch.testing.assert_close(loss, torch.tensor(worked), rtol=0, atol=5e-5)
-    torch.testing.assert_close(loss, F.cross_entropy(torch.tensor(p).log(), torch.tensor(0)))
-
-# %%
-# Copy, dtype, gradient
-# ---------------------
+# What can be done with the rows
+# ------------------------------
 #
-# Labels of :val:`int64 <labels.dtype>` are taken, and other dtypes are refused. The result is a new tensor of
-# :val:`int64 <hot.dtype>` without :term:`gradient`. It takes 8 bytes for each class of each label; a comparison alone
-# gives bool, 1 byte.
+# ``argmax`` over the classes gives the numbers back. The sum over the positions counts the words. A matrix product
+# with a table picks rows of the table, which is what an :class:`embedding <torch.nn.Embedding>` does by its index,
+# without the multiplications by 0.
 
-assert hot.dtype == torch.int64
-assert not shares_memory(labels, hot)
-assert (hot.nbytes, (labels[:, None] == torch.arange(5)).nbytes) == (3 * 5 * 8, 3 * 5)
-for dtype in (torch.int32, torch.uint8, torch.float32):
-    with expect_error(RuntimeError, match="one_hot is only applicable to index tensor"):
-        F.one_hot(labels.to(dtype), 5)
+table = torch.randn(5, 3)  # (word, feature)
+print("back  ", hot.argmax(dim=-1).tolist())
+print("counts", hot.sum(dim=0).tolist())
+assert torch.equal(hot.float() @ table, table[tokens])
+assert torch.equal(F.embedding(tokens, table), table[tokens])
 
 # %%
-# What goes wrong
+# .. use-this::
+#
+#    Two uses need no one-hot rows: ``cross_entropy`` takes class numbers, and ``table[tokens]`` looks up rows. Write
+#    ``F.one_hot(labels, num_classes)`` for targets that are mixed, and for formulas that sum over classes. Give
+#    ``num_classes`` each time. A row takes 8 bytes for each class. With a large vocabulary compare, as in the cell
+#    below: truth values take 1 byte.
+
+compared = tokens[:, None] == torch.arange(5)
+print(f"{hot.nbytes} bytes for 4 x 5 as int64, {compared.nbytes} as bool")
+assert (hot.nbytes, compared.nbytes) == (8 * hot.numel(), 1 * hot.numel())
+
+# %%
+# Common mistakes
 # ---------------
 #
-# *The number of classes is left out.* Then it is the largest label plus 1, so it changes from batch to batch.
+# **The number of classes is left out.** Then it is the largest label plus 1, so it may change from batch to batch.
 
 for batch in ([2, 0, 4], [1, 0, 1]):
     print(batch, tuple(F.one_hot(torch.tensor(batch)).shape))
     assert F.one_hot(torch.tensor(batch)).shape == (3, max(batch) + 1)
 
 # %%
-# *A label that is no class.* Labels count from 0, so classes 1 to 5 need a subtraction of 1. The -100 that
-# :func:`torch.nn.functional.cross_entropy` skips is refused, too: make such labels 0, and their rows zero.
+# **Integers where floats are needed.** The rows are :val:`int64 <hot.dtype>`. A matrix product with floats refuses
+# them, and so does ``cross_entropy``. Convert them with ``.float()``.
 
-with expect_error(RuntimeError, match="Class values must be smaller than num_classes"):
-    F.one_hot(labels + 1, 5)
-with expect_error(RuntimeError, match="Class values must be non-negative"):
-    F.one_hot(torch.tensor([2, -100]), 5)
-some = torch.tensor([2, -100])
-rows = F.one_hot(some.clamp(min=0), 5) * (some >= 0)[:, None]
-assert rows.tolist() == [[0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
-
-# %%
-# *Integers where floats are needed.* A product with a table of floats refuses integers, and so does ``cross_entropy``.
-# It needs no one-hot target: with class numbers it gives the same.
-
-logits = torch.randn(3, 5)
-with expect_error(RuntimeError, match="dtype"):
+with expect_error(RuntimeError, match="same dtype"):
     hot @ table
 with expect_error(RuntimeError, match="Expected floating point type for target"):
-    F.cross_entropy(logits, hot)
-torch.testing.assert_close(F.cross_entropy(logits, hot.float()), F.cross_entropy(logits, labels))
+    F.cross_entropy(torch.randn(4, 5), hot)
+assert torch.equal(hot.float() @ table, table[tokens])
 
 # %%
-# The function is in ``torch.nn.functional``. There is no ``torch.one_hot`` and no such method of tensors.
+# How this was checked
 
+for shape in ((), (0,), (3,), (2, 3), (2, 1, 3)):
+    some = torch.arange(15)[: torch.Size(shape).numel()].reshape(shape) % 5
+    assert torch.equal(one_hot(some, 5), F.one_hot(some, 5))
+    assert F.one_hot(some, 5).shape == (*shape, 5)
+    assert (F.one_hot(some, 5).sum(dim=-1) == 1).all()
+    assert torch.equal(F.one_hot(some, 5).argmax(dim=-1), some)
+assert torch.equal(torch.zeros(4, 5, dtype=torch.int64).scatter(1, tokens[:, None], 1), hot)
+assert torch.equal(torch.eye(5, dtype=torch.int64)[tokens], hot)
 assert not hasattr(torch, "one_hot")
-assert not hasattr(labels, "one_hot")
+assert not hasattr(tokens, "one_hot")
+assert not shares_memory(tokens, hot)
+assert (hot * 0.5).dtype == torch.float32  # element by element, the rows become floats
+with expect_error(RuntimeError, match="Can not infer total number of classes"):
+    F.one_hot(tokens[:0])
+for dtype in (torch.int32, torch.uint8, torch.float32):
+    with expect_error(RuntimeError, match="one_hot is only applicable to index tensor"):
+        F.one_hot(tokens.to(dtype), 5)
+with expect_error(RuntimeError, match="Class values must be smaller than num_classes"):
+    F.one_hot(tokens + 1, 5)
+# The -100 that cross_entropy skips is refused: such labels become 0, and their rows zero.
+some = torch.tensor([2, -100])
+with expect_error(RuntimeError, match="Class values must be non-negative"):
+    F.one_hot(some, 5)
+zeroed = F.one_hot(some.clamp(min=0), 5) * (some >= 0)[:, None]
+assert zeroed.tolist() == [[0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
+# A product multiplies the rows that are not picked as well, and 0 times infinity is NaN.
+endless = table.clone()
+endless[1] = float("inf")
+assert torch.equal(endless[tokens], table[tokens])
+assert (hot.float() @ endless).isnan().all()
+# The transpose adds up the rows of each class.
+states, of_class = torch.tensor([[1.0, 2], [3, 4], [5, 6], [7, 8]]), torch.tensor([2, 0, 2, 1])
+sums = F.one_hot(of_class, 3).float().T @ states
+assert torch.equal(torch.zeros(3, 2).index_add(0, of_class, states), sums)
 
 # %%
 # Check yourself
@@ -189,11 +167,61 @@ ask(
     "What is the shape of F.one_hot(torch.tensor([7]))?",
     answer=F.one_hot(torch.tensor([7])).shape,
     choices={
-        (1, 8): "The largest label plus 1: the places begin with zero.",
-        (1, 7): "Place 7 needs 8 places.",
+        (1, 8): "The largest label plus 1.",
+        (1, 7): "The places are numbered from 0, so label 7 needs 8 of them.",
         (1, 1): "It counts the classes up to the largest label, also those that do not occur.",
     },
 )
 
 # %%
-# Next: :ref:`selecting-table`, where operations of the chapter are compared.
+# **Exercise.** Mixup trains on mixtures of two examples: ``part`` of the first and the rest of the second, in the
+# inputs and in the targets. Return the mixed targets as probabilities, shape (example, class). ``first`` and
+# ``second`` hold class numbers.
+
+
+def by_loops(first, second, part, num_classes):
+    mixed = torch.zeros(len(first), num_classes)
+    for i, (one, other) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        mixed[i, one] += part
+        mixed[i, other] += 1 - part
+    return mixed
+
+
+cases = [
+    (torch.tensor([0]), torch.tensor([2]), 0.75, 3),
+    (torch.tensor([1, 3]), torch.tensor([1, 0]), 0.25, 4),
+    (torch.randint(6, (5,)), torch.randint(6, (5,)), 0.5, 6),
+]
+
+
+def mixed_targets(first, second, part, num_classes):
+    raise NotImplementedError
+
+
+check(mixed_targets, by_loops, cases)
+
+# %%
+# A weighted sum of the two one-hot rows. Integers times a float are floats.
+
+# Solution
+
+
+def mixed_targets(first, second, part, num_classes):
+    return part * F.one_hot(first, num_classes) + (1 - part) * F.one_hot(second, num_classes)
+
+
+report = check(mixed_targets, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`selecting-table` compares the operations of the chapter.
+#
+# - Zhang et al. (2018). `mixup: Beyond empirical risk minimization <https://arxiv.org/abs/1710.09412>`__. The paper
+#   of the exercise.
+# - Szegedy et al. (2016). `Rethinking the Inception architecture for computer vision
+#   <https://arxiv.org/abs/1512.00567>`__. Its section on label smoothing replaces one-hot targets by a mixture with
+#   equal probabilities.

@@ -4,201 +4,175 @@
 How do I sort a tensor, or take its k largest elements?
 =======================================================
 
-:func:`torch.sort` orders the elements along one :term:`axis`, and :func:`torch.topk` gives the ``k`` largest of them.
-Both return two tensors: the values, and the positions where they were before. You need to know
-:ref:`indexing-and-slicing`; :ref:`gather` explains how positions are used.
+You want the two most probable words at each position, or the rows of a table in the order of a column.
+:func:`torch.topk` and :func:`torch.sort` give values *and* positions.
 """
 
 # %%
-# With ``dim=1`` each row is sorted by itself. A dotted frame marks elements that were compared.
+# Set-up
 
 import torch
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 
-x = torch.tensor([[30, 80, 10, 60, 20], [90, 25, 50, 70, 55], [40, 15, 65, 35, 5]])
-draw(torch.sort, x, dim=1)
+torch.manual_seed(0)
+words = ["the", "cat", "saw", "dog", "a"]
+logits = torch.tensor([[30, 80, 10, 60, 20], [90, 25, 50, 70, 55], [40, 15, 65, 35, 5]])
 
 # %%
-# ``indices[i, j]`` says in which column of row ``i`` the value was. So :func:`torch.gather` with these indices repeats
-# the sorting, and can reorder another tensor of this shape in the same way. :func:`torch.argsort` gives the indices
-# alone; ``argsort`` of them is the rank of each element, counted from 0.
 
-values, indices = torch.sort(x, dim=1)
-assert all(values[i, j] == x[i, indices[i, j]] for i in range(3) for j in range(5))
-assert torch.equal(torch.gather(x, 1, indices), values)
-assert torch.equal(torch.argsort(x, dim=1), indices)
-smaller = x[:, :, None] > x[:, None, :]
-assert torch.equal(torch.argsort(indices, dim=1), smaller.sum(dim=2))
+draw(torch.topk, logits, k=2, dim=1)
 
 # %%
-# Left out, ``dim`` is the last axis. ``dim=0`` sorts each column by itself; ``descending=True`` puts the largest first.
-
-assert torch.equal(torch.sort(x).values, values)
-assert torch.equal(torch.sort(x, dim=0).values, torch.sort(x.T, dim=1).values.T)
-assert torch.sort(x, dim=1, descending=True).values[0].tolist() == [80, 60, 30, 20, 10]
-
-# %%
-# topk: the k largest, or smallest
-# --------------------------------
+# The values are the two largest logits of each row, and the indices are their columns. Point at one: a dotted frame
+# marks what it was compared with. You need to know :ref:`indexing-and-slicing`.
 #
-# ``topk(x, k, dim)`` gives the first ``k`` values of a descending sort: the axis ``dim`` becomes ``k`` long, the
-# others stay. With ``largest=False`` it gives the smallest, from the smallest on.
+# The rule
+# --------
+#
+# ``sort`` orders the elements along the axis ``dim``. By default it takes the last axis and begins with the smallest.
+# ``values[i, k]`` is ``x[i, indices[i, k]]``. ``topk`` gives the ``k`` largest values in descending order, so its axis
+# ``dim`` is ``k`` long. With ``largest=False`` it gives the ``k`` smallest.
 
-top = torch.topk(x, k=2, dim=1)
-for k in range(6):
-    assert torch.equal(x.topk(k, dim=1).values, x.sort(dim=1, descending=True).values[:, :k])
-    assert torch.equal(x.topk(k, dim=1, largest=False).values, x.sort(dim=1).values[:, :k])
-draw(torch.topk, x, k=2, dim=1)
-
-# %%
-# Three axes: with ``dim=1``, the elements of one column of one slice are compared. The shape (2, 4, 3) becomes
-# (2, 2, 3).
-
-one = [[4, 9, 2], [8, 1, 7], [5, 6, 3], [0, 2, 9]]
-two = [[1, 3, 8], [6, 0, 2], [7, 5, 4], [9, 8, 1]]
-volume = torch.tensor([one, two])
-pair = torch.topk(volume, k=2, dim=1).values
-assert pair.shape == (2, 2, 3)
-assert pair[0, :, 0].tolist() == sorted([4, 8, 5, 0], reverse=True)[:2]
-draw(torch.topk, volume, k=2, dim=1, names=["volume"])
+values, indices = torch.sort(logits, dim=1, descending=True)
+for row, places in zip(values.tolist(), indices.tolist(), strict=True):
+    print(row, [words[place] for place in places])
+assert torch.equal(logits.gather(1, indices), values)
+assert torch.equal(logits.topk(2, dim=1).values, values[:, :2])
+assert torch.equal(logits.topk(2, dim=1, largest=False).values, values.flip(1)[:, :2])
 
 # %%
-# A use: is the right class among the two with the highest scores?
+# Is the right word among the first k?
+# ------------------------------------
+#
+# The *top-k accuracy* is the fraction of positions where it is. The indices have shape
+# :val:`(3, 2) <logits.topk(2, dim=1).indices.shape>`, so the right words get a second axis to be compared with both.
 
-labels = torch.tensor([3, 1, 2])
-among = (top.indices == labels[:, None]).any(dim=1)
-assert top.indices.tolist() == [[1, 3], [0, 3], [2, 0]]
-assert among.tolist() == [True, False, True]
+right = torch.tensor([3, 1, 2])
+hit = (logits.topk(2, dim=1).indices == right[:, None]).any(dim=1)
+print(hit.tolist(), f"top-2 accuracy {hit.float().mean():.2f}")
+assert hit.tolist() == [True, False, True]
+assert (logits.argmax(dim=1) == right).sum() == 1
 
 # %%
-# kthvalue: the k-th smallest
+# Order one tensor by another
 # ---------------------------
 #
-# :func:`torch.kthvalue` gives one value and its position for each row. It counts from 1, and from the *small* end,
-# where ``topk`` begins at the large one. The third of :val:`5 <x.shape[1]>` values is the median.
+# :func:`torch.argsort` gives the positions alone. Between brackets they order whole rows, here sentences by their
+# lengths. To undo it, index the result with the ``argsort`` of these positions.
 
-for k in range(1, 6):
-    assert torch.equal(torch.kthvalue(x, k, dim=1).values, values[:, k - 1])
-assert torch.equal(torch.kthvalue(x, 3, dim=1).values, x.median(dim=1).values)
-with expect_error(RuntimeError, match="selected number k out of range"):
-    torch.kthvalue(x, 0)
+lengths = torch.tensor([3, 5, 2, 4])
+sentences = torch.tensor([[1, 1, 1, 0, 0], [2, 2, 2, 2, 2], [3, 3, 0, 0, 0], [4, 4, 4, 4, 0]])
+order = lengths.argsort(descending=True)
+print(sentences[order])
+assert torch.equal(sentences[order][order.argsort()], sentences)
 
 # %%
-# Equal elements: stable
-# ----------------------
+# Equal elements
+# --------------
 #
-# If two integers are equal, their order changes the indices and not the values. A :term:`stable` sort, ``stable=True``,
-# keeps equal elements in the order in which they were before, also when descending. Without ``stable=True`` torch does
-# not promise it, and ``topk`` has no such argument. So compare the values of ``topk`` and not its indices.
-
-exams = torch.tensor([2, 1, 2, 1, 2])
-assert torch.argsort(exams, stable=True).tolist() == [1, 3, 0, 2, 4]
-assert torch.argsort(exams, stable=True, descending=True).tolist() == [0, 2, 4, 1, 3]
-assert exams[torch.topk(exams, 4).indices].tolist() == [2, 2, 2, 1]
-with expect_error(TypeError, match="topk.*unexpected keyword argument 'stable'"):
-    torch.topk(exams, 4, stable=True)
-torch.manual_seed(0)
-for size in (1, 10, 1000):
-    marks = torch.randint(3, (size,))
-    for descending in (False, True):
-        order = torch.argsort(marks, stable=True, descending=descending)
-        assert order.tolist() == sorted(
-            range(size), key=lambda place: marks[place].item(), reverse=descending
-        )
-
-# %%
-# Sorting by two columns needs stability: sort by the second column first, then stably by the first. Whole rows move,
-# since ``argsort`` of a column gives a list for axis 0.
+# By default PyTorch does not promise which of two equal elements comes first. A :term:`stable` sort keeps the order in
+# which they were. So you can sort by two columns: by the second column, and then stably by the first. ``topk`` has no
+# argument ``stable``.
 
 table = torch.tensor([[2, 30], [1, 70], [2, 10], [1, 50]])
-table = table[torch.argsort(table[:, 1])]
-table = table[torch.argsort(table[:, 0], stable=True)]
-assert table.tolist() == sorted([[2, 30], [1, 70], [2, 10], [1, 50]])
+by_second = table[table[:, 1].argsort()]
+by_both = by_second[by_second[:, 0].argsort(stable=True)]
+print(by_both.tolist())
+assert by_both.tolist() == sorted(table.tolist())
 
 # %%
-# From scratch
-# ------------
+# .. use-this::
 #
-# The place of an element after sorting is the number of elements that come before it: the smaller ones, and the equal
-# ones on its left. Then each is written to its place. This needs :math:`n^2` comparisons; sorting algorithms need about
-# :math:`n \log n`. (NaN needs a rule of its own.)
+#    Take ``topk`` where ``k`` elements are enough, ``sort`` for the whole order, :func:`torch.kthvalue` for one rank
+#    from the small end, counted from 1. Name the parts: ``values, indices = x.topk(k, dim=-1)``. Give ``stable=True``
+#    where the order of equal elements matters. The values are a copy whose gradient goes back to the elements taken;
+#    the positions are :val:`int64 <logits.topk(2).indices.dtype>` and have no gradient.
+#
+# .. not looked up: values, indices = x.topk(k, dim=-1) — the checks below run it
+#
+# Common mistakes
+# ---------------
+#
+# **The pair is taken for the tensor.** ``sort`` gives a tuple. Plus 1 raises an error. Times 2, it is a tuple of four,
+# and nothing is raised.
+
+with expect_error(TypeError, match="can only concatenate tuple"):
+    torch.sort(logits) + 1
+print("length of torch.sort(logits) * 2:", len(torch.sort(logits) * 2))
+assert torch.equal(torch.sort(logits).values * 2, torch.sort(logits * 2).values)
+
+# %%
+# **Torn rows.** ``table.sort(dim=0)`` sorts each column by itself, so it tears the rows apart. In the table above, 30
+# belonged to 2. Sort the rows with ``argsort`` of one column.
+
+torn = table.sort(dim=0).values
+print(torn.tolist(), "and not", table[table[:, 0].argsort(stable=True)].tolist())
+assert torn[:, 0].tolist() == [1, 1, 2, 2]
+assert [2, 30] not in torn.tolist()
+
+# %%
+# How this was checked
 
 
 def stable_sort(x):
+    """The place of an element is the number of elements before it: smaller ones, and equal ones on its left."""
     place = torch.arange(len(x))
     before = (x < x[:, None]) | ((x == x[:, None]) & (place < place[:, None]))
     return torch.empty_like(x).scatter(0, before.sum(dim=1), x)
 
 
-for v in (x[0], exams, volume.flatten()):
-    assert torch.equal(stable_sort(v), torch.sort(v, stable=True).values)
-
-# %%
-# Copy, gradient, dtype
-# ---------------------
-#
-# The values are a :term:`copy`, and their :term:`gradient` goes back to where they were. The indices are
-# :val:`int64 <torch.topk(w, 2).indices.dtype>` and have no gradient. Complex numbers have no order and are refused.
-# ``sort`` takes truth values, ``topk`` does not.
-
+for size in (1, 10, 100):
+    marks = torch.randint(7, (size,))
+    assert torch.equal(stable_sort(marks), torch.sort(marks, stable=True).values)
+    for descending in (False, True):
+        stable = torch.argsort(marks, stable=True, descending=descending)
+        key = marks.tolist().__getitem__
+        assert stable.tolist() == sorted(range(size), key=key, reverse=descending)
+volume = torch.randperm(24).reshape(2, 4, 3)
+for dim in range(-3, 3):
+    ordered = volume.sort(dim, descending=True)
+    for k in range(volume.shape[dim] + 1):
+        values, indices = volume.topk(k, dim=dim)
+        assert torch.equal(values, ordered.values.narrow(dim, 0, k))
+        assert torch.equal(indices, ordered.indices.narrow(dim, 0, k))
+        if k:
+            assert torch.equal(
+                volume.kthvalue(k, dim).values, volume.sort(dim)[0].select(dim, k - 1)
+            )
+for k in (0, 6):
+    with expect_error(RuntimeError, match="selected number k out of range"):
+        torch.kthvalue(logits, k)
+with expect_error(RuntimeError, match="selected index k out of range"):
+    torch.topk(logits, 6, dim=1)
+with expect_error(TypeError, match="topk.*unexpected keyword argument 'stable'"):
+    torch.topk(logits, 4, stable=True)
 w = torch.tensor([4.0, 9, 1, 6], requires_grad=True)
 assert not shares_memory(w, torch.sort(w).values)
 (torch.topk(w, 2).values * torch.tensor([10.0, 100.0])).sum().backward()
 assert w.grad.tolist() == [0, 10, 0, 100]
+assert torch.topk(w, 2).indices.dtype == torch.int64
 assert torch.topk(w, 2).indices.requires_grad is False
-assert torch.sort(w > 5).values.tolist() == [False, False, True, True]
 with expect_error(RuntimeError, match="topk.*(bool|Bool)"):
     torch.topk(w > 5, 2)
-for function in (torch.sort, lambda z: torch.topk(z, 2)):
-    with expect_error(RuntimeError, match="does not support complex dtypes"):
-        function(torch.complex(w, w))
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *The pair is taken for the tensor.* Sorting returns a tuple of two tensors. Adding 1 to a tuple raises an error. Times
-# 2 it is a tuple of four, and nothing is raised. Take ``.values``. A ``k`` that is larger than the axis is refused.
-
-with expect_error(TypeError, match="can only concatenate tuple"):
-    torch.sort(x) + 1
-assert len(torch.sort(x) * 2) == 4
-assert torch.equal(torch.sort(x).values * 2, torch.sort(x * 2).values)
-with expect_error(RuntimeError, match="selected index k out of range"):
-    torch.topk(x, 6, dim=1)
-
-# %%
-# *Torn rows.* To order the rows of a table by one column, ``sort`` with ``dim=0`` is wrong: it sorts each column by
-# itself, and the elements of one row are separated.
-
-torn = torch.sort(x, dim=0).values
-assert torn[0].tolist() == [30, 15, 10, 35, 5]
-whole = x[torch.argsort(x[:, 0])]
-assert whole[:, 0].tolist() == [30, 40, 90]
-assert torch.equal(whole, torch.stack([x[0], x[2], x[1]]))
-
-# %%
-# *NaN.* It counts as larger than the other numbers, infinity included. It is last in a sort and first in ``topk``,
-# where one broken score wins.
-
+# NaN counts as larger than the other numbers, infinity included.
 for greatest in (3.0, float("inf")):
     broken = torch.tensor([1.0, float("nan"), greatest])
     assert torch.argsort(broken).tolist() == [0, 2, 1]
-    assert torch.argsort(broken, descending=True).tolist() == [1, 2, 0]
     assert torch.topk(broken, 2).indices.tolist() == [1, 2]
 
 # %%
 # Check yourself
 # --------------
 
-logits = torch.arange(7 * 4 * 9).reshape(7, 4, 9)
+scores = torch.arange(7 * 4 * 9).reshape(7, 4, 9)
 ask(
     "logits has shape (7, 4, 9). What is the shape of torch.topk(logits, 3).values?",
-    answer=torch.topk(logits, 3).values.shape,
+    answer=torch.topk(scores, 3).values.shape,
     choices={
         (3, 4, 9): "Left out, dim is the last axis, not the first.",
         (7, 4, 3): "The last axis becomes k long.",
@@ -221,4 +195,59 @@ ask(
 )
 
 # %%
-# Next: :ref:`argmax-and-max`, for the largest one alone.
+# **Exercise.** Sampling with "top p" keeps the most probable words until their probabilities sum to at least ``p``,
+# which is greater than 0. From probabilities of shape (position, word), return a mask that is True for the words to
+# keep. The most probable word stays, however large its probability is.
+
+
+def by_loops(probabilities, p):
+    kept = torch.zeros(probabilities.shape, dtype=torch.bool)
+    for i, row in enumerate(probabilities.tolist()):
+        total = 0
+        for place in sorted(range(len(row)), key=lambda place: -row[place]):
+            if total < p:
+                kept[i, place] = True
+            total += row[place]
+    return kept
+
+
+cases = [
+    (torch.tensor([[0.1, 0.6, 0.3]]), 0.8),
+    (torch.tensor([[0.1, 0.6, 0.3], [0.05, 0.05, 0.9]]), 0.5),
+    (torch.randn(4, 8).softmax(dim=1), 0.7),
+]
+
+
+def top_p(probabilities, p):
+    raise NotImplementedError
+
+
+check(top_p, by_loops, cases)
+
+# %%
+# A word is kept if the words before it sum to less than ``p``. ``scatter`` brings the mask from the sorted order back
+# to the order of the words.
+
+# Solution
+
+
+def top_p(probabilities, p):
+    values, indices = probabilities.sort(dim=1, descending=True)
+    before = values.cumsum(dim=1) - values
+    return torch.zeros_like(before < p).scatter(1, indices, before < p)
+
+
+report = check(top_p, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`argmax-and-max`, for the largest one alone.
+#
+# - Holtzman et al. (2020). `The curious case of neural text degeneration <https://arxiv.org/abs/1904.09751>`__. The
+#   paper of top p, and why the most probable text is not a good text.
+# - PyTorch contributors (2026). `torch.topk <https://docs.pytorch.org/docs/stable/generated/torch.topk.html>`__. The
+#   reference.

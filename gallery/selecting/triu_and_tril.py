@@ -4,163 +4,136 @@
 Which elements do triu and tril keep?
 =====================================
 
-``torch.triu(x, d)`` keeps the elements on and above a diagonal, ``torch.tril(x, d)`` those on and below it; the others
-become 0. Diagonal number ``d`` is where column minus row is ``d``. You need to know
-:ref:`what a shape is <what-is-a-tensor>`, and :ref:`where-and-masked-fill` for the causal mask.
+A model that guesses the next word may not look at later words, so its attention gets a mask in the form of a triangle.
+:func:`torch.tril` keeps the lower triangle and :func:`torch.triu` the upper; with one diagonal too many, the model
+sees the answer.
 """
 
 # %%
-# "u" is for upper, "l" for lower. With ``diagonal=1``, the upper triangle begins one place to the right of the main
-# diagonal, which goes down from the upper left corner.
+# Set-up
+
+import math
 
 import torch
 from torch.nn import functional as F
 
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
+from ptguide.zoo import zoo
 
+torch.manual_seed(0)
 x = torch.arange(11, 31).reshape(4, 5)
+
+# %%
+
 draw(torch.triu, x, diagonal=1)
 
 # %%
-# The diagonals have numbers
-# --------------------------
+# ``triu`` keeps the upper triangle, and the rest becomes 0. With ``diagonal=1`` the triangle begins one place to the
+# right of the main diagonal, :val:`[11, 17, 23, 29] <x.diagonal().tolist()>`. You need to know :ref:`what a shape is
+# <what-is-a-tensor>`.
 #
-# Number each element by its column minus its row, :math:`j - i`. Elements with one number form a diagonal. The main
-# diagonal has number 0, the one above it 1, the one below it -1.
+# The rule
+# --------
+#
+# Number each element by its column minus its row, :math:`j - i`. ``triu(x, d)`` keeps :math:`j - i \ge d`, and
+# ``tril(x, d)`` keeps :math:`j - i \le d`. The main diagonal has number 0, and :math:`d` is 0 by default, so both keep
+# this diagonal. The rows and columns are the last two axes.
 
-rows, columns = torch.arange(4)[:, None], torch.arange(5)
-number = columns - rows
-for d in range(-3, 5):
-    assert torch.equal(x[number == d], torch.diagonal(x, d))
-assert torch.equal(torch.diagonal(x), torch.stack([x[0, 0], x[1, 1], x[2, 2], x[3, 3]]))
+number = torch.arange(5) - torch.arange(4)[:, None]  # column minus row
+for d in range(-5, 6):
+    assert torch.equal(torch.triu(x, d), x * (number >= d))
+    assert torch.equal(torch.tril(x, d), x * (number <= d))
 draw(number, "j - i", colors=number % 4)
-
-# %%
-# With this table the rule is one comparison: ``triu(x, d)`` keeps :math:`j - i \ge d`, and ``tril(x, d)`` keeps
-# :math:`j - i \le d`. So ``triu(x, 1)`` does not keep :val:`11 <x[0, 0]>`, which is on the main diagonal.
-
-
-def triu(x, d=0):
-    return torch.where(number >= d, x, 0)
-
-
-def tril(x, d=0):
-    return torch.where(number <= d, x, 0)
-
-
-for d in range(-6, 7):
-    assert torch.equal(triu(x, d), torch.triu(x, d))
-    assert torch.equal(tril(x, d), torch.tril(x, d))
-assert torch.triu(x, 1)[0].tolist() == [0, 12, 13, 14, 15]
-
-# %%
-# ``tril`` is the mirror image: with ``diagonal=2`` it keeps two diagonals above the main one, the main one, and those
-# below. ``tril(x, d)`` and ``triu(x, d + 1)`` share no element, and leave none out: their sum is ``x``.
-
-for d in range(-6, 7):
-    assert torch.equal(torch.tril(x, d) + torch.triu(x, d + 1), x)
-draw(torch.tril, x, diagonal=2)
-
-# %%
-# With three axes or more, rows and columns are the *last two*; each slice is cut alike. A tensor with one axis, or with
-# none, is refused.
-
-volume = torch.arange(1, 25).reshape(2, 3, 4)
-assert torch.equal(torch.tril(volume, -1)[1], torch.tril(volume[1], -1))
-for too_few in (torch.arange(3), torch.tensor(3)):
-    with expect_error(RuntimeError, match="must have at least 2 dimensions"):
-        torch.triu(too_few)
-draw(torch.tril, volume, diagonal=-1, names=["volume"])
 
 # %%
 # The causal mask
 # ---------------
 #
-# Some models read a text from left to right and may not look at later words. With ``scores[i, j]`` saying how much
-# position ``i`` looks at position ``j``, it may look where :math:`j \le i`: the lower triangle of a table of True.
+# Row ``i`` is the position that looks, and column ``j`` the position that it looks at. A position may look at itself
+# and back, where :math:`j \le i`: the lower triangle of a table of True.
 
 allowed = torch.ones(4, 4, dtype=torch.bool).tril()
 assert all(allowed[i, j] == (j <= i) for i in range(4) for j in range(4))
-assert torch.equal(~allowed, torch.ones(4, 4, dtype=torch.bool).triu(1))
 draw(allowed, "allowed", colors=allowed.int())
 
 # %%
-# The scores of later positions become minus infinity. :func:`torch.softmax` then makes each row into weights that
-# sum to 1, with exactly 0 for them: :math:`e^{-\infty} = 0`.
+# Where the mask is False, the logits become minus infinity, and :ref:`softmax <softmax>` turns them into the weight 0.
+# The first position looks at itself alone, with the weight 1.
 
-torch.manual_seed(0)
-scores = torch.randn(4, 4)
-weights = torch.softmax(scores.masked_fill(~allowed, float("-inf")), dim=1)
-assert torch.equal(weights != 0, allowed)
-torch.testing.assert_close(weights.sum(dim=1), torch.ones(4))
-assert weights[0].tolist() == [1, 0, 0, 0]
+logits = torch.randn(4, 4)  # (position that looks, position looked at)
+weights = logits.masked_fill(~allowed, -math.inf).softmax(dim=1)
 print(weights.numpy().round(2))
+assert torch.equal(weights != 0, allowed)
+assert weights[0].tolist() == [1, 0, 0, 0]
 
 # %%
-# Copy, dtype, gradient
-# ---------------------
+# .. use-this::
 #
-# The result is a :term:`copy` and has the :term:`dtype` of ``x``. The loop tries it on tensors of several data types,
-# on views and others. ``x.triu_()`` writes into ``x``. The :term:`gradient` is 0 for what was cut off.
+#    ``torch.ones(n, n, dtype=torch.bool).tril()`` is the mask of what a position may look at, and ``triu(1)`` of the
+#    same table is the mask of what is forbidden. A mask takes memory that grows with the square of the length. For
+#    :func:`torch.nn.functional.scaled_dot_product_attention` you need not build one: ``is_causal=True`` stands for it.
+#    ``triu`` and ``tril`` copy, and the gradient is 0 for what was cut off.
+#
+# Common mistakes
+# ---------------
+#
+# **One diagonal too many.** ``triu()`` without a number includes the main diagonal. As the mask of what is forbidden,
+# it forbids each position to look at itself. Position 0 may look nowhere, and softmax turns its row into NaN.
 
-from ptguide.zoo import zoo
+forbidden = torch.ones(4, 4, dtype=torch.bool).triu()
+print(logits.masked_fill(forbidden, -math.inf).softmax(dim=1)[0])
+right = torch.ones(4, 4, dtype=torch.bool).triu(1)
+print(logits.masked_fill(right, -math.inf).softmax(dim=1)[0])
+assert torch.equal(right, ~allowed)
+
+# %%
+# **A table that is not square.** When a model writes word after word, the rows are the newest positions, here the last
+# 2 of 5. Row 0 is position 3, so the diagonal begins 3 places further right. Without this number, position 3 looks at
+# one position and not at four.
+
+wrong = torch.ones(2, 5, dtype=torch.bool).tril()
+last_two = torch.ones(2, 5, dtype=torch.bool).tril(5 - 2)
+print("wrong:", wrong.int().tolist())
+print("right:", last_two.int().tolist())
+assert torch.equal(last_two, torch.ones(5, 5, dtype=torch.bool).tril()[3:])
+
+# %%
+# How this was checked
 
 for tensor in (x, x > 12, *zoo(axes=(2, 3)).values()):
-    for function in (torch.triu, torch.tril):
-        assert not shares_memory(tensor, function(tensor, 9))
-        assert function(tensor).dtype == tensor.dtype
+    rows, columns = tensor.shape[-2:]
+    places = torch.arange(columns) - torch.arange(rows)[:, None]
+    for d in range(-4, 5):
+        for function, keep in ((torch.triu, places >= d), (torch.tril, places <= d)):
+            result = function(tensor, d)
+            assert result.dtype == tensor.dtype
+            assert not shares_memory(tensor, result)
+            expected = tensor.masked_fill(~keep, 0)
+            torch.testing.assert_close(result, expected, rtol=0, atol=0, equal_nan=True)
+for d in range(-6, 7):
+    assert torch.equal(torch.tril(x, d) + torch.triu(x, d + 1), x)
+    assert torch.equal(torch.diagonal(x, d), x[number == d])
+for too_few in (torch.arange(3), torch.tensor(3)):
+    with expect_error(RuntimeError, match="must have at least 2 dimensions"):
+        torch.triu(too_few)
 itself = x.clone()
 assert itself.triu_() is itself
 w = torch.ones(4, 5, requires_grad=True)
 torch.tril(w, -2).sum().backward()
 assert torch.equal(w.grad, (number <= -2).float())
-
-# %%
-# What goes wrong
-# ---------------
-#
-# *Minus infinity by multiplication.* Infinity times 0 is NaN. ``triu`` does not multiply: it writes zeros. So it can
-# cut a table of -inf that is *added* to the scores.
-
-infinite = torch.full((4, 4), float("-inf"))
+# triu writes zeros and does not multiply, so it can cut a table of -inf that is added.
+infinite = torch.full((4, 4), -math.inf)
 assert (infinite * torch.ones(4, 4).triu(1)).isnan().any()
-bias = torch.triu(infinite, 1)
-assert bias[1].tolist() == [0, 0, float("-inf"), float("-inf")]
-assert torch.equal(torch.softmax(scores + bias, dim=1), weights)
-
-# %%
-# *One diagonal too many.* ``triu()`` without a number includes the main diagonal. As the mask of what is forbidden it
-# forbids each position to look at itself. For position 0 nothing remains: its row is -inf four times, and
-# :term:`softmax` makes NaN of it.
-
-forbidden = torch.ones(4, 4, dtype=torch.bool).triu()
-broken = torch.softmax(scores.masked_fill(forbidden, float("-inf")), dim=1)
-assert broken.isnan().any(dim=1).tolist() == [True, False, False, False]
-
-# %%
-# *A table that is not square.* Let the last 2 of 5 positions be the rows, and the 5 positions the columns. The first
-# row is position 3, and the diagonal begins 3 places further right. Without the number, the first row sees one position
-# instead of four. The argument ``is_causal`` of :func:`torch.nn.functional.scaled_dot_product_attention` means the mask
-# *without* the number.
-
-last_two = torch.ones(2, 5, dtype=torch.bool).tril(5 - 2)
-assert torch.equal(last_two, torch.ones(5, 5, dtype=torch.bool).tril()[3:])
-corner = torch.ones(2, 5, dtype=torch.bool).tril()
-assert corner.sum(dim=1).tolist() == [1, 2]
-q, k, v = torch.randn(2, 8), torch.randn(5, 8), torch.randn(5, 8)
-causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-torch.testing.assert_close(causal, F.scaled_dot_product_attention(q, k, v, attn_mask=corner))
-assert not torch.allclose(causal, F.scaled_dot_product_attention(q, k, v, attn_mask=last_two))
-
-# %%
-# Neighbours: :func:`torch.diagonal` takes one diagonal, with the same numbers, as a :term:`view`.
-# :func:`torch.triu_indices` gives the positions of the triangle, for :ref:`advanced indexing <advanced-indexing>`.
-
-assert torch.diagonal(x, 1).tolist() == [12, 18, 24, 30]
-assert shares_memory(x, torch.diagonal(x, 1))
+assert torch.equal((logits + infinite.triu(1)).softmax(dim=1), weights)
+# is_causal means tril() without a number, also where the table is not square.
+for queries, mask in ((4, allowed), (2, torch.ones(2, 4, dtype=torch.bool).tril())):
+    q, k, v = torch.randn(queries, 8), torch.randn(4, 8), torch.randn(4, 8)
+    causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    torch.testing.assert_close(causal, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
 i, j = torch.triu_indices(4, 5, offset=1)
 assert torch.equal(x[i, j], x[number >= 1])
 
@@ -193,4 +166,47 @@ ask(
 )
 
 # %%
-# Next: :ref:`sort-and-topk`, which moves elements by their values.
+# **Exercise.** A model is given a question and writes the answer. The tokens of the question, the first ``question``
+# of them, may look at each other in both directions. The tokens of the answer look at the question, at themselves and
+# back. Return the mask of what is allowed, shape (position, position). The values of ``tokens`` are not used.
+
+
+def by_loops(tokens, question):
+    n = range(len(tokens))
+    return torch.tensor([[j <= i or j < question for j in n] for i in n])
+
+
+cases = [(torch.arange(n), question) for n, question in ((4, 2), (3, 0), (5, 4), (1, 1))]
+
+
+def question_and_answer(tokens, question):
+    raise NotImplementedError
+
+
+check(question_and_answer, by_loops, cases)
+
+# %%
+# A position is allowed in the triangle, and in the columns of the question.
+
+# Solution
+
+
+def question_and_answer(tokens, question):
+    n = len(tokens)
+    return torch.ones(n, n, dtype=torch.bool).tril() | (torch.arange(n) < question)
+
+
+report = check(question_and_answer, by_loops, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`sort-and-topk` moves elements by their values.
+#
+# - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Its decoder has the
+#   causal mask.
+# - Raffel et al. (2020). `Exploring the limits of transfer learning with a unified text-to-text transformer
+#   <https://arxiv.org/abs/1910.10683>`__. It compares this mask with that of the exercise, "causal with prefix".

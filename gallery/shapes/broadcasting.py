@@ -6,7 +6,7 @@ How does broadcasting work?
 
 You subtract targets of shape :val:`(5,) <target.shape>` from predictions of shape
 :val:`(5, 1) <prediction.shape>`, and the loss pulls your model to the mean of the targets, without an error.
-Broadcasting stretches axes of size 1, and puts missing :term:`axes <axis>` in on the left.
+Broadcasting puts missing :term:`axes <axis>` in on the left, and repeats an axis of size 1 until it fits.
 """
 
 # %%
@@ -17,10 +17,12 @@ import itertools
 
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from ptguide import data
 from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
-from ptguide.pictures import draw, draw_broadcast, draw_storage
+from ptguide.pictures import draw_broadcast, draw_storage
 from ptguide.questions import ask
 from ptguide.rules import explain_broadcast
 
@@ -28,93 +30,100 @@ column = torch.tensor([[100], [200], [300]])
 row = torch.tensor([1, 2, 3, 4])
 target = torch.tensor([1.0, 2.0, 4.0, 8.0, 10.0])
 prediction = target[:, None].clone()  # right for each sample
+photo = data.photos().inputs[1] / 255  # a flower
+
+
+class Calls(TorchDispatchMode):
+    """Keep the names of the operations that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def copies(run):
+    with Calls() as calls:
+        run()
+    return calls.names.count("clone")
+
 
 # %%
 
 draw_broadcast([column, row], ["column", "row"])
 
 # %%
-# ``column`` has shape (3, 1), and ``row`` has shape (4,). Solid :term:`elements <element>` exist, and dashed ones
-# repeat a solid one. Stretched like this, both have 3 rows of 4. You need to know :ref:`what a shape is
-# <what-is-a-tensor>`.
+# This is what ``column + row`` adds: ``column`` has shape (3, 1), and ``row`` has shape (4,). A dashed :term:`element`
+# repeats a solid one. Stretched like this, both have shape (3, 4), and so has the sum. You need to know :ref:`what a
+# shape is <what-is-a-tensor>`.
 #
-# Now they can be added, element by element. Point at an element of ``column``: a whole row of the result uses it.
-
-assert (column + row).shape == (3, 4)
-draw(torch.add, (column, row), names=["column", "row"])
-
-# %%
 # The rule
 # --------
 #
 # Write the shapes below each other, *lined up on the right*. In each position the sizes must be equal, or one of them
-# is 1 or missing. The result has the other one. ``explain_broadcast`` writes it down for your own tensors. Here a photo
-# has its mean color subtracted.
+# is 1 or missing. Then the result has the other size. Here the mean color of a photo is subtracted, one number for
+# each channel. ``explain_broadcast`` prints the rule for your own tensors.
 
-photo, mean_color = torch.rand(3, 32, 48), torch.rand(3, 1, 1)
+assert (column.shape, row.shape, (column + row).shape) == ((3, 1), (4,), (3, 4))
+mean_color = photo.mean(dim=(1, 2), keepdim=True)  # (3, 1, 1)
 assert torch.equal((photo - mean_color)[2], photo[2] - mean_color[2, 0, 0])
-assert (photo - mean_color).shape == explain_broadcast(photo, mean_color).shape
 explain_broadcast(photo, mean_color)
 
 # %%
-# The mean of three colors usually comes with shape (3,), and then it lines up with the 48 columns. In the message ``a``
-# is the left tensor, ``b`` the right one, and "non-singleton" means that neither size is 1. The last line of the
-# explanation is a change that works: put the missing axes in, on the *right*.
+# Without ``keepdim`` the mean color has shape (3,), and lines up with the 640 columns. In the message ``a`` is the
+# left tensor, ``b`` the right one, and "non-singleton" means that neither size is 1. Broadcasting adds axes on the
+# left, so put those that are missing on the *right* in yourself.
 
-with expect_error(
-    RuntimeError, match=r"a \(48\) must match .* b \(3\) at non-singleton dimension 2"
-):
-    photo - torch.rand(3)
-assert (photo - torch.rand(3)[:, None, None]).shape == photo.shape
-explain_broadcast(photo, torch.rand(3))
+mean_color = photo.mean(dim=(1, 2))
+with expect_error(RuntimeError, match=r"a \(640\) must match .* b \(3\)"):
+    photo - mean_color
+assert (photo - mean_color[:, None, None]).shape == photo.shape == (3, 427, 640)
 
 # %%
-# It costs no copy
-# ----------------
+# An addition stretches without a copy
+# ------------------------------------
 #
-# A stretched axis has :term:`stride` 0: a step along it moves nowhere in memory. :meth:`torch.Tensor.expand` makes that
-# visible. Twelve elements are read from three places. The *result* of an operation has a place for each element.
+# A stretched axis has :term:`stride` 0: a step along it moves nowhere in memory. :meth:`torch.Tensor.expand` makes
+# that visible, where 12 elements are read from 3 places. The *result* of an addition has a place for each element.
 
 stretched = column.expand(3, 4)
 assert stretched.stride() == (1, 0)
-assert stretched.data_ptr() == column.data_ptr()
+assert (stretched + row).untyped_storage().nbytes() == 12 * 8
 draw_storage([stretched, column], ["stretched", "column"])
 
 # %%
 # .. use-this::
 #
-#    Line the shapes up on the right, in your head or in a comment. Keep reduced axes with ``keepdim=True``, so that the
-#    result fits what it came from: ``x - x.mean(dim=1, keepdim=True)``. Elsewhere put an axis of size 1 in with
-#    ``x[:, None]`` or ``unsqueeze``. Before a loss, compare the two shapes. Reading costs no memory; the result has the
-#    full shape.
+#    Line the shapes up on the right, in a comment beside the code. Keep reduced axes with ``keepdim=True``, so that the
+#    result fits what it came from. Elsewhere put an axis of size 1 in with ``x[:, None]`` or ``unsqueeze``. Before a
+#    loss, compare the two shapes. In ``+`` or ``*`` stretching needs no memory, but the result has the full shape.
+#    ``@`` between two stretched batches copied both here.
 
 x = torch.rand(5, 7)
 centered = x - x.mean(dim=1, keepdim=True)
 torch.testing.assert_close(centered.mean(dim=1), torch.zeros(5))
-with expect_error(RuntimeError, match="must match the size of tensor b"):
-    x - x.mean(dim=1)
+left, right = torch.rand(5, 1, 3, 4), torch.rand(1, 6, 4, 2)
+assert copies(lambda: left + left * right[..., :1, :1]) == 0
+assert copies(lambda: left @ right) == 2
 
 # %%
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **(N, 1) against (N,).** A model predicts with shape (5, 1), the targets have shape (5,), and their difference has
-# shape (5, 5): each prediction minus *each* target. The diagonal was meant.
+# **(N, 1) against (N,).** Predictions of shape (5, 1) minus targets of shape (5,) are :val:`25 <difference.numel()>`
+# differences: each prediction minus *each* target. Here each prediction is right, and still the loss is not 0.
+# Predicting the mean of the targets would halve it. :func:`torch.nn.functional.mse_loss` warns. Drop the axis with
+# ``squeeze(1)``. :ref:`loss-of-n-against-n-by-1` has more on it.
 
-draw(torch.sub, (prediction, target), names=["prediction", "target"])
-
-# %%
-# Here each prediction is right, and the loss should be 0. It is twice the variance of the targets, and predicting the
-# mean for each halves it. The gradient pulls each prediction towards the mean. :func:`torch.nn.functional.mse_loss`
-# warns. Drop the axis.
-
-wrong = ((prediction - target) ** 2).mean()
+difference = prediction - target
+print(f"shape {tuple(difference.shape)}, loss {(difference**2).mean():.2f}")
 of_mean = ((target.mean().expand(5, 1) - target) ** 2).mean()
-print(f"loss of right predictions: {wrong:.2f}; of the mean: {of_mean:.2f}")
-torch.testing.assert_close(wrong, 2 * target.var(correction=0))
-torch.testing.assert_close(of_mean, wrong / 2)
+print(f"loss if each prediction is the mean: {of_mean:.2f}")
 with expect_warning(UserWarning, match="target size"):
-    assert F.mse_loss(prediction, target) == wrong
+    F.mse_loss(prediction, target)
 assert F.mse_loss(prediction.squeeze(1), target) == 0
 
 # %%
@@ -158,6 +167,10 @@ weight = torch.arange(12.0).reshape(3, 4)
 ((x + y) * weight).sum().backward()
 assert torch.equal(x.grad, weight.sum(dim=1, keepdim=True))
 assert torch.equal(y.grad, weight.sum(dim=0))
+# The wrong loss of right predictions is twice the variance of the targets.
+wrong = (difference**2).mean()
+torch.testing.assert_close(wrong, 2 * target.var(correction=0))
+torch.testing.assert_close(of_mean, wrong / 2)
 # The gradient of the wrong loss points away from the mean, so a step against it moves towards the mean.
 pulled = prediction.clone().requires_grad_()
 ((pulled - target) ** 2).mean().backward()
@@ -245,5 +258,5 @@ report
 #
 # - NumPy developers (2026). `Broadcasting <https://numpy.org/doc/stable/user/basics.broadcasting.html>`__. The same
 #   rule, with drawings.
-# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Where the rule
-#   comes from.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. A short review
+#   that draws views, strides and broadcasting.

@@ -37,9 +37,9 @@ draw(torch.cat, [a, b], dim=Choice(0, 1))
 # The rule
 # --------
 #
-# A photo with 4 columns in place of 3 differs along axis 1, so the two can be joined along that axis. In the result the
-# first indices on it are those of the first tensor. Then come those of the second, counted from 0 again. The tensors go
-# into a list or tuple. A negative ``dim`` counts from the end.
+# A photo with 4 columns in place of 3 differs along axis 1, so the two can be joined along that axis. In the result
+# the first indices on it are those of the first tensor. Then come those of the second, counted from 0 again. The
+# tensors go into a list or tuple. A negative ``dim`` counts from the end.
 
 wide = torch.arange(8).reshape(2, 4)
 joined = torch.cat([a, wide], dim=1)
@@ -48,8 +48,8 @@ assert torch.equal(joined[:, 3:], wide)
 print(f"{tuple(a.shape)} and {tuple(wide.shape)} along dim=1: {tuple(joined.shape)}")
 
 # %%
-# Nothing is :ref:`broadcast <broadcasting>`: other sizes have to be equal. The message counts the tensors from 0, and
-# "except in dimension 0" names the axis that may differ.
+# ``cat`` does not :ref:`broadcast <broadcasting>`: along the other axes the sizes have to be equal. The message counts
+# the tensors from 0, and "except in dimension 0" names the axis that may differ.
 
 with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tensor number 1"):
     torch.cat([a, wide])
@@ -57,15 +57,15 @@ with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tens
 # %%
 # .. use-this::
 #
-#    ``torch.cat(tensors)`` to make a longer batch, and along the last axis to put features side by side. For a
-#    *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is a copy, and
-#    takes the memory of the tensors again.
+#    Write ``torch.cat(tensors)`` to make a longer batch, and give the last axis as ``dim`` to put features side by
+#    side. For a *new* axis take :ref:`stack <stack>`. Collect the tensors in a Python list and join once. The result is
+#    a copy, with memory for each of its elements.
 #
 # Common mistakes
 # ---------------
 #
-# **Growing a tensor in a loop.** Each ``cat`` copies what the ones before have copied. Joining 100 rows one by one
-# copies :val:`copied` of them. Joined once from a list, each is copied once.
+# **Growing a tensor in a loop.** Each ``cat`` copies again what has been joined before. Joining 100 rows one by one
+# copies :val:`copied` rows. Joined once from a list, each row is copied once.
 
 rows = [torch.full((1, 4), number) for number in range(100)]
 grown, copied = rows[0], 0
@@ -76,8 +76,8 @@ print(f"rows copied: {copied:,} in the loop, {len(rows)} with one cat")
 assert torch.equal(grown, torch.cat(rows))
 
 # %%
-# **An empty start of another dtype.** ``torch.tensor([])`` fits among tensors of any shape, as an exception, but it
-# holds floats. The integers become floats.
+# **An empty start of another dtype.** ``torch.tensor([])`` may be joined with tensors of any shape, as an exception.
+# But its dtype is a float, and so the integers become floats.
 #
 # .. not tried: any shape — checked for shapes of one to three axes below
 
@@ -86,8 +86,8 @@ print(torch.cat([start, a]).dtype, "from", start.dtype, "and", a.dtype)
 assert torch.cat([start, a]).dtype == torch.float32
 
 # %%
-# **No list, or no axis.** The tensors must come in one list or tuple. Tensors without an axis have nothing to be joined
-# along. For these there is ``stack``.
+# **No list, or no axis.** The tensors must come in one list or tuple. Tensors without an axis have nothing to be
+# joined along. For these there is ``stack``.
 
 with expect_error(TypeError, match="tuple of Tensors"):
     torch.cat(a, b)

@@ -4,155 +4,196 @@
 Exercises in shapes
 ===================
 
-Write five functions with what this chapter taught, each in one to three lines and without a loop. Copy a cell into your
-own session, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which your function
-is wrong. The solutions are folded; each is run on this page.
+You have read how axes are added, moved and joined, and now you write it yourself. Here are five functions on photos,
+each to be written in one to three lines and without a loop.
 """
 
 # %%
-# 1. An outer sum
-# ---------------
-#
-# Two vectors become a table: ``a[i] + b[j]`` stands in row ``i`` and column ``j``. The loops say exactly what is asked
-# for, and the picture shows it on the first input.
+# Set-up
 
+import itertools
+
+import matplotlib.pyplot as plt
 import torch
 
+from ptguide import data
 from ptguide.exercises import check
+from ptguide.tensors import shares_memory
+
+flower = data.photos().inputs[1][:, ::4, ::4] / 255  # (3, 107, 160)
+gray = flower.mean(dim=0)
+patches = [flower[:, 20:80, left : left + 60].mean(dim=0) for left in (20, 40, 60, 80)]
 
 
-def outer_sum_by_loops(a, b):
-    return torch.tensor([[x + y for y in b.tolist()] for x in a.tolist()])
+def show(photos):
+    _, axes = plt.subplots(1, len(photos), figsize=(5.4, 1.8), layout="constrained")
+    for axis, (name, photo) in zip(axes, photos.items(), strict=True):
+        colors = photo.movedim(0, -1) if photo.dim() == 3 else photo
+        axis.imshow(colors.numpy(), cmap="gray", vmin=0, vmax=1)
+        axis.set_title(name, fontsize="small")
+        axis.set(xticks=[], yticks=[])
+    axes[0].figure.suptitle("What three of the exercises make of photos")
+    plt.show()
 
 
-sizes = ((2, 3), (1, 4), (5, 2), (3, 1))
-pairs = [(torch.arange(n), 10 * torch.arange(1, m + 1)) for n, m in sizes]
+# %%
+
+tinted = torch.tensor([1.0, 0.6, 0.3])[:, None, None].expand(3, 107, 160) * gray
+turned = flower.rot90(-1, (1, 2))
+sheet_of_four = torch.cat([torch.cat(patches[:2], dim=1), torch.cat(patches[2:], dim=1)])
+show({"gray": gray, "1. tinted": tinted, "4. turned": turned, "5. a sheet": sheet_of_four})
+
+# %%
+# Copy a cell into your own session, replace ``raise NotImplementedError``, and run it. ``check`` shows the first input
+# for which your function is wrong. Some functions of torch are forbidden, and ``check`` tells you so. The solutions
+# are folded.
+#
+# .. use-this::
+#
+#    First write down the shape that you have and the shape that you want, with a letter for each axis. ``unsqueeze``,
+#    ``stack`` and ``expand`` make a new axis. ``permute`` changes the order. ``flatten`` joins neighboring axes, so
+#    ``permute`` comes before it. ``stack`` and ``cat`` copy, and ``flatten`` copies where the joined axes are out of
+#    order in memory.
+#
+# Check yourself
+# --------------
+#
+# **1. Tint a photo.** A gray photo of shape (H, W) becomes one in color of shape (3, H, W): each channel is the photo
+# times its entry of ``color``, of shape (3,).
 
 
-def outer_sum(a, b):
+def tint_by_loops(photo, color):
+    height, width = photo.shape
+    result = torch.empty(3, height, width, dtype=photo.dtype)
+    for c, i, j in itertools.product(range(3), range(height), range(width)):
+        result[c, i, j] = color[c] * photo[i, j]
+    return result
+
+
+colors = torch.tensor([1, 10, 100])
+grays = [(torch.arange(h * w).reshape(h, w), colors) for h, w in ((2, 4), (1, 1), (5, 3), (3, 3))]
+
+
+def tint(photo, color):
     raise NotImplementedError
 
 
-check(outer_sum, outer_sum_by_loops, pairs, without=["outer"])
+check(tint, tint_by_loops, grays, without=["stack", "einsum"])
 
 # %%
-# An axis of size 1 on the right makes ``a`` a column; broadcasting does the rest.
+# Two axes of size 1 on the right bring the colors to the first axis. Broadcasting stretches them.
 
 # Solution
 
 
-def outer_sum(a, b):
-    return a.unsqueeze(1) + b
+def tint(photo, color):
+    return color[:, None, None] * photo
 
 
-report = check(outer_sum, outer_sum_by_loops, pairs, without=["outer"])
+report = check(tint, tint_by_loops, grays, without=["stack", "einsum"])
 assert report.passed
 report
 
 # %%
-# 2. Two vectors, interleaved
-# ---------------------------
-#
-# Element by element in turn, ``a`` first. Both have the same length. Use no index.
+# **2. Two cameras in turn.** Two films of T frames, each of shape (T, H, W), become one of 2 · T frames: the first of
+# ``left``, the first of ``right``, the second of ``left``, and so on. Use no index.
 
 
-def interleave_by_loops(a, b):
-    result = []
-    for x, y in zip(a.tolist(), b.tolist(), strict=True):
-        result += [x, y]
-    return torch.tensor(result)
+def in_turn_by_loop(left, right):
+    frames = []
+    for pair in zip(left, right, strict=True):
+        frames += pair
+    return torch.stack(frames)
 
 
-equal_pairs = [(torch.arange(n), 10 * torch.arange(1, n + 1)) for n in (2, 3, 5, 1)]
 forbidden = ["__getitem__", "__setitem__", "cat"]
+films = [torch.arange(t * h * w).reshape(t, h, w) for t, h, w in ((3, 1, 2), (1, 2, 3), (4, 3, 2))]
+pairs = [(film, film + 50) for film in films]
 
 
-def interleave(a, b):
+def in_turn(left, right):
     raise NotImplementedError
 
 
-check(interleave, interleave_by_loops, equal_pairs, without=forbidden)
+check(in_turn, in_turn_by_loop, pairs, without=forbidden)
 
 # %%
-# Stacked on a *last* axis, partners are neighbours; reading row by row then takes them in turn.
+# Stacked on axis 1, the two frames of one moment are neighbors. Joined with the axis of time, they follow in turn.
 
 # Solution
 
 
-def interleave(a, b):
-    return torch.stack([a, b], dim=1).reshape(-1)
+def in_turn(left, right):
+    return torch.stack([left, right], dim=1).flatten(0, 1)
 
 
-report = check(interleave, interleave_by_loops, equal_pairs, without=forbidden)
+report = check(in_turn, in_turn_by_loop, pairs, without=forbidden)
 assert report.passed
 report
 
 # %%
-# 3. repeat without repeat
-# ------------------------
-#
-# The whole matrix ``times`` times, one below the other, and nothing copied before the last step.
+# **3. Play it again.** The whole film, of shape (T, H, W), ``times`` times: shape (times · T, H, W). Nothing is copied
+# before the last step.
 
 
-def repeat_rows_by_loops(x, times):
-    return torch.tensor([row for _ in range(times) for row in x.tolist()])
+def again_by_loop(film, times):
+    return torch.stack([frame for _ in range(times) for frame in film])
 
 
-sizes = ((2, 3, 2), (1, 4, 3), (3, 2, 1), (2, 5, 4))
-matrices = [(torch.arange(n * m).reshape(n, m), times) for n, m, times in sizes]
 forbidden = ["repeat", "tile", "repeat_interleave", "cat", "stack", "vstack", "__getitem__"]
+plays = [(film, times) for film, times in zip(films, (2, 4, 3), strict=True)]
 
 
-def repeat_rows(x, times):
+def again(film, times):
     raise NotImplementedError
 
 
-check(repeat_rows, repeat_rows_by_loops, matrices, without=forbidden)
+check(again, again_by_loop, plays, without=forbidden)
 
 # %%
-# A new first axis, stretched without memory, counts the repetitions. ``reshape`` merges it with the rows, and copies if
-# no strides can describe the result.
+# A new first axis, stretched without memory, counts the repetitions. ``flatten`` joins it with time, and copies.
 
 # Solution
 
 
-def repeat_rows(x, times):
-    return x.expand(times, -1, -1).reshape(-1, x.shape[1])
+def again(film, times):
+    return film.expand(times, -1, -1, -1).flatten(0, 1)
 
 
-report = check(repeat_rows, repeat_rows_by_loops, matrices, without=forbidden)
+report = check(again, again_by_loop, plays, without=forbidden)
 assert report.passed
 report
 
 # %%
-# 4. A quarter of a turn
-# ----------------------
-#
-# Turn a matrix *with* the clock: the first row becomes the last column.
+# **4. A quarter of a turn.** Turn a photo of shape (C, H, W) *with* the clock: the first row becomes the last column.
 
 
-def turn_by_loops(x):
-    bottom_up = x.tolist()[::-1]
-    return torch.tensor([[row[j] for row in bottom_up] for j in range(x.shape[1])])
+def turn_by_loops(photo):
+    channels, height, width = photo.shape
+    result = torch.empty(channels, width, height, dtype=photo.dtype)
+    for i, j in itertools.product(range(height), range(width)):
+        result[:, j, height - 1 - i] = photo[:, i, j]
+    return result
 
 
-turns = [(torch.arange(n * m).reshape(n, m),) for n, m in ((2, 3), (1, 4), (4, 1), (3, 5))]
+shapes = ((1, 2, 3), (3, 1, 4), (2, 4, 1), (3, 3, 5))
+turns = [(torch.arange(c * h * w).reshape(c, h, w),) for c, h, w in shapes]
 
 
-def turn(x):
+def turn(photo):
     raise NotImplementedError
 
 
 check(turn, turn_by_loops, turns, without=["rot90"])
 
 # %%
-# The transpose makes a column of the first row, at the left; a flip of the columns brings it to the right.
+# The transpose makes a column of the first row, on the left. A flip of the columns brings it to the right.
 
 # Solution
 
 
-def turn(x):
-    return x.T.flip(1)
+def turn(photo):
+    return photo.transpose(1, 2).flip(2)
 
 
 report = check(turn, turn_by_loops, turns, without=["rot90"])
@@ -160,21 +201,17 @@ assert report.passed
 report
 
 # %%
-# 5. A sheet of images
-# --------------------
-#
-# A batch of images of shape (n, h, w) becomes one image: a grid with ``columns`` images in each row, in the order of
-# the batch. The number of images is a multiple of ``columns``.
+# **5. A contact sheet.** A batch of shape (N, H, W) becomes one photo: a grid with ``columns`` photos in each row, in
+# the order of the batch. N is a multiple of ``columns``.
 
 
-def sheet_by_loops(images, columns):
-    n, h, w = images.shape
-    sheet = torch.zeros(n // columns * h, columns * w, dtype=images.dtype)
-    for k in range(n):
-        for i in range(h):
-            for j in range(w):
-                sheet[k // columns * h + i, k % columns * w + j] = images[k, i, j]
-    return sheet
+def sheet_by_loop(photos, columns):
+    n, height, width = photos.shape
+    result = torch.zeros(n // columns * height, columns * width, dtype=photos.dtype)
+    for k, photo in enumerate(photos):
+        top, left = k // columns * height, k % columns * width
+        result[top : top + height, left : left + width] = photo
+    return result
 
 
 sizes = ((4, 2, 3, 2), (3, 1, 2, 3), (6, 3, 2, 2), (6, 2, 3, 3))
@@ -182,41 +219,59 @@ batches = [(torch.arange(n * h * w).reshape(n, h, w), columns) for n, h, w, colu
 forbidden = ["cat", "stack", "__setitem__"]
 
 
-def sheet(images, columns):
+def sheet(photos, columns):
     raise NotImplementedError
 
 
-check(sheet, sheet_by_loops, batches, without=forbidden)
+check(sheet, sheet_by_loop, batches, without=forbidden)
 
 # %%
-# Split ``n`` into rows and columns of the grid; bring the height beside the rows of the grid and the width beside its
-# columns; merge each pair. ``reshape`` alone gives the right shape, but with two columns or more it cuts the images
-# into pieces.
+# Split N into rows and columns of the grid. Bring the height beside the rows of the grid, and the width beside its
+# columns. Then join each pair.
 
 # Solution
 
 
-def sheet(images, columns):
-    grid = images.unflatten(0, (-1, columns))  # (row, column, h, w)
-    return grid.transpose(1, 2).flatten(2, 3).flatten(0, 1)  # (row, h, column, w), then merged
+def sheet(photos, columns):
+    grid = photos.unflatten(0, (-1, columns))  # (row, column, H, W)
+    return grid.transpose(1, 2).flatten(2, 3).flatten(0, 1)  # (row, H, column, W), then joined
 
 
-report = check(sheet, sheet_by_loops, batches, without=forbidden)
+report = check(sheet, sheet_by_loop, batches, without=forbidden)
 assert report.passed
+assert torch.equal(sheet(torch.stack(patches), 2), sheet_of_four)
 report
 
 # %%
-# The wrong one, shown by ``check``:
+# ``reshape`` alone gives the right shape, and cuts the photos into pieces. ``check`` shows where.
 
 
-def only_reshape(images, columns):
-    n, h, w = images.shape
-    return images.reshape(n // columns * h, columns * w)
+def only_reshape(photos, columns):
+    n, height, width = photos.shape
+    return photos.reshape(n // columns * height, columns * width)
 
 
-report = check(only_reshape, sheet_by_loops, batches)
+report = check(only_reshape, sheet_by_loop, batches)
 assert not report.passed
 report
 
 # %%
-# Next: :ref:`indexing-and-slicing`, the first page of the chapter on selecting.
+# How this was checked
+
+assert torch.equal(tint(gray, torch.tensor([1.0, 0.6, 0.3])), tinted)
+assert torch.equal(turn(flower), turned)
+assert torch.equal(in_turn(films[0], films[0] + 50)[1::2], films[0] + 50)
+assert torch.equal(again(films[0], 3), films[0].repeat(3, 1, 1))
+last_first = torch.zeros(2, 3, 4).permute(2, 0, 1)
+assert shares_memory(last_first, last_first.flatten(1))
+assert not shares_memory(last_first, last_first.flatten())
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`indexing-and-slicing`, the first page of the chapter on selecting.
+#
+# - Rush (2022). `Tensor Puzzles <https://github.com/srush/Tensor-Puzzles>`__. Twenty-one functions to build from
+#   broadcasting and a few operations.
+# - Rougier (2016). `100 NumPy exercises <https://github.com/rougier/numpy-100>`__. The same skill in NumPy.

@@ -4,8 +4,8 @@
 What is the difference between .T, .mT, .H and t()?
 ===================================================
 
-A formula says :math:`A^T`, and torch has five ways to write it, which agree for one real :term:`matrix`. For a batch
-take ``.mT``, which transposes each matrix, where ``.T`` turns the batch axis, too.
+A formula says :math:`A^T`, and torch has five short forms, which agree for one real :term:`matrix`. For a batch take
+``.mT``: ``.T`` reverses the axes, so that the batch comes last.
 """
 
 # %%
@@ -50,7 +50,8 @@ draw(each_transposed, matrices, names=["matrices"])
 # ``.H``   two axes            swaps the two, and conjugates
 # ======== =================== ==========================================
 #
-# Conjugate means to change the sign of the imaginary part. For real numbers nothing is changed by that.
+# To conjugate is to change the sign of the imaginary part, which real numbers do not have. ``.T`` and ``.H`` of a
+# complex matrix differ by that:
 
 matrix = torch.arange(12).reshape(4, 3)
 for x in [matrix, *zoo(axes=2, dtypes=[torch.int64]).values()]:
@@ -66,8 +67,8 @@ print("z.H:", z.H.tolist())
 # -----------------------
 #
 # A vector has one axis, so there is nothing to swap. ``v.t()`` returns it as it is, and ``.T`` does so with a warning.
-# A column needs an axis more: ``v[:, None]``. In a product you rarely need it, because ``@`` reads a vector on the
-# right as a column (:ref:`matmul`).
+# A column needs one more axis: ``v[:, None]``. A product needs no column, because ``@`` reads a vector on the right as
+# one (:ref:`matmul`).
 
 v = torch.arange(3)
 with expect_warning(UserWarning, match="deprecated"):
@@ -78,9 +79,9 @@ print(tuple(v.t().shape), tuple(v[:, None].shape), (matrix @ v).tolist())
 # %%
 # .. use-this::
 #
-#    ``.mT`` for matrices, alone or in a batch. ``.mH`` for complex ones. Where axes have other meanings than row and
-#    column, name them with :ref:`transpose or permute <transpose-and-permute>`. Each of them is a :term:`view`: nothing
-#    is copied.
+#    Write ``.mT`` for matrices, alone or in a batch, and ``.mH`` for complex ones. Where axes have other meanings than
+#    row and column, name them with :ref:`transpose or permute <transpose-and-permute>`. The result is a :term:`view`:
+#    no element is copied, and writing into the result changes the original.
 #
 # Common mistakes
 # ---------------
@@ -96,7 +97,7 @@ with expect_error(RuntimeError, match="expects a tensor with <= 2 dimensions"):
     matrices.t()
 
 # %%
-# **A transpose is no turn.** It mirrors. :ref:`rot90 <flip-roll-and-rot90>` turns.
+# **A transpose is no turn.** It mirrors the matrix at its diagonal. :ref:`rot90 <flip-roll-and-rot90>` turns it.
 
 corner = torch.tensor([[1, 2], [3, 4]])
 print(corner.mT.tolist(), corner.rot90().tolist())

@@ -4,115 +4,122 @@
 What is the difference between repeat and expand?
 =================================================
 
-:meth:`torch.Tensor.repeat` copies a tensor several times along its axes. :meth:`torch.Tensor.expand` looks the same
-where it is possible and copies nothing. :func:`torch.repeat_interleave` repeats each element, and :func:`torch.tile` is
-``repeat`` with NumPy's rule for missing numbers. You need to know
-:ref:`what strides are <strides-and-storage>`.
+You need one mask for each channel, or one row for each sample. :meth:`repeat <torch.Tensor.repeat>`
+copies it, and :meth:`expand <torch.Tensor.expand>` reads the same memory again.
 """
 
 # %%
-# One :term:`vector` and four ways to have it twice. Touch an element of a result to see which one it comes from.
+# Set-up
+
+import itertools
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
+from ptguide import data
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw, draw_storage
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
 x = torch.tensor([10, 20, 30])
+photo = data.photos().inputs[1]  # a flower, (3, 427, 640)
 
 
-def twice(x):
-    return {
-        "expand(2, 3)": x.expand(2, 3),
-        "repeat(2, 1)": x.repeat(2, 1),
-        "tile(2)": x.tile(2),
-        "repeat_interleave(2)": x.repeat_interleave(2),
-    }
+def per_row(row):
+    return {"repeat(2)": row.repeat(2), "repeat_interleave(2)": row.repeat_interleave(2)}
 
-
-draw(twice, x)
 
 # %%
-# Which of them copy memory?
-# --------------------------
+
+draw_storage([x.expand(2, 3), x.repeat(2, 1)], ["x.expand(2, 3)", "x.repeat(2, 1)"])
+
+# %%
+# The two results have equal numbers. ``expand`` reads both rows from the three places of ``x``: its first
+# :term:`stride` is 0, so the next row begins at the same place. ``repeat`` fills six places. You need to know
+# :ref:`what strides are <strides-and-storage>`.
 #
-# The first two results are equal, and are stored differently. ``expand`` gives a :term:`view`: its new axis has
-# :term:`stride` 0, so both rows are read from the three places that ``x`` has.
-
-wide, copied = x.expand(2, 3), x.repeat(2, 1)
-assert torch.equal(wide, copied)
-assert (wide.stride(), copied.stride()) == ((0, 1), (3, 1))
-draw_storage([x, wide], ["x", "x.expand(2, 3)"])
-
-# %%
-# Only ``expand`` shares memory. The other three always give a :term:`copy`, even where there is nothing to repeat: the
-# last loop repeats tensors of many layouts once.
-
-for name, result in twice(x).items():
-    shares, size = shares_memory(x, result), result.untyped_storage().nbytes()
-    kind = "view" if shares else "copy"
-    print(f"{name:<21} shape {tuple(result.shape)!s:<7} {kind}, {size} bytes")
-    assert shares == (name == "expand(2, 3)")
-    assert size == (1 if shares else 2) * x.untyped_storage().nbytes()
-
-for y in zoo().values():
-    for once in (y.repeat([1] * y.dim()), y.tile(1), y.repeat_interleave(1)):
-        assert not shares_memory(y, once)
-
-# %%
-# The shape that repeat gives
-# ---------------------------
+# The rule
+# --------
 #
-# ``repeat`` can add axes; some notes say that it "does not change the number of dimensions". It takes one number for
-# each axis *of the result*. If these are :math:`r_0, \ldots, r_{m-1}`, then ``x`` is first given axes of size 1 on the
-# left until it has shape :math:`(s_0, \ldots, s_{m-1})`. The result has shape :math:`(r_0 s_0, \ldots, r_{m-1}
-# s_{m-1})`.
+# ``repeat`` takes *counts*, one for each axis of the result: counts :math:`(r_0, r_1)` make :math:`(r_0 s_0, r_1 s_1)`
+# of the sizes :math:`(s_0, s_1)`. ``expand`` takes *sizes*. It stretches axes of size 1, and -1 keeps a size. Both add
+# missing axes on the left.
 
-assert torch.ones(3).dim() == 1
-assert torch.ones(3).repeat(2, 1).shape == (2, 3)
-assert torch.ones(3).repeat(4, 2, 5).shape == (4 * 1, 2 * 1, 5 * 3)
-
-# %%
-# So fewer numbers than axes are refused. ``tile`` accepts fewer: the missing ones are 1, on the left, as in NumPy.
-
-table = torch.arange(6).reshape(2, 3)
-with expect_error(RuntimeError, match="can not be smaller than number of dimensions"):
-    table.repeat(2)
-
-assert torch.equal(table.tile(2), table.repeat(1, 2))
-assert table.tile(2).tolist() == np.tile(table.numpy(), 2).tolist()
+column = torch.tensor([[1], [2], [3], [4]])
+print(f"x (3,)         repeat(2, 1): {tuple(x.repeat(2, 1).shape)},   expand(2, 3): (2, 3)")
+print(f"column (4, 1)  repeat(1, 5): {tuple(column.repeat(1, 5).shape)},   expand(-1, 5): (4, 5)")
+print(f"column (4, 1)  repeat(2, 5): {tuple(column.repeat(2, 5).shape)},   expand(8, 5): an error")
+assert torch.equal(x.expand(2, 3), x.repeat(2, 1))
+assert torch.equal(column.expand(-1, 5), column.repeat(1, 5))
+with expect_error(RuntimeError, match=r"\(8\) must match the existing size \(4\)"):
+    column.expand(8, 5)
 
 # %%
-# With ``repeat`` the whole comes again; with ``repeat_interleave`` each part stays beside its copies. Index :math:`i`
-# along an axis that had size :math:`s` and is repeated :math:`r` times comes from :math:`i \bmod s` with ``repeat``,
-# from :math:`\lfloor i / r \rfloor` with ``repeat_interleave``.
+# The memory that ``expand`` saves grows with the tensor. Here a mask is needed for each of the 3 channels of a photo.
 
-
-def doubled(block):
-    repeated, interleaved = block.repeat(1, 2, 1), block.repeat_interleave(2, dim=1)
-    return {"repeat(1, 2, 1)": repeated, "repeat_interleave(2, 1)": interleaved}
-
-
-block = torch.arange(6).reshape(2, 3, 1)
-repeated, interleaved = doubled(block).values()
-for i in range(2 * 3):
-    assert torch.equal(repeated[:, i], block[:, i % 3])
-    assert torch.equal(interleaved[:, i], block[:, i // 2])
-draw(doubled, block, names=["block"])
+mask = torch.rand(427, 640, generator=torch.Generator().manual_seed(0)) > 0.5
+for name, three in [("expand", mask.expand(3, -1, -1)), ("repeat", mask.repeat(3, 1, 1))]:
+    print(f"{name}: {three.untyped_storage().nbytes():,} bytes for {three.numel():,} elements")
+assert shares_memory(mask, mask.expand(3, -1, -1))
+assert not shares_memory(mask, mask.repeat(3, 1, 1))
+# Arithmetic expands by itself.
+assert torch.equal(photo * mask, photo * mask.repeat(3, 1, 1))
 
 # %%
-# From scratch: cat and stack
-# ---------------------------
+# The whole again, or each element again
+# --------------------------------------
 #
-# To repeat is to :ref:`cat <cat>` copies, which makes an axis longer. To interleave is to :ref:`stack <stack>` them on
-# a new axis behind it, and to flatten the two axes into one. Both functions are for one copy or more.
+# ``repeat`` puts the whole tensor behind itself, and :func:`torch.repeat_interleave` each element. Index ``i`` of the
+# result comes from ``i % size`` with ``repeat``, and from ``i // count`` with ``repeat_interleave``.
+
+for i in range(6):
+    assert x.repeat(2)[i] == x[i % 3]
+    assert x.repeat_interleave(2)[i] == x[i // 2]
+assert torch.equal(photo.repeat_interleave(2, dim=0)[::2], photo)
+draw(per_row, x, names=["x"])
+
+# %%
+# .. use-this::
+#
+#    In arithmetic write neither, because :ref:`broadcasting <broadcasting>` stretches by itself. Write ``expand`` where
+#    a function does not broadcast, such as ``torch.cat``. Write ``repeat`` where you want to write into the result,
+#    since it has memory for each copy. ``repeat_interleave(2, dim=0)`` puts each sample of a batch twice, side by side.
+#
+# Common mistakes
+# ---------------
+#
+# **Sizes for repeat.** You want 4 rows of ``x``, write ``repeat(4, 3)``, and get rows that are 3 times too long.
+# NumPy's ``repeat`` is another trap: it is torch's ``repeat_interleave``.
+
+print(tuple(x.repeat(4, 3).shape), "and not", tuple(x.repeat(4, 1).shape))
+print(x.repeat(2).tolist(), "but NumPy has", x.numpy().repeat(2).tolist())
+assert x.numpy().repeat(2).tolist() == x.repeat_interleave(2).tolist()
+
+# %%
+# **Writing into an expanded tensor.** ``add_`` refuses, because two elements share a place. Assigning to one element
+# is not refused, and the value appears in both rows and in the original. ``clone`` gives each element its own place.
+
+zeros = torch.zeros(3)
+rows = zeros.expand(2, 3)
+with expect_error(RuntimeError, match="refers to a single memory location"):
+    rows.add_(1)
+rows[0, 1] = 7
+print("rows: ", rows.tolist())
+print("zeros:", zeros.tolist())
+own = torch.zeros(3).expand(2, 3).clone()
+own[0, 1] = 7
+assert own.tolist() == [[0, 7, 0], [0, 0, 0]]
+
+# %%
+# How this was checked
 
 
 def repeat(x, *times):
+    """Repeat from scratch, at least once: cat copies along each axis."""
     x = x.reshape((1,) * (len(times) - x.dim()) + x.shape)
     for axis, number in enumerate(times):
         x = torch.cat([x] * number, axis)
@@ -120,86 +127,47 @@ def repeat(x, *times):
 
 
 def repeat_interleave(x, number, dim):
+    """Stack the copies behind the axis, and join the two."""
     return torch.stack([x] * number, dim + 1).flatten(dim, dim + 1)
 
 
+block = torch.arange(6).reshape(2, 3, 1)
 for times in ((1, 1, 1), (2, 3, 1), (1, 4, 3), (4, 1, 2, 3)):
     assert torch.equal(repeat(block, *times), block.repeat(times))
 for dim in range(3):
-    assert torch.equal(repeat_interleave(block, 4, dim), torch.repeat_interleave(block, 4, dim))
-
-# %%
-# ``repeat_interleave`` also takes a number for each index, here 3 times row 0 and once row 1. Without ``dim`` it
-# flattens its input first.
-
+    assert torch.equal(repeat_interleave(block, 4, dim), block.repeat_interleave(4, dim))
+    times = [4 if axis == dim else 1 for axis in range(3)]
+    for i in range(4 * block.shape[dim]):
+        again = block.repeat(times).select(dim, i)
+        assert torch.equal(again, block.select(dim, i % block.shape[dim]))
+        interleaved = block.repeat_interleave(4, dim).select(dim, i)
+        assert torch.equal(interleaved, block.select(dim, i // 4))
+# These assignments reach two elements of one place, and are refused. fill_ is not.
+for index in ((slice(None),), (slice(None), 0)):
+    with expect_error(RuntimeError, match="refers to a single memory location"):
+        rows[index] = 5
+rows.fill_(5)
+assert zeros.tolist() == [5, 5, 5]
+for y in zoo().values():
+    for once in (y.repeat([1] * y.dim()), y.tile(1), y.repeat_interleave(1)):
+        assert not shares_memory(y, once)
+# tile is repeat that fills missing counts with 1, as NumPy's tile; repeat refuses.
+table = torch.arange(6).reshape(2, 3)
+assert table.tile(2).tolist() == np.tile(table.numpy(), 2).tolist() == table.repeat(1, 2).tolist()
+with expect_error(RuntimeError, match="can not be smaller than number of dimensions"):
+    table.repeat(2)
+# A number for each row, and no dim: repeat_interleave flattens.
+by_number = table.repeat_interleave(torch.tensor([3, 1]), dim=0)
+assert by_number.tolist() == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, 4, 5]]
 assert torch.equal(table.repeat_interleave(4), table.flatten().repeat_interleave(4))
-
-
-def rows_by_number(table):
-    return torch.repeat_interleave(table, torch.tensor([3, 1]), dim=0)
-
-
-draw(rows_by_number, table, names=["table"])
-
-# %%
-# What expand can do
-# ------------------
-#
-# ``expand`` takes sizes, where ``repeat`` takes counts. It stretches axes of size 1 and adds axes on the left; -1 keeps
-# the size of an axis. An axis of size 2 can't become one of size 4: no single stride leads from row 0 to row 1 and back
-# to row 0. :func:`torch.broadcast_to` is the same as a function. In ``a + b`` you need neither, since
-# :ref:`broadcasting <broadcasting>` does this on its own.
-
-with expect_error(RuntimeError, match=r"\(4\) must match the existing size \(2\)"):
-    table.expand(4, 3)
-
-assert table.repeat(2, 1).shape == (4, 3)
-assert block.expand(-1, -1, 4).stride() == (3, 1, 0)
-assert torch.equal(torch.broadcast_to(block, (2, 3, 4)), block.repeat(1, 1, 4))
-draw(torch.Tensor.expand, (block, -1, -1, 4), names=["block"])
-
-# %%
-# The :term:`dtype` stays, and truth values can be repeated as well. The :term:`gradient` of an element is the sum of
-# the gradients of its copies: here four copies, each with gradient 1.
-
-calls = [lambda t: t.expand(4, 3), lambda t: t.repeat(4, 1)]
-calls += [lambda t: t.tile(4), lambda t: t.repeat_interleave(4)]
-for call in calls:
+assert torch.equal(torch.broadcast_to(block, (2, 3, 4)), block.expand(-1, -1, 4))
+# The gradient of an element is the sum of those of its copies.
+calls = [lambda t: t.expand(4, 3), lambda t: t.repeat(4, 1), lambda t: t.tile(4)]
+for call in (*calls, lambda t: t.repeat_interleave(4)):
     assert call(x > 15).dtype == torch.bool
     leaf = torch.ones(3, requires_grad=True)
     call(leaf).sum().backward()
     assert leaf.grad.tolist() == [4, 4, 4]
-
-# %%
-# What goes wrong
-# ---------------
-#
-# Sizes are given as counts: to make 4 rows of ``x``, ``repeat(4, 3)`` is 3 times too wide. And NumPy's ``repeat`` does
-# what ``repeat_interleave`` does here.
-
-assert x.repeat(4, 3).shape == (4, 9)
-assert x.repeat(4, 1).shape == x.expand(4, 3).shape == (4, 3)
-assert x.numpy().repeat(2).tolist() == x.repeat_interleave(2).tolist() != x.repeat(2).tolist()
-
-# %%
-# An expanded tensor is written into. ``add_`` refuses a tensor of which several elements share a place. An assignment
-# to one element or one row goes through, and so does ``fill_``. The value then stands in both rows and in the original.
-# ``x.expand(2, 3).clone()`` has a place for each element.
-
-zeros = torch.zeros(3)
-stretched = zeros.expand(2, 3)
-with expect_error(RuntimeError, match="refers to a single memory location"):
-    stretched.add_(1)
-
-stretched[0, 1] = 7
-assert stretched.tolist() == [[0, 7, 0], [0, 7, 0]]
-stretched[1] = torch.tensor([4.0, 5.0, 6.0])
-assert stretched.tolist() == [[4, 5, 6], [4, 5, 6]]
-stretched.fill_(8)
-assert zeros.tolist() == [8, 8, 8]
-own = x.expand(2, 3).clone()
-own[0, 1] = 7
-assert own.tolist() == [[10, 7, 30], [10, 20, 30]]
 
 # %%
 # Check yourself
@@ -209,18 +177,14 @@ ask(
     "What is the shape of torch.ones(5, 2).repeat(3, 1, 4)?",
     answer=torch.ones(5, 2).repeat(3, 1, 4).shape,
     choices={
-        (15, 2, 4): "The axes are lined up from the right: the new one is on the left.",
-        (
-            3,
-            5,
-            8,
-        ): "The tensor gets an axis of size 1 in front, and the sizes are multiplied: 3, 5 and 8.",
+        (15, 2, 4): "That lines counts and sizes up on the left. The new axis is on the left.",
+        (3, 5, 8): "An axis of size 1 is added in front, and the sizes are multiplied: 3, 5 and 8.",
         (3, 1, 4): "These are the counts. expand would take sizes, and could not make this one.",
     },
 )
 
 # %%
-# And the memory:
+# The memory:
 
 big = torch.zeros(1, 50).expand(400, 50)
 ask(
@@ -234,4 +198,56 @@ ask(
 )
 
 # %%
-# Next: :ref:`pad`, which makes axes longer by something else than copies of the whole.
+# **Exercise.** Enlarge pixel art without blurring it: each pixel of ``image``, of shape (C, H, W), becomes a square of
+# ``r`` by ``r`` equal pixels.
+
+
+def by_loops(image, r):
+    channels, height, width = image.shape
+    large = torch.empty(channels, height * r, width * r, dtype=image.dtype)
+    for i, j in itertools.product(range(height * r), range(width * r)):
+        large[:, i, j] = image[:, i // r, j // r]
+    return large
+
+
+cases = [
+    (torch.arange(2).reshape(1, 1, 2), 3),
+    (torch.arange(24).reshape(3, 2, 4), 2),
+    (torch.arange(15).reshape(1, 3, 5), 1),
+]
+
+
+def enlarge(image, r):
+    raise NotImplementedError
+
+
+check(enlarge, by_loops, cases, without=["interpolate", "kron"])
+
+# %%
+# Each row is repeated beside itself, then each column.
+
+# Solution
+
+
+def enlarge(image, r):
+    return image.repeat_interleave(r, dim=1).repeat_interleave(r, dim=2)
+
+
+report = check(enlarge, by_loops, cases, without=["interpolate", "kron"])
+assert report.passed
+art = cases[1][0].float()
+assert torch.equal(enlarge(art, 2), F.interpolate(art[None], scale_factor=2)[0])
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`pad`, which makes axes longer by something else than copies of the whole.
+#
+# - PyTorch contributors (2026). `torch.Tensor.expand
+#   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__. The reference, with a warning about
+#   writing.
+# - NumPy developers (2026). `numpy.broadcast_to
+#   <https://numpy.org/doc/stable/reference/generated/numpy.broadcast_to.html>`__. The same in NumPy, where the result
+#   is read-only.

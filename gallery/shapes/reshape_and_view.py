@@ -4,15 +4,15 @@
 What is the difference between reshape and view?
 ================================================
 
-Before a linear layer you flatten photos with ``view``, and after a transpose the same line raises ``view size is not
-compatible with input tensor's size and stride``. :meth:`torch.Tensor.view` gives the elements another :term:`shape` in
-the same memory or raises, where :func:`torch.reshape` copies.
+You flatten photos with ``view``, and after a transpose the same line raises an error. Where a :term:`shape` does not
+fit the memory as it is, :meth:`view <torch.Tensor.view>` raises and :func:`reshape <torch.reshape>` copies.
 """
 
 # %%
 # Set-up
 
 import contextlib
+import itertools
 import math
 import random
 
@@ -26,72 +26,66 @@ from ptguide.rules import explain_view
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
-photo = torch.arange(12).reshape(
-    3, 4
-)  # gray, 3 rows of 4 pixels; each value is its place in memory
+# Gray, 3 rows of 4 pixels; each value is its place in memory.
+photo = torch.arange(12).reshape(3, 4)
+
+
+def right_and_wrong(photo):
+    return {"photo.T": photo.T, "photo.reshape(4, 3)": photo.reshape(4, 3)}
+
 
 # %%
 
 draw_storage([photo, photo.view(2, 6)], ["photo", "photo.view(2, 6)"])
 
 # %%
-# A :term:`view`: two shapes, one line of memory. For this photo ``reshape`` does the same. Point at an element to see
-# its place in memory, or at a place to see its two names. You need to know :ref:`what strides are
+# Both tensors read the same 12 places of memory, drawn on the right. ``view`` returns a :term:`view`, and for this
+# photo ``reshape`` returns one, too. Point at an element to see its place. You need to know :ref:`what strides are
 # <strides-and-storage>`.
 #
-# The transpose is a view, too, and it walks through the same memory in another order. Reading it row by row, no shape
-# of (2, 6) can follow with one fixed step. ``view`` raises, and ``reshape`` fills another line of memory, in the order
-# in which the transpose prints.
-
-flipped = photo.T
-with expect_error(
-    RuntimeError, match="view size is not compatible with input tensor's size and stride"
-):
-    flipped.view(2, 6)
-copy = flipped.reshape(2, 6)
-assert not shares_memory(flipped, copy)
-draw_storage(copy, "flipped.reshape(2, 6)")
-
-# %%
 # The rule
 # --------
 #
-# Both keep the elements in the order in which they print, row by row, and cut the rows elsewhere. So the sizes need the
-# same product. One of them may be -1 and is worked out. Each row of ``flipped`` keeps its color.
+# Both keep the elements in reading order, row by row, and break the rows elsewhere. In a result of 6 columns, element
+# ``[i, j]`` is number ``6 * i + j`` in this order. The product of the sizes has to stay the same. In place of one
+# size, -1 lets PyTorch work it out.
 
-assert copy.flatten().tolist() == flipped.flatten().tolist()
-assert flipped.reshape(2, -1).shape == (2, 6)
-with expect_error(RuntimeError, match="invalid for input of size 12"):
-    photo.reshape(2, 5)
-draw(torch.reshape, (flipped, (2, 6)), names=["flipped"])
+wide = photo.reshape(2, -1)
+for i, j in itertools.product(range(2), range(6)):
+    assert wide[i, j] == photo.flatten()[6 * i + j]
 
 # %%
-# When is a view possible? An axis has one :term:`stride`: the step in memory to the next element. Splitting an axis
-# keeps equal steps. Merging two axes works if the step from the end of a row to the start of the next equals the step
-# within the row. ``explain_view`` puts the numbers in.
+# The transpose reads the same memory in another order: 0, 4, 8, 1, ... No fixed step leads from one element to the
+# next in a row of 6. So ``view`` raises, and ``reshape`` copies the elements into new memory, in the new order.
+
+flipped = photo.T
+with expect_error(RuntimeError, match="view size is not compatible"):
+    flipped.view(2, 6)
+assert not shares_memory(flipped, flipped.reshape(2, 6))
+draw_storage(flipped.reshape(2, 6), "flipped.reshape(2, 6)")
+
+# %%
+# When is a view possible? An axis has one :term:`stride`, the step in memory to the next element. Splitting an axis
+# keeps equal steps. Merging rows into one axis works if the step from row to row equals the length of a row times the
+# step within it. Axes of size 1 do not count. ``explain_view`` works this out. For ``photo`` it finds a view, and for
+# ``flipped`` this:
 
 merged, refused = explain_view(photo, (12,)), explain_view(flipped, (12,))
 assert (merged.works, refused.works) == (True, False)
-print(merged, refused, sep="\n\n")
+print(refused)
 
 # %%
 # .. use-this::
 #
-#    Write ``reshape``. It shares memory where it can, and costs a copy where it cannot. Write ``view`` where a copy
-#    would be a fault: when you are going to write into the result, or want to be told that memory is out of order.
-#    ``x.contiguous().view(shape)`` is what ``reshape`` does in that case. To put the axes in another order, neither is
-#    right; see the next section.
+#    Write ``reshape`` by default. It shares memory where that is possible, and costs a copy where it is not. Write
+#    ``view`` where a copy would be wrong: because you write into the result, or want to notice the cost. To put the
+#    axes in another order, use :ref:`transpose or permute <transpose-and-permute>`.
 #
 # Common mistakes
 # ---------------
 #
-# **Reshape for transpose.** You want columns as rows and write ``reshape(4, 3)``. The shape is right, the numbers are
-# in the wrong places, and nothing raises. Rows keep their color in the picture.
-
-
-def right_and_wrong(photo):
-    return {"photo.T": photo.T, "photo.reshape(4, 3)": photo.reshape(4, 3)}
-
+# **Reshape for transpose.** You want columns as rows and write ``reshape(4, 3)``. The shape is right, but the numbers
+# are in the wrong places, and no error says so. In ``photo.T`` a row has three colors, since it was a column.
 
 right, wrong = right_and_wrong(photo).values()
 assert right.shape == wrong.shape
@@ -99,18 +93,22 @@ assert not torch.equal(right, wrong)
 draw(right_and_wrong, photo, names=["photo"])
 
 # %%
-# **Writing into the result of reshape.** It changes the original, or a copy that nobody keeps. ``view`` tells you.
+# **Writing into the result of reshape.** Where ``reshape`` copied, the original does not change. Of two writes here,
+# one arrives. ``canvas.T.view(12)`` raises instead.
 
 canvas = torch.zeros(3, 4)
 canvas.reshape(12)[0] = 1
 canvas.T.reshape(12)[5] = 1
 print("ones that arrived:", int(canvas.sum()))
 assert canvas.sum() == 1
-with expect_error(RuntimeError, match="view size is not compatible"):
-    canvas.T.view(12)[5] = 1
 
 # %%
 # How this was checked
+
+with expect_error(RuntimeError, match="view size is not compatible"):
+    canvas.T.view(12)[5] = 1
+with expect_error(RuntimeError, match="invalid for input of size 12"):
+    photo.reshape(2, 5)
 
 
 def can_view(size, stride, new_size):
@@ -192,7 +190,7 @@ ask(
     choices={
         (7, 3, 1): "An axis of size 1 takes no step, so it fits anywhere. No axes are merged here.",
         (21,): "The steps within a row are 1, and from row to row 5, not 3 * 1.",
-        (7, 1, 3): "Memory is out of order, but this only adds an axis of size 1.",
+        (7, 1, 3): "Memory has gaps, but this only adds an axis of size 1.",
     },
 )
 

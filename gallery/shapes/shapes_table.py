@@ -4,54 +4,42 @@
 Which operations return a view, and which a copy?
 =================================================
 
-This page runs the operations of the chapter on one tensor. It prints the shape of the result, whether it shares memory
-with the tensor, and how often each element is used. You need to know :ref:`what strides are <strides-and-storage>`.
+You write into a result and want the original to change, or to stay as it is. A :term:`view` shares memory with the
+original, so both change, and a :term:`copy` has memory of its own.
 """
 
 # %%
-# A :term:`view` is a second tensor on the same :term:`storage`, as these two are; a :term:`copy` has a storage of its
-# own. The tensor ``x``, which all calls below are given, has three axes, and one of size 1 for those that need it.
+# Set-up
 
 import itertools
+import re
+import textwrap
 
 import torch
 from torch.nn import functional as F
 
-from ptguide.pictures import draw_storage
+from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.questions import ask
 from ptguide.rules import explain_view
 from ptguide.tensors import shares_memory, storage_map
 
 x = torch.arange(24).reshape(4, 1, 6)
-draw_storage([x.squeeze(1), x.view(8, 3)], ["x.squeeze(1)", "x.view(8, 3)"])
-
-# %%
-# A second tensor, ``y``, has the same elements in another order of memory, and so other :term:`strides <stride>`. Such
-# a tensor comes out of :ref:`permute <transpose-and-permute>`: printed like ``x``, but not :term:`contiguous`.
-
-y = x.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+y = x.permute(2, 1, 0).contiguous().permute(2, 1, 0)  # the same elements, not contiguous
 assert torch.equal(x, y)
 assert (x.is_contiguous(), y.is_contiguous()) == (True, False)
-assert (x.stride()[0], x.stride()[2]) == (6, 1)
-assert (y.stride()[0], y.stride()[2]) == (1, 4)
 
-# %%
-# The calls are kept as text and run from this text, so that the table can't name another call than the one that ran.
-
+# The calls are kept as text and run from it, so that the table names the calls that ran.
 one_axis = ["x.unsqueeze(1)", "x.squeeze(1)", "x.unflatten(2, (2, 3))"]
-elements_kept = ["x.view(8, 3)", "x.reshape(8, 3)", "x.flatten()"]
 order = ["x.transpose(0, 2)", "x.permute(2, 0, 1)", "x.movedim(0, 2)", "x.mT"]
-cut = ["x.unbind(0)", "x.split(3)", "x.chunk(2)", "x.tensor_split(2)"]
-join = ["torch.cat([x, x])", "torch.stack([x, x])"]
+cut = ["x[1:3]", "x.unbind(0)", "x.split(3)", "x.chunk(2)", "x.tensor_split(2)"]
 stretch = ["x.expand(4, 5, 6)", "torch.broadcast_to(x, (3, 4, 1, 6))"]
+elements_kept = ["x.view(8, 3)", "x.reshape(8, 3)", "x.flatten()"]
+join = ["torch.cat([x, x])", "torch.stack([x, x])"]
 longer = ["x.repeat(1, 5, 1)", "x.tile(2)", "x.repeat_interleave(5, dim=1)", "F.pad(x, (2, 1))"]
 move = ["x.flip(0)", "x.roll(1, 2)", "x.rot90(1, (0, 2))"]
-memory = ["x.contiguous()", "x.clone()"]
-calls = [*one_axis, *elements_kept, *order, *cut, *join, *stretch, *longer, *move, *memory]
-
-# %%
-# A call that gives several pieces gives a view if all of them are. ``view`` raises an error where the strides allow no
-# view.
+memory = ["x.clone()", "x.contiguous()"]
+calls = [*one_axis, *order, *cut, *stretch, *elements_kept, *join, *longer, *move, *memory]
 
 
 def run(call, tensor):
@@ -60,6 +48,7 @@ def run(call, tensor):
 
 
 def verdict(call, tensor):
+    """Return what the call gives: a view, a copy, the tensor itself or an error."""
     try:
         results = run(call, tensor)
     except RuntimeError:
@@ -69,86 +58,116 @@ def verdict(call, tensor):
     return "itself" if results[0] is tensor else "view" if True in shared else "copy"
 
 
-# %%
-# How often is each element used? The :term:`gradient` of a sum over the result counts it.
-
-
 def uses(call):
+    """Return how often each element is used: the gradient of a sum counts it."""
     leaf = x.float().requires_grad_()
     sum(result.sum() for result in run(call, leaf)).backward()
-    assert leaf.grad.unique().numel() == 1  # the same for all elements
-    return int(leaf.grad[0, 0, 0])
+    assert leaf.grad[1:3].unique().numel() == 1
+    return int(leaf.grad[1, 0, 0])
 
-
-# %%
-# The table
-# ---------
-#
-# First what changes the axes of one tensor and leaves its elements as they are. Of several pieces the first shape is
-# printed.
 
 table = {call: (verdict(call, x), verdict(call, y), uses(call)) for call in calls}
+groups = {"view": [], "copy": [], "it depends": []}
+for call, (of_x, of_y, _) in table.items():
+    groups[of_x if of_x == of_y else "it depends"].append(call)
+
+
+def name(call):
+    return "x[1:3]" if "[1:3]" in call else re.findall(r"\.(\w+)", call)[0]
 
 
 def show(calls):
-    print(f"{'call, x of shape (4, 1, 6)':<37}{'result':<16}{'x':<8}{'y, not contiguous':<19}used")
+    print(f"{'call':<37}{'result':<15}{'x':<8}{'y':<7}used")
     for call in calls:
         of_x, of_y, used = table[call]
         results = run(call, x)
         shape = f"{tuple(results[0].shape)}" + (", ..." if len(results) > 1 else "")
-        print(f"{call:<37}{shape:<16}{of_x:<8}{of_y:<19}{used}")
+        print(f"{call:<37}{shape:<15}{of_x:<8}{of_y:<7}{used}")
 
-
-show([*one_axis, *elements_kept, *order, *cut])
 
 # %%
-# Then what joins, stretches, lengthens and moves, and what changes the memory alone. *itself* is the very tensor that
-# went in.
 
-show([*join, *stretch, *longer, *move, *memory])
+for kind, members in groups.items():
+    names = ", ".join(name(call) for call in members)
+    print(textwrap.fill(f"{kind}: {names}", 42, subsequent_indent="   "))
 
 # %%
-# What the table says
+# This is what the operations of this chapter gave for two tensors, one of them :term:`contiguous`. Where the two
+# differ, it depends. You need to know :ref:`what strides are <strides-and-storage>`.
+#
+# The rule
+# --------
+#
+# A view reads the old memory with an offset, and one :term:`stride` of 0 or more for each axis. That is enough to add,
+# drop, cut, reorder or stretch axes. Joining tensors, or moving elements, fills new memory. For four operations the
+# strides of the input decide.
+#
+# In the tables ``x`` is contiguous, and ``y`` has the same elements with the axes reversed in memory. The last column
+# says how often the result uses an element of ``x``. If the result is summed, this is the element's :term:`gradient`.
+
+show(groups["view"])
+
+# %%
+# The shapes above are those of the first piece where there are several. ``x.expand`` uses an element 5 times, and
+# stores it once. The operations below copy, also where a view would have been possible, as with ``clone``.
+
+show(groups["copy"])
+
+# %%
+# ``reshape`` and ``flatten`` return a view where one exists, and copy otherwise. ``view`` raises instead of copying.
+# ``contiguous`` returns a contiguous tensor itself.
+
+show(groups["it depends"])
+
+# %%
+# Ask the two tensors
 # -------------------
 #
-# For ``x`` and for ``y``, the calls that add or remove an axis, split one, put the axes into another order, cut pieces
-# or stretch an axis give a view. The calls that join, repeat, pad or move elements give a copy, and so does ``clone``.
+# If a tensor has elements, compare the address of its *storage* with that of the original, by ``data_ptr``. It is the
+# same for a view. ``data_ptr`` of the tensor itself is the address of its first element, and a slice begins elsewhere.
 
-always_views = [call for call in calls if table[call][:2] == ("view", "view")]
-always_copies = [call for call in calls if table[call][:2] == ("copy", "copy")]
-assert always_views == [*one_axis, *order, *cut, *stretch]
-assert always_copies == [*join, *longer, *move, "x.clone()"]
+right = x[:, :, 3:]
+for other in (right, right.clone()):
+    storage = other.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    first = other.data_ptr() == x.data_ptr()
+    print(f"same storage: {storage}, same first element: {first}")
 
 # %%
-# The other four depend on the strides. ``reshape`` and ``flatten`` copy where ``view`` raises an error
-# (:ref:`reshape-and-view` has the rule), and ``contiguous`` returns the tensor itself or copies it.
+# .. use-this::
+#
+#    Before you write into a result, look the operation up here. Write ``clone()`` where the original must keep its
+#    values. Write ``view`` instead of ``reshape`` where the original must change: it raises where ``reshape`` copies. A
+#    view stores no elements and keeps the whole storage alive. A copy stores each of its elements again.
+#
+# A common mistake
+# ----------------
+#
+# **Trusting one test.** You try ``reshape`` on a contiguous tensor, see that it shares memory, and write into it. Then
+# a :ref:`transposed <transpose-and-permute>` tensor comes in, and the same line no longer changes it.
 
-depends = {call: table[call][:2] for call in calls if call not in always_views + always_copies}
-assert depends == {
+for tensor in (torch.zeros(2, 3), torch.zeros(3, 2).T):
+    tensor.reshape(6)[0] = 1
+    print("contiguous:", tensor.is_contiguous(), " ones that arrived:", int(tensor.sum()))
+with expect_error(RuntimeError, match="view size is not compatible"):
+    torch.zeros(3, 2).T.view(6)[0] = 1
+
+# %%
+# How this was checked
+
+assert groups["view"] == [*one_axis, *order, *cut, *stretch]
+assert groups["copy"] == [*join, *longer, *move, "x.clone()"]
+assert {call: table[call][:2] for call in groups["it depends"]} == {
     "x.view(8, 3)": ("view", "error"),
     "x.reshape(8, 3)": ("view", "copy"),
     "x.flatten()": ("view", "copy"),
     "x.contiguous()": ("itself", "copy"),
 }
-
-# %%
-# Each element is used more than once where a call joins ``x`` with itself, stretches it or repeats it. Its gradient is
-# then the sum of the gradients of its uses. ``F.pad`` makes the result longer with new elements, and uses the old ones
-# once.
-
 *repeat, pad = longer
 assert {call for call in calls if table[call][2] > 1} == {*join, *stretch, *repeat}
-assert table[pad][2] == 1
-
-# %%
-# Does it copy because it must?
-# -----------------------------
-#
-# A view is an offset and a stride of at least 0 for each axis. So run the call on the *places* of the elements in
-# memory and take the first step along each axis as its stride: do these strides lead to all the places that arrived?
 
 
 def could_be_view(call, tensor):
+    """Return whether one offset and one stride for each axis lead to all places that arrived."""
     places = run(call, storage_map(tensor))[0]
     steps = [places.diff(dim=axis).flatten().tolist() for axis in range(places.dim())]
     strides = [step[0] if step else 0 for step in steps]  # an axis of size 1 makes no step
@@ -158,28 +177,15 @@ def could_be_view(call, tensor):
     return torch.equal(line.as_strided(places.shape, strides, places.flatten()[0].item()), places)
 
 
-assert all(could_be_view(call, tensor) for call in always_views for tensor in (x, y))
-
-# %%
-# ``reshape`` and ``flatten`` copy ``y`` because they must. So do most of the calls that always copy: ``flip``, for
-# example, would need a negative stride. Four of these copies could be views of ``x``: ``clone``, a repeated axis of
-# size 1, which could have stride 0 as with ``expand``, and the new axis of a stack of one tensor with itself. But a
-# stride of 0 gives two elements one place, and then neither can be written alone.
-
+for tensor in (x, y):
+    assert all(could_be_view(call, tensor) for call in groups["view"])
 assert not any(could_be_view(call, y) for call in elements_kept)
-could = [call for call in always_copies if could_be_view(call, x)]
-print("copies that could be views:", *could, sep="\n  ")
+# Four copies could be views of x. With a stride of 0, two elements would be one place.
+could = [call for call in groups["copy"] if could_be_view(call, x)]
 repeated = ["x.repeat(1, 5, 1)", "x.repeat_interleave(5, dim=1)"]
 assert could == ["torch.stack([x, x])", *repeated, "x.clone()"]
 
-# %%
-# Is it always so?
-# ----------------
-#
-# Two tensors are no proof of "always". Here are the twelve layouts of this shape with the axes in any order in memory,
-# and with or without gaps between the elements. What gave a view gives a view of all twelve, and what gave a copy a
-# copy.
-
+# The twelve layouts of this shape: the axes in any order in memory, with and without gaps.
 layouts = []
 for axes, gap in itertools.product(itertools.permutations(range(3)), (0, 1)):
     sizes = [(4, 1, 6)[axis] + gap for axis in axes]
@@ -187,16 +193,13 @@ for axes, gap in itertools.product(itertools.permutations(range(3)), (0, 1)):
     layouts.append(block[:4, :1, :6])
 assert len(layouts) == 12
 for layout in layouts:
-    assert {verdict(call, layout) for call in always_views} == {"view"}
-    assert {verdict(call, layout) for call in always_copies} == {"copy"}
+    assert {verdict(call, layout) for call in groups["view"]} == {"view"}
+    assert {verdict(call, layout) for call in groups["copy"]} == {"copy"}
     for call in elements_kept:
         fits = explain_view(layout, run(call, x)[0].shape).works
         assert (verdict(call, layout) == "view") == fits
 
-# %%
-# And does "shares memory" mean what it should? Write into the first element of each result: the tensor changes exactly
-# where the table says that it is a view, or the tensor itself.
-
+# Write into the first element of each result: the tensor changes where the table says so.
 for call in calls:
     tensor = x.clone()
     result = run(call, tensor)[0]
@@ -212,17 +215,17 @@ z.T[0, 0] = 5
 z.flip(1)[0, 2] = 6
 z.reshape(6)[1] = 7
 ask(
-    "z is torch.zeros(2, 3). After the three lines above, what is its first row?",
+    "z is torch.zeros(2, 3). Then z.T[0, 0] = 5, z.flip(1)[0, 2] = 6, z.reshape(6)[1] = 7. What is its first row?",
     answer=z[0].int(),
     choices={
         (6, 7, 0): "flip(1)[0, 2] is the first element of z, but of a copy.",
         (5, 7, 0): "z.T is a view, flip copies, and reshape gives a view of a contiguous z.",
-        (5, 0, 0): "reshape copies only when it must, and for a contiguous tensor it need not.",
+        (5, 0, 0): "reshape copies where no view exists. For a contiguous tensor there is one.",
     },
 )
 
 # %%
-# And the memory:
+# The memory:
 
 t = torch.zeros(5, 7).T
 three = ("x.flatten()", "x.roll(1, 0)", "x.unsqueeze(0)")
@@ -232,9 +235,54 @@ ask(
     choices={
         "x.flatten()": "For a transposed matrix the merged axis would need two strides.",
         "x.roll(1, 0)": "The last row comes first: no stride leads from it to the next.",
-        "x.unsqueeze(0)": "An axis of size 1 is never stepped along, so it fits any strides.",
+        "x.unsqueeze(0)": "An axis of size 1 makes no step, so it fits these strides.",
     },
 )
 
 # %%
-# Next: :ref:`exercises-in-shapes`, where you build some of these operations from the others.
+# **Exercise.** How many bytes do two tensors keep alive together? Return the number as a tensor. A storage that they
+# share counts once, and counts whole.
+
+
+def by_addresses(a, b):
+    alive = set()
+    for storage in (a.untyped_storage(), b.untyped_storage()):
+        alive |= set(range(storage.data_ptr(), storage.data_ptr() + storage.nbytes()))
+    return torch.tensor(len(alive))
+
+
+base = torch.zeros(3, 4)
+cases = [(base, base.T), (base, base.clone()), (base[0], base[2, 1:]), (base[0], torch.ones(2))]
+
+
+def bytes_alive(a, b):
+    raise NotImplementedError
+
+
+check(bytes_alive, by_addresses, cases)
+
+# %%
+# The address of a storage names it, so a dictionary holds each storage once.
+
+# Solution
+
+
+def bytes_alive(a, b):
+    storages = [a.untyped_storage(), b.untyped_storage()]
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    return torch.tensor(sum(sizes.values()))
+
+
+report = check(bytes_alive, by_addresses, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`exercises-in-shapes`, where you build some of these operations from the others.
+#
+# - PyTorch contributors (2026). `Tensor views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__. The
+#   reference's own list.
+# - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. How views share memory.

@@ -37,8 +37,8 @@ draw(torch.stack, [a, b], dim=0)
 # The rule
 # --------
 #
-# The new axis counts the tensors. Its size is the number of tensors, and ``dim`` is its place among the axes of the
-# result. If you fix the index on the new axis, one of the tensors is left. With ``dim=1``, index 1 on axis 1 is ``b``.
+# The size of the new axis is the number of tensors, and ``dim`` is its place among the axes of the result. If you fix
+# the index on the new axis, one of the tensors is left. With ``dim=1``, index 1 on axis 1 gives ``b``.
 
 stacked = torch.stack([a, b], dim=1)
 assert torch.equal(stacked[:, 0], a)
@@ -69,9 +69,9 @@ print(tuple(batch.shape))
 # %%
 # .. use-this::
 #
-#    Write ``torch.stack(tensors)`` to make a batch, because most layers of PyTorch expect the batch axis first. Give
-#    ``dim`` only where the new axis has another place, such as time in (batch, time, feature). Stacking copies, so the
-#    result takes as much memory again as the tensors. To make an existing axis longer, use :ref:`cat <cat>`.
+#    Write ``torch.stack(tensors)`` to make a batch, because convolutions expect the batch axis first. Give ``dim``
+#    where the new axis has another place, such as time in (batch, time, feature). The result is a copy, with memory for
+#    each of its elements. To make an existing axis longer, use :ref:`cat <cat>`.
 
 assert batch.nbytes == sum(photo.nbytes for photo in photos)
 batch[2] = 0

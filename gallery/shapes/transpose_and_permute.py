@@ -4,8 +4,8 @@
 How do transpose, permute and movedim work?
 ===========================================
 
-An image file gives (row, column, color), and a layer wants (color, row, column). These functions put axes into another
-order, where ``reshape`` would give the right shape with the numbers in the wrong places.
+An image from Pillow or NumPy has the axes (row, column, color), and a convolution wants (color, row, column).
+``permute`` changes the order of axes, where ``reshape`` gives the right shape with the numbers in the wrong places.
 """
 
 # %%
@@ -13,101 +13,102 @@ order, where ``reshape`` would give the right shape with the numbers in the wron
 
 import itertools
 
+import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
+from ptguide import data
 from ptguide.errors import expect_error
 from ptguide.exercises import check
-from ptguide.pictures import Choice, draw, draw_storage
+from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
 
-photo = torch.arange(24).reshape(4, 3, 2)  # 4 rows of 3 pixels in 2 colors
+# A flower in the order of Pillow and NumPy, 192 rows of 320 pixels in 3 colors.
+flower = data.photos().inputs[1][:, 60:252, 200:520].permute(1, 2, 0).contiguous()
+photo = torch.arange(24).reshape(3, 4, 2)  # 3 rows of 4 pixels in 2 colors
+
+
+def show_red(channels_first):
+    _, axes = plt.subplots(1, len(channels_first), figsize=(5.4, 2.3), layout="constrained")
+    for axis, (name, image) in zip(axes, channels_first.items(), strict=True):
+        axis.imshow(image[0].numpy(), cmap="gray")
+        axis.set(xticks=[], yticks=[], title=name)
+    axes[0].figure.suptitle("Same shape, and reshape mixes the numbers")
+    plt.show()
+
 
 # %%
 
-draw(torch.permute, photo, dims=Choice((2, 0, 1), (2, 1, 0)), names=["photo"])
+moved, mixed = flower.permute(2, 0, 1), flower.reshape(3, 192, 320)
+assert moved.shape == mixed.shape
+show_red({"permute(2, 0, 1)": moved, "reshape(3, 192, 320)": mixed})
 
 # %%
-# ``permute`` takes the old axes in their new order: ``(2, 0, 1)`` puts axis 2, the color, first. Then come rows and
-# columns. Point at an element of the result to see where it was. With ``(2, 1, 0)`` rows and columns are swapped as
-# well. You need to know :ref:`what strides are <strides-and-storage>`.
+# Both pictures show channel 0 of the result, which should hold the red of each pixel. ``reshape`` keeps the numbers in
+# reading order. So its channel 0 is the top third of the photo, with all three colors. You need to know
+# :ref:`reshape-and-view`.
 #
 # The rule
 # --------
 #
-# Axis ``n`` of the result is axis ``dims[n]`` of the input. The indices of an element are permuted like the sizes, and
-# you need not turn a block in your mind: ``colors_first[c, i, j]`` is ``photo[i, j, c]``.
+# ``permute(dims)`` lists the old axes in their new order: axis ``n`` of the result is axis ``dims[n]`` of the input.
+# The indices of an element change places like the sizes: ``colors_first[c, i, j]`` is ``photo[i, j, c]``. In this
+# small photo, point at an element of the result to see where it was.
 
 colors_first = photo.permute(2, 0, 1)
-assert colors_first.shape == (photo.shape[2], photo.shape[0], photo.shape[1])
-for i, j, c in itertools.product(range(4), range(3), range(2)):
+for i, j, c in itertools.product(range(3), range(4), range(2)):
     assert colors_first[c, i, j] == photo[i, j, c]
-print(f"{tuple(photo.shape)} becomes {tuple(colors_first.shape)}")
+draw(torch.permute, (photo, (2, 0, 1)), names=["photo"])
 
 # %%
-# Two shorter ways. ``transpose(a, b)`` swaps two axes. ``movedim(from, to)`` takes one axis to a place and lets the
-# others close up, so it needs no list of all axes. With or without a batch axis, images go from file order to layer
-# order with ``movedim(-1, -3)``.
-assert torch.equal(photo.movedim(-1, 0), colors_first)
+# Two functions are shorter. ``transpose(a, b)`` swaps two axes. ``movedim(source, destination)`` moves one axis, and
+# the others keep their order. So ``movedim(-1, -3)`` brings colors in front of rows and columns, with or without a
+# batch axis. A convolution takes axis 0 of ``flower`` for the channels, and accepts the moved one.
+
 assert torch.equal(photo.transpose(0, 2), photo.permute(2, 1, 0))
-layer = nn.Conv2d(2, 5, kernel_size=1)
-with expect_error(RuntimeError, match="to have 2 channels, but got 4 channels"):
-    layer(photo.float())
-assert layer(photo.movedim(-1, -3).float()).shape == (5, 4, 3)
+assert torch.equal(photo.movedim(-1, -3), colors_first)
+assert torch.equal(photo[None].movedim(-1, -3)[0], colors_first)
+layer = nn.Conv2d(3, 5, kernel_size=1)
+with expect_error(RuntimeError, match="to have 3 channels, but got 192 channels"):
+    layer(flower.float())
+assert layer(flower.movedim(-1, -3).float()).shape == (5, 192, 320)
 
 # %%
 # Nothing moves in memory
 # -----------------------
 #
-# The result is a :term:`view`: each axis takes its size and its :term:`stride` along. So nothing is copied, and what
-# you write into it appears in the original. A step along the last axis of the result now skips over memory: it is not
-# :term:`contiguous`.
+# The result is a :term:`view`: each axis takes its size and its :term:`stride` along. Writing into the result changes
+# the original. Here the stride of the last axis is no longer 1, so the result is not :term:`contiguous`, and
+# ``view(24)`` refuses it.
 
 assert shares_memory(photo, colors_first)
-assert (photo.stride(), colors_first.stride()) == ((6, 2, 1), (1, 6, 2))
-assert not colors_first.is_contiguous()
-draw_storage([photo, colors_first], ["photo", "photo.permute(2, 0, 1)"])
+print(f"photo:        strides {photo.stride()}")
+print(f"colors_first: strides {colors_first.stride()}, contiguous: {colors_first.is_contiguous()}")
+with expect_error(RuntimeError, match="view size is not compatible"):
+    colors_first.view(24)
 
 # %%
 # .. use-this::
 #
-#    ``permute`` when you can name the axes, ``transpose`` to swap two, ``movedim`` to move one. Write their names
-#    beside it, as in ``# (N, H, W, C) -> (N, C, H, W)``. Call ``.contiguous()`` where the next step needs memory in
-#    order, or use ``reshape``, which copies by itself.
+#    Write ``permute`` when you know how many axes there are, ``transpose`` to swap two, ``movedim`` to move one. Write
+#    the names of the axes beside it, as in ``# (N, H, W, C) -> (N, C, H, W)``. The three return views and copy nothing.
+#    ``.contiguous()`` copies such a result if it is out of order in memory, and ``reshape`` copies where it joins axes
+#    that are. A copy takes as much memory again.
 #
-# Common mistakes
-# ---------------
+# A common mistake
+# ----------------
 #
-# **Reshape instead.** The shape is right, and the colors are mixed. Nothing raises.
-
-mixed = photo.reshape(2, 4, 3)
-print(
-    "first row, first color:",
-    colors_first[0, 0].tolist(),
-    "and after reshape:",
-    mixed[0, 0].tolist(),
-)
-assert mixed.shape == colors_first.shape
-assert not torch.equal(mixed, colors_first)
-
-# %%
-# **Reading dims as places to go to.** ``dims[n]`` is where axis ``n`` of the *result* comes from. For a swap both
-# readings agree, for a round of three axes they do not. ``movedim`` takes places to go to.
+# **Reading dims as places to go to.** ``dims[n]`` is where axis ``n`` of the *result* comes from. ``movedim`` takes
+# places to go to. If axes swap in pairs, both readings agree. The mistake shows where three axes go round, as in ``(1,
+# 2, 0)``.
 
 for dims in itertools.permutations(range(3)):
     moved = sum(dims[n] != n for n in range(3))
     same = torch.equal(photo.movedim((0, 1, 2), dims), photo.permute(dims))
     print(f"{dims}: {moved} axes change place, the two readings {'agree' if same else 'differ'}")
     assert same == (moved < 3)
-
-# %%
-# **A view afterwards.** ``view`` refuses, because memory is out of order. :ref:`reshape-and-view` explains it.
-
-with expect_error(RuntimeError, match="view size is not compatible"):
-    colors_first.view(24)
-assert colors_first.reshape(24).shape == (24,)
 
 # %%
 # How this was checked
@@ -140,16 +141,24 @@ assert len(pairs) == 24 + 2 * 8 * 8
 for ours, theirs in pairs:
     assert torch.equal(ours, theirs)
     assert ours.stride() == theirs.stride()
+# Channel 0 after reshape is the top third of the photo, with all colors.
+assert torch.equal(mixed[0].flatten(), flower[:64].flatten())
+# The two readings agree where a permutation undoes itself.
+for dims in itertools.permutations(range(4)):
+    same = torch.equal(four.movedim((0, 1, 2, 3), dims), four.permute(dims))
+    assert same == all(dims[dims[n]] == n for n in range(4))
 # What undoes a permute is the order that sorts its dims.
 for dims in itertools.permutations(range(3)):
     undo = torch.tensor(dims).argsort().tolist()
     assert torch.equal(photo.permute(dims).permute(undo), photo)
-# movedim(-1, -3), with and without a batch axis.
-assert torch.equal(photo[None].movedim(-1, -3)[0], photo.movedim(-1, -3))
+# contiguous copies; reshape copies where it joins axes that are out of order in memory.
+assert not shares_memory(photo, colors_first.contiguous())
+assert not shares_memory(photo, colors_first.reshape(24))
+assert shares_memory(photo, colors_first.reshape(2, 12))  # rows and columns are still in order
 # permute needs all axes; the tensor itself stays as it is.
 with expect_error(RuntimeError, match=r"input.dim\(\) = 3 is not equal to len\(dims\) = 2"):
     photo.permute(1, 0)
-assert (photo.shape, photo.stride()) == ((4, 3, 2), (6, 2, 1))
+assert (photo.shape, photo.stride()) == ((3, 4, 2), (8, 2, 1))
 # The dtype stays, and a gradient is put back into the order of the original.
 for tensor in zoo(axes=2).values():
     swapped = tensor.transpose(0, 1)
@@ -176,12 +185,12 @@ ask(
 # By the index:
 
 ask(
-    f"t has shape {tuple(photo.shape)}. At which index of t is t.transpose(1, 2)[3, 1, 2]?",
-    answer=(photo == photo.transpose(1, 2)[3, 1, 2]).nonzero()[0],
+    f"t has shape {tuple(photo.shape)}. At which index of t is t.transpose(1, 2)[2, 1, 3]?",
+    answer=(photo == photo.transpose(1, 2)[2, 1, 3]).nonzero()[0],
     choices={
-        (2, 1, 3): "That swaps first and last, like transpose(0, 2). t has no index 3 there.",
-        (3, 1, 2): "That is the index in the result. Swap the last two.",
-        (3, 2, 1): "The last two indices swap.",
+        (3, 1, 2): "That swaps first and last, like transpose(0, 2). t has no index 3 there.",
+        (2, 1, 3): "That is the index in the result. Swap the last two.",
+        (2, 3, 1): "The last two indices swap.",
     },
 )
 

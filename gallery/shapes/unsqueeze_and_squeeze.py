@@ -5,7 +5,7 @@ What do unsqueeze and squeeze do?
 =================================
 
 A network takes batches, and you have one photo of shape :val:`(3, 32, 48) <color.shape>`. :func:`torch.unsqueeze`
-puts an :term:`axis` of size 1 in, and :func:`torch.squeeze` takes such axes away, and no number moves.
+puts an :term:`axis` of size 1 in, :func:`torch.squeeze` takes such axes away, and the numbers stay as they are.
 """
 
 # %%
@@ -16,7 +16,7 @@ from torch import nn
 
 from ptguide.errors import expect_error
 from ptguide.exercises import check
-from ptguide.pictures import Choice, draw, draw_storage
+from ptguide.pictures import Choice, draw
 from ptguide.questions import ask
 from ptguide.tensors import shares_memory
 from ptguide.zoo import zoo
@@ -29,15 +29,15 @@ color = torch.ones(3, 32, 48)
 draw(torch.unsqueeze, photo, dim=Choice(0, 1, 2), names=["photo"])
 
 # %%
-# Two axes leave three places for a new one: before the rows, between rows and columns, after the columns. You need to
-# know :ref:`what a shape is <what-is-a-tensor>`.
+# A tensor of two axes has three places for a new one. Press 0, 1 and 2 to see the new axis before the rows, between
+# rows and columns, and after the columns. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 #
 # The rule
 # --------
 #
-# In the result, axis ``dim`` has size 1. So ``dim`` may be one larger than the last axis of the tensor, and negative
-# values count from the end of the *result*. An element gets one more index, 0. ``photo[:, None]`` is another way to
-# write ``photo.unsqueeze(1)``.
+# ``unsqueeze(dim)`` gives a result whose axis ``dim`` has size 1. The result has one axis more, so ``dim`` goes one
+# higher than the tensor's own axes, and negative values count from the end of the *result*. Each element gets one more
+# index, a 0. ``photo[:, None]`` is another way to write ``photo.unsqueeze(1)``.
 
 for dim in (0, 1, 2, -1):
     print(f"unsqueeze({dim:>2}): {tuple(photo.unsqueeze(dim).shape)}")
@@ -45,8 +45,8 @@ assert photo[2, 1] == photo.unsqueeze(1)[2, 0, 1]
 assert torch.equal(photo[:, None], photo.unsqueeze(1))
 
 # %%
-# ``squeeze(dim)`` is the way back, and a tuple names several axes. Without an argument, ``squeeze`` takes away *every*
-# axis of size 1. An axis of another size stays, and nothing is raised.
+# ``squeeze(dim)`` takes the axis away again; a tuple of numbers names several axes. Without an argument, ``squeeze``
+# takes away *every* axis of size 1. An axis of another size stays without an error, as in ``squeeze(0)``.
 
 thin = torch.arange(6).reshape(2, 1, 3, 1)
 
@@ -67,8 +67,8 @@ draw(squeezes, thin, names=["thin"])
 # What it is for
 # --------------
 #
-# Axes of size 1 steer :ref:`broadcasting <broadcasting>`, which stretches them. A column minus a row gives all
-# differences. And a layer that insists on a batch gets one.
+# :ref:`Broadcasting <broadcasting>` stretches axes of size 1, so with them you choose what meets what. Here a column
+# minus a row gives all differences of the times. And a layer that refuses a single photo accepts a batch of one.
 
 times = torch.tensor([9, 12, 17])
 print(times.unsqueeze(1) - times.unsqueeze(0))
@@ -78,29 +78,24 @@ with expect_error(ValueError, match="expected 4D input"):
 assert layer(color.unsqueeze(0)).squeeze(0).shape == color.shape
 
 # %%
-# Both return a :term:`view` of the same memory. The new axis has a :term:`stride`, too, which is not used: no step can
-# be made along an axis of size 1.
-
-draw_storage([photo, photo.unsqueeze(1)], ["photo", "photo.unsqueeze(1)"])
-
-# %%
 # .. use-this::
 #
-#    ``unsqueeze`` in front to make a batch of one, at the end to line a number for each row up with rows. Name the
-#    axis in ``squeeze(dim)``. Neither costs memory, and writing into the result changes the original.
+#    Write ``x.unsqueeze(0)`` to make a batch of one, and ``x.unsqueeze(1)`` to pair one number of a row with the row.
+#    Take the axis away with ``squeeze(dim)``, and name it. Both return a :term:`view`: they copy no element, and
+#    writing into the result changes the original.
 #
 # A common mistake
 # ----------------
 #
-# **squeeze() without an argument.** It fails for a batch of one example: then the batch axis goes, too, usually with
-# the last, short batch of an epoch. Name the axis: ``squeeze(1)`` gives (N,) for each of these N.
+# **squeeze() without an argument.** A network returns answers of shape (N, 1), and you want (N,). In a batch of one
+# example, such as a short last batch, ``squeeze()`` takes the batch axis, too. ``squeeze(1)`` gives (N,) for each of
+# these N.
 
 for n in (5, 1, 0):
     answers = torch.ones(n, 1)
-    print(
-        f"N = {n}: squeeze() {tuple(answers.squeeze().shape)!s:<6} squeeze(1) {tuple(answers.squeeze(1).shape)}"
-    )
-    assert answers.squeeze(1).shape == (n,)
+    bare, named = tuple(answers.squeeze().shape), tuple(answers.squeeze(1).shape)
+    print(f"N = {n}: squeeze() {bare!s:<6} squeeze(1) {named}")
+    assert named == (n,)
 with expect_error(TypeError, match=r"len\(\) of a 0-d tensor"):
     len(torch.ones(1, 1).squeeze())
 
@@ -195,8 +190,8 @@ def brighten(photos, brightness):
 check(brighten, by_loop, cases, without=["stack", "einsum"])
 
 # %%
-# The brightness needs shape (N, 1, 1, 1), so that its axis meets the first one. In the last case the sizes are equal,
-# and without the new axes the columns would be brightened, in silence.
+# The brightness needs shape (N, 1, 1, 1), so that its first axis meets the photos. In the last case the sizes are
+# equal: there a product without new axes brightens columns instead of photos, and raises no error.
 
 # Solution
 
@@ -213,7 +208,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`transpose-and-permute`, which puts the axes that there are into another order.
+# :ref:`transpose-and-permute`, which put the axes of a tensor into another order.
 #
 # - NumPy developers (2026). `Dimensional indexing tools
 #   <https://numpy.org/doc/stable/user/basics.indexing.html#dimensional-indexing-tools>`__: ``None`` in an index.

@@ -4,193 +4,188 @@
 What are the shape, dtype, device and layout of a tensor?
 =========================================================
 
-A :term:`tensor` says five things about itself: how many elements it has along each :term:`axis` (``shape``), of which
-type they are (``dtype``), where they are (``device``), how they are stored (``layout``), and whether a
-:term:`gradient` will be wanted (``requires_grad``). You need to know :ref:`what dtypes are <dtypes>`.
+A network refuses your batch, and the message is about a shape, a type or a device. Compare five attributes of the
+batch with those of a weight: the one that differs tells you what to convert.
 """
 
 # %%
-# Two slices of three rows and four columns. The shape reads (2, 3, 4), one :term:`size` for each axis, from the left.
-# The other four are printed below.
+# Set-up
 
 import torch
+from torch import nn
 
+from ptguide import data
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
-from ptguide.tensors import describe
 from ptguide.zoo import zoo
 
-x = torch.arange(24.0).reshape(2, 3, 4)
-print(x.shape, x.dtype, x.device, x.layout, x.requires_grad, sep="\n")
-draw(x, "x", axes=["slices", "rows", "columns"])
+torch.manual_seed(0)
+batch = data.photos().inputs
+weight = nn.Conv2d(3, 8, kernel_size=5).weight
+
+
+def five(x):
+    return {
+        "shape": tuple(x.shape),
+        "dtype": x.dtype,
+        "device": x.device,
+        "layout": x.layout,
+        "requires_grad": x.requires_grad,
+    }
+
 
 # %%
-# They are attributes: no parentheses. All five are values that can be compared.
 
-assert x.shape == (2, 3, 4)
-assert x.dtype == torch.float32
-assert x.device == torch.device("cpu")
-assert x.layout == torch.strided
-assert not x.requires_grad
+for (name, ours), theirs in zip(five(batch).items(), five(weight).values(), strict=True):
+    print(f"{name:<14}{ours!s:<17} {theirs!s}")
 
 # %%
-# ``describe`` shows them with what can be computed from the values, in a table.
-
-describe(x)
-
-# %%
-# shape, size, dim, numel
-# -----------------------
+# On the left a batch of two photos, on the right the weight of a convolution. The dtypes differ, so the layer refuses
+# the batch; the fix is in the box below. You need to know :ref:`what dtypes are <dtypes>`.
 #
-# :attr:`torch.Tensor.shape` is a :class:`torch.Size`, a Python tuple with a method ``numel``. So it can be indexed,
-# sliced, unpacked and added to.
-
-slices, rows, columns = x.shape
-assert isinstance(x.shape, tuple)
-assert (x.shape[-1], x.shape[1:], (*x.shape, 5)) == (4, (3, 4), (2, 3, 4, 5))
-assert x.shape[1:].numel() == rows * columns == 12
-assert torch.zeros(x.shape[:2]).shape == (2, 3)
-
-# %%
-# :meth:`torch.Tensor.size` is the same as a *method*, and gives the size of one axis if you give its number. NumPy's
-# ``size`` is another thing: the number of elements, which PyTorch calls ``numel``.
-
-assert x.size() == x.shape
-assert x.size(1) == x.size(dim=1) == x.shape[1] == 3
-assert x.size(-1) == x.shape[-1] == 4
-assert x.numel() == x.nelement() == x.numpy().size == 2 * 3 * 4
-assert x.dim() == x.ndim == len(x.shape) == 3
-assert len(x) == x.shape[0] == 2
-
-# %%
-# With or without parentheses?
-# ----------------------------
+# The rule
+# --------
 #
-# There is no rule; ask Python what can be called. For the number of axes and the bytes of an element, both exist.
+# ``shape`` has the size of each axis, from the left. ``dtype`` is the type of the elements. ``device`` is where they
+# are, ``layout`` how they are stored, and ``requires_grad`` whether a :term:`gradient` is wanted. These five have no
+# parentheses. The cell sorts more names: ``shape`` and ``size()`` are the same, and so are ``ndim`` and ``dim()``.
 
-names = "shape size ndim dim numel dtype type device layout requires_grad itemsize element_size"
-names += " nbytes stride T t is_leaf"
-called = [name for name in names.split() if callable(getattr(x[0], name))]
-print("with parentheses:   ", *(f"{name}()" for name in called))
-print("without parentheses:", *(name for name in names.split() if name not in called))
-assert {"size", "dim", "numel", "stride"} <= set(called)
-assert not {"shape", "ndim", "dtype", "device", "layout", "requires_grad"} & set(called)
-
-# %%
-# ``x.shape()`` tries to call a tuple, and ``x.size[0]`` to index a method. Worse is a comparison with the method
-# itself: it is false, whatever the shape, and raises nothing.
-
-with expect_error(TypeError, match="'torch.Size' object is not callable"):
-    x.shape()
-with expect_error(TypeError, match="'builtin_function_or_method' object is not subscriptable"):
-    x.size[0]
-with expect_error(TypeError, match="'torch.dtype' object is not callable"):
-    x.dtype()
-for t in zoo().values():
-    assert (t.size == t.shape, t.size() == t.shape) == (False, True)
+names = "shape size ndim dim numel dtype device layout requires_grad"
+names += " itemsize element_size nbytes stride is_leaf"
+called = [name for name in names.split() if callable(getattr(batch, name))]
+print("with parentheses:   ", ", ".join(called))
+print("without parentheses:", ", ".join(name for name in names.split() if name not in called))
 
 # %%
-# Attributes are read, not written
-# --------------------------------
+# A shape is a tuple
+# ------------------
 #
-# Assigning to ``shape``, ``dtype``, ``device`` or ``layout`` raises. Operations give *another* tensor instead, such as
-# :ref:`reshape <reshape-and-view>` and :meth:`torch.Tensor.to`. The only one of the five to be assigned is
-# ``requires_grad``.
+# You can unpack, index and slice it. ``size(2)`` is one size. ``numel`` is the number of elements, which NumPy calls
+# ``size``. ``len`` is the size of the first axis. ``nbytes`` is what these elements take if each has its own place.
 
-others = {"shape": (4, 6), "dtype": torch.int64, "device": "meta", "layout": torch.sparse_coo}
-for name, value in others.items():
-    with expect_error(AttributeError, match="is not writable"):
-        setattr(x, name, value)
-assert x.reshape(4, 6).shape == (4, 6)
-assert (x.to(torch.int64).dtype, x.dtype) == (torch.int64, torch.float32)
+photos, channels, height, width = batch.shape
+print(f"{batch.shape[-2:] = }, {batch.size(2) = }")
+print(f"{batch.numel() = }, {len(batch) = }, {batch.nbytes = }")
+
 
 # %%
-# device
-# ------
+# The device, and meta
+# --------------------
 #
-# A result has the :term:`device` of its inputs, and so has what you make from a template, unless you name another.
-# ``meta`` is a device that needs no hardware. Tensors there have these attributes and no values, which is enough to ask
-# for the shape of a result, unless that depends on the values.
+# A result has the device of its inputs. For a tensor that you make yourself, take it from another one:
+# ``x.new_zeros(7)`` has the dtype and the device of ``x``. ``meta`` is a device without memory. Its tensors have a
+# shape and no values, so they tell which shape a layer gives, however large the batch.
 
-far = torch.empty(5, 3, 4, device="meta")
-product = far @ far.mT
-assert (product.shape, product.device.type) == ((5, 3, 3), "meta")
-assert torch.zeros_like(far).device == far.new_zeros(7).device == far.device
-assert torch.zeros_like(far, device="cpu").device.type == "cpu"
-with expect_error(RuntimeError, match="meta"):
+far = torch.empty(64, 3, 427, 640, device="meta")
+layer = nn.Conv2d(3, 8, kernel_size=5, device="meta")
+print(tuple(layer(far).shape), far.new_zeros(7).device)
+with expect_error(RuntimeError, match="cannot be called on meta tensors"):
     far.sum().item()
-with expect_error(NotImplementedError, match="data-independent implementation does not exist"):
-    far.nonzero()
 
 # %%
-# A device is no string. Compare ``device.type``, or with a :class:`torch.device`: the comparison with a string is false
-# and raises nothing. A GPU has an index as well, so that ``cuda`` does not equal ``cuda:0``.
-
-assert x.device != "cpu"
-assert x.device.type == "cpu"
-assert str(x.device) == "cpu"
-assert torch.device("cuda") != torch.device("cuda:0")
-assert (torch.device("cuda:0").type, torch.device("cuda:0").index) == ("cuda", 0)
-
-# %%
-# layout
-# ------
+# The layout
+# ----------
 #
-# ``torch.strided`` is the usual :term:`layout`: an element has a place in memory, found by the
-# :ref:`strides <strides-and-storage>`. ``to_sparse`` gives a tensor of the layout ``torch.sparse_coo``. It stores the
-# elements that are not 0, and where they are: one column of ``indices`` for each of the ``values``. Shape and dtype
-# stay.
+# ``torch.strided`` is the default :term:`layout`: each element has a place in memory, found by :ref:`strides
+# <strides-and-storage>`. ``to_sparse`` stores the elements that are not 0, and where they are: each column of
+# ``indices`` is the row and column of one of the ``values``.
 
 dense = torch.tensor([[0, 0, 9, 0], [0, 0, 0, 0], [5, 0, 0, 7]])
 sparse = dense.to_sparse()
-assert (dense.layout, sparse.layout) == (torch.strided, torch.sparse_coo)
-assert (sparse.shape, sparse.dtype) == (dense.shape, dense.dtype)
-row, column = sparse.indices()
-assert torch.equal(dense[row, column], sparse.values())
 draw([dense, sparse.indices(), sparse.values()], ["dense", "indices", "values"])
 
 # %%
 # requires_grad
 # -------------
 #
-# It is off for tensors that you make, unless you ask for it. It is on for floats that are computed from a tensor that
-# has it on, outside :class:`torch.no_grad` and without ``detach``. So it says whether a :term:`gradient` can flow
-# through the tensor. You can switch it on or off for a :term:`leaf` of floats or complex numbers. Switching it off for
-# a result raises, and so does switching it on for integers.
+# It is on for the weights of a layer, and off for a tensor that you make unless you ask for it. What is computed from
+# a weight has it too, so a gradient can flow through. Integer or bool results, ``detach`` and ``torch.no_grad`` end
+# that. You can assign to ``requires_grad``, and not to the other four: ``to`` and ``reshape`` give another tensor.
 
-weight = torch.ones(3)
-weight.requires_grad = True  # the same: weight.requires_grad_()
-loss = (weight * x[0, :, 0]).sum()
-assert (loss.requires_grad, x.requires_grad, loss.detach().requires_grad) == (True, False, False)
-assert ((weight > 0).requires_grad, weight.argmax().requires_grad) == (False, False)
-with torch.no_grad():
-    assert not (weight * 2).requires_grad
-assert torch.ones(2, dtype=torch.complex64).requires_grad_().requires_grad
-with expect_error(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
-    loss.requires_grad = False
-with expect_error(RuntimeError, match="floating point"):
-    torch.tensor([1, 2]).requires_grad_()
+print((weight * 2).requires_grad, (weight > 0).requires_grad, weight.detach().requires_grad)
 
 # %%
-# Bytes
-# -----
+# .. use-this::
 #
-# From dtype and shape follows the memory of a strided tensor: ``itemsize`` for an element, ``nbytes`` for the whole. A
-# :term:`view` counts its elements as if they were its own. The memory behind it can be smaller or larger.
+#    When something does not fit, print ``x.shape, x.dtype, x.device`` of both sides. ``batch.to(weight)`` brings
+#    dtype and device over at once, and copies unless both fit already. In a function, take dtype and device from an
+#    input, with ``new_zeros`` or ``zeros_like``: then it needs no change for a GPU.
+#
+# A common mistake
+# ----------------
+#
+# **A comparison that is false, and raises nothing.** ``x.size`` without parentheses is a method, and a device is no
+# string. Write ``x.shape`` and ``x.device.type``.
 
-for t in (x, *zoo(axes=range(5)).values()):
+print(batch.size == (2, 3, 427, 640), batch.shape == (2, 3, 427, 640))
+print(batch.device == "cpu", batch.device.type == "cpu")
+
+# %%
+# How this was checked
+
+assert set(five(batch)).isdisjoint(called)
+assert batch.itemsize == batch.element_size()
+for call in (lambda: batch.shape(), lambda: batch.ndim()):
+    with expect_error(TypeError, match="object is not callable"):
+        call()
+assert torch.ones(1).expand(1000).nbytes == 4000  # and one place of 4 bytes
+assert torch.zeros(2, 3).unsqueeze_(0).shape == (1, 2, 3)  # a few methods change the shape in place
+with expect_error(RuntimeError, match="nbytes is not defined for sparse tensors"):
+    _ = sparse.nbytes
+assert (dense.layout, sparse.layout) == (torch.strided, torch.sparse_coo)
+assert sparse.shape == dense.shape
+
+for t in zoo(axes=range(5)).values():
+    assert isinstance(t.shape, tuple)
+    assert t.shape == t.size()
+    assert t.size != t.shape
+    assert t.device != str(t.device)
     assert t.nbytes == t.itemsize * t.numel()
-assert (x.itemsize, x.double().nbytes) == (4, 2 * x.nbytes)
-wide = weight.detach().expand(1000, 3)
-assert (wide.nbytes, wide.untyped_storage().nbytes()) == (12000, 12)
-assert (x[0].nbytes, x[0].untyped_storage().nbytes()) == (48, 96)
+    assert t.ndim == t.dim() == len(t.shape)
+    assert t.to(t) is t
+    for other in (t.new_zeros(7), torch.zeros_like(t), t.detach().to("meta").new_zeros(3)):
+        assert other.dtype == t.dtype
+    assert t.detach().to("meta").new_zeros(3).device.type == "meta"
+assert batch.nbytes == photos * channels * height * width * batch.itemsize
+fitting = batch.to(weight)
+assert (fitting.dtype, fitting.device) == (weight.dtype, weight.device)
+with expect_error(RuntimeError, match="should be the same"):
+    nn.Conv2d(3, 8, kernel_size=5)(batch)
+assert nn.Conv2d(3, 8, kernel_size=5)(fitting / 255).shape == (2, 8, 423, 636)
+with expect_error(TypeError, match="not subscriptable"):
+    batch.size[0]
+values = {
+    "dtype": torch.float32,
+    "shape": (6, 427, 640),
+    "device": "meta",
+    "layout": torch.sparse_coo,
+}
+for name, value in values.items():
+    with expect_error(AttributeError, match="is not writable"):
+        setattr(batch, name, value)
+row, column = sparse.indices()
+assert torch.equal(dense[row, column], sparse.values())
+assert [(weight * 2).requires_grad, (weight > 0).requires_grad] == [True, False]
+with torch.no_grad():
+    assert not (weight * 2).requires_grad
+plain = torch.ones(3)
+plain.requires_grad = True
+assert (plain * 2).requires_grad
+with expect_error(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
+    (plain * 2).requires_grad = False
+with expect_error(RuntimeError, match="floating point"):
+    torch.tensor([1, 2]).requires_grad_()
+assert torch.device("cuda") != torch.device("cuda:0")
+with expect_error(NotImplementedError, match="data-independent implementation does not exist"):
+    far.nonzero()  # a shape that depends on the values
 
 # %%
 # Check yourself
 # --------------
 #
-# Three numbers that are easy to mix up:
+# Three counts:
 
 t = torch.zeros(6, 1, 7)
 ask(
@@ -204,16 +199,65 @@ ask(
 )
 
 # %%
-# From a forum:
+# Without a GPU:
 
+huge = torch.empty(1000, 1000, 1000, device="meta")
 ask(
-    "x is on the CPU. What is x.device == 'cpu'?",
-    answer=x.device == "cpu",
+    "huge = torch.empty(1000, 1000, 1000, device='meta'). What is huge.nbytes, and what is huge.sum().shape?",
+    answer=(huge.nbytes, huge.sum().shape),
     choices={
-        True: "A torch.device is compared with a string here.",
-        False: "A torch.device never equals a string; x.device.type == 'cpu' is true.",
+        (0, ()): "Nothing is stored, but nbytes counts what the elements would take: 4 bytes each.",
+        (4_000_000_000, ()): "It counts the elements, 4 bytes each, although nothing is stored.",
+        (4_000_000_000, (1,)): "A sum over all elements has no axis.",
     },
 )
 
 # %%
-# Next: :ref:`strides-and-storage`, about what the layout "strided" means.
+# **Exercise.** If each sample ends with a 1, the last weights of a layer are its bias. Append that 1 along the last
+# axis, for a tensor of one or more axes. The result has the dtype and the device of ``x``.
+
+
+def by_loop(x):
+    rows = x.reshape(-1, x.shape[-1]).tolist()
+    longer = torch.tensor([[*row, 1] for row in rows], dtype=x.dtype)
+    return longer.reshape(*x.shape[:-1], x.shape[-1] + 1)
+
+
+cases = [
+    (torch.tensor([[5, 6, 7], [8, 9, 10]]),),
+    (torch.rand(4, dtype=torch.float64),),
+    (torch.rand(2, 5, 3),),
+]
+
+
+def with_one(x):
+    raise NotImplementedError
+
+
+check(with_one, by_loop, cases)
+
+# %%
+# The shape of the ones is that of ``x``, with 1 for the last size.
+
+# Solution
+
+
+def with_one(x):
+    return torch.cat([x, x.new_ones(*x.shape[:-1], 1)], dim=-1)
+
+
+report = check(with_one, by_loop, cases)
+assert report.passed
+assert with_one(torch.empty(2, 3, device="meta")).device.type == "meta"
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`strides-and-storage`, about what the layout "strided" means.
+#
+# - PyTorch contributors (2026). `Tensor attributes <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__.
+#   The reference for dtype, device and layout.
+# - PyTorch contributors (2026). `Meta device <https://docs.pytorch.org/docs/stable/meta.html>`__. What can be done
+#   without values.

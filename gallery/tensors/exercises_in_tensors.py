@@ -4,21 +4,64 @@
 Exercises in tensors
 ====================
 
-Four functions to write with what this chapter taught, about memory, data types and writing in place. Copy a cell into a
-session of your own, replace ``raise NotImplementedError``, and run it: ``check`` shows the first input for which
-your function is wrong. The solutions are folded; each is run on this page.
+You have read how a tensor is stored in memory, what its numbers may be, and what writes into it. Four exercises use
+this, and each is solved in one to four lines.
 """
 
 # %%
-# 1. Where does an element lie?
-# -----------------------------
-#
-# Given the line of memory, and a tensor's strides and offset, return its element with the indices ``index``. The slow
-# version walks there one step at a time. Do it in one line (:ref:`strides-and-storage`).
+# Set-up
 
+import matplotlib.pyplot as plt
 import torch
 
+from ptguide import data
 from ptguide.exercises import check
+
+flower = data.photos().inputs[1][:, ::4, ::4] / 255  # (3, 107, 160)
+gray = flower.mean(dim=0)
+
+
+def show(photos):
+    _, axes = plt.subplots(1, len(photos), figsize=(5.4, 1.8), layout="constrained")
+    for axis, (name, photo) in zip(axes, photos.items(), strict=True):
+        axis.imshow(photo.numpy(), cmap="gray", vmin=0)
+        axis.set_title(name, fontsize="small")
+        axis.set(xticks=[], yticks=[])
+    axes[0].figure.suptitle("A photo whose bright numbers wrapped around, and how it should look")
+    plt.show()
+
+
+# %%
+
+brighter = (gray * 1.6 * 255).round()  # up to 339
+show(
+    {
+        "as floats": gray,
+        "wrapped": brighter.int().to(torch.uint8),
+        "limited": brighter.clamp(0, 255),
+    }
+)
+
+# %%
+# In the middle photo, numbers above 255 begin again at 0, so bright places turn dark.
+#
+# Copy a cell into your own session, replace ``raise NotImplementedError``, and run it. ``check`` shows the first input
+# for which your function is wrong. Some functions of torch are forbidden, and ``check`` tells you so. The solutions are
+# folded.
+#
+# .. use-this::
+#
+#    Convert last: round and limit numbers while they are floats. A conversion to integers cuts off decimals, and an
+#    integer too large for its type wraps around. A slice is a view, so writing into it writes into the whole. A
+#    place in memory is the offset plus, for each axis, the index times the stride. A view shares memory; a conversion
+#    to another dtype makes a copy.
+#
+# Check yourself
+# --------------
+#
+# **1. Where is an element in memory?** ``memory`` holds the numbers of a tensor in a row. With the tensor's strides
+# and offset, return its element at the indices ``index``. The slow version walks there step by step. Do it in one
+# line (:ref:`strides-and-storage`).
 
 
 def element_by_walking(memory, stride, offset, index):
@@ -43,7 +86,7 @@ def element(memory, stride, offset, index):
 check(element, element_by_walking, places, without=["as_strided", "set_"])
 
 # %%
-# The place is the offset plus, for every axis, the index times the stride; the result is what indexing the view gives.
+# The place is the offset plus, for each axis, the index times the stride.
 
 # Solution
 
@@ -58,11 +101,8 @@ assert [element(*place) for place in places] == [view[index] for view, index in 
 report
 
 # %%
-# 2. The identity matrix
-# ----------------------
-#
-# ``n`` rows and columns of float32, 1 where row and column are equal, else 0. Make it from :func:`torch.arange`, a
-# comparison and a conversion, without :func:`torch.eye` (:ref:`making-tensors`, :ref:`dtypes`).
+# **2. The identity matrix.** It has ``n`` rows and columns, with 1 where row and column are equal, else 0. Make it from
+# :func:`torch.arange`, a comparison and a conversion to floats (:ref:`making-tensors`, :ref:`dtypes`).
 
 
 def identity_by_loops(n):
@@ -80,7 +120,8 @@ def identity(n):
 check(identity, identity_by_loops, sizes, without=ready_made)
 
 # %%
-# One step down the diagonal is ``n`` places down and one to the right, so its places are the multiples of ``n + 1``.
+# Number the places row by row, from 0. A step down adds ``n`` and a step to the right adds 1, so the places on the
+# diagonal are the multiples of ``n + 1``.
 
 # Solution
 
@@ -94,12 +135,9 @@ assert report.passed
 report
 
 # %%
-# 3. Brightness as uint8
-# ----------------------
-#
-# An image of floats holds brightness from 0 (black) to 1 (white). Return it as uint8 from 0 to 255, each rounded to the
-# nearest. What is below 0 becomes black and what is above 1 white. No number may wrap around, as 300 does, to 44
-# (:ref:`dtypes`).
+# **3. Brightness as whole numbers.** A photo of floats holds brightness from 0 (black) to 1 (white). Return it in
+# ``torch.uint8``, from 0 to 255, each rounded to the nearest. What is below 0 becomes black, and what is above 1 white.
+# No number may wrap around as in the middle photo above (:ref:`dtypes`).
 
 
 def quantize_by_loops(image):
@@ -120,7 +158,7 @@ def quantize(image):
 check(quantize, quantize_by_loops, images)
 
 # %%
-# Everything is put right while the numbers are still floats; the conversion comes last, since it cuts off and wraps.
+# The numbers are rounded and limited while they are still floats. The conversion comes last.
 
 # Solution
 
@@ -131,15 +169,11 @@ def quantize(image):
 
 report = check(quantize, quantize_by_loops, images)
 assert report.passed
-assert torch.tensor(300).to(torch.uint8) == 44
 report
 
 # %%
-# 4. A checkerboard
-# -----------------
-#
-# A board of integers, 0 and 1 in turn, beginning with 0 in the corner. Write in place into two slices of a tensor of
-# zeros: no arithmetic, and no loop (:ref:`in-place-or-new`).
+# **4. A checkerboard.** A board of integers, 0 and 1 in turn, begins with 0 in the corner. Write in place into two
+# slices of a tensor of zeros: no arithmetic, and no loop (:ref:`in-place-or-new`).
 
 
 def checkerboard_by_loops(rows, columns):
@@ -174,4 +208,24 @@ assert report.passed
 report
 
 # %%
-# Next: :ref:`reshape-and-view`, the first idea of the chapter on shapes.
+# How this was checked
+
+assert brighter.max() == 339
+assert torch.tensor(300).to(torch.uint8) == 300 - 256
+assert torch.equal(quantize(gray * 1.6), brighter.clamp(0, 255).to(torch.uint8))
+assert torch.tensor([2.9, -2.9]).int().tolist() == [2, -2]
+assert flower.to(flower.dtype) is flower
+assert torch.equal(identity(7), torch.eye(7))
+assert x[1:].data_ptr() != x.data_ptr()
+assert x[1:].untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`reshape-and-view`, the first idea of the chapter on shapes.
+#
+# - Yang (2019). `PyTorch internals <https://blog.ezyang.com/2019/05/pytorch-internals/>`__. How strides and storages
+#   are built, by one who builds them.
+# - Rougier (2016). `100 NumPy exercises <https://github.com/rougier/numpy-100>`__. Short exercises in
+#   NumPy, with solutions.

@@ -4,14 +4,12 @@
 Does x += y change my tensor, or make a new one?
 ================================================
 
-``x = x + y`` makes a new tensor and gives it the name ``x``. ``x += y`` and methods such as ``add_`` write *in place*:
-into the memory that ``x`` has, so that views of ``x`` change too. This page measures which is which. You need to know
-:ref:`what a storage is <strides-and-storage>`.
+A function centers its data with ``-=``, and afterwards the data of its caller is centered too. ``x += y`` writes *in
+place*, into the memory of ``x``, while ``x = x + y`` makes a new tensor and moves the name ``x`` to it.
 """
 
 # %%
-# ``row`` is a :term:`view` of ``x``, made before ``x`` changes. Touch an element of ``row``: ``+=`` wrote the sums into
-# the places that both tensors use, so ``row`` has the new values as well.
+# Set-up
 
 import itertools
 
@@ -19,40 +17,19 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw, draw_storage
+from ptguide.exercises import check
+from ptguide.pictures import draw
 from ptguide.questions import ask
 
-x = torch.tensor([[10, 20, 30], [40, 50, 60]])
+torch.manual_seed(0)
 y = torch.tensor([1, 2, 3])
-row = x[1]
-x += y
-draw_storage([x, row], ["x", "row"])
-
-# %%
-# ``x = x + y`` leaves that memory as it is. The sum is a new tensor, and the name ``x`` moves to it; ``row`` still
-# looks at the old memory, which lives as long as some tensor uses it.
-
-x = x + y
-assert (x[1].tolist(), row.tolist()) == ([42, 54, 66], [41, 52, 63])
-draw([x, row], ["x", "row"])
-
-# %%
-# Same object, same memory?
-# -------------------------
-#
-# ``a is b``, the same as ``id(a) == id(b)``, asks for the same *object of Python*; :meth:`torch.Tensor.data_ptr` gives
-# the *address* of the first element. These are two questions: two objects can lie at one address, and further below an
-# object moves to another.
-
-other = x.view(3, 2)
-assert (id(other) == id(x), other.data_ptr() == x.data_ptr()) == (False, True)
-
-# %%
-# To measure the memory, ``Watch`` sees the calls of torch while it is active, and adds up the bytes of each result that
-# does not begin where an argument begins. In the five ways below, such a result has memory of its own.
+a = torch.tensor([[10, 20, 30], [40, 50, 60]])
+b = a.clone()
 
 
 class Watch(TorchFunctionMode):
+    """Adds up the bytes of each result that does not begin where an argument begins."""
+
     new_bytes = 0
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -65,13 +42,9 @@ class Watch(TorchFunctionMode):
 
 
 def assign(x, y):
-    x[:] = x + y  # "all of x": assigning to an index writes in place
+    x[:] = x + y
     return x
 
-
-# %%
-# Five ways to add a vector to a matrix of 500 rows, 200 columns and 400,000 bytes. ``x[:] = x + y`` keeps the address,
-# yet it needs as much new memory as ``x = x + y``: the sums are computed on the side, and then copied over.
 
 ways = {
     "x = x + y": torch.add,  # what the name x stands for afterwards
@@ -80,70 +53,141 @@ ways = {
     "x.add_(y)": torch.Tensor.add_,
     "torch.add(x, y, out=x)": lambda x, y: torch.add(x, y, out=x),
 }
-measured, size = [], 500 * 200 * 4
-for name, way in ways.items():
-    before, vector = torch.ones(500, 200), torch.ones(200)
-    with Watch() as watch:
-        after = way(before, vector)
-    assert torch.equal(after, torch.full((500, 200), 2.0))
-    same = after is before, after.data_ptr() == before.data_ptr()
-    measured.append((*same, watch.new_bytes))
-    print(f"{name:<23} same object, same memory: {same!s:<16} new bytes: {watch.new_bytes:>7,}")
-assert measured == [(False, False, size), (True, True, size), *[(True, True, 0)] * 3]
+
 
 # %%
-# An index on the left of ``=`` or ``+=`` limits the write to a part. Here row 1 of each of the two matrices in a block
-# grows; ``out`` is the block afterwards.
 
+row_a, row_b = a[1], b[1]  # views: they look into the memory of a and b
+a += y
+b = b + y
+draw([a, row_a, b, row_b], ["a", "row_a", "b", "row_b"])
 
-def add_to_row_1(block, v):
-    block[:, 1] += v
-    return block
+# %%
+# ``a`` and ``b`` were equal, and so are the sums. But ``row_a`` shows the new values, because ``+=`` wrote them into
+# the memory that it shares with ``a``. ``row_b`` still looks into the old memory of ``b``. You need to know :ref:`what
+# a storage is <strides-and-storage>`.
+#
+# The rule
+# --------
+#
+# ``x = ...`` moves a name and writes nothing. ``x += ...``, ``x[...] = ...``, an argument ``out=`` and methods such as
+# ``add_``, with an underscore at the end, write into the memory that is there. Here are five ways to add to a matrix
+# of :val:`400,000 <torch.ones(500, 200).nbytes>` bytes. ``x[:] = x + y`` needs new memory all the same: it computes
+# the sums there and then copies them.
 
-
-block, v = torch.arange(24).reshape(2, 3, 4), torch.tensor([100, 200, 300, 400])
-draw(add_to_row_1, (block, v), names=["block", "v"])
+print(f"{'':<24}same memory  new bytes")
+measured = []
+for name, way in ways.items():
+    x, vector = torch.ones(500, 200), torch.ones(200)
+    with Watch() as watch:
+        after = way(x, vector)
+    measured.append((after.data_ptr() == x.data_ptr(), watch.new_bytes))
+    print(f"{name:<24}{measured[-1][0]!s:<11} {measured[-1][1]:>10,}")
 
 # %%
 # The underscore
 # --------------
 #
-# A method whose name ends with an underscore changes its tensor and returns it. Most have a twin without the
-# underscore, which leaves the tensor as it is: on a line of its own, its result is thrown away. A few such methods
-# write no values: ``t_`` changes the shape and the strides of its tensor, and its views stay as they are.
+# ``z.clamp_(min=0)`` changes ``z`` and returns it. Most of these methods have a twin without the underscore, which
+# leaves ``z`` as it is: on a line of its own, its result is thrown away.
 
-z = torch.tensor([[5.0, -6.0], [-7.0, 8.0], [9.0, -10.0]])
-last = z[2]
+z = torch.tensor([5.0, -6.0, -7.0, 8.0])
 z.clamp(min=0)
-assert z.min() == -10
-for method, argument in {"clamp_": 0, "mul_": 3, "copy_": torch.ones(2), "fill_": 7}.items():
-    assert getattr(z, method)(argument) is z
-assert z.tolist() == [[7, 7]] * 3
-assert z.t_() is z
-assert (z.shape, last.shape, last.tolist()) == ((2, 3), (2,), [7, 7])
-methods = [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")]
-twins = [name for name in methods if hasattr(torch.Tensor, name[:-1])]
-print(f"{len(twins)} of {len(methods)} methods with an underscore have a twin")
-assert "clamp_" in twins
-assert "fill_" not in twins
-assert len(twins) > 0.8 * len(methods)
+print("after clamp: ", z.tolist())
+z.clamp_(min=0)
+print("after clamp_:", z.tolist())
 
 # %%
-# The memory keeps its shape and dtype. So what ``x`` and ``y`` give by :term:`broadcasting` must have the shape of
-# ``x``, and :func:`torch.can_cast` must allow the step from the dtype that they give by :term:`promotion` to that of
-# ``x``. A new tensor has no such limits.
+# The memory keeps its shape and dtype
+# ------------------------------------
+#
+# So the result of an operation in place has to fit in. Fractions do not fit into integers, and neither does a larger
+# shape. Assigning to an index is less strict: it cuts the fraction off.
 
 counts = torch.tensor([4, 5, 6])
-assert ((counts + torch.ones(2, 3)).shape, (counts + 0.5).dtype) == ((2, 3), torch.float32)
-with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
-    counts += torch.ones(2, 3, dtype=torch.int64)
 with expect_error(RuntimeError, match="can't be cast to the desired output type"):
     counts += 0.5
+counts[0] = 2.9
+print((counts + 0.5).dtype, counts)
 
 # %%
-# The rule for dtypes, tried on all pairs of five:
+# .. use-this::
+#
+#    Write ``x = x + y`` by default. It costs new memory for the result and is safe for views, callers and
+#    gradients. Write in place where the memory matters and the old values are not needed elsewhere: counters,
+#    buffers, an update of weights under ``torch.no_grad()``. To keep the old values, take ``x.clone()`` first.
+#
+# Common mistakes
+# ---------------
+#
+# **A function that changes its argument.** ``data`` is another name for the tensor of the caller, and ``-=`` writes
+# into it. The fix is ``data = data - data.mean()``, or ``return data - data.mean()``.
 
 
+def centered(data):
+    data -= data.mean()
+    return data
+
+
+ages = torch.tensor([20.0, 30.0, 70.0])
+centered(ages)
+print(ages)  # the ages are gone
+
+# %%
+# **A tensor whose gradient is wanted.** A weight cannot be written to :ref:`while its use is recorded
+# <leaf-variable-in-place>`. Under ``torch.no_grad`` it can, as in an optimizer. A result that is overwritten can raise
+# later, :ref:`in the backward pass <modified-by-an-inplace-operation>`.
+
+weight = torch.ones(3, requires_grad=True)
+with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
+    weight += 1
+with torch.no_grad():
+    weight += 1
+
+# %%
+# **Reading what you are writing.** Both sides of ``+=`` look into ``steps``, so a sum is computed from an element that
+# was overwritten before. PyTorch refuses some such cases, and not this one. Read from a ``clone``.
+
+steps, safe = torch.arange(6), torch.arange(6)
+steps[::2] += steps[:3]
+safe[::2] += safe[:3].clone()
+print(steps[::2].tolist(), "with clone:", safe[::2].tolist())
+
+# %%
+# How this was checked
+
+size = 500 * 200 * 4
+kept = weight.exp()
+kept += 1
+with expect_error(RuntimeError, match="modified by an inplace operation"):
+    kept.sum().backward()
+assert steps[::2].tolist() != safe[::2].tolist() == [0, 3, 6]
+assert ages.tolist() == [-20, -10, 30]
+assert measured == [(False, size), (True, size), (True, 0), (True, 0), (True, 0)]
+assert torch.equal(a, b)
+with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
+    counts += torch.ones(2, 3, dtype=torch.int64)
+assert (row_a.tolist(), row_b.tolist()) == ([41, 52, 63], [40, 50, 60])
+assert counts.tolist() == [2, 5, 6]
+# @= is the exception: there is no matrix product in place, and Python makes x = x @ y of it.
+product = torch.eye(2)
+before = product
+product @= torch.ones(2, 2)
+assert product is not before
+total = 0
+total += y  # and to the left of this += was no tensor
+assert total is not y
+with expect_error(RuntimeError, match="refer to a single memory location"):
+    counts[1:] = counts[:-1]
+for method, argument in {"clamp_": 0, "mul_": 3, "copy_": torch.ones(4), "fill_": 7}.items():
+    assert getattr(z, method)(argument) is z
+methods = [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")]
+twins = [name for name in methods if hasattr(torch.Tensor, name[:-1])]
+assert len(twins) > 0.8 * len(methods)
+assert "fill_" not in twins
+
+
+# The rule for dtypes: the promoted dtype must be castable to that of the tensor.
 def works(into, other):
     try:
         return torch.ones(3, dtype=into).add_(torch.ones(3, dtype=other)).dtype == into
@@ -155,69 +199,20 @@ five = [torch.bool, torch.uint8, torch.int64, torch.float32, torch.complex64]
 for into, other in itertools.product(five, repeat=2):
     assert works(into, other) == torch.can_cast(torch.promote_types(into, other), into)
 
-# %%
-# out=
-# ----
-#
-# Many functions write into a tensor given as ``out=``, memory that a loop can use again, and return it. An ``out`` of
-# another shape is *resized*, which is deprecated and warns. If its memory is too small, the same object, and its views,
-# then lie at another address. An ``out`` without elements is resized without a warning.
-
-right, empty, wrong, wide = (torch.zeros(shape, dtype=torch.int64) for shape in ((2, 3), 0, 5, 10))
-assert torch.add(x, y, out=right) is right
+# out= : a tensor of another shape is resized, with a warning; an empty one without.
+x = torch.tensor([[10, 20, 30], [40, 50, 60]])
+empty, wrong = torch.zeros(0, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)
 assert torch.add(x, y, out=empty).shape == (2, 3)
-identity, address, view = id(wrong), wrong.data_ptr(), wrong[:4]
 with expect_warning(UserWarning, match=r"resized since it had shape \[5\]"):
     torch.add(x, y, out=wrong)
-assert (id(wrong) == identity, wrong.data_ptr() == address) == (True, False)
-assert (wrong.shape, view.tolist()) == ((2, 3), (x + y).flatten()[:4].tolist())
-address = wide.data_ptr()
-with expect_warning(UserWarning, match=r"resized since it had shape \[10\]"):
-    torch.add(x, y, out=wide)
-assert (wide.shape, wide.data_ptr() == address) == ((2, 3), True)  # there was room enough
-
-# %%
-# What goes wrong
-# ---------------
-#
-# A function that writes in place changes the tensor of its caller: write ``data = data - ...`` unless you want that.
-# Assigning to an index *converts* silently, where ``+=`` raises. And if what is read overlaps what is written, torch
-# often notices and asks for a copy, but not in each case: the last line below gives a wrong sum. Take ``clone()`` of
-# what is read.
-
-
-def centered(data):
-    data -= data.mean()
-    return data
-
-
-ages = torch.tensor([20.0, 30.0, 70.0])
-assert centered(ages).tolist() == ages.tolist() == [-20, -10, 30]  # the ages are gone
-counts[0] = 2.9
-assert counts.tolist() == [2, 5, 6]
-with expect_error(RuntimeError, match="refer to a single memory location"):
-    counts[1:] = counts[:-1]
-steps = torch.arange(6)
-correct = steps[::2] + steps[:3]
-steps[::2] += steps[:3]  # no error
-assert (correct.tolist(), steps[::2].tolist()) == ([0, 3, 6], [0, 3, 7])
-
-# %%
-# To compute a :term:`gradient`, torch keeps old values. Outside :class:`torch.no_grad`, it forbids writing into a
-# :term:`leaf` whose gradient is asked for, notices when a value that it kept was overwritten, and takes no ``out=``.
-
-w = torch.ones(3, requires_grad=True)
-with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
-    w += 1
+assert wrong.shape == (2, 3)
 with expect_error(RuntimeError, match="don't support automatic differentiation"):
-    torch.add(w, 1, out=torch.empty(3))
-with torch.no_grad():
-    w += 1  # as an optimizer does
-assert w.tolist() == [2, 2, 2]
-kept = w.exp()
-kept += 1
-with expect_error(RuntimeError, match="modified by an inplace operation"):
-    kept.sum().backward()
+    torch.add(weight, 1, out=torch.empty(3))
+# t_ writes no values: it changes the shape and strides of its tensor, and leaves its views alone.
+turned = torch.arange(6).reshape(2, 3)
+last = turned[1]
+assert turned.t_() is turned
+assert (turned.shape, last.tolist()) == ((3, 2), [3, 4, 5])
 
 # %%
 # Check yourself
@@ -232,8 +227,12 @@ ask(
     answer=p,
     choices={
         (0.0, 0.0, 0.0): "q = q + 1 gave q a tensor of its own, and += wrote into that one.",
-        (1.0, 1.0, 1.0): "So it would be with += first, while q is still p, and q = q + 1 second.",
-        (2.0, 2.0, 2.0): "So it would be with += in both lines.",
+        (
+            1.0,
+            1.0,
+            1.0,
+        ): "p holds ones if q += 1 comes first, while q is still p, and q = q + 1 second.",
+        (2.0, 2.0, 2.0): "p holds these if both lines are q += 1.",
     },
 )
 
@@ -244,11 +243,66 @@ ask(
     "x = torch.tensor([4, 6]). What does x /= 2 do?",
     answer=lambda: torch.tensor([4, 6]).div_(2),
     choices={
-        "x is [2, 3]": "x //= 2 does this: // keeps whole numbers whole.",
-        "x is [2.0, 3.0]": "x = x / 2 does this: a new tensor, of another dtype.",
+        "x is [2, 3]": "x //= 2 gives this: // keeps whole numbers whole.",
+        "x is [2.0, 3.0]": "x = x / 2 gives this: a new tensor, of another dtype.",
         RuntimeError: "/ gives floating-point numbers, which can't be cast to the integers of x.",
     },
 )
 
 # %%
-# Next: :ref:`tensor-to-python`, the way out of a tensor's memory.
+# **Exercise.** Many networks are evaluated with a moving average of their weights. After each step, the average moves
+# towards the weight: ``0.9 * average + 0.1 * weight``. Write it *into* ``average``, without recording a gradient. The
+# check looks through a view of ``average``, and ``weight`` requires its gradient.
+
+
+def through_a_view(update):
+    def run(average, weight):
+        view = average[:]
+        update(average, weight.requires_grad_())
+        return view
+
+    return run
+
+
+def expected(average, weight):
+    return 0.9 * average + 0.1 * weight
+
+
+cases = [
+    (torch.tensor([0.0, 10.0]), torch.tensor([10.0, 10.0])),
+    (torch.randn(3, 4), torch.randn(3, 4)),
+]
+
+
+def update(average, weight):
+    raise NotImplementedError
+
+
+check(through_a_view(update), expected, cases)
+
+# %%
+# ``mul_`` and ``add_`` write into ``average``. ``lerp_``, linear interpolation, does both in one call.
+
+# Solution
+
+
+def update(average, weight):
+    with torch.no_grad():
+        average.lerp_(weight, 0.1)
+
+
+report = check(through_a_view(update), expected, cases)
+assert report.passed
+average = torch.zeros(2)
+update(average, torch.ones(2, requires_grad=True))
+assert not average.requires_grad
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`tensor-to-python`, the way out of a tensor's memory.
+#
+# - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__.
+#   Its section on in-place operations says when they are refused, and why they rarely save memory.

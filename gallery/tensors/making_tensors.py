@@ -4,8 +4,8 @@
 How do I make a tensor? (zeros, ones, arange, rand, ...)
 ========================================================
 
-You need zeros to count in, random numbers for weights, and the positions 0, 1, 2, ... of a sentence. For each there is
-a function, and each has its own idea of the :term:`dtype` and of where a range ends.
+You need zeros to count in, random numbers for weights, and the positions 0, 1, 2, ... of a sentence. The functions for
+this differ in the :term:`dtype` that they choose, and in whether a range contains its end.
 """
 
 # %%
@@ -25,14 +25,17 @@ from ptguide.zoo import zoo
 
 torch.manual_seed(0)
 made = {
-    "tensor([[4, 9], [3, 5]])": torch.tensor([[4, 9], [3, 5]]),
     "zeros(2, 3)": torch.zeros(2, 3),
-    "ones(3, 2)": torch.ones(3, 2),
-    "full((2, 4), 7)": torch.full((2, 4), 7),
-    "eye(3, 4)": torch.eye(3, 4),
+    "full((2, 2), 7)": torch.full((2, 2), 7),
+    "eye(2)": torch.eye(2),
     "arange(5)": torch.arange(5),
-    "linspace(0, 1, 6)": torch.linspace(0, 1, 6),
-    "logspace(0, 3, 4)": torch.logspace(0, 3, 4),
+    "linspace(0, 1, 3)": torch.linspace(0, 1, 3),
+}
+drawn = {
+    "rand(2, 3)": torch.rand(2, 3),
+    "randn(2, 3)": torch.randn(2, 3),
+    "randint(1, 7, (2, 4))": torch.randint(1, 7, (2, 4)),
+    "randperm(6)": torch.randperm(6),
 }
 
 # %%
@@ -40,91 +43,67 @@ made = {
 draw(list(made.values()), list(made))
 
 # %%
-# Above each tensor is the call that made it, without the ``torch.``, and its shape. You need to know :ref:`what a shape
-# is <what-is-a-tensor>`.
+# Above each tensor is the call that made it, without the ``torch.``, and its shape. You need to know :ref:`what a
+# shape is <what-is-a-tensor>`.
 #
 # Which dtype?
 # ------------
 #
-# Those that are given values read the dtype off the values: ``tensor``, ``full`` and ``arange``, and here the values
-# are ints. The others make :val:`made["zeros(2, 3)"].dtype`. An argument ``dtype=`` decides in both cases.
+# ``full`` and ``arange`` take the dtype from the numbers that they are given, here ints. The other three make
+# :val:`made["zeros(2, 3)"].dtype`, even ``linspace`` of ints. An argument ``dtype=`` overrules both.
 
 for call, t in made.items():
     print(f"{call:<25} {t.dtype}")
-    of_values = call.startswith(("tensor", "full", "arange"))
+    of_values = call.startswith(("full", "arange"))
     assert t.dtype == (torch.int64 if of_values else torch.float32)
-assert torch.full((2, 4), 7.0).dtype == torch.arange(5.0).dtype == torch.float32
 
 # %%
 # Where does a range end?
 # -----------------------
 #
 # :func:`torch.arange` is told the step and stops *before* the end, like Python's ``range``. :func:`torch.linspace` is
-# told how many points there are, and contains both ends.
+# told how many points there are, and contains both ends if there are two points or more. With a fractional step, a
+# rounding error can let the end of ``arange`` slip in: the last one here ends with the 1.3.
 
-draw([torch.arange(2, 10, 2), torch.linspace(2, 10, 5)], ["arange(2, 10, 2)", "linspace(2, 10, 5)"])
+by_step, by_count = torch.arange(2, 10, 2), torch.linspace(2, 10, 5)
+slipped = torch.arange(1, 1.3, 0.1)
+calls = ["arange(2, 10, 2)", "linspace(2, 10, 5)", "arange(1, 1.3, 0.1)"]
+draw([by_step, by_count, slipped], calls)
 
 # %%
 # Random numbers
 # --------------
 #
 # ``rand`` draws evenly between 0 and 1. ``randn`` draws from the normal distribution of mean 0 and standard deviation
-# 1. ``randint`` draws whole numbers below its second argument, so a die is ``randint(1, 7, ...)``. ``randperm``
-# shuffles the numbers below n. :ref:`randomness-and-seeds` makes them repeatable.
+# 1. ``randint(1, 7, ...)`` throws a die: it draws whole numbers from 1 on and below 7. ``randperm(6)`` shuffles the
+# numbers from 0 to 5. :ref:`randomness-and-seeds` makes them repeatable.
 
-drawn = {
-    "rand(2, 3)": torch.rand(2, 3),
-    "randn(2, 4)": torch.randn(2, 4),
-    "randint(1, 7, (3, 4))": torch.randint(1, 7, (3, 4)),
-    "randperm(6)": torch.randperm(6),
-}
 draw(list(drawn.values()), list(drawn))
-
-# %%
-# The same shape as another
-# -------------------------
-#
-# ``zeros_like``, ``ones_like``, ``full_like`` and ``rand_like`` take shape, dtype and :term:`device` from a template.
-# They do not look at its values, so the result is gray.
-
-photo = torch.tensor([[9, 8, 7], [6, 5, 4]], dtype=torch.uint8)
-assert torch.zeros_like(photo).dtype == photo.dtype
-draw(torch.zeros_like, photo, names=["photo"])
 
 # %%
 # .. use-this::
 #
 #    ``torch.tensor(numbers)`` for numbers that you have, ``torch.zeros(shape)`` to fill in later, ``torch.arange(n)``
-#    for positions, ``torch.linspace`` for a scale with fractions. Inside a function, use the ``_like`` forms or pass
-#    ``dtype=x.dtype, device=x.device``, so that it works for half precision and on a GPU. Each of them allocates new
-#    memory.
+#    for positions, ``torch.linspace`` for a scale with fractions. Inside a function, use ``zeros_like`` and the other
+#    ``_like`` forms. They take shape, dtype and :term:`device` from a template, so the function also works in half
+#    precision and on a GPU. The result has memory of its own.
 #
 # Common mistakes
 # ---------------
 #
-# **Fractions in a tensor of ints.** ``zeros_like`` of counts makes integers, and assigning a fraction cuts it off
-# without a word. Name the dtype.
+# **Fractions in a tensor of ints.** ``zeros_like`` of counts makes integers, and assigning a number cuts its fraction
+# off without a warning. Give the dtype, as in the second line printed here.
 
 counts = torch.tensor([3, 1, 2])
 for fractions in (torch.zeros_like(counts), torch.zeros_like(counts, dtype=torch.float32)):
     for i in range(3):
         fractions[i] = counts[i] / counts.sum()
     print(fractions)
-assert fractions[0] == 0.5
-assert torch.full_like(counts, 0.5).tolist() == [0, 0, 0]
 
 # %%
-# **A range with a fractional step.** The number of elements is rounded from a quotient, and the end may slip in.
-# ``linspace`` has as many points as you say.
-
-print(torch.arange(1, 1.3, 0.1), "has the end in it, because the quotient is", (1.3 - 1) / 0.1)
-print(torch.linspace(1, 1.2, 3))
-assert len(torch.arange(1, 1.3, 0.1)) == 4
-assert len(torch.linspace(1, 1.2, 3)) == 3
-
-# %%
-# **Reading what** ``empty`` **gives.** :func:`torch.empty` sets no values. Often they happen to be 0, so a program that
-# counts on it works today. torch can fill such memory with :term:`NaN` for a test.
+# **Reading what** ``empty`` **gives.** :func:`torch.empty` reserves memory and sets no values. They can happen to be
+# 0, and a program that counts on it works until they are not. For a test, the switch below fills floats with
+# :term:`NaN`.
 
 torch.set_deterministic_debug_mode("error")
 print(torch.empty(5))
@@ -134,6 +113,12 @@ torch.set_deterministic_debug_mode("default")
 # %%
 # How this was checked
 
+assert torch.full((2, 4), 7.0).dtype == torch.arange(5.0).dtype == torch.float32
+torch.testing.assert_close(slipped, torch.linspace(1, 1.3, 4))  # 1.3 is in it
+assert (1.3 - 1) / 0.1 > 3
+assert fractions[0] == 0.5
+assert torch.full_like(counts, 0.5).tolist() == [0, 0, 0]
+assert len(torch.linspace(1, 1.2, 3)) == 3
 for make in (torch.zeros, torch.ones, torch.empty):
     assert make(2, 3, 4).shape == make((2, 3, 4)).shape == (2, 3, 4)
 assert torch.full((), 7).shape == ()
@@ -229,14 +214,14 @@ def even_numbers(start, end):
 check(even_numbers, by_range, cases, without=["tensor"])
 
 # %%
-# ``start % 2`` is 1 for odd numbers, also for negative ones.
+# ``start % 2`` is 1 for odd numbers, also for negative ones. The end is left out, so it is moved by 1.
 
 # Solution
 
 
 def even_numbers(start, end):
     first = start + start % 2
-    return torch.arange(first, max(end + 1, first), 2)
+    return torch.arange(first, end + 1, 2)
 
 
 report = check(even_numbers, by_range, cases, without=["tensor"])
@@ -249,8 +234,8 @@ report
 #
 # :ref:`tensor-from-data`, about tensors from numbers that you have.
 #
-# - PyTorch contributors (2026). `Creation operations <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__.
-#   All of them.
+# - PyTorch contributors (2026). `Creation operations
+#   <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__. All of them.
 # - Goldberg (1991). `What every computer scientist should know about floating-point arithmetic
-#   <https://doi.org/10.1145/103162.103163>`__. Why a sum of tenths misses its mark, and a range has one element too
-#   many.
+#   <https://doi.org/10.1145/103162.103163>`__. Why a decimal fraction is not exact, and how
+#   rounding errors grow.

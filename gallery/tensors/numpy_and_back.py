@@ -4,217 +4,190 @@
 How do I turn a NumPy array into a tensor, and back?
 ====================================================
 
-:func:`torch.from_numpy` makes a :term:`tensor` of an array, :meth:`torch.Tensor.numpy` an array of a tensor. Neither
-copies unless you ask for it: both look into the same memory, and a write into one shows in the other. You need to know
-:ref:`what strides are <strides-and-storage>`.
+Photos and tables arrive as NumPy arrays. :func:`torch.from_numpy` does not copy
+them, so a write into the tensor changes the data that you loaded.
 """
 
 # %%
-# A tensor ``x`` became an array, and the array's transpose became a tensor again. All three are the same ten places in
-# memory. The ``-9`` was written by NumPy.
+# Set-up
 
 import numpy as np
 import torch
 
+from ptguide import data
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw, draw_storage
+from ptguide.exercises import check
+from ptguide.pictures import draw_storage
 from ptguide.questions import ask
 
-x = torch.arange(10.0).reshape(2, 5)
-array = x.numpy()
-back = torch.from_numpy(array.T)
-array[1, 2] = -9
-draw_storage([x, back], ["x", "from_numpy(array.T)"])
-
-# %%
-# It works in both directions: what torch writes, NumPy sees. Shape and :term:`strides <stride>` are taken over; NumPy
-# counts strides in bytes, PyTorch in elements.
-
-x[0, 3] = 50
-assert array[0, 3] == 50
-assert (x[1, 2], back[2, 1]) == (-9, -9)
-assert (array.shape, back.shape) == ((2, 5), (5, 2))
-assert array.strides == tuple(stride * x.itemsize for stride in x.stride()) == (20, 4)
-assert array.ctypes.data == x.data_ptr() == back.data_ptr()
-
-# %%
-# The memory lives as long as one of them does. Growing an array raises if a tensor owns its memory.
-
-survivor = torch.full((3,), 7.0).numpy()  # nothing refers to the tensor any more
-assert survivor.tolist() == [7, 7, 7]
-with expect_error(ValueError, match="does not own its data"):
-    survivor.resize(4)
-
-# %%
-# Three axes are no different. An image library gives height, width and channel; ``permute`` makes a :term:`view` with
-# the :term:`channel` first, still in NumPy's memory.
-
-picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-image = torch.from_numpy(picture).permute(2, 0, 1)
-picture[1, 3, 0] = 99
-assert (image.shape, image[0, 1, 3].item()) == ((3, 2, 4), 99)
-draw(image, "image", axes=["channel", "height", "width"])
-
-# %%
-# The dtypes of both
-# ------------------
-#
-# Each of these has one partner, and a round trip keeps it. NumPy's fractions are :val:`float64 <np.ones(3).dtype>` if
-# nothing else is said, while weights are :val:`float32 <torch.nn.Linear(1, 1).weight.dtype>`: convert when you read the
-# data. :val:`bfloat16 <x.bfloat16().dtype>` has no partner in NumPy. Text, Python objects and ``np.longdouble`` have
-# none in PyTorch.
-
-names = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64"
-names += " float16 float32 float64 complex64 complex128"
-for name in names.split():
-    made = torch.from_numpy(np.zeros(3, dtype=name))
-    assert made.dtype == getattr(torch, name)
-    assert made.numpy().dtype == np.dtype(name)
-assert torch.from_numpy(np.ones(3)).float().dtype == torch.float32
-with expect_error(TypeError, match="BFloat16"):
-    x.bfloat16().numpy()
-for foreign in (np.array(["a", "b"]), np.array([1, None]), np.ones(2, dtype=np.longdouble)):
-    with expect_error(TypeError, match="can't convert np.ndarray of type numpy"):
-        torch.from_numpy(foreign)
-
-# %%
-# When it copies
-# --------------
-#
-# Found by trying: does the result share memory with where it came from? A conversion of the dtype has to copy, and
-# ``torch.tensor`` copies in any case. :func:`numpy.asarray` is ``numpy()`` by another door: it calls the method
-# ``__array__`` of the tensor.
-
-
-def shared(result, source):
-    return np.shares_memory(np.asarray(result), np.asarray(source))
-
-
+loaded = data.photos()[0][0].permute(1, 2, 0).contiguous().numpy().copy()  # as a file has it
+array = np.arange(8, dtype=np.float32).reshape(2, 4)
+x = torch.from_numpy(array)
+measured = np.array([20.5, 21.0])
 ways = {
     "torch.from_numpy(array)": torch.from_numpy(array),
     "torch.as_tensor(array)": torch.as_tensor(array),
-    "torch.from_numpy(array).double()": torch.from_numpy(array).double(),
     "torch.tensor(array)": torch.tensor(array),
+    "torch.from_numpy(array).double()": torch.from_numpy(array).double(),
     "x.numpy()": x.numpy(),
-    "np.asarray(x)": np.asarray(x),
-    "np.asarray(x, dtype=np.float64)": np.asarray(x, dtype=np.float64),
     "x.numpy().copy()": x.numpy().copy(),
 }
 
+
+def shares(result):
+    return np.shares_memory(np.asarray(result), array)
+
+
 # %%
-# The same memory, or a copy:
+
+x = torch.from_numpy(array)
+array[1, 2] = -9
+draw_storage([x, torch.from_numpy(array.T)], ["x", "from_numpy(array.T)"])
+
+# %%
+# NumPy wrote the -9 into its array, and both tensors have it. The picture shows the memory as a line of eight places:
+# the array and the two tensors read the same eight, each in its own order. You need to know :ref:`what strides are
+# <strides-and-storage>`.
+#
+# The rule
+# --------
+#
+# ``from_numpy`` makes a tensor, and :meth:`torch.Tensor.numpy` an array, in the same memory: the same address, shape
+# and :term:`strides <stride>`, which NumPy counts in bytes and PyTorch in elements. A conversion to another dtype
+# copies. So does :func:`torch.tensor`; :func:`torch.as_tensor` copies if the dtype or the device has to change.
 
 for way, result in ways.items():
-    print(f"{way:<33} {'shares' if shared(result, x) else 'copies'}")
-assert [shared(result, x) for result in ways.values()] == [True, True, False, False] * 2
+    print(f"{way:<33} {'shares' if shares(result) else 'copies'}")
 
 # %%
-# A class of your own becomes an array, and then a tensor, by defining that method:
+# A photo from a file
+# -------------------
+#
+# Image libraries give an array of height, width and color, with whole numbers of one byte. A network wants the color
+# first, and floats. ``permute`` reorders the axes without a copy. The division makes the floats, in new memory. (An
+# array of Python's floats is :val:`float64 <measured.dtype>`; it needs ``.float()``.) Matplotlib wants the color last
+# again, so ``back`` is made by the inverse ``permute``.
 
-
-class Readings:
-    def __array__(self, dtype=None, copy=None):
-        return np.array([20.5, 21.5, 19.0], dtype=dtype)
-
-
-assert torch.as_tensor(np.asarray(Readings())).tolist() == [20.5, 21.5, 19.0]
+image = torch.from_numpy(loaded).permute(2, 0, 1) / 255
+back = image.permute(1, 2, 0).numpy()
+for name, one in {"loaded": loaded, "image": image, "back": back}.items():
+    print(f"{name:<7} {type(one).__name__:<8} {tuple(one.shape)!s:<14} {one.dtype}")
+assert not np.shares_memory(image.numpy(), loaded)
+assert np.shares_memory(image.numpy(), back)
 
 # %%
+# .. use-this::
+#
+#    Into PyTorch: ``torch.from_numpy(array).float()``, once, where you read the data. Write ``torch.tensor(array)``
+#    instead if you will change the tensor in place and need the array as it is. Out of PyTorch:
+#    ``x.detach().cpu().numpy()``, or ``x.numpy(force=True)``, which calls these two where they are needed. For real
+#    numbers on a CPU, neither direction copies unless the dtype changes; from a GPU, ``cpu()`` copies.
+#
 # What numpy() refuses
 # --------------------
 #
-# NumPy knows nothing of gradients or of GPUs. The messages name the way out: ``detach()`` leaves the history behind,
-# ``cpu()`` copies to main memory. ``numpy(force=True)`` does both where they are needed. It does not convert the dtype,
-# so bfloat16 raises here, too.
+# NumPy knows nothing of gradients or of GPUs, and the first two messages name the way out. The device ``meta`` stands
+# in for a GPU here. ``detach`` leaves out the record of how the tensor was computed, and keeps the memory. NumPy has
+# no :val:`bfloat16 <x.bfloat16().dtype>`, and its message does not say that ``x.float()`` helps.
 
 weight = torch.ones(3, requires_grad=True)
 with expect_error(RuntimeError, match=r"Use tensor.detach\(\).numpy\(\) instead"):
     weight.numpy()
-with expect_error(TypeError, match=r"can't convert meta device type .* Use Tensor.cpu\(\) to copy"):
-    torch.ones(3, device="meta").numpy()  # "meta" stands in for a GPU
+with expect_error(TypeError, match=r"can't convert meta device type .* Use Tensor.cpu\(\)"):
+    torch.ones(3, device="meta").numpy()
 with expect_error(TypeError, match="BFloat16"):
-    torch.ones(3, dtype=torch.bfloat16).numpy(force=True)
-plain = weight.detach().numpy()
-assert shared(plain, weight.numpy(force=True))
-plain[0] = 5  # writes into the weights, and no history tells of it
-assert weight.tolist() == [5, 1, 1]
+    x.bfloat16().numpy()
+assert weight.detach().numpy().ctypes.data == weight.data_ptr()
 
 # %%
-# What from_numpy refuses
-# -----------------------
+# Common mistakes
+# ---------------
 #
-# PyTorch has no negative strides, which a reversed array has: ``copy()`` cures that. It takes no foreign byte order,
-# and a copy keeps the byte order: convert it with ``astype``.
+# **Scaling in place.** A data set keeps an array and doubles what it hands out. ``*=`` writes into the array, so the
+# same item is twice as large at each reading. A product written without the ``=`` is a new tensor, and leaves the
+# array as it is. See :ref:`in-place-or-new`.
 
-with expect_error(ValueError, match="At least one stride in the given numpy array is negative"):
-    torch.from_numpy(array[:, ::-1])
-assert torch.equal(torch.from_numpy(array[:, ::-1].copy()), x.flip(1))
-foreign = np.arange(3, dtype=np.dtype(np.int32).newbyteorder())
-for refused in (foreign, foreign.copy()):
-    with expect_error(ValueError, match="byte order different from the native byte order"):
-        torch.from_numpy(refused)
-assert torch.from_numpy(foreign.astype(np.int32)).tolist() == [0, 1, 2]
-
-# %%
-# An array can be marked as read-only, and PyTorch has no such mark for tensors. ``from_numpy`` warns, once in a
-# program, and then lets you write where NumPy would not.
-
-fixed = np.arange(4.0)
-fixed.flags.writeable = False
-torch.set_warn_always(True)  # so that this cell warns whenever it runs
-with expect_warning(UserWarning, match="The given NumPy array is not writable"):
-    unsafe = torch.from_numpy(fixed)
-torch.set_warn_always(False)
-with expect_error(ValueError, match="read-only"):
-    fixed[0] = -1
-unsafe[0] = -1
-assert fixed[0] == -1
-assert not shared(torch.from_numpy(fixed.copy()), fixed)
-
-# %%
-# What goes wrong in silence
-# --------------------------
-#
-# A ``Dataset`` hands out item ``i`` of the data. This one keeps an array, reads it through ``from_numpy``, and scales
-# the item :term:`in place`, which changes the data: each reading finds other numbers. A product without ``=`` would
-# make a new tensor.
+prices = np.array([3.0, 4.0])
 
 
-class Data(torch.utils.data.Dataset):
-    def __init__(self):
-        self.prices = np.array([3.0, 4.0])
-
-    def __getitem__(self, i):
-        inputs = torch.from_numpy(self.prices)[i]
-        inputs *= 2
-        return inputs.item()
+def item(i):
+    inputs = torch.from_numpy(prices[i : i + 1])
+    inputs *= 2
+    return inputs.item()
 
 
-data = Data()
-readings = [data[0], data[0], data[0]]
+readings = [item(0), item(0), item(0)]
 print(readings)
 assert readings == [6, 12, 24]
 
 # %%
-# DLPack: sharing with others
-# ---------------------------
-#
-# DLPack is an agreement between libraries (NumPy, CuPy, JAX, PyTorch) on how to hand over memory without a copy, on a
-# GPU too. Below, :func:`torch.from_dlpack` takes an array, and :func:`numpy.from_dlpack` takes a tensor. Beware:
-# ``torch.from_dlpack`` takes the read-only array from above, too, and does not warn.
+# **A mirrored photo.** ``loaded[:, ::-1]`` walks through memory backwards, with a negative stride. PyTorch has none,
+# so the array has to be copied into the new order first.
 
-taken = torch.from_dlpack(array)
-given = np.from_dlpack(x)
-assert taken.data_ptr() == given.ctypes.data == x.data_ptr()
-assert shared(torch.from_dlpack(fixed), fixed)  # a warning would stop this page
-with expect_error(BufferError, match="require gradient"):
-    np.from_dlpack(weight)
+with expect_error(ValueError, match="At least one stride in the given numpy array is negative"):
+    torch.from_numpy(loaded[:, ::-1])
+mirrored = torch.from_numpy(loaded[:, ::-1].copy())
+assert torch.equal(mirrored, torch.from_numpy(loaded).flip(1))
+
+# %%
+# How this was checked
+
+prices = np.array([3.0, 4.0])
+inputs = torch.from_numpy(prices[:1])
+inputs = inputs * 2
+assert (inputs.item(), prices[0]) == (6, 3)
+turned = torch.tensor(
+    [1 + 2j]
+).conj()  # the exception among complex numbers: a view that numpy() refuses
+with expect_error(RuntimeError, match="has conjugate bit set"):
+    turned.numpy()
+assert turned.numpy(force=True)[0] == 1 - 2j
+assert [shares(result) for result in ways.values()] == [True, True, False, False, True, False]
+assert array.ctypes.data == x.data_ptr() == x.numpy().ctypes.data
+x[0, 3] = 50  # the other direction
+assert array[0, 3] == 50
+assert torch.from_numpy(measured).dtype == torch.float64
+assert x.bfloat16().float().numpy().dtype == np.float32
+names = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64"
+names += " float16 float32 float64 complex64 complex128"
+for name in names.split():
+    for source in (np.zeros((3, 2), dtype=name), np.zeros((4, 6), dtype=name)[1:, ::2].T):
+        made = torch.from_numpy(source)
+        assert made.dtype == getattr(torch, name)
+        assert made.data_ptr() == source.ctypes.data == torch.as_tensor(source).data_ptr()
+        assert made.shape == source.shape
+        assert source.strides == tuple(step * made.itemsize for step in made.stride())
+        assert made.numpy().dtype == source.dtype
+        assert torch.tensor(source).data_ptr() != source.ctypes.data
+for foreign in (np.array(["a", "b"]), np.array([1, None]), np.ones(2, dtype=np.longdouble)):
+    with expect_error(TypeError, match="can't convert np.ndarray of type numpy"):
+        torch.from_numpy(foreign)
+order = np.arange(3, dtype=np.dtype(np.int32).newbyteorder())
+with expect_error(ValueError, match="byte order different from the native byte order"):
+    torch.from_numpy(order)
+assert torch.from_numpy(order.astype(np.int32)).tolist() == [0, 1, 2]
+plain = weight.detach().numpy()
+plain[0] = 5
+assert weight.tolist() == [5, 1, 1]  # the same memory: this wrote into the weight
+assert np.shares_memory(weight.numpy(force=True), plain)
+# The memory lives as long as the array, though the name of the tensor is gone.
+survivor = torch.full((3,), 7.0).numpy()
+assert survivor.tolist() == [7, 7, 7]
+# A read-only array: a warning, once in a process, and then torch writes where NumPy would not.
+fixed = np.arange(4.0)
+fixed.flags.writeable = False
+torch.set_warn_always(True)
+with expect_warning(UserWarning, match="The given NumPy array is not writable"):
+    unsafe = torch.from_numpy(fixed)
+torch.set_warn_always(False)
+unsafe[0] = -1
+assert fixed[0] == -1
 
 # %%
 # Check yourself
 # --------------
 #
-# Which of the two is written to?
+# One of the two sums writes in place:
 
 source = np.zeros(3)
 a = torch.from_numpy(source)
@@ -234,18 +207,63 @@ ask(
 # Convert a data set for training:
 
 table = np.ones((6, 4))  # float64
-float32 = torch.from_numpy(table).float()
-float64 = torch.from_numpy(table).double()
+converted = [torch.from_numpy(table).float(), torch.from_numpy(table).double()]
 ask(
     "table is an array of 64-bit floats. Does torch.from_numpy(table).float() share its memory, "
     "and does torch.from_numpy(table).double()?",
-    answer=(shared(float32, table), shared(float64, table)),
+    answer=tuple(np.shares_memory(t.numpy(), table) for t in converted),
     choices={
         (True, True): "float() takes half of the bytes, so they must be other bytes.",
-        (False, True): "The first has to convert; for the second there is nothing to do.",
+        (False, True): "The first has to convert; the second has that dtype already.",
         (False, False): "A conversion to the dtype that it has gives back the same tensor.",
     },
 )
 
 # %%
-# Next: :ref:`in-place-or-new`, about operations that write and those that do not.
+# **Exercise.** Turn a loaded photo, an array of shape (height, width, color), into its mirror image for a network:
+# shape (color, height, width), floats from 0 to 1, left and right exchanged.
+
+
+def by_loop(array):
+    height, width, colors = array.shape
+    rows = [
+        [[float(array[h, width - 1 - w, c]) / 255 for w in range(width)] for h in range(height)]
+        for c in range(colors)
+    ]
+    return torch.tensor(rows)
+
+
+small = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+cases = [(small,), (loaded[:60:20, :100:20].copy(),)]
+
+
+def mirror(array):
+    raise NotImplementedError
+
+
+check(mirror, by_loop, cases)
+
+# %%
+# ``flip`` copies, as NumPy's ``copy`` would, so nothing is left of the negative stride.
+
+# Solution
+
+
+def mirror(array):
+    return torch.from_numpy(array).permute(2, 0, 1).flip(2) / 255
+
+
+report = check(mirror, by_loop, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`in-place-or-new`, about operations that write and those that do not.
+#
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. What an array
+#   is, with its strides, and how other libraries share its memory.
+# - PyTorch contributors (2026). `torch.from_numpy
+#   <https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html>`__. The reference.

@@ -4,22 +4,21 @@
 How do I get the same random numbers again?
 ===========================================
 
-Random numbers in PyTorch are computed by a *generator* from its *state*. :func:`torch.manual_seed` sets the state, and
-the same calls after it give the same numbers. This page shows how far the promise goes, and where it ends: shapes,
-dtypes, devices, and the processes of a ``DataLoader``. You need to know :ref:`how to make a tensor <making-tensors>`.
+You change one line, the accuracy rises by one percent, and you cannot say whether the line or other random numbers did
+it. :func:`torch.manual_seed` makes the numbers that follow the same in each run.
 """
 
 # %%
-# Twelve throws of a die, six more, and again the seed. Orange throws are those of the second call: they go on where the
-# first stopped. After the same :term:`seed` the throws repeat, and one call for :val:`18 <again.numel()>` throws gives
-# both in order.
+# Set-up
 
 import random
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 
@@ -27,36 +26,139 @@ torch.manual_seed(0)
 first, second = torch.randint(1, 7, (2, 6)), torch.randint(1, 7, (1, 6))
 torch.manual_seed(0)
 again = torch.randint(1, 7, (3, 6))
-colors = torch.tensor([[0] * 6, [0] * 6, [1] * 6])
-draw([first, second, again], ["first", "second", "again"], colors=[colors[:2], colors[2:], colors])
+calls = torch.tensor([[0] * 6, [0] * 6, [1] * 6])
+
+
+def draw_from_each():
+    of_numpy = np.random.rand()  # noqa: NPY002 - the generator that older code shares
+    return round(random.random(), 2), round(of_numpy, 2), round(torch.rand(()).item(), 2)
+
+
+class Crops(Dataset):
+    """Each item is where a photo is cut: drawn from torch, and from a generator that the data set holds."""
+
+    def __init__(self):
+        self.held = np.random.default_rng(6)
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        worker = get_worker_info()
+        return worker.id, torch.randint(1000, ()).item(), int(self.held.integers(1000))
+
+
+def items(workers=2, prepare=None, data=None):
+    torch.manual_seed(0)
+    loader = DataLoader(
+        data or Crops(),
+        batch_size=2,
+        num_workers=workers,
+        collate_fn=list,
+        worker_init_fn=prepare,
+        multiprocessing_context="fork",
+    )
+    return [item for batch in loader for item in batch]
+
 
 # %%
-# The picture as a claim. The numbers fill a tensor in the order of printing, last axis first, so the shape does not
-# matter here:
+
+colors = [calls[:2], calls[2:], calls]
+draw([first, second, again], ["first", "second", "again"], colors=colors)
+
+# %%
+# A die was thrown in two calls, ``first`` and ``second``. Then the same :term:`seed` was set, and one call threw
+# :val:`18 <again.numel()>` times: ``again`` has the numbers of both, in order. You need to know :ref:`how to make a
+# tensor <making-tensors>`.
+#
+# The rule
+# --------
+#
+# Random numbers are computed by a :term:`generator` from its *state*, and each draw changes the state. A seed sets the
+# state. So you get the same numbers after the same seed *and* the same draws, on the same kind of device, with the
+# same release of PyTorch. The seed itself means nothing: 42 is a number like the others.
+
+for seed in (0, 42, 0):
+    torch.manual_seed(seed)
+    print(f"seed {seed:>2}:", torch.rand(4))
+
+# %%
+# A draw too many changes what follows
+# ------------------------------------
+#
+# On the CPU, PyTorch's functions share one generator. If you add a layer to the network, it draws its weights from
+# there, and the split of the data that is drawn next changes too. Give the split a :class:`torch.Generator` of its
+# own: draws from the shared one do not touch it.
+
+
+def split(layers, **options):
+    torch.manual_seed(0)
+    nn.Sequential(*[nn.Linear(3, 3) for _ in range(layers)])  # draws its weights
+    return torch.randperm(8, **options).tolist()
+
+
+for layers in (1, 2):
+    own = torch.Generator().manual_seed(5)
+    print(f"{layers} layers: shared {split(layers)}, own {split(layers, generator=own)}")
+
+# %%
+# Three generators, not one
+# -------------------------
+#
+# Python's ``random`` and NumPy have generators of their own, which code for images may use. ``torch.manual_seed`` sets
+# PyTorch's, on the CPU and on the GPUs, and leaves the other two alone: they go on in the second line.
+
+random.seed(1)
+np.random.seed(1)  # noqa: NPY002
+for _ in range(2):
+    torch.manual_seed(1)
+    print("random {}, NumPy {}, torch {}".format(*draw_from_each()))
+
+# %%
+# .. use-this::
+#
+#    At the start of the program, once: ``torch.manual_seed(s)``, ``random.seed(s)`` and ``np.random.seed(s)``. For
+#    splits and other things that have to stay the same when the program changes, pass a ``generator=``. To compare two
+#    versions, run each with several seeds and look at the spread. Equal runs on a GPU can also need
+#    :func:`torch.use_deterministic_algorithms`, which refuses some operations and can make others slower.
+#
+# Common mistakes
+# ---------------
+#
+# **A seed inside a function.** Each call sets the generator back, so the noise is the same in each call. Seed once,
+# outside the function.
+
+
+def noisy(x, seed_inside):
+    if seed_inside:
+        torch.manual_seed(0)
+    return x + torch.rand(())
+
+
+for seed_inside in (True, False):
+    results = {noisy(0, seed_inside).item() for _ in range(10)}
+    print(f"{seed_inside = !s:<5}: {len(results)} different results in 10 calls")
+
+# %%
+# **A generator that a data set holds.** Each :term:`worker` of a ``DataLoader`` gets a copy of the data set, with the
+# state of its generator. So the workers 0 and 1 here cut photos at the same places. A ``worker_init_fn`` gives
+# each copy a generator with the worker's seed. PyTorch seeds its own generator there; see :ref:`dataloader-workers`.
+
+
+def own_generator(worker):
+    info = get_worker_info()
+    info.dataset.held = np.random.default_rng(info.seed)
+
+
+for name, prepare in {"held": None, "own_generator": own_generator}.items():
+    print(f"{name:<14}", [(worker, number) for worker, _, number in items(prepare=prepare)])
+
+# %%
+# How this was checked
 
 assert torch.equal(again, torch.cat([first, second]))
 torch.manual_seed(0)
 assert torch.equal(torch.randint(1, 7, (3, 2, 3)), again.reshape(3, 2, 3))
-
-# %%
-# What a seed is, from scratch
-# ----------------------------
-#
-# A :term:`generator` holds a state. Each draw computes a number and the next state from it; nothing is left to chance,
-# which is why the numbers are called *pseudo-random*. On the CPU torch computes them as NumPy's older ``RandomState``
-# does, by the algorithm Mersenne Twister: ``rand`` keeps the last 24 of 32 bits, as many as a
-# :val:`float32 <torch.rand(1).dtype>` holds exactly.
-
-bits = np.random.RandomState(7).randint(0, 2**32, size=1000, dtype=np.uint32)
-torch.manual_seed(7)
-assert torch.equal(torch.rand(1000), torch.from_numpy(bits % 2**24 / 2**24).float())
-torch.manual_seed(7)
-assert torch.equal(torch.randint(100, (1000,)), torch.from_numpy(bits % 100).long())
-
-# %%
-# Another seed gives other numbers, if it is from 0 to :math:`2^{32} - 1`: the generator of the CPU reads the lowest 32
-# bits of a seed and drops the others. That a seed gives the same numbers in each run is promised for *one* release of
-# torch and *one* kind of device; a GPU has a generator and an algorithm of its own.
 
 
 def after(seed):
@@ -64,74 +166,45 @@ def after(seed):
     return tuple(torch.rand(5).tolist())
 
 
-for seed in (0, 1, 42):
-    print(f"seed {seed:>2}: {torch.tensor(after(seed))}")
-    assert torch.initial_seed() == seed
+assert after(0) == after(0)
 assert len({after(seed) for seed in range(1000)}) == 1000
-assert after(2**32) == after(0)
+assert after(2**32) == after(0)  # the generator of the CPU reads 32 bits of the seed
+# From scratch: the CPU's generator is the Mersenne Twister, as NumPy's RandomState; rand keeps 24 of its 32 bits.
+bits = np.random.RandomState(7).randint(0, 2**32, size=1000, dtype=np.uint32)
+torch.manual_seed(7)
+assert torch.equal(torch.rand(1000), torch.from_numpy(bits % 2**24 / 2**24).float())
 
-# %%
-# A generator of your own
-# -----------------------
-#
-# On the CPU, torch's random functions share one generator, so a draw anywhere shifts what comes after it. Draws from a
-# :class:`torch.Generator`, passed as ``generator=``, leave the shared one as it is, and other draws do not touch yours.
+assert split(1) != split(2)
+own = torch.Generator()
+assert len({tuple(split(n, generator=own.manual_seed(5))) for n in range(5)}) == 1
+for other in (torch.rand, torch.randn, torch.randperm):
+    expected = torch.randperm(8, generator=own.manual_seed(5))
+    own.manual_seed(5)
+    other(100)  # of the shared generator
+    assert torch.equal(torch.randperm(8, generator=own), expected)
 
+# The state can be kept and put back, and a part of a program can be fenced in.
+state = own.get_state()
+ahead = torch.rand(3, generator=own)
+assert torch.equal(torch.rand(3, generator=own.set_state(state)), ahead)
 torch.manual_seed(0)
 expected = torch.rand(4)
-mine = torch.Generator().manual_seed(5)
 torch.manual_seed(0)
-shuffled = torch.randperm(8, generator=mine)
-assert torch.equal(torch.rand(4), expected)  # as if randperm had not been called
-assert torch.equal(torch.randperm(8, generator=mine.manual_seed(5)), shuffled)
-for other in (torch.rand, torch.randn, torch.randperm):
-    mine.manual_seed(5)
-    other(100)  # of the shared generator
-    assert torch.equal(torch.randperm(8, generator=mine), shuffled)
-
-# %%
-# Fork: go back to a state, or draw beside it
-# -------------------------------------------
-#
-# ``get_state`` takes a copy of the state, ``set_state`` puts it back. ``clone_state`` makes a second generator that
-# goes on from the same state: both give the *same* numbers. For other numbers, take another seed.
-# ``torch.random.fork_rng`` puts the shared generator back when its block ends.
-
-state = mine.get_state()
-ahead = torch.rand(3, generator=mine)
-assert torch.equal(torch.rand(3, generator=mine.set_state(state)), ahead)
-fork = mine.clone_state()
-assert torch.equal(torch.rand(3, generator=mine), torch.rand(3, generator=fork))
-
-torch.manual_seed(0)
-with torch.random.fork_rng(devices=[]):  # on machines with GPUs, leave their generators out
-    torch.manual_seed(99)
+with torch.random.fork_rng(devices=[]):
     torch.rand(1000)
 assert torch.equal(torch.rand(4), expected)
 
-# %%
-# The limits
-# ----------
-#
-# The seed is one thing of several that have to stay the same. Another dtype uses other bits. And on the CPU ``randn``
-# has one algorithm for fewer than 16 numbers and another from 16 on.
 
-
+# Another dtype uses other bits, and on the CPU randn has another algorithm from 16 numbers on.
 def drawn(function, *sizes, **options):
     mine = torch.Generator().manual_seed(1)
     return torch.cat([function(size, generator=mine, **options) for size in sizes])
 
 
 assert torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 8, 12))
-assert torch.equal(drawn(torch.randn, 14), drawn(torch.randn, 8, 6))
-for count in range(9, 30):
-    assert torch.equal(drawn(torch.randn, count)[:8], drawn(torch.randn, 8)) == (count < 16)
+for n in range(9, 30):
+    assert torch.equal(drawn(torch.randn, n)[:8], drawn(torch.randn, 8)) == (n < 16)
 assert not torch.equal(drawn(torch.rand, 20), drawn(torch.rand, 20, dtype=torch.float64).float())
-
-# %%
-# Python's ``random`` and NumPy have generators that ``torch.manual_seed`` does not touch. And without random numbers,
-# the last digits of a sum can change when its order does, as it may on another device, or between two runs on a GPU;
-# :func:`torch.use_deterministic_algorithms` asks for an order that stays.
 
 for seed_there, draw_there in ((random.seed, random.random), (np.random.seed, np.random.rand)):
     seed_there(3)
@@ -140,108 +213,18 @@ for seed_there, draw_there in ((random.seed, random.random), (np.random.seed, np
     assert draw_there() != number
     seed_there(3)
     assert draw_there() == number
-a, b, c = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
-assert (a + b) + c != a + (b + c)
+assert len({noisy(0, seed_inside=True).item() for _ in range(10)}) == 1
+assert len({noisy(0, seed_inside=False).item() for _ in range(10)}) == 10
 
-# %%
-# The workers of a DataLoader
-# ---------------------------
-#
-# A :class:`DataLoader <torch.utils.data.DataLoader>` fetches items from a data set, with ``num_workers`` in two
-# :term:`processes <process>` beside yours. Each is a :term:`worker`, with a copy of the data set, and with a seed of
-# its own: a number drawn from the shared generator once an :term:`epoch`, plus the number of the worker.
-
-
-class Dice(Dataset):
-    def __init__(self):
-        self.held = np.random.default_rng(6)
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        info = get_worker_info()
-        by_torch, by_held = torch.randint(1000, ()).item(), int(self.held.integers(1000))
-        by_numpy = np.random.randint(1000)  # noqa: NPY002 - what many data sets do
-        return info.id, info.seed, by_torch, by_numpy, by_held
-
-
-# %%
-# An epoch takes each item once, here in batches of 2: worker 0 makes the first, worker 1 the second. ``"fork"`` starts
-# a worker as a copy of this process. Windows has no such thing: there, put the class into a file that can be imported.
-
-
-def epochs(data, workers, prepare=None):
-    torch.manual_seed(0)
-    options = {"collate_fn": list, "worker_init_fn": prepare, "multiprocessing_context": "fork"}
-    loader = DataLoader(data, batch_size=2, num_workers=workers, **options)
-    return [[item for batch in loader for item in batch] for epoch in range(2)]
-
-
-one, two = epochs(Dice(), workers=2)
-for worker, _, *draws in one:
-    print("worker {}: torch {:>3}, NumPy {:>3}, held by the data set {:>3}".format(worker, *draws))
-assert [item[0] for item in one] == [0, 0, 1, 1]
-assert one[2][1] == one[0][1] + 1  # the seeds
-assert epochs(Dice(), workers=2) == [one, two]
-
-# %%
-# The shared generators of torch and NumPy are seeded in each worker, so their draws differ. A generator
-# that the data set *holds* is copied with its state into both workers, and in the next epoch once more, so it gives the
-# same numbers again.
-
-for place in (2, 3):
-    assert len({item[place] for item in one + two}) == 8
-held = [item[4] for item in one + two]
-assert held[:2] == held[2:4] == held[4:6] == held[6:]
-
-# %%
-# The remedy is ``worker_init_fn``, which runs in each worker at its start: it gives the copy of the data set a
-# generator with the worker's seed, which differs between workers and between epochs.
-
-
-def own_generator(worker):
-    info = get_worker_info()
-    info.dataset.held = np.random.default_rng(info.seed)
-
-
-mended = epochs(Dice(), workers=2, prepare=own_generator)
-assert len({item[4] for epoch in mended for item in epoch}) == 8
-
-# %%
-# What an item gets still depends on how many workers there are. To avoid that, make a generator from the item's index.
-
-
-class Steady(Dice):
-    def __getitem__(self, index):
-        return torch.randint(1000, (), generator=torch.Generator().manual_seed(index)).item()
-
-
-assert [item[2] for item in epochs(Dice(), workers=1)[0]] != [item[2] for item in one]
-assert epochs(Steady(), workers=1) == epochs(Steady(), workers=2)
+held = [item[2] for item in items()]
+assert held[:2] == held[2:]  # the two workers
+assert len({item[1] for item in items()}) == 4  # torch's own generator
+assert len({item[2] for item in items(prepare=own_generator)}) == 4
+assert items() == items()
 
 # %%
 # Check yourself
 # --------------
-
-
-def noisy(x):
-    torch.manual_seed(0)
-    return x + torch.rand(())
-
-
-ask(
-    "A function calls torch.manual_seed(0), then returns x + torch.rand(()). "
-    "How many different results do 10 calls with the same x give?",
-    answer=len({noisy(torch.zeros(())).item() for _ in range(10)}),
-    choices={
-        10: "The seed sets the state back in every call, so the draw is the same each time.",
-        1: "The noise is no noise any more. Seed once, at the start of the program.",
-    },
-)
-
-# %%
-# Two shapes:
 
 torch.manual_seed(0)
 short = torch.rand(3)
@@ -251,9 +234,76 @@ ask(
     answer=torch.equal(torch.rand(50)[:3], short),
     choices={
         True: "rand takes the generator's numbers one by one. For randn the answer is no.",
-        False: "That is so for randn, which has another algorithm for many numbers.",
+        False: "It is so for randn, which has another algorithm for many numbers.",
     },
 )
 
 # %%
-# Next: :ref:`saving-and-printing-tensors`, which keeps numbers without making them again.
+# A print of a random number:
+
+torch.manual_seed(3)
+torch.rand(1)
+shifted = torch.rand(2)
+torch.manual_seed(3)
+ask(
+    "To look for an error, you add print(torch.rand(1)) after the seed. Does torch.rand(2), one line later, "
+    "give the same numbers as without it?",
+    answer="yes" if torch.equal(torch.rand(2), shifted) else "no",
+    choices={
+        "yes": "The draw that you print changes the state, and the next draws begin one number later.",
+        "no": "The generator is one number ahead.",
+    },
+)
+
+# %%
+# **Exercise.** Choose ``k`` of ``n`` samples for the validation, by a random order that depends on ``seed`` alone. The
+# draws of the rest of the program stay as they were: the check draws two numbers after your call.
+
+
+def with_two_draws(choose):
+    def run(n, k, seed):
+        torch.manual_seed(1)
+        return torch.cat([choose(n, k, seed), torch.rand(2)])
+
+    return run
+
+
+def fenced_in(n, k, seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return torch.randperm(n)[:k]
+
+
+cases = [(6, 2, 0), (6, 2, 7), (100, 10, 3)]
+
+
+def choose(n, k, seed):
+    raise NotImplementedError
+
+
+check(with_two_draws(choose), with_two_draws(fenced_in), cases)
+
+# %%
+# A draw from a generator of its own leaves the shared one alone.
+
+# Solution
+
+
+def choose(n, k, seed):
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k]
+
+
+report = check(with_two_draws(choose), with_two_draws(fenced_in), cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`saving-tensors`, which keeps numbers without making them again.
+#
+# - PyTorch contributors (2026). `Reproducibility <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__.
+#   What is promised, and how to make the operations of a GPU deterministic.
+# - Bouthillier et al. (2021). `Accounting for variance in machine learning benchmarks
+#   <https://arxiv.org/abs/2103.03098>`__. How much of a difference between two models is the seed.

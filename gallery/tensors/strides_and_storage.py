@@ -4,39 +4,51 @@
 What are strides, and how does a tensor lie in memory?
 ======================================================
 
-A tensor's :term:`elements <element>` lie in one long line of memory, its :term:`storage`. The :term:`strides <stride>`
-say how far to move in that line for one step along each :term:`axis`. Transposing, slicing and expanding copy nothing:
-they give another shape, other strides or another beginning in the same memory. You need to know
-:ref:`what a shape is <what-is-a-tensor>`.
+A write into one tensor changes another, and a file with ten rows is as large as the whole table. Both come from one
+line of memory, the :term:`storage`, read with :term:`strides <stride>`.
 """
 
 # %%
-# Memory has no rows and columns. It is a line of places. Two tensors are drawn here, ``x`` and its transpose ``x.T``,
-# in which rows become columns, and one line of 10 places that holds both. Touch an element to see its place, or a place
-# to see which elements it is.
+# Set-up
 
+import io
 import itertools
 
 import torch
 
+from ptguide import data
 from ptguide.errors import expect_error
+from ptguide.exercises import check
 from ptguide.pictures import draw_storage
 from ptguide.questions import ask
-from ptguide.tensors import storage_map, who_shares
+from ptguide.tensors import storage_map
 from ptguide.zoo import zoo
 
+torch.manual_seed(0)
 x = torch.arange(70, 80).reshape(2, 5)
+photo = data.photos()[0][0]
+
+
+def size_of_file(tensor):
+    file = io.BytesIO()
+    torch.save(tensor, file)
+    return len(file.getvalue())
+
+
+# %%
+
 draw_storage([x, x.T], ["x", "x.T"])
 
 # %%
+# Memory has no rows and columns. It is a line of places, and here both tensors read the same ten. Point at an element
+# to see its place, or at a place to see its elements. You need to know :ref:`what a shape is <what-is-a-tensor>`.
+#
 # The rule
 # --------
 #
-# :meth:`torch.Tensor.stride` has one number for each axis. One step down in ``x`` jumps over a row of 5 and one step
-# right goes to the next place: the strides are (5, 1). :meth:`torch.Tensor.storage_offset` is the place where the
-# tensor begins. The element with indices :math:`i_0, i_1, \ldots` lies at place
-# :math:`\text{offset} + i_0 \, \text{stride}_0 + i_1 \, \text{stride}_1 + \cdots`, which is the sum below the picture.
-# ``storage_map``, a helper of this guide, gives the places of all elements.
+# A dense tensor reads a storage with a shape, strides and an offset. The stride of an axis says how many places one
+# step along it moves. The offset is the place of the first element. The element with indices :math:`i_0, i_1, \ldots`
+# is at place :math:`\text{offset} + i_0 \, \text{stride}_0 + i_1 \, \text{stride}_1 + \cdots`
 
 
 def place(tensor, indices):
@@ -44,113 +56,75 @@ def place(tensor, indices):
     return tensor.storage_offset() + sum(index * step for index, step in steps)
 
 
-assert (x.stride(), x.storage_offset()) == ((5, 1), 0)
-assert place(x, (1, 3)) == 0 + 1 * 5 + 3 * 1 == storage_map(x)[1, 3]
-storage_map(x)
+print(f"{x.stride() = }, {place(x, (1, 3)) = }")
+print(f"{x.T.stride() = }, {place(x.T, (3, 1)) = }")
 
 # %%
-# Views: one storage, other strides
-# ---------------------------------
+# Views
+# -----
 #
-# A :term:`view` is a tensor that uses the storage of another. The transpose swaps the strides: element (3, 1) of
-# ``x.T`` lies where element (1, 3) of ``x`` lies.
+# A :term:`view` is a tensor that uses the storage of another one, so making it copies nothing. The transpose exchanges
+# two strides. A :term:`slice` can begin at another place, take longer steps or stop earlier. A write into a place
+# shows in each tensor that reads it.
 
-turned = x.T
-assert (turned.shape, turned.stride()) == ((5, 2), (1, 5))
-assert torch.equal(storage_map(turned), storage_map(x).T)
-assert storage_map(turned)[3, 1] == storage_map(x)[1, 3]
-
-# %%
-# A :term:`slice` can begin at another place, take longer steps, or be shorter. ``x[:, ::2]`` (one column of two) has
-# twice the stride on axis 1. ``x[:, :3]`` has the strides and the offset of ``x``, and a smaller size. ``x[:, 3]`` (one
-# column) begins at place 3 and has lost axis 1. The places that neither of the two drawn tensors uses are gray. They
-# stay in memory as long as one of the tensors does, so a small view can keep a large storage alive.
-
-second, column, first = x[:, ::2], x[:, 3], x[:, :3]
-assert (second.shape, second.stride(), second.storage_offset()) == ((2, 3), (5, 2), 0)
-assert (column.shape, column.stride(), column.storage_offset()) == ((2,), (5,), 3)
-assert (first.shape, first.stride(), first.storage_offset()) == ((2, 3), (5, 1), 0)
-large = torch.zeros(1_000_000)
-small = large[:2]
-del large
-assert small.untyped_storage().nbytes() == 4_000_000
+second, column = x[:, ::2], x[:, 3]
+for name, view in {"x[:, ::2]": second, "x[:, 3]": column}.items():
+    print(f"{name:<9} {view.stride() = }, {view.storage_offset() = }")
 draw_storage([second, column], ["x[:, ::2]", "x[:, 3]"])
 
 # %%
-# A write through a view changes the other tensors that use the place. The two slices in the picture lie in one storage
-# and have no place in common, so a write into one leaves the other alone. ``who_shares``, a helper of this guide, tells
-# which tensors have bytes in common.
-
-before = second.tolist()
-column[0] = -73
-assert (x[0, 3], turned[3, 0], second.tolist()) == (-73, -73, before)
-named = {"x": x, "x.T": turned, "x[:, ::2]": second, "x[:, 3]": column, "x.clone()": x.clone()}
-sharing = who_shares(named)
-assert ("x", "x[:, 3]") in sharing.pairs
-assert ("x[:, ::2]", "x[:, 3]") not in sharing.pairs
-print(sharing)
-
-# %%
-# :meth:`torch.Tensor.expand` repeats without copying: the new axis has stride 0, so a step along it stays in place. All
-# 7 rows are the same 6 places of memory. Touch a place, and a whole column lights up.
-
-row = torch.arange(31, 37)
-rows = row.expand(7, 6)
-assert (rows.stride(), rows.numel()) == ((0, 1), 42)
-assert rows.untyped_storage().nbytes() == 6 * row.itemsize
-draw_storage(rows, "rows")
-
-# %%
-# Addresses, from scratch
-# -----------------------
+# Stride 0: one place, many elements
+# ----------------------------------
 #
-# :meth:`torch.Tensor.data_ptr` is the address in bytes of a tensor's first element; ``untyped_storage().data_ptr()`` is
-# that of its storage, the same for its views. They differ by the offset times :attr:`torch.Tensor.itemsize`, which is 8
-# bytes for :val:`int64 <x.dtype>`. :meth:`torch.Tensor.as_strided` makes a view of a shape, strides and an offset that
-# you choose. It raises if that leaves the storage, or if a stride is negative. With it, ``memory`` reads the whole
-# line.
+# :meth:`torch.Tensor.expand`, and :ref:`broadcasting <broadcasting>` with it, repeats a row without a copy: the stride
+# of the repeated axis is 0. A write into one row changes the others, and ``+=`` on the whole is refused.
+
+row = torch.arange(31, 36)
+rows = row.expand(4, 5)
+print(rows.stride(), rows.numel(), "elements in", row.numel(), "places")
+with expect_error(RuntimeError, match="more than one element of the written-to tensor"):
+    rows += 1
+
+# %%
+# Contiguous
+# ----------
+#
+# A tensor is :term:`contiguous` when its elements lie in memory in the order in which they print, without a gap. The
+# stride of an axis of two or more entries is then the product of the sizes to its right. A photo with its color moved
+# to the end is not contiguous. :meth:`torch.Tensor.contiguous` copies it into the order of printing, and then ``view``
+# can :ref:`merge the axes <reshape-and-view>`.
+
+turned = photo.permute(1, 2, 0)
+for name, t in {"photo": photo, "turned": turned, "copied": turned.contiguous()}.items():
+    print(f"{name:<7} {tuple(t.shape)} strides {t.stride()!s:<15} {t.is_contiguous()}")
+with expect_error(RuntimeError, match="Use .reshape"):
+    turned.view(-1)
+
+# %%
+# .. use-this::
+#
+#    Use views freely: making one copies no elements. Call ``contiguous`` where an error asks for it; it copies the
+#    whole tensor, and returns the tensor itself if it is contiguous. Call ``clone`` before you write into a view if
+#    the tensor that it looks into is still needed, and before you keep a small part of a large tensor.
+#
+# A common mistake
+# ----------------
+#
+# **Saving a small view.** The first ten rows of the photo are a view of the whole storage, and :func:`torch.save`
+# writes the whole storage. ``clone`` copies the ten rows into a storage of their own. In memory, too, a view keeps the
+# whole storage alive.
+
+rows10 = photo[:, :10]
+print(f"elements {rows10.nbytes:>9,} bytes, storage {rows10.untyped_storage().nbytes():,}")
+print(f"file {size_of_file(rows10):>13,} bytes, of the clone {size_of_file(rows10.clone()):,}")
+
+# %%
+# How this was checked
 
 
-def memory(tensor):
+def memory(tensor):  # the whole storage, in the order of its places
     places = tensor.untyped_storage().nbytes() // tensor.itemsize
-    return tensor.as_strided((places,), (1,), 0)  # a shape, its strides, the first place
-
-
-assert memory(turned).tolist() == memory(column).tolist() == x[0].tolist() + x[1].tolist()
-assert column.data_ptr() - x.data_ptr() == 3 * 8
-for view in (turned, second, column, first):
-    assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() == x.data_ptr()
-with expect_error(RuntimeError, match="out of bounds for storage of size 80"):
-    x.as_strided((100,), (1,))
-with expect_error(RuntimeError, match="Negative strides are not supported"):
-    x.as_strided((2,), (-1,), 1)
-
-# %%
-# Now test the rule on the tensors so far, on a view of a view with three axes, and on :val:`len(others)` other tensors.
-# For each element the rule gives the address where torch finds it, the value lies there, and ``storage_map`` says the
-# same. (``permute`` reorders axes.)
-
-deep = torch.arange(9 * 33 * 13).reshape(9, 33, 13)[1:, ::3].permute(2, 0, 1)
-print(f"{tuple(deep.shape) = }, {deep.stride() = }, {deep.storage_offset() = }")
-others = zoo(axes=range(5), dtypes=[torch.int64, torch.uint8])
-
-for tensor in (x, turned, second, column, first, rows, deep, *others.values()):
-    start = tensor.untyped_storage().data_ptr()
-    elements = list(itertools.product(*map(range, tensor.shape)))
-    places = [place(tensor, i) for i in elements]
-    addresses = [tensor[i].data_ptr() for i in elements]
-    assert addresses == [start + p * tensor.itemsize for p in places]
-    assert memory(tensor)[places].tolist() == tensor.flatten().tolist()
-    assert storage_map(tensor).flatten().tolist() == places
-
-# %%
-# Contiguous, and channels_last
-# -----------------------------
-#
-# A tensor is :term:`contiguous` when its elements lie in the order in which they print, with no gap: each stride is the
-# product of the sizes to its right. (The stride of an axis of size 1 does not count, since no step along it is
-# possible. A tensor without elements is contiguous.) :meth:`torch.Tensor.contiguous` copies a tensor into this order;
-# one that has it already is given back as it is.
+    return tensor.as_strided((places,), (1,), 0)
 
 
 def is_contiguous(tensor):
@@ -159,68 +133,57 @@ def is_contiguous(tensor):
     return tensor.numel() == 0 or all(size == 1 or step == right for size, step, right in axes)
 
 
-odd = x.as_strided((1, 5), (99, 1))
-for tensor in (x, turned, second, column, first, rows, deep, odd, *zoo(axes=range(5)).values()):
+deep = torch.arange(9 * 33 * 13).reshape(9, 33, 13)[1:, ::3].permute(2, 0, 1)
+odd = x.as_strided((1, 5), (99, 1))  # the stride of an axis of size 1 does not count
+tensors = [x, x.T, second, column, x[:, :3], rows, deep, odd, *zoo(axes=range(5)).values()]
+for tensor in tensors:
+    start = tensor.untyped_storage().data_ptr()
+    elements = list(itertools.product(*map(range, tensor.shape)))
+    places = [place(tensor, i) for i in elements]
+    if tensor.numel():
+        assert [tensor[i].data_ptr() - start for i in elements] == [
+            p * tensor.itemsize for p in places
+        ]
+        assert str(memory(tensor)[places].tolist()) == str(tensor.flatten().tolist())
+    assert storage_map(tensor).flatten().tolist() == places
     assert tensor.is_contiguous() == is_contiguous(tensor)
-    assert tensor.contiguous().is_contiguous()
     assert (tensor.contiguous() is tensor) == tensor.is_contiguous()
-assert (odd.stride(), odd.is_contiguous()) == ((99, 1), True)
-
-# %%
-# A :term:`batch` of images has shape [N, C, H, W]: image, channel, row, column. ``torch.channels_last`` puts the
-# channels of a pixel next to each other in memory. The name misleads: no axis moves. Shape, indices and values stay,
-# and the strides are others. For that the elements are copied to other places.
-
-for n, c, h, w in ((16, 3, 14, 15), (1, 3, 2, 4)):
-    images = torch.arange(n * c * h * w).reshape(n, c, h, w)
-    last = images.to(memory_format=torch.channels_last)
-    assert torch.equal(last, images)  # the same shape, the same values
-    assert last.data_ptr() != images.data_ptr()  # a copy
-    assert images.stride() == (c * h * w, h * w, w, 1)
-    assert last.stride() == (h * w * c, 1, w * c, c)
-    assert not last.is_contiguous()
-    assert last.is_contiguous(memory_format=torch.channels_last)
-
-# %%
-# Here are the 3 channels of the second batch, which is one image of 2 rows and 4 columns. In the storage of ``images``
-# all of channel 0 comes first; in that of ``last`` the channels, and so the colors, take turns.
-
-assert memory(images)[:8].tolist() == images[0, 0].flatten().tolist()
-assert memory(last)[:3].tolist() == last[0, :, 0, 0].tolist()
-draw_storage(list(last[0]), ["last[0, 0]", "last[0, 1]", "last[0, 2]"])
-
-# %%
-# What goes wrong
-# ---------------
-#
-# ``id()`` does not give the memory of the elements. It is the identity of the Python object that *describes* them: a
-# storage, an offset, a shape and strides. Two objects can describe the same memory, and one object can be made to
-# describe other memory, here with :meth:`torch.Tensor.set_`.
-
-one, two = x[1], x[1]
-assert (id(one) == id(two), one.data_ptr() == two.data_ptr()) == (False, True)
-before = id(one)
-one.set_(row)
-assert (id(one), one.data_ptr()) == (before, row.data_ptr())
-
-# %%
-# The rows of ``rows`` are one row in memory, so a write into one changes the others. ``+=`` on the whole
-# raises, since each place is there several times. Strides are not negative, so a tensor can't be sliced backwards as a
-# list can. :func:`torch.flip` makes a reversed copy.
-
-rows[0, 2] = -1
-assert rows[:, 2].tolist() == [-1] * 7
-with expect_error(RuntimeError, match="more than one element of the written-to tensor"):
-    rows += 1
+for view in (x.T, second, column, x[:, :3], odd):
+    assert view.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+assert (x[:, :3].stride(), x[:, :3].storage_offset()) == (x.stride(), 0)
+written = row.clone().expand(4, 5)
+written[0, 2] = -1
+assert written[:, 2].tolist() == [-1] * 4
+large = torch.zeros(1_000_000)
+small = large[:2]
+del large
+assert small.untyped_storage().nbytes() == 4_000_000
+assert turned.contiguous().is_contiguous()
+assert photo.contiguous() is photo
+with expect_error(RuntimeError, match="Use .reshape"):
+    turned.view(-1)
+assert turned.contiguous().view(-1).shape == (photo.numel(),)
+# view needs no contiguous tensor where the merged axes follow each other in memory.
+cut = torch.zeros(3, 4, 5)[..., :2]
+assert (cut.is_contiguous(), cut.view(12, 2).shape) == (False, (12, 2))
+assert x[1, 3] == x.T[3, 1] == x.flatten()[place(x, (1, 3))]
+assert size_of_file(rows10) > 20 * size_of_file(rows10.clone())
+# Strides are not negative.
 with expect_error(ValueError, match="step must be greater than zero"):
     x[:, ::-1]
-assert x.flip(1).untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+with expect_error(RuntimeError, match="Negative strides are not supported"):
+    x.as_strided((2,), (-1,), 1)
+with expect_error(RuntimeError, match="out of bounds for storage of size 80"):
+    x.as_strided((100,), (1,))
+# id() is the identity of the Python object, not of the memory.
+one, two = x[1], x[1]
+assert (id(one) == id(two), one.data_ptr() == two.data_ptr()) == (False, True)
 
 # %%
 # Check yourself
 # --------------
 #
-# What happens to the strides when axes are reordered?
+# The strides when axes are reordered:
 
 ask(
     "box is contiguous and has shape (4, 6, 8). What are the strides of box.permute(2, 0, 1)?",
@@ -230,8 +193,8 @@ ask(
             24,
             6,
             1,
-        ): "A contiguous tensor of the new shape has these; permute moves nothing in memory.",
-        (48, 8, 1): "Those are the strides of box; permute puts them into the order of the axes.",
+        ): "A contiguous tensor of the new shape has these. permute moves nothing in memory.",
+        (48, 8, 1): "Those are the strides of box. permute puts them into the order of the axes.",
         (1, 48, 8): "box has strides (48, 8, 1), and each stride goes where its axis goes.",
     },
 )
@@ -241,27 +204,63 @@ ask(
 
 part = torch.empty(12, 11)[2:, 3]
 ask(
-    "y is contiguous and has shape (12, 11). At which place of its storage does y[2:, 3] begin?",
-    answer=part.storage_offset(),
+    "y is contiguous and has shape (12, 11). What are the offset and the strides of y[2:, 3]?",
+    answer=(part.storage_offset(), part.stride()),
     choices={
-        5: "2 + 3 takes a row for one place; a step down jumps over a row of 11.",
-        2 * 11 + 3: "Two rows of 11, and three more.",
-        2 * 12 + 3: "A step down is the size of axis 1, a row; 12 is the number of rows.",
+        (5, (11,)): "A step down jumps over a row of 11, so two rows are 22 places and not 2.",
+        (25, (11,)): "Two rows of 11 and three more. The index 3 took axis 1 and its stride away.",
+        (25, (1,)): "A step down a column of y moves by a whole row, which is 11 places.",
     },
 )
 
 # %%
-# And how its steps go:
+# **Exercise.** A sound is a vector, and a network looks at windows of it: elements 0 to 3, then 1 to 4, and so on.
+# Give the windows of ``width`` elements as the rows of a matrix, without a copy: :meth:`torch.Tensor.as_strided` makes
+# a view of a shape and strides that you choose. The sound can itself be a view.
 
-ask(
-    "What are the strides of that y[2:, 3]?",
-    answer=part.stride(),
-    choices={
-        (1,): "Neighbours in a column are no neighbours in memory: a whole row lies between them.",
-        (11,): "The first axis is left with its step over a row; the index 3 took axis 1 away.",
-        (11, 1): "The index 3 took axis 1 away, and its stride with it.",
-    },
-)
+
+def by_loop(sound, width):
+    return torch.stack([sound[i : i + width] for i in range(len(sound) - width + 1)])
+
+
+cases = [
+    (torch.arange(10, 16), 3),
+    (torch.arange(10, 30)[::2], 4),
+    (torch.arange(10, 40).reshape(10, 3)[:, 1], 10),
+]
+
+
+def windows(sound, width):
+    raise NotImplementedError
+
+
+check(windows, by_loop, cases, without=["unfold", "stack"])
 
 # %%
-# Next: :ref:`numpy-and-back`, where a tensor and an array lie in the same memory.
+# One step to the next window is one step in the sound, and so is one step inside a window. Both axes have the same
+# stride.
+
+# Solution
+
+
+def windows(sound, width):
+    step = sound.stride(0)
+    return sound.as_strided((len(sound) - width + 1, width), (step, step))
+
+
+report = check(windows, by_loop, cases, without=["unfold", "stack"])
+assert report.passed
+sound = torch.arange(10, 16)
+assert windows(sound, 3).data_ptr() == sound.data_ptr()  # no copy
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`channels-last`, one shape with other strides, and what that is good for.
+#
+# - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. The first part draws
+#   strides and views, by one of PyTorch's developers.
+# - PyTorch contributors (2026). `Tensor views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__. Which
+#   operations give a view.

@@ -4,205 +4,195 @@
 How do I get a Python number or list out of a tensor?
 =====================================================
 
-:meth:`torch.Tensor.item` turns a tensor with one element into a number of Python, :meth:`torch.Tensor.tolist` turns a
-tensor with axes into nested lists. ``int()``, ``float()`` and ``bool()`` take one element, too. You need to know
-:ref:`what a shape is <what-is-a-tensor>` and :ref:`what a dtype is <dtypes>`.
+You print a loss, write it to a file or compare it in an ``if``, and what you have is still a :term:`tensor`.
+:meth:`torch.Tensor.item` gives the number of a tensor with one element, :meth:`torch.Tensor.tolist` gives lists.
 """
 
 # %%
-# Three tensors that hold one number each, and one that holds six. ``item`` works on the first three, with none, one or
-# two axes. ``tolist`` works on all four, and keeps one pair of brackets for each axis.
+# Set-up
 
 import math
+import time
+from collections import Counter
 
 import torch
 
+from ptguide import data
 from ptguide.errors import expect_error, expect_warning
-from ptguide.pictures import draw
+from ptguide.exercises import check
 from ptguide.questions import ask
 from ptguide.zoo import zoo
 
-scalar, vector, matrix = torch.tensor(2.5), torch.tensor([2.5]), torch.tensor([[2.5]])
-six = torch.tensor([[7, 8, 9], [10, 11, 12]])
-draw([scalar, vector, matrix, six], ["scalar", "vector", "matrix", "six"])
+torch.manual_seed(0)
+photo = data.photos()[0][0]
+needing = {"item": torch.Tensor.item, "int": int, "float": float, "bool": bool}
+needing |= {"tolist": torch.Tensor.tolist}
+pixels = photo[:, 30, 200:202]  # red, green and blue of two pixels
+
+
+def losses_in_record(node):
+    if node is None:
+        return 0
+    earlier = sum(losses_in_record(before) for before, _ in node.next_functions)
+    return ("Sum" in node.name()) + earlier
+
+
+long_row = torch.rand(20_000)
+ways = {
+    "sum(x)": lambda: sum(long_row).item(),
+    "sum(x.tolist())": lambda: sum(long_row.tolist()),
+    "x.sum().item()": lambda: long_row.sum().item(),
+}
+
 
 # %%
-# What was a number stays a tensor until one of these calls: indexing with one index for each axis gives a tensor
-# without axes, not a number.
 
-assert [t.item() for t in (scalar, vector, matrix)] == [2.5, 2.5, 2.5]
-assert [t.tolist() for t in (scalar, vector, matrix)] == [2.5, [2.5], [[2.5]]]
-assert (type(six[1, 2]), type(six[1, 2].item())) == (torch.Tensor, int)
-with expect_error(RuntimeError, match="a Tensor with 6 elements cannot be converted to Scalar"):
-    six.item()
+print(pixels[2, 1], "->", pixels[2, 1].item())
+print(pixels[2], "->", pixels[2].tolist())
+print("pixels ->", pixels.tolist())
 
 # %%
-# The type of the number
-# ----------------------
+# With an index for each axis, ``pixels[2, 1]`` is a tensor without axes, not a number. ``item`` takes the number out.
+# ``tolist`` keeps one pair of brackets for each axis. You need to know :ref:`what a shape is <what-is-a-tensor>`.
 #
-# Floating-point numbers become ``float`` and integers ``int``; then there are ``bool`` and ``complex``. The value is
-# exact. Python's float has 64 bits, so it shows what :val:`float32 <torch.tensor(0.1).dtype>` or
-# :val:`bfloat16 <torch.tensor(0.1).bfloat16().dtype>` really holds where 0.1 was asked for.
+# The rule
+# --------
+#
+# ``item`` wants exactly one element; how many axes there are does not matter. Floats become ``float``, integers
+# ``int``, and truth values ``bool``. The value is not rounded: a ``float`` of Python has 64 bits, so you see what the
+# shorter types hold in place of 0.1.
 
-floats = (torch.float64, torch.float32, torch.bfloat16)
-for dtype in (*floats, torch.int16, torch.bool, torch.complex64):
-    number = torch.tensor(0.1 if dtype in floats else 1, dtype=dtype)
-    print(f"{dtype!s:<16} {type(number.item()).__name__:<8} {number.item()!r}")
-for t in zoo(axes=0).values():
-    number = t.item()
-    assert torch.equal(torch.tensor(number, dtype=t.dtype), t) or math.isnan(number)
-    kind = float if t.is_floating_point() else complex if t.is_complex() else int
-    assert type(number) is (bool if t.dtype == torch.bool else kind)
-
-assert torch.tensor(0.1, dtype=torch.float64).item() == 0.1 != torch.tensor(0.1).item()
+for dtype in (torch.float64, torch.float32, torch.bfloat16):
+    print(f"{dtype!s:<15}", torch.tensor([[0.1]], dtype=dtype).item())
+with expect_error(RuntimeError, match="a Tensor with 2 elements cannot be converted to Scalar"):
+    pixels[2].item()
 
 # %%
-# tolist, from scratch
-# --------------------
+# list() is something else
+# ------------------------
 #
-# A tensor of shape :math:`(s_0, s_1, \ldots)` becomes a list of :math:`s_0` lists, each from a tensor of shape
-# :math:`(s_1, \ldots)`. :func:`torch.unbind` gives these tensors.
+# ``list(x)`` goes along axis 0 and gives a list of *tensors*, as a ``for`` loop meets them. Python's ``sum`` adds one
+# tensor at a time in the same way. Use the method of the tensor, or take the list out first. These are times for
+# :val:`20,000 <len(long_row)>` elements:
+
+# Measured where this page runs.
+for name, way in ways.items():
+    begin = time.perf_counter()
+    way()
+    print(f"{name:<16} {1000 * (time.perf_counter() - begin):7.2f} ms")
+assert [type(part) for part in list(pixels)] == [torch.Tensor] * 3
+
+# %%
+# if, and, or, not
+# ----------------
+#
+# These words of Python ask for *one* truth value. Is a tensor of three truth values true when one is, or when all are?
+# PyTorch does not guess. Say :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. To combine tensors of truth values,
+# write ``&`` and ``|`` for ``and`` and ``or``, with parentheses around each comparison.
+
+right = torch.tensor([7, 8, 9]) == torch.tensor([7, 0, 9])
+with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
+    if right:
+        print("equal")
+print(right.any().item(), right.all().item())
+
+# %%
+# What it costs
+# -------------
+#
+# ``item`` needs the value, so it waits until the value is there. On a GPU, calls put work into a queue and return;
+# ``item``, ``tolist``, ``if`` and ``int()`` wait for that work, as :ref:`timing-on-a-gpu` shows. Tensors on the device
+# ``meta`` have shapes and no values, so what needs a value raises there.
+
+loss = torch.ones(4, 5, device="meta").sum()
+for name, needs_the_value in needing.items():
+    try:
+        needs_the_value(loss)
+    except (RuntimeError, NotImplementedError) as error:
+        print(f"{name:<7}{type(error).__name__}")
+print("detach ", loss.detach().device)
+
+# %%
+# .. use-this::
+#
+#    ``x.item()`` for one number, ``x.tolist()`` for more, ``x.numpy()`` where you
+#    :ref:`go on computing in NumPy <numpy-and-back>`. On a GPU, ``item`` and ``tolist`` wait and copy, so add up
+#    ``loss.detach()`` on the device and call ``item`` once in a hundred steps; ``numpy`` needs ``cpu()`` first. A
+#    number of Python has no :term:`gradient`: what you compute from it is a constant for training.
+#
+# Common mistakes
+# ---------------
+#
+# **A sum of losses that keeps everything.** Without ``detach`` or ``item``, the sum remembers how each loss was
+# computed, and this record grows with each step. Printed is how many losses it holds after 4 steps, without and with
+# ``detach``.
+
+weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+careless, careful = 0, 0
+for step in range(4):
+    loss = (weight * step).sum()
+    careless, careful = careless + loss, careful + loss.detach()
+print(losses_in_record(careless.grad_fn), losses_in_record(careful.grad_fn))
+
+# %%
+# **A tensor as a key.** A ``dict`` compares objects, not their numbers, so it does not find the key 1 for a tensor
+# that holds 1. As the index of a list, and in an f-string, a tensor without axes stands for its number.
+
+names, label = {0: "china", 1: "flower"}, torch.tensor(1)
+print(names.get(label), names.get(label.item()), ["china", "flower"][label], f"{label:.2f}")
+
+# %%
+# How this was checked
 
 
 def tolist(tensor):
     return [tolist(part) for part in tensor.unbind()] if tensor.ndim else tensor.item()
 
 
-block = torch.arange(24).reshape(2, 3, 4)
-for tensor in (scalar, six, block, block > 11, torch.zeros(2, 0), block.reshape(4, 1, 6) / 7):
-    assert tolist(tensor) == tensor.tolist()
 for tensor in zoo(axes=range(5)).values():
     assert str(tolist(tensor)) == str(tensor.tolist())  # as text, since NaN equals nothing
-assert block.tolist()[1][2][3] == block[1, 2, 3].item() == 23
-print(block.tolist())
-
-# %%
-# The way back is :func:`torch.tensor`. It chooses the dtype anew: floats become
-# :val:`float32 <torch.tensor(exact.tolist()).dtype>`, which rounds those of :val:`float64 <exact.dtype>`. Name the
-# dtype to keep the numbers. Memory, device and gradient are not those of the old tensor, and a tensor without elements
-# can lose its shape.
-
-small, exact = torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([0.1], dtype=torch.float64)
-assert torch.tensor(small.tolist()).dtype == torch.int64
-assert torch.equal(torch.tensor(block.tolist()), block)
-assert torch.tensor(exact.tolist()).dtype == torch.float32
-assert torch.tensor(exact.tolist()).double() != exact
-assert torch.tensor(exact.tolist(), dtype=exact.dtype) == exact
-assert torch.tensor(torch.zeros(0, 3).tolist()).shape == (0,)
-
-# %%
-# ``list()`` is another thing: it goes along axis 0 and gives a list of *tensors*, as a ``for`` loop does. Python's
-# ``sum()`` and ``max()`` go along axis 0 too, and ``max()`` can't compare rows. Use the methods of the tensor instead.
-
-assert [type(part) for part in list(six)] == [torch.Tensor, torch.Tensor]
-assert torch.equal(list(six)[1], six[1])
-assert sum(six).tolist() == [7 + 10, 8 + 11, 9 + 12]  # row + row
-assert six.sum().item() == 7 + 8 + 9 + 10 + 11 + 12
-with expect_error(RuntimeError, match="more than one value is ambiguous"):
-    max(six)
-assert six.max().item() == 12
-
-# %%
-# int, float, bool
-# ----------------
-#
-# They take one element. ``int`` drops what stands after the point, on both sides of 0. For several elements ``int``
-# raises ``ValueError``, and ``item`` raised ``RuntimeError`` above.
-
+for t in zoo(axes=0).values():
+    number = t.item()
+    assert torch.equal(torch.tensor(number, dtype=t.dtype), t) or math.isnan(number)
+    kind = float if t.is_floating_point() else complex if t.is_complex() else int
+    assert type(number) is (bool if t.dtype == torch.bool else kind)
+    assert t.reshape(1, 1, 1).item() == number or math.isnan(number)
+for needs_the_value in needing.values():
+    with expect_error((RuntimeError, NotImplementedError), match="meta"):
+        needs_the_value(torch.ones((), device="meta"))
+assert careless.item() == careful.item() == 6 * (0 + 1 + 2 + 3)
+assert (losses_in_record(careless.grad_fn), losses_in_record(careful.grad_fn)) == (4, 0)
 assert (int(torch.tensor(2.9)), int(torch.tensor([-2.9]))) == (2, -2)
-assert repr(float(torch.tensor([[3]]))) == "3.0"
-assert (bool(torch.tensor(0.0)), bool(torch.tensor([[-0.5]]))) == (False, True)
-with expect_error(ValueError, match="only one element tensors can be converted to Python scalars"):
-    int(six)
-
-# %%
-# ``if`` asks for ``bool()``. Is a tensor of three truth values true when one is, or when all are? Torch does not guess.
-# You choose: :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. ``and``, ``or``, ``not`` and ``a < x < b`` ask for
-# ``bool()``, too.
-
-right = six[0] == torch.tensor([7, 0, 9])
-with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
-    if right:
-        print("equal")
-assert (right.any().item(), right.all().item()) == (True, False)
-
-asking = [lambda: 7 < six < 11, lambda: right and six, lambda: right or six, lambda: not right]
-for ask_for_bool in asking:
+with expect_error(ValueError, match="only one element tensors can be converted"):
+    int(torch.tensor([1, 2]))
+six = torch.tensor([[7, 8, 9], [10, 11, 12]])
+for ask_for_bool in [
+    lambda: 7 < six < 11,
+    lambda: right and six,
+    lambda: right or six,
+    lambda: not right,
+    lambda: max(six),
+]:
     with expect_error(RuntimeError, match="more than one value is ambiguous"):
         ask_for_bool()
-inside = (six > 7) & (six < 11)
-assert inside.tolist() == [[False, True, True], [True, False, False]]
-
-# %%
-# A tensor with one element is asked without an error, and the answer is about the number: ``if loss:`` is false for a
-# loss of 0. To ask whether there *is* a tensor, write ``is not None``; whether it has elements, ``numel()``.
-
-assert not torch.tensor([0])
+assert ((six > 7) & (six < 11)).sum() == 3
+with expect_error(TypeError, match="unsupported format string"):
+    f"{torch.tensor([1.0]):.2f}"  # one element, and an axis
+with expect_error(TypeError, match="can't convert meta device type"):
+    torch.ones((), device="meta").numpy()
+assert not torch.tensor([0])  # with one element, the question is about the number
 with expect_error(RuntimeError, match="Boolean value of Tensor with no values is ambiguous"):
     bool(torch.tensor([]))
-
-# %%
-# Where Python takes a tensor for a number
-# ----------------------------------------
-#
-# An integer tensor with one element works as an index and in ``range``, a tensor without axes in an f-string with a
-# format. As a key of a ``dict`` it fails silently: it is looked up as the object that it is, not by its number.
-
-place = torch.tensor(1)
-assert (["a", "b", "c"][place], list(range(place)), f"{scalar:.2f}") == ("b", [0], "2.50")
-with expect_error(TypeError, match="unsupported format string"):
-    print(f"{vector:.2f}")
-names = {0: "cat", 1: "dog"}
-assert (names.get(place), names.get(place.item())) == (None, "dog")
-
-# %%
-# What it costs
-# -------------
-#
-# ``item`` needs the value, so it waits until the computation is finished. On a GPU, Python runs ahead: a call puts work
-# into a queue and returns. ``item``, ``tolist``, ``print``, ``int()`` and ``if`` wait for the work in the queue before
-# them, and copy the value to the CPU. So call ``item`` seldom in a training loop, for example once in a hundred steps.
-# :ref:`timing-on-a-gpu` has more about the queue, and :func:`torch.cuda.set_sync_debug_mode` reports each wait. Without
-# a GPU, the device ``meta`` shows who needs a value: tensors there have a shape and no values.
-
-loss = torch.ones(4, 5, device="meta").sum()
-assert loss.shape == ()  # no value is needed for this
-for needs_the_value in (torch.Tensor.item, int, float, bool):
-    with expect_error(RuntimeError, match="cannot be called on meta tensors"):
-        needs_the_value(loss)
-
-# %%
-# So add up tensors on the device and call ``item`` once, at the end. But first :meth:`detach <torch.Tensor.detach>`
-# what belongs to a recorded calculation. A sum of losses that are not detached keeps the record of the
-# :val:`4 <steps_kept>` steps in memory, and so on for each step that follows.
-
-weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-careless, careful, numbers = 0, 0, 0.0
-for step in range(4):
-    loss = (weight * step).sum()
-    careless, careful, numbers = careless + loss, careful + loss.detach(), numbers + loss.item()
-
-assert careless.item() == careful.item() == numbers == 6 * (0 + 1 + 2 + 3)
-assert (careless.requires_grad, careful.requires_grad, type(numbers)) == (True, False, float)
-
-
-def count_sums(node):  # of the record that ends with this operation
-    if node is None:
-        return 0
-    return ("Sum" in node.name()) + sum(count_sums(before) for before, _ in node.next_functions)
-
-
-steps_kept = count_sums(careless.grad_fn)
-assert steps_kept == 4
-
-# %%
-# A number of Python has no gradient: what is computed from ``item()`` is a constant for autograd. ``item`` raises no
-# warning about it; ``float()`` warns.
-
-assert not torch.tensor(loss.item()).requires_grad
-torch.set_warn_always(True)  # otherwise torch gives this warning once in a process
+# The way back: torch.tensor chooses the dtype again, and a tensor without elements can lose its shape.
+exact = torch.tensor([0.1], dtype=torch.float64)
+assert torch.tensor(exact.tolist()).dtype == torch.float32
+assert torch.tensor(exact.tolist(), dtype=exact.dtype) == exact
+assert torch.tensor(torch.zeros(0, 3).tolist()).shape == (0,)
+# float() of a tensor with a gradient warns, item() does not.
+torch.set_warn_always(True)
 with expect_warning(UserWarning, match="Converting a tensor with requires_grad=True to a scalar"):
     float(loss)
+torch.set_warn_always(False)
 
 # %%
 # Check yourself
@@ -219,30 +209,68 @@ ask(
 )
 
 # %%
-# A comparison of whole tensors:
-
-ask(
-    "x has several elements. What does `if x == x:` do?",
-    answer=lambda: bool(six[0] == six[0]),
-    choices={
-        True: "torch.equal(x, x) is True; == gives three truth values.",
-        False: "No number is returned at all, since == gives three truth values.",
-        RuntimeError: "== gives three truth values, and bool() of more than one is ambiguous.",
-    },
-)
-
-# %%
-# And rounding:
+# Rounding:
 
 ask(
     "What is int(torch.tensor([-0.99]))?",
     answer=int(torch.tensor([-0.99])),
     choices={
         0: "What stands after the point is dropped.",
-        -1: "torch.floor and torch.round give -1; int() goes toward 0.",
-        ValueError: "It is raised for more than one element; here there is one.",
+        -1: "torch.floor and torch.round give -1. int() goes toward 0.",
+        ValueError: "It is raised for more than one element. Here there is one.",
     },
 )
 
 # %%
-# Next: :ref:`randomness-and-seeds`, where tensors get numbers that nobody wrote down.
+# **Exercise.** Count how often each class is predicted. Return a ``dict`` from the name of a class to an ``int``, with
+# the classes that occur.
+
+CLASSES = ["cat", "dog", "owl"]
+
+
+def as_tensor(function):  # so that the dicts can be compared
+    def run(labels):
+        counted = function(labels)
+        return torch.tensor([counted.get(name, 0) for name in CLASSES])
+
+    return run
+
+
+def by_masks(labels):
+    return {name: (labels == i).sum().item() for i, name in enumerate(CLASSES)}
+
+
+cases = [(torch.tensor([2, 0, 2]),), (torch.randint(3, (50,)),), (torch.tensor([1]),)]
+
+
+def count(labels):
+    raise NotImplementedError
+
+
+check(as_tensor(count), as_tensor(by_masks), cases)
+
+# %%
+# As keys, tensors would be counted once each. ``tolist`` gives ints.
+
+# Solution
+
+
+def count(labels):
+    return Counter(CLASSES[i] for i in labels.tolist())
+
+
+report = check(as_tensor(count), as_tensor(by_masks), cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`randomness-and-seeds`, where tensors get numbers that nobody wrote down.
+#
+# - PyTorch contributors (2026). `torch.Tensor.item
+#   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html>`__. The reference.
+# - PyTorch contributors (2026). `Performance tuning guide
+#   <https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html>`__. Its section on synchronization lists
+#   the calls that wait for a GPU.

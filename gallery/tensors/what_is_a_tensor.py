@@ -14,30 +14,28 @@ that block. In PyTorch it is a :term:`tensor`: numbers of one type, arranged alo
 import math
 
 import torch
-from sklearn.datasets import load_sample_image
 
+from ptguide import data
 from ptguide.errors import expect_error
 from ptguide.exercises import check
 from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.zoo import zoo
 
-photo = torch.from_numpy(
-    load_sample_image("china.jpg").copy()
-)  # (height, width, color), as image files have it
-image = photo.permute(2, 0, 1)  # (color, height, width), as PyTorch's layers want it
+image = data.photos()[0][0]  # (color, height, width)
 block = image[:, 30:32, 200:204]  # 2 rows of 4 pixels, in 3 colors
+red = block[0]
 
 # %%
 
-pixel, row, red = block[0, 1, 2], block[0, 1], block[0]
-draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
+number, row = block[0, 1, 2], block[0, 1]
+draw([number, row, block], ["number", "row", "block"])
 
 # %%
-# These are pixels of a photo, each color a number from 0 to :val:`torch.iinfo(block.dtype).max`. One number has no
-# axis. A row of them is a :term:`vector`, a table a :term:`matrix`, and the tables for red, green and blue together
-# have three axes. Above each stands its shape: the number of entries along each axis. You need to know Python: its
-# lists, functions and loops.
+# These are parts of a photo, which has three numbers for each pixel: its red, green and blue, from 0 to
+# :val:`torch.iinfo(block.dtype).max`. One number has no axis. A row of them is a :term:`vector`, a table a
+# :term:`matrix`, and the three tables, one for each color, make a block with three axes. Above each stands its shape:
+# the number of entries along each axis. You need to know Python: its lists, functions and loops.
 #
 # How to read a shape
 # -------------------
@@ -46,13 +44,12 @@ draw([pixel, row, red, block], ["pixel", "row", "red", "block"])
 # numbers. Axes are numbered from the left, beginning at 0. An argument called ``dim`` chooses one of them.
 #
 # :attr:`torch.Tensor.ndim` counts the axes. :meth:`torch.Tensor.numel` multiplies the sizes and so counts the
-# :term:`elements <element>`, while ``len`` is the size of axis 0 alone. The :term:`dtype` is the type that all elements
-# share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
+# :term:`elements <element>`, while ``len`` is the size of axis 0 alone, if there is one. The :term:`dtype` is the type
+# that all elements share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
 
 for name, t in {"row": row, "red": red, "block": block}.items():
-    print(
-        f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}  numel {t.numel():>2}  len {len(t)}  {t.dtype}"
-    )
+    print(f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}", end="  ")
+    print(f"numel {t.numel():>2}  len {len(t)}  {t.dtype}")
     assert t.numel() == math.prod(t.shape)
     assert (t.ndim, len(t)) == (len(t.shape), t.shape[0])
 
@@ -61,79 +58,51 @@ for name, t in {"row": row, "red": red, "block": block}.items():
 # ---------------------------
 #
 # A whole number in the brackets takes one axis away, from the left. A colon keeps its axis. So ``block[:, 1, 2]`` is
-# red, green and blue of one pixel. Point at a result to see where in the block it is. With an index for each axis, a
-# single number is left, still as a tensor; :meth:`torch.Tensor.item` makes it a Python number.
+# red, green and blue of one pixel. With an index for each axis, a single number is left, still as a tensor;
+# :meth:`torch.Tensor.item` makes it a Python number.
 
-
-def index(block):
-    return {"block[0, 1]": block[0, 1], "block[:, 1, 2]": block[:, 1, 2]}
-
-
-assert [block[0].shape, block[0, 1].shape, block[0, 1, 2].shape] == [(2, 4), (4,), ()]
-assert type(block[0, 1, 2].item()) is int
-draw(index, block, names=["block"])
+print(tuple(block[0].shape), tuple(block[0, 1].shape), tuple(block[0, 1, 2].shape))
+print(block[:, 1, 2], block[0, 1, 2].item())
 
 # %%
 # A photo, and a batch of photos
 # ------------------------------
 #
-# The whole photo has shape :val:`tuple(image.shape)`, and each of its 3 :term:`channels <channel>` is a picture in
-# gray. In the sky, blue is brightest.
+# The whole photo has shape :val:`tuple(image.shape)`. A network takes many photos at once: a *batch*, of shape (N, C,
+# H, W) for number, :term:`channels <channel>`, height, width. You need not picture four axes: read them from the left,
+# as before. ``batch[1]`` is a photo, and ``batch[1, 0]`` its red channel.
 
-channels = {"image": image, "red": image[0], "green": image[1], "blue": image[2]}
-thumbnails = [t[..., ::3, 100:500:3] for t in channels.values()]  # every third pixel
-draw(thumbnails, list(channels), image=True)
-
-# %%
-# A network takes many photos at once: a *batch*, of shape (N, C, H, W) for number, channels, height, width. Nobody has
-# to picture four axes. ``batch[1]`` is a photo, and ``batch[1, 0]`` its red channel.
-
-flower = torch.from_numpy(load_sample_image("flower.jpg").copy()).permute(2, 0, 1)
-batch = torch.stack([image, flower])
-assert torch.equal(batch[1], flower)
-assert batch[1, 0].shape == (427, 640)
-print(
-    f"{tuple(batch.shape) = }, {batch.numel():,} elements, {batch.numel() * batch.itemsize:,} bytes"
-)
+batch = torch.stack([image, data.photos()[1][0]])
+print(f"batch {tuple(batch.shape)}, batch[1, 0] {tuple(batch[1, 0].shape)}")
+print(f"{batch.nbytes:,} bytes")
 draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
-
-# %%
-# A printed tensor shows its axes by brackets. Three open before the first number, so there are three axes. The
-# innermost brackets hold a row.
-
-text = str(block).removeprefix("tensor(")
-assert len(text) - len(text.lstrip("[")) == block.ndim == 3
-print(block)
 
 # %%
 # .. use-this::
 #
 #    When something does not fit, print ``x.shape`` and ``x.dtype`` first, and write down what each axis means, as in
-#    ``# (N, C, H, W)``. Images are (N, C, H, W), sentences (N, T) or (N, T, D), tables (N, F). A tensor takes
-#    ``x.numel() * x.itemsize`` bytes.
+#    ``# (N, C, H, W)`` for a batch of images. With N for the number of samples, a table is (N, F), for rows of F
+#    features. The elements of a new tensor take ``x.numel() * x.itemsize`` bytes.
 #
 # Common mistakes
 # ---------------
 #
-# **Axes in another order.** Image files and NumPy put the color last, PyTorch's layers expect it on axis 1. A layer for
-# 3 channels then meets 427 of them. :func:`torch.permute` brings the axes into order.
+# **Axes in another order.** Libraries that read image files put the color last, and PyTorch's convolutions expect it
+# on axis 1 of a batch. There a layer for 3 channels finds the height, 427. :func:`torch.permute` reorders the axes.
 
 layer = torch.nn.Conv2d(3, 6, kernel_size=1)
 files_order = batch.permute(0, 2, 3, 1)  # (N, H, W, C)
 with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels instead"):
     layer(files_order.float())
-assert layer(files_order.permute(0, 3, 1, 2).float()).shape == (2, 6, 427, 640)
+print(tuple(layer(files_order.permute(0, 3, 1, 2).float()).shape))
 
 # %%
-# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``.
-# Lists of different lengths fill no block and are refused.
+# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``,
+# so there is no axis for an index such as ``[0]``.
 
-print(torch.tensor([20]).shape, torch.tensor(20).shape)
-assert torch.empty(1).shape == (1,)
+print(torch.empty(1).shape, torch.tensor(20).shape)
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
     torch.tensor(20)[0]
-with expect_error(ValueError, match="expected sequence of length 2"):
-    torch.tensor([[1, 2], [3]])
 
 # %%
 # How this was checked
@@ -144,7 +113,7 @@ def shape_of(nested):
     return (len(nested), *shape_of(nested[0])) if isinstance(nested, list) else ()
 
 
-for t in (pixel, row, red, block, *zoo(axes=range(5)).values()):
+for t in (number, row, red, block, *zoo(axes=range(5)).values()):
     assert t.ndim == len(t.shape)
     assert t.numel() == math.prod(t.shape)
     if t.numel():
@@ -156,13 +125,16 @@ for t in (pixel, row, red, block, *zoo(axes=range(5)).values()):
         assert len(pieces) == t.shape[axis]
         for piece in pieces:
             assert piece.shape == t.shape[:axis] + t.shape[axis + 1 :]
+with expect_error(TypeError, match="len.. of a 0-d tensor"):
+    len(number)
+assert (batch.nbytes, batch.itemsize) == (batch.numel() * batch.itemsize, 1)
 # A tensor without elements prints its shape instead, if it has more than one axis.
 assert str(torch.zeros(0, 3)) == "tensor([], size=(0, 3))"
-assert image.min() >= 0
-assert image.max() <= 255
-sky = image[:, :60, 370:500].float().mean(dim=(1, 2))
-assert sky.argmax() == 2
-assert torch.equal(image[:, 30, 200], photo[30, 200])
+with expect_error(ValueError, match="expected sequence of length 2"):
+    torch.tensor([[1, 2], [3]])  # lists of different lengths fill no block
+assert [block[0].shape, block[0, 1].shape, block[0, 1, 2].shape] == [(2, 4), (4,), ()]
+assert type(block[0, 1, 2].item()) is int
+assert torch.equal(batch[1], data.photos()[1][0])
 # The matrix rank, which depends on the values, is something else than the number of axes.
 assert (torch.ones(4, 5).ndim, torch.linalg.matrix_rank(torch.ones(4, 5))) == (2, 1)
 # The layer computes 6 weighted sums of the 3 colors of a pixel.
@@ -249,6 +221,6 @@ report
 # :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
-#   <https://arxiv.org/abs/1912.01703>`__. Why its authors built it around this one type.
-# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. The same idea in
-#   the library that tensors were modelled on.
+#   <https://arxiv.org/abs/1912.01703>`__. What its authors wanted it to be, and how it is built.
+# - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Arrays,
+#   the same idea in NumPy.

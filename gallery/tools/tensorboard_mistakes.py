@@ -4,191 +4,233 @@
 Why does TensorBoard show no data, or wrong data?
 =================================================
 
-Some mistakes in logging raise nothing: the chart is empty, white or too good. This page makes four of them, finds each
-by reading the log back in Python, without a server, and mends it. You need to know :ref:`using-tensorboard`.
+The images are white, points are missing, or the chart is empty, and nothing was raised. Read the log back in Python:
+it shows whether the log is wrong, or the way that you look at it.
 """
 
 # %%
-# "Close the writer in the loop, so that everything is written." Each ``close`` ends a file, and the next ``add_scalar``
-# begins another: one *event file* per turn. The 6 points are in the log, but TensorBoard has 6 files to watch.
+# Set-up
 
+import inspect
+import io
+import logging
 import tempfile
+import time
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import torch
+from tensorboard.backend.event_processing.event_accumulator import (
+    DEFAULT_SIZE_GUIDANCE,
+    EventAccumulator,
+)
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard import SummaryWriter  # needs the package tensorboard
 
+from ptguide import data
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+logging.getLogger("tensorboard").setLevel("ERROR")  # it reports what purge_step takes out
+photo, _ = data.photos(split="all")[0]
+photo = photo[:, ::3, ::3]  # (3, row, column), uint8
 holder = tempfile.TemporaryDirectory()
 log = Path(holder.name)
 
 
-def event_files(run):
+def files_of(run):
     return sorted((log / run).glob("events.out.tfevents.*"))
 
+
+def points(run, tag="loss/train"):
+    """Return step and value of the points in a log, as shown below."""
+    events = EventAccumulator(str(log / run)).Reload()
+    return [(point.step, round(point.value, 2)) for point in events.Scalars(tag)]
+
+
+def shown(tag):
+    """Return an image as TensorBoard shows it, shape (row, column, 3)."""
+    (event,) = EventAccumulator(str(log / "images")).Reload().Images(tag)
+    return plt.imread(io.BytesIO(event.encoded_image_string), format="png")
+
+
+def draw_images(tags):
+    _, axes = plt.subplots(ncols=2, figsize=(5.4, 2.2), layout="constrained")
+    for axis, tag in zip(axes, tags, strict=True):
+        axis.imshow(shown(tag))
+        axis.set(title=tag, xticks=[], yticks=[])
+    plt.suptitle("Floats from 0 to 255 become white")
+    plt.show()
+
+
+# %%
+
+with SummaryWriter(log / "images") as writer:
+    writer.add_image("photo.float()", photo.float(), 0)
+    writer.add_image("photo.float() / 255", photo.float() / 255, 0)
+draw_images(["photo.float()", "photo.float() / 255"])
+
+# %%
+# ``add_image`` takes floats from 0 to 1, multiplies them by 255 and cuts off what is larger. So a value of 1 or more
+# becomes the brightest one. Divide by 255, or pass the bytes (:val:`uint8 <photo.dtype>`) as they are. You need to know
+# :ref:`using-tensorboard`.
+#
+# The rule
+# --------
+#
+# TensorBoard draws from the *event files* in a folder: tag, step and value. ``EventAccumulator`` reads them without
+# a server. It keeps up to :val:`10000 <DEFAULT_SIZE_GUIDANCE["scalars"]>` points of a tag, and more with
+# another ``size_guidance``. On this page, ``points`` reads a log like this.
+
+with SummaryWriter(log / "right") as writer:
+    for step in range(4):
+        writer.add_scalar("loss/train", 1 / (step + 1), step)
+events = EventAccumulator(str(log / "right")).Reload()
+found = [(point.step, round(point.value, 2)) for point in events.Scalars("loss/train")]
+print(len(files_of("right")), "file:", found)
+assert found == points("right") == [(0, 1.0), (1, 0.5), (2, 0.33), (3, 0.25)]
+
+# %%
+# Points are missing, or the line jumps back
+# ------------------------------------------
+#
+# Runs are told apart by their folders alone: two trainings in one folder become one curve. Without a step, each point
+# is at step 0. TensorBoard drops older points, or draws a line back (:ref:`using-tensorboard`). A training that goes on
+# from a checkpoint repeats steps. A ``purge_step`` leaves out the older points from this step on.
+
+with SummaryWriter(log / "no step") as writer:
+    for loss in (1.0, 0.5):
+        writer.add_scalar("loss/train", loss)
+for run, again in {"twice": None, "continued": 2}.items():
+    for first, last, settings in [(0, 4, {}), (2, 5, {"purge_step": again})]:
+        with SummaryWriter(log / run, **settings) as writer:
+            for step in range(first, last):
+                writer.add_scalar("loss/train", 0.0, step)
+for run in ("no step", "twice", "continued"):
+    print(f"{run:<10}steps {[step for step, _ in points(run)]}")
+
+# %%
+# The chart is empty
+# ------------------
+#
+# A thread of the writer puts the points into the file, by default up to
+# :val:`120 <inspect.signature(SummaryWriter).parameters["flush_secs"].default>` seconds later. ``flush`` waits until
+# they are written. Else look at the path and at the tag: a folder that does not exist raises nothing, and
+# ``loss/Train`` is another tag.
+
+writer = SummaryWriter(log / "open")
+writer.add_scalar("loss/train", 1.0, 0)
+writer.flush()
+print("after flush:", points("open"))
+assert points("open") == [(0, 1.0)]
+with expect_error(KeyError, match="loss/Train"):
+    points("open", "loss/Train")
+writer.close()
+
+# %%
+# .. use-this::
+#
+#    Make one writer for each training, in a folder of its own, with ``with`` around the loop. Pass the step each time.
+#    Call ``flush`` at the end of each epoch, which waits for the disk. Scale images to floats from 0 to 1. To go on
+#    after a checkpoint, use the same folder and give ``purge_step`` the first step that is written again.
+#
+# Common mistakes
+# ---------------
+#
+# **close in the loop, so that everything is written.** Each ``close`` ends a file, and the next point begins another.
+# TensorBoard then has a file for each turn to watch.
 
 writer = SummaryWriter(log / "closing")
 for step in range(6):
     writer.add_scalar("loss/train", 1 / (step + 1), step)
     writer.close()
-print(len(event_files("closing")), "files")
-assert len(event_files("closing")) == 6
+print(len(files_of("closing")), "files for", len(points("closing")), "points")
+assert len(files_of("closing")) == len(points("closing")) == 6
 
 # %%
-# Make the writer once, and let ``with`` close it once, at the end of the run:
+# **A curve that compares the model with itself.** ``add_pr_curve`` needs the true labels. The predicted classes have
+# the same shape, and above a threshold of 0.5 a model that guesses looks perfect against them. Precision is the part of
+# the images called a 3 that are one.
 
-with SummaryWriter(log / "once") as writer:
-    for step in range(6):
-        writer.add_scalar("loss/train", 1 / (step + 1), step)
-print(len(event_files("once")), "file")
-assert len(event_files("once")) == 1
-
-# %%
-# Reading the log in Python
-# -------------------------
-#
-# ``EventAccumulator`` reads the files of a run without a server: for a table, a test or a figure of your own. A scalar
-# comes back with its step, rounded to :val:`float32 <values.dtype>`. A tag that nobody wrote is a ``KeyError``.
-
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from ptguide.errors import expect_error
-
-events = EventAccumulator(str(log / "once")).Reload()
-print(events.Tags()["scalars"], [round(point.value, 3) for point in events.Scalars("loss/train")])
-values = torch.tensor([point.value for point in events.Scalars("loss/train")])
-torch.testing.assert_close(values, 1 / torch.arange(1.0, 7))
-with expect_error(KeyError, match="accuracy"):
-    events.Scalars("accuracy")
-
-
-def points(run, tag="loss/train"):
-    events = EventAccumulator(str(log / run)).Reload()
-    return events.Scalars(tag) if tag in events.Tags()["scalars"] else []
-
-
-assert len(points("closing")) == len(points("once")) == 6
-
-# %%
-# It keeps only the last :term:`histogram` of each tag; ``size_guidance`` changes that, and 0 means all.
-
-with SummaryWriter(log / "weights") as writer:
-    for step in range(4):
-        writer.add_histogram("params/first", torch.arange(50.0) * step, step)
-events = EventAccumulator(str(log / "weights")).Reload()
-assert [one.step for one in events.Histograms("params/first")] == [3]
-events = EventAccumulator(str(log / "weights"), size_guidance={"histograms": 0}).Reload()
-assert [one.step for one in events.Histograms("params/first")] == [0, 1, 2, 3]
-
-# %%
-# Nothing to see yet
-# ------------------
-#
-# A thread of the writer puts the points into the file, so a short run can seem to show nothing yet. That is what the
-# ``close`` in the loop is after, and ``flush`` does it: it waits until the points are written, into the same file.
-# Where the log is a local folder and TensorFlow is not installed, as here, they get there soon without it as well. For
-# another place, the writer may hold them back for
-# :val:`120 <inspect.signature(SummaryWriter).parameters['flush_secs'].default>` seconds.
-
-import inspect
-import time
-
-assert inspect.signature(SummaryWriter).parameters["flush_secs"].default == 120
-with SummaryWriter(log / "flushing") as writer:
-    for step in range(4):
-        writer.add_scalar("loss/train", 1 / (step + 1), step)
-    writer.flush()
-    print(f"{len(points('flushing'))} points after flush, while the writer is still open")
-    assert len(points("flushing")) == 4
-assert len(event_files("flushing")) == 1
-
-with SummaryWriter(log / "waiting") as writer:
-    for step in range(4):
-        writer.add_scalar("loss/train", 1 / (step + 1), step)
-    asked = 0
-    while len(points("waiting")) < 4 and asked < 300:  # no flush
-        time.sleep(0.1)
-        asked += 1
-    assert len(points("waiting")) == 4
-
-# %%
-# Two runs in one folder
-# ----------------------
-#
-# TensorBoard tells runs apart by their folders alone. Two trainings that write into one folder become one curve, which
-# jumps back to the first step. Give each run a folder, for example with the time in its name; a writer without a folder
-# makes such a name in ``runs``.
-
-for start in (0.9, 0.7):
-    with SummaryWriter(log / "both") as writer:
-        for step in range(3):
-            writer.add_scalar("loss/train", start - step / 10, step)
-print([point.step for point in points("both")])
-assert [point.step for point in points("both")] == [0, 1, 2, 0, 1, 2]
-
-# %%
-# White images
-# ------------
-#
-# Floats are taken for brightness from 0 to 1. Floats from 0 to 255 are multiplied by 255 once more and cut off, so a
-# pixel of 1 or more becomes white. Divide by 255, or pass whole numbers, :val:`uint8 <image.dtype>`.
-
-import io
-
-import matplotlib.pyplot as plt
-
-image = torch.tensor([[[0, 50, 100], [150, 200, 255]]], dtype=torch.uint8)  # (1, 2, 3)
-with SummaryWriter(log / "images") as writer:
-    writer.add_image("floats", image.float(), 0)
-    writer.add_image("divided", image.float() / 255, 0)
-    writer.add_image("uint8", image, 0)
-events = EventAccumulator(str(log / "images")).Reload()
-shown = {}
-for tag in events.Tags()["images"]:
-    png = io.BytesIO(events.Images(tag)[0].encoded_image_string)
-    shown[tag] = (255 * torch.tensor(plt.imread(png, format="png"))[..., 0]).round()
-    print(f"{tag:<8}", shown[tag].int().tolist())
-assert torch.equal(shown["floats"], 255 * (image[0] >= 1))
-assert torch.equal(shown["divided"], image[0].float())
-assert torch.equal(shown["uint8"], image[0].float())
-
-# %%
-# A PR curve of the predictions
-# -----------------------------
-#
-# A precision-recall curve asks for each threshold: of the images that the model calls a 3, how many are (*precision*)?
-# Of all 3s, how many did it find (*recall*)? :ref:`evaluation` has both. The curve needs the true *labels*, and the
-# predicted classes have the same shape. So here is a model that guesses at random, drawn with the one and the other.
-
-torch.manual_seed(0)
 labels = torch.arange(1500) % 10
 guesses = torch.softmax(3 * torch.randn(1500, 10), dim=1)
 with SummaryWriter(log / "guessing") as writer:
     writer.add_pr_curve("labels", labels == 3, guesses[:, 3], num_thresholds=127)
     writer.add_pr_curve("predictions", guesses.argmax(1) == 3, guesses[:, 3], num_thresholds=127)
-
-# %%
-# With the labels, the guesses are right as often as there are 3s, one in ten. Against its own predictions the model
-# looks perfect: a class with a probability above 0.5 is the predicted one, so precision is exactly 1 there.
-
-from tensorboard.util.tensor_util import make_ndarray
-
-figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-events = EventAccumulator(str(log / "guessing")).Reload()
-perfect = {}
+events, precision = EventAccumulator(str(log / "guessing")).Reload(), {}
 for tag in ("labels", "predictions"):
     table = torch.tensor(make_ndarray(events.Tensors(tag)[0].tensor_proto))
-    precision, recall = table[4], table[5]  # rows 0 to 3 count hits and misses
-    axes.plot(recall, precision, label=f"against the {tag}")
-    above = precision[len(precision) // 2 + 1 : -1]  # thresholds above 0.5
-    perfect[tag] = bool((above == 1).all())
-    print(f"{tag}: {'all' if perfect[tag] else 'not all'} of precision is 1 above 0.5")
-    if tag == "labels":
-        assert abs(precision[0] - 0.1) < 1e-6
-        assert precision[recall > 0.2].max() < 0.2
-axes.axhline(0.1, color="grey", linestyle=":", label="share of 3s")
-axes.set(xlabel="recall", ylabel="precision", title="Guessing looks perfect without labels")
-axes.legend()
-assert perfect == {"labels": False, "predictions": True}
+    precision[tag] = table[4, 80].item()  # row 4 is precision, 80 / 126 the threshold
+    print(f"precision against the {tag}: {precision[tag]:.2f}")
+assert precision["predictions"] == 1
+assert precision["labels"] < 0.2
+
+# %%
+# How this was checked
+
+# The images: the brightest value where it was 1 or more, exact to a byte else, also as bytes.
+with SummaryWriter(log / "images") as writer:
+    writer.add_image("bytes", photo, 0)
+rows = photo.permute(1, 2, 0)
+for tag, expected in {
+    "photo.float()": (rows >= 1).float(),
+    "photo.float() / 255": rows / 255,
+    "bytes": rows / 255,
+}.items():
+    torch.testing.assert_close(torch.tensor(shown(tag))[..., :3], expected, rtol=0, atol=1e-6)
+assert photo.dtype == torch.uint8
+assert [step for step, _ in points("no step")] == [0, 0]
+assert [step for step, _ in points("twice")] == [0, 1, 2, 3, 2, 3, 4]
+assert [step for step, _ in points("continued")] == [0, 1, 2, 3, 4]
+# purge_step leaves out old points that are not written again, too.
+for steps, settings in [(range(6), {}), (range(2, 4), {"purge_step": 2})]:
+    with SummaryWriter(log / "shorter", **settings) as writer:
+        for step in steps:
+            writer.add_scalar("loss/train", len(steps), step)
+assert points("shorter") == [(0, 6), (1, 6), (2, 2), (3, 2)]
+# Of a long run, some points are kept, or each of them.
+with SummaryWriter(log / "long") as writer:
+    for step in range(10100):
+        writer.add_scalar("loss/train", 1.0, step)
+kept_by_default = DEFAULT_SIZE_GUIDANCE["scalars"]
+for settings, kept in [({}, kept_by_default), ({"size_guidance": {"scalars": 0}}, 10100)]:
+    events = EventAccumulator(str(log / "long"), **settings).Reload()
+    assert len(events.Scalars("loss/train")) == kept
+# Runs are found in the folder, and in those below it; a folder that is not there has none.
+for path, runs in {log: "right", log / "right": ".", log / "nowhere": ""}.items():
+    there = EventMultiplexer().AddRunsFromDirectory(str(path)).Runs()
+    assert runs in there if runs else not there
+# Against its own predictions, a model is perfect above one half, and not below.
+assert (guesses.argmax(1) == 3)[guesses[:, 3] > 0.5].all()
+assert (guesses.argmax(1) == 3)[guesses[:, 3] > 0.1].float().mean() < 0.7
+# A scalar is kept as float32.
+events = EventAccumulator(str(log / "right")).Reload()
+values = torch.tensor([point.value for point in events.Scalars("loss/train")])
+assert torch.equal(values, 1 / torch.arange(1.0, 5))
+assert values.dtype == torch.float32
+# The accumulator keeps the last histogram of each tag; size_guidance changes that, and 0 means all of them.
+with SummaryWriter(log / "weights") as writer:
+    for step in range(4):
+        writer.add_histogram("params/first", torch.arange(50.0) * step, step)
+for settings, steps in [({}, [3]), ({"size_guidance": {"histograms": 0}}, [0, 1, 2, 3])]:
+    events = EventAccumulator(str(log / "weights"), **settings).Reload()
+    assert [one.step for one in events.Histograms("params/first")] == steps
+# Without flush the points arrive, too, in a local folder and without TensorFlow; not at a stated time.
+with SummaryWriter(log / "waiting") as writer:
+    for step in range(4):
+        writer.add_scalar("loss/train", 1.0, step)
+    asked = 0
+    while asked < 300 and (
+        "loss/train" not in (EventAccumulator(str(log / "waiting")).Reload().Tags()["scalars"])
+        or len(points("waiting")) < 4
+    ):
+        asked += 1
+        time.sleep(0.1)
+    assert asked < 300
+assert inspect.signature(SummaryWriter).parameters["flush_secs"].default == 120
 
 # %%
 # Check yourself
@@ -196,11 +238,9 @@ assert perfect == {"labels": False, "predictions": True}
 #
 # Count the files.
 
-from ptguide.questions import ask
-
 ask(
     "A writer is made once; in 6 turns of a loop it adds a scalar and is closed. How many event files are there?",
-    answer=len(event_files("closing")),
+    answer=len(files_of("closing")),
     choices={
         1: "close ends the file; the next add_scalar opens a new one.",
         6: "One for each turn. Use flush in the loop, and with around it.",
@@ -209,18 +249,64 @@ ask(
 )
 
 # %%
-# And the curve:
+# The next question asks about the curve.
 
-holder.cleanup()
 ask(
     "Guesses are drawn as a PR curve with the predicted classes as labels. What is its precision above 0.5?",
-    answer=1.0 if perfect["predictions"] else 0.1,
+    answer=precision["predictions"],
     choices={
-        0.1: "That is the share of 3s: what guessing gets with the true labels.",
+        0.1: "That is the part of 3s: what guessing gets with the true labels.",
         0.5: "The threshold is not the precision.",
         1.0: "Whatever the model is worth: it is compared with itself.",
     },
 )
 
 # %%
-# Next: :ref:`devices-and-moving-data`, where the chapter on GPUs begins.
+# **Exercise.** Two trainings wrote into one folder, one after the other, and you have the points of the curve in the
+# order in which they were written. Return the value that was written last for each step, in the order of the steps.
+# ``steps`` and ``values`` have shape (point,).
+
+
+def by_masks(steps, values):
+    return torch.stack([values[steps == step][-1] for step in steps.unique()])
+
+
+cases = [
+    (torch.tensor([0, 1]), torch.tensor([1.0, 0.5])),
+    (torch.tensor([0, 1, 2, 1, 2, 3]), torch.tensor([1.0, 0.5, 0.3, 0.6, 0.4, 0.2])),
+    (torch.tensor([0, 1, 2, 0]), torch.tensor([1.0, 0.5, 0.3, 0.9])),
+]
+
+
+def last_written(steps, values):
+    raise NotImplementedError
+
+
+check(last_written, by_masks, cases)
+
+# %%
+# In a dictionary, the value that comes later replaces the one before.
+
+# Solution
+
+
+def last_written(steps, values):
+    found = dict(zip(steps.tolist(), values.tolist(), strict=True))
+    return torch.tensor([found[step] for step in sorted(found)])
+
+
+holder.cleanup()
+report = check(last_written, by_masks, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`trace-an-operation`, which finds a leak that no curve shows.
+#
+# - PyTorch contributors (2026). `torch.utils.tensorboard <https://docs.pytorch.org/docs/stable/tensorboard.html>`__.
+#   The arguments of each method.
+# - TensorFlow contributors (2026). `TensorBoard <https://github.com/tensorflow/tensorboard/blob/master/README.md>`__.
+#   What to do when no data appears, among the questions at its end.

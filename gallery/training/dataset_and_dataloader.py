@@ -4,130 +4,145 @@
 Dataset and DataLoader: how do the batches get into the loop?
 =============================================================
 
-A data set gives one example for an index; a :class:`torch.utils.data.DataLoader` chooses the indices, fetches the
-examples and joins them to a :term:`batch`. This page looks at the two kinds of data set, and changes each of the three
-parts.
-You need to know :ref:`the-training-loop` and :ref:`stack`.
+A training loop wants a new batch in each turn, and your data gives one example at a time. A
+:class:`torch.utils.data.DataLoader` chooses which examples come together, fetches them, and joins them to a batch.
 """
 
 # %%
-# Joining is :func:`torch.stack`: examples of shape (3, 4) become a batch of shape (2, 3, 4). Touch an element of the
-# batch to see its example.
+# Set-up
 
+# Varies with the processor: a training amplifies how it rounds.
+import math
 import time
 
+import matplotlib.pyplot as plt
 import torch
+from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import (
     DataLoader,
-    IterableDataset,
     TensorDataset,
     WeightedRandomSampler,
+    default_collate,
 )
 
-from ptguide.data import batches, digits
+from ptguide.data import TensorData, batches, digits
+from ptguide.devices import pick_device
 from ptguide.errors import expect_error
-from ptguide.pictures import draw
+from ptguide.exercises import check
 from ptguide.questions import ask
+from ptguide.training import accuracy, evaluate, fit
 
-examples = [torch.arange(12).reshape(3, 4) + 20 * number for number in range(5)]
-first_batch = next(iter(DataLoader(examples, batch_size=2)))
-assert torch.equal(first_batch, torch.stack(examples[:2]))
-draw(torch.stack, examples[:2])
+device = pick_device()
+train_set, test_set = digits("train"), digits("test")
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def batch_numbers(loader):
+    """Return, for each example, in which batch of one epoch it comes."""
+    numbers = torch.empty(len(loader.dataset), dtype=torch.int64)
+    for number, indices in enumerate(loader):
+        numbers[indices] = number
+    return numbers
+
+
+def draw_epochs(**epochs):
+    """Draw a row for each loader given, with a color for each batch."""
+    _, axis = plt.subplots(figsize=(5.4, 2.4), layout="constrained")
+    rows = torch.stack([batch_numbers(loader) for loader in epochs.values()])
+    axis.imshow(rows.numpy(), cmap="Set2", vmax=7, aspect="auto")
+    for row, numbers in enumerate(rows.tolist()):
+        for column, number in enumerate(numbers):
+            axis.text(column, row, number, ha="center", va="center", fontsize=8)
+    names = [name.replace("_", " ") for name in epochs]
+    axis.set(xlabel="index of the example", yticks=range(len(rows)), yticklabels=names)
+    axis.set_title("In which batch each of 23 examples comes")
+    plt.show()
+    return rows
+
+
+def milliseconds(loader):
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for _batch in loader:
+            pass
+        times.append(1000 * (time.perf_counter() - start))
+    return min(times)
+
+
+by_class = TensorData(*train_set[train_set.targets.argsort(stable=True)])
+
+
+def train(seed, shuffle):
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).to(
+        device
+    )
+    loader = DataLoader(by_class, batch_size=50, shuffle=shuffle, generator=seeded(seed))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    fit(network, loader, F.cross_entropy, optimizer, epochs=5)
+    return evaluate(network, batches(test_set, 355), metrics={"a": accuracy}).metrics["a"]
+
 
 # %%
-# Epoch, batch, iteration
-# -----------------------
+
+in_order = DataLoader(range(23), batch_size=10)
+shuffled = DataLoader(range(23), batch_size=10, shuffle=True, generator=seeded())
+rows = draw_epochs(in_order=in_order, shuffled=shuffled, next_epoch=shuffled)
+
+# %%
+# One color and one number are one batch. Each ``for`` over a loader is an :term:`epoch`, in which each of the 23
+# examples comes once: two batches of 10, and one with what is left. The shuffled loader gives another order in its
+# next epoch. You need to know :ref:`the-training-loop` and :ref:`stack`.
 #
-# Five examples in batches of 2 are three :term:`iterations <iteration>`, the last with what is left; together they are
-# one :term:`epoch`. Every ``for`` over the loader begins a new one. ``drop_last=True`` leaves out a batch that is not
-# full.
-
-loader = DataLoader(range(5), batch_size=2)
-for iteration, batch in enumerate(loader, start=1):
-    print(f"iteration {iteration}: {batch}")
-assert len(loader) == 3
-assert len(DataLoader(range(5), batch_size=2, drop_last=True)) == 2
-assert sum(1 for epoch in range(7) for batch in loader) == 7 * 3
-
-# %%
-# Two kinds of data set
-# ---------------------
+# The rule
+# --------
 #
-# A *map-style* data set has a length and gives an example for an index: ``len(data)`` and ``data[4]``. A list does, a
-# ``range`` does, and so does :class:`torch.utils.data.TensorDataset`, for tensors that lie in memory. An example is
-# mostly a pair of input and :term:`label`, and a batch then a pair of tensors. For files one writes a class:
-# :ref:`custom-dataset`.
-
-images, labels = digits()[:23]
-data = TensorDataset(images, labels)
-image, label = data[4]
-assert (len(data), image.shape, label) == (23, (1, 8, 8), labels[4])
-
-(batch_images, batch_labels), *rest = DataLoader(data, batch_size=10)
-assert torch.equal(batch_images, images[:10])
-assert torch.equal(batch_labels, labels[:10])
-assert [len(more) for _, more in rest] == [10, 3]
-
-# %%
-# An *iterable-style* one is a stream, such as lines that arrive over a network: no length, no index. An
-# :class:`torch.utils.data.IterableDataset` has ``__iter__`` and no ``__getitem__``, so the DataLoader cannot shuffle
-# it.
+# The loader takes ``batch_size`` indices, asks for ``dataset[i]`` for each, and joins what it gets: tensors along a
+# new axis in front, numbers to a tensor. With N examples, an epoch has :math:`\lceil N / \text{batch\_size} \rceil`
+# batches. A list can be a data set, for it has a length and an index. :class:`torch.utils.data.TensorDataset` makes
+# one of tensors of equal length. From scratch:
 
 
-class Stream(IterableDataset):
-    def __iter__(self):
-        yield from range(100, 107)
+def my_loader(dataset, batch_size, shuffle):
+    order = torch.randperm(len(dataset)) if shuffle else torch.arange(len(dataset))
+    for indices in order.split(batch_size):
+        yield default_collate([dataset[i] for i in indices.tolist()])
 
 
-streamed = [batch.tolist() for batch in DataLoader(Stream(), batch_size=4)]
-print(streamed)
-assert streamed == [[100, 101, 102, 103], [104, 105, 106]]
-with expect_error(ValueError, match="expected unspecified shuffle option"):
-    DataLoader(Stream(), batch_size=4, shuffle=True)
-with expect_error(TypeError, match="has no len"):
-    len(DataLoader(Stream(), batch_size=4))
+*full, last = my_loader(train_set, batch_size=50, shuffle=True)
+for name, (images, labels) in {"the first batch": full[0], "the last batch": last}.items():
+    print(f"{name}: images {tuple(images.shape)}, labels {tuple(labels.shape)}")
+assert len(last[0]) == len(train_set) % 50
+assert len(DataLoader(train_set, batch_size=50)) == math.ceil(len(train_set) / 50)
 
 # %%
-# Part 1, the sampler: which indices
-# ----------------------------------
+# Which examples: the sampler
+# ---------------------------
 #
-# ``shuffle=True`` draws a new order for each epoch, from ``generator``. The same :term:`seed` gives the same orders
-# again; the second epoch is another order of the same examples.
-
-
-def orders(seed):
-    source = torch.Generator().manual_seed(seed)
-    loader = DataLoader(range(23), batch_size=10, shuffle=True, generator=source)
-    return [torch.cat(list(loader)).tolist() for epoch in range(2)]
-
-
-one, two = orders(seed=0)
-assert orders(seed=0) == [one, two]
-assert one != two
-assert sorted(one) == sorted(two) == list(range(23))
-
-# %%
-# For another choice of indices, pass a ``sampler``: something that gives indices. A list will do.
-# :class:`torch.utils.data.WeightedRandomSampler` draws rare examples more often, here so that a class with 10 of
-# :val:`200 <len(kinds)>` examples makes about half of what is seen.
-
-picked = DataLoader(data, sampler=[4, 0, 4], batch_size=3)
-assert next(iter(picked))[1].tolist() == [labels[4], labels[0], labels[4]]
+# ``shuffle=True`` draws from ``generator``, so the same :term:`seed` gives the same orders again. For another choice,
+# pass a ``sampler`` instead, which gives the indices. Here 10 of :val:`200 <len(kinds)>` examples are of class 1, and
+# :class:`torch.utils.data.WeightedRandomSampler` draws that class about as often as the other. It repeats the 10 to do
+# so, and may leave out some of the rest.
 
 kinds = torch.tensor([1] * 10 + [0] * 190)
-weights = 1 / torch.bincount(kinds)[kinds]
-sampler = WeightedRandomSampler(weights, 1000, generator=torch.Generator().manual_seed(0))
-seen = torch.cat(list(DataLoader(kinds, sampler=sampler, batch_size=100)))
-assert kinds.float().mean().isclose(torch.tensor(0.05))
-assert 0.4 < seen.float().mean() < 0.6
+weights = 1 / kinds.bincount()[kinds]
+sampler = WeightedRandomSampler(weights, num_samples=1000, generator=seeded())
+seen = torch.cat(list(DataLoader(kinds, sampler=sampler, batch_size=100))).float()
+print(f"class 1: {kinds.float().mean():.0%} of the data, {seen.mean():.0%} of what the loop sees")
+assert 0.4 < seen.mean() < 0.6
 
 # %%
-# Part 2, collate: from examples to a batch
-# -----------------------------------------
+# How they are joined: collate_fn
+# -------------------------------
 #
-# The default stacks tensors and turns numbers into a tensor. So examples of different lengths fail; a ``collate_fn`` of
-# your own gets the list of examples and says what a batch is, here padded with 0 to the longest.
+# The default stacks tensors, so examples of different lengths fail. As ``collate_fn`` you pass a function that gets
+# the list of examples and returns the batch. Here it fills up with 0 to the longest, and keeps the lengths.
 
 words = [torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 4])]
 with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
@@ -138,66 +153,99 @@ def pad(examples):
     return pad_sequence(examples, batch_first=True), torch.tensor([len(one) for one in examples])
 
 
-padded, lengths = next(iter(DataLoader(words, batch_size=3, collate_fn=pad)))
-print(padded)
-assert padded.tolist() == [[5, 6, 7], [8, 0, 0], [9, 4, 0]]
-assert lengths.tolist() == [3, 1, 2]
+print(*next(iter(DataLoader(words, batch_size=3, collate_fn=pad))), sep="\n")
 
 # %%
-# Part 3, workers: who fetches
-# ----------------------------
+# .. use-this::
 #
-# Without workers, the default, your own :term:`process` fetches the examples, between two steps of training.
-# With a larger number, that many processes prepare batches meanwhile. The batches are the same if an example depends on
-# its index alone; :ref:`dataloader-workers` shows what a script needs for it.
+#    Pass ``shuffle=True`` to train, and leave it at ``False``, the default, to measure. Twice the batch size keeps
+#    about twice the :term:`activations <activation>` for ``backward``. ``drop_last=True`` leaves out a last batch that
+#    is not full; ``BatchNorm1d`` needs it where one example would be left. Raise :ref:`num_workers
+#    <dataloader-workers>` when the loop waits for files. Data in memory comes faster if one indexing makes a whole
+#    batch, as in ``batches``:
+
+# Measured on the machine that built this page.
+one_by_one = milliseconds(DataLoader(train_set, batch_size=50))
+by_index = milliseconds(batches(train_set, 50))
+print(
+    f"an epoch of {len(train_set)} digits: DataLoader {one_by_one:.1f} ms, batches {by_index:.1f} ms"
+)
+assert by_index < one_by_one / 2
 
 # %%
-# One batch, to look at
-# ---------------------
+# A common mistake
+# ----------------
 #
-# A loader is no list, so ``loader[0]`` fails. ``iter`` begins an epoch, and :func:`next` takes a batch of it. Old
-# tutorials write ``.next()``, which is gone. And ``next(iter(loader))`` in a loop begins an epoch each time: without
-# shuffling it gives the first batch again and again.
+# **Training data that is sorted by class, without shuffling.** A folder for each class is read in this order. Each
+# batch then shows one or two digits, and the network forgets the others. Here are the right answers on unseen
+# digits, three seeds each, after five epochs.
 
-loader = DataLoader(data, batch_size=10)
-with expect_error(TypeError, match="object is not subscriptable"):
-    loader[0]
-with expect_error(AttributeError, match="has no attribute 'next'"):
-    iter(loader).next()
-epoch = iter(loader)
-assert [len(next(epoch)[1]) for _ in range(3)] == [10, 10, 3]
-again = [next(iter(loader))[1] for _ in range(3)]
-assert all(torch.equal(labels_of_batch, labels[:10]) for labels_of_batch in again)
+# Varies with the processor: a training amplifies how it rounds.
+found = {shuffle: [train(seed, shuffle) for seed in range(3)] for shuffle in (False, True)}
+for shuffle, values in found.items():
+    print(f"shuffle={shuffle!s:<5}  right:", ", ".join(f"{value:.0%}" for value in values))
+assert max(found[False]) < min(found[True]) - 0.3
 
 # %%
-# Data that lies in memory
-# ------------------------
-#
-# For this data set a DataLoader calls ``__getitem__`` once for each example, and stacks. When the examples are one
-# tensor already, one indexing makes a whole batch. ``batches`` does that, with the same order for the same seed, and
-# here more than twice as fast.
+# How this was checked
 
-train_set = digits()
-settings = {"batch_size": 50, "shuffle": True}
-by_loader = DataLoader(train_set, **settings, generator=torch.Generator().manual_seed(0))
-by_index = batches(train_set, **settings, generator=torch.Generator().manual_seed(0))
-for _epoch in range(2):
-    for one, other in zip(by_loader, by_index, strict=True):
+pairs = TensorDataset(*train_set[:23])
+labels = pairs.tensors[1]
+
+assert rows.amax(dim=1).tolist() == [2, 2, 2]
+assert [row.bincount().tolist() for row in rows] == [[10, 10, 3]] * 3
+assert rows[0].tolist() == [0] * 10 + [1] * 10 + [2] * 3
+assert not torch.equal(rows[1], rows[2])
+again = DataLoader(range(23), batch_size=10, shuffle=True, generator=seeded())
+assert torch.equal(torch.stack([batch_numbers(again), batch_numbers(again)]), rows[1:])
+for size in (1, 7, 23, 50):  # from scratch, without shuffling
+    pairs_of_batches = zip(my_loader(pairs, size, False), DataLoader(pairs, size), strict=True)
+    for one, other in pairs_of_batches:
         assert torch.equal(one[0], other[0])
         assert torch.equal(one[1], other[1])
+    shown = torch.cat([labels for _, labels in my_loader(pairs, size, True)])
+    assert torch.equal(shown.sort().values, labels.sort().values)
+    assert len(DataLoader(pairs, size, drop_last=True)) == 23 // size
+by_loader = DataLoader(train_set, 50, shuffle=True, generator=seeded())
+for one, other in zip(
+    by_loader, batches(train_set, 50, shuffle=True, generator=seeded()), strict=True
+):
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
+assert DataLoader(range(3)).batch_size == 1
+assert max(len(labels.unique()) for _, labels in DataLoader(by_class, batch_size=50)) == 2
+assert len(set(WeightedRandomSampler(weights, 1000, generator=seeded()))) < len(kinds)
+with expect_error(ValueError, match="sampler option is mutually exclusive with shuffle"):
+    DataLoader(kinds, sampler=sampler, shuffle=True)
+numbers, names = next(iter(DataLoader([(5, "five"), (6, "six")], batch_size=2)))
+assert (numbers.tolist(), names) == ([5, 6], ("five", "six"))
 
 
-def seconds(loader):
-    start = time.perf_counter()
-    for _batch in loader:
-        pass
-    return time.perf_counter() - start
+def kept_for_backward(batch_size):
+    """Return how many bytes of activations a convolutional network keeps."""
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    network = nn.Sequential(*layers, nn.Linear(8 * 3 * 3, 10))
+    own, kept = {p.data_ptr() for p in network.parameters()}, {}
+
+    def keep(tensor):
+        if tensor.data_ptr() not in own:
+            kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = F.cross_entropy(
+            network(train_set.inputs[:batch_size]), train_set.targets[:batch_size]
+        )
+    assert loss.requires_grad
+    return sum(kept.values())
 
 
-fastest = {
-    name: min(seconds(it) for _ in range(5)) for name, it in [("l", by_loader), ("b", by_index)]
-}
-assert fastest["b"] < fastest["l"] / 2
+for size in (10, 50, 200):
+    assert 1.9 < kept_for_backward(2 * size) / kept_for_backward(size) < 2.1
+norm = nn.BatchNorm1d(3)
+with expect_error(ValueError, match="Expected more than 1 value per channel when training"):
+    norm(torch.ones(1, 3))
 
 # %%
 # Check yourself
@@ -208,25 +256,79 @@ ask(
     "1085 examples, batch_size=50, 10 epochs. How many times is optimizer.step() called?",
     answer=steps,
     choices={
-        210: f"That leaves out the last {1085 % 50} examples, as drop_last=True does.",
-        220: f"{steps // 10} iterations an epoch; the last has {1085 % 50} examples.",
+        210: f"That leaves out the last {1085 % 50} examples of each epoch, as drop_last=True would.",
+        220: f"{steps // 10} batches in each epoch; the last has {1085 % 50} examples.",
         10850: "That is the number of examples seen.",
     },
 )
 
 # %%
-# And one batch:
+# The first batch, three times:
 
-first_of = [batch[0].item() for batch in DataLoader(range(40, 49), batch_size=4)]
+loader = DataLoader(range(40, 49), batch_size=4)
+taken = [next(iter(loader)).tolist() for _ in range(3)]
 ask(
-    "The data counts from 40 to 48, batch_size=4, no shuffling. With which number does the last batch begin?",
-    answer=first_of[-1],
+    "The data counts from 40 to 48, batch_size=4, no shuffling. "
+    "next(iter(loader)) is called three times. What does the third call give?",
+    answer=taken[-1],
     choices={
-        44: "That is the second batch; one example is left after it.",
-        45: "Batches do not overlap: they begin at 40, 44 and 48.",
-        48: "Nine examples are 4, 4 and 1.",
+        (48,): "That is the third batch of one epoch. Here each iter begins a new epoch.",
+        (
+            40,
+            41,
+            42,
+            43,
+        ): "iter begins an epoch, so next gives its first batch. Write iter once, before the loop.",
+        (44, 45, 46, 47): "For that, keep the iterator, and call next on it.",
     },
 )
 
 # %%
-# Next: :ref:`custom-dataset`, for examples that lie in files.
+# **Exercise.** A language model continues texts, so in a batch their ends have to be aligned. Write the function that
+# joins a list of tensors of shape (length,) to one of shape (text, longest), filled with 0 on the *left*.
+
+
+def by_lists(texts):
+    longest = max(len(text) for text in texts)
+    return torch.tensor([[0] * (longest - len(text)) + text.tolist() for text in texts])
+
+
+cases = [
+    (words,),
+    ([torch.tensor([1, 2]), torch.tensor([3, 4])],),
+    ([torch.tensor([7]), torch.arange(1, 6), torch.tensor([0, 0, 3])],),
+]
+
+
+def pad_left(texts):
+    raise NotImplementedError
+
+
+check(pad_left, by_lists, cases)
+
+# %%
+# ``pad_sequence`` has an argument ``padding_side`` for this. By hand, one assignment for each text is enough.
+
+# Solution
+
+
+def pad_left(texts):
+    padded = torch.zeros(len(texts), max(map(len, texts)), dtype=texts[0].dtype)
+    for row, text in zip(padded, texts, strict=True):
+        row[len(row) - len(text) :] = text
+    return padded
+
+
+report = check(pad_left, by_lists, cases)
+assert report.passed
+assert torch.equal(pad_sequence(words, batch_first=True, padding_side="left"), pad_left(words))
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`custom-dataset`, for examples that are in files.
+#
+# - PyTorch contributors (2026). `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__. The reference,
+#   with samplers, collate functions and streams.

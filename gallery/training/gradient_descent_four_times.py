@@ -4,244 +4,214 @@
 Gradient descent four times: NumPy, torch, autograd, nn and optim
 =================================================================
 
-:term:`Gradient descent <gradient descent>` takes small steps against the :term:`gradient` of a :term:`loss`. This page
-fits a line four times, each time leaving more of the work to PyTorch. The numbers are the same up to rounding. You need
-to know :ref:`element-by-element` and :ref:`reductions`.
+A training loop in PyTorch hides its arithmetic behind ``backward`` and ``step``, so you cannot tell which of them does
+what. Here one line is fitted four times, each time with more of the work left to PyTorch, and with the same numbers.
 """
 
 # %%
-# Four points lie on the line y = 2x + 1. The fit starts with w = 0 and b = 0, and each step moves both a little. The
-# four fits compute in :val:`float64 <x.dtype>`, so that rounding can't hide a difference.
+# Set-up
 
+import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from torch import nn
+
+from ptguide.errors import expect_error, expect_warning
+from ptguide.exercises import check
+from ptguide.questions import ask
 
 x = np.array([1.0, 2.0, 3.0, 4.0])
 y = 2 * x + 1
+xt, yt = torch.from_numpy(x), torch.from_numpy(y)
 lr, steps = 0.01, 20
 
 
-def numpy_by_hand(lr=lr):
+def draw_lines(path):
+    _, axis = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
+    axis.plot(x, y, "ko", label="data")
+    for step in (1, 3, 8, 20):
+        w, b = path[step - 1]
+        axis.plot(x, w * x + b, label=f"after step {step}")
+    axis.set(xlabel="x", ylabel="y", title="Each step brings the line closer to the points")
+    axis.legend()
+    plt.show()
+
+
+def numpy_by_hand():
     w, b, path = 0.0, 0.0, []
     for _ in range(steps):
         error = w * x + b - y  # (4,)
-        gradient_w = (2 * error * x).mean()
-        gradient_b = (2 * error).mean()
+        gradient_w, gradient_b = (2 * error * x).mean(), (2 * error).mean()
         w, b = w - lr * gradient_w, b - lr * gradient_b
         path.append((w, b))
     return np.array(path)  # (20, 2)
 
 
 path = numpy_by_hand()
-for step in (1, 3, 8, 20):
-    print(f"step {step:>2}: w = {path[step - 1, 0]:.3f}, b = {path[step - 1, 1]:.3f}")
 
 # %%
-# Here they are as lines. After 20 steps the slope is within 0.3 of 2. The other parameter, b, lags behind: it is below
-# 0.9.
 
-import matplotlib.pyplot as plt
-import torch
-from torch import nn
-
-from ptguide.errors import expect_error
-from ptguide.questions import ask
-
-path = torch.from_numpy(path)
-assert abs(path[-1, 0] - 2) < 0.3
-assert path[-1, 1] < 0.9
-figure, axis = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-axis.plot(x, y, "ko", label="data")
-for step in (1, 3, 8, 20):
-    w, b = path[step - 1].tolist()
-    axis.plot(x, w * x + b, label=f"after step {step}")
-axis.set(xlabel="x", ylabel="y", title="Each step brings the line closer to the points")
-axis.legend()
-plt.show()
+draw_lines(path)
 
 # %%
-# 1. NumPy by hand
+# The four points are on the line :math:`y = 2x + 1`. The fit :math:`y = wx + b` starts with w = 0 and b = 0, and each
+# step moves both a little. You need to know :ref:`element-by-element` and :ref:`reductions`.
+#
+# The rule
+# --------
+#
+# The loss is the mean of the squared errors, :math:`L = \frac1n \sum_i (w x_i + b - y_i)^2`. :term:`Gradient descent
+# <gradient descent>` moves each parameter against the slope of the loss: :math:`w \leftarrow w - \text{lr} \,
+# \partial L / \partial w`, and b in the same way. With pencil and paper you find :math:`\partial L / \partial w =
+# \frac1n \sum_i 2 (w x_i + b - y_i) x_i`, and for b the same without the last factor. The same code takes arrays and
+# tensors.
+
+for name, xs, ys in (("NumPy", x, y), ("torch", xt, yt)):
+    w, b = 0.0, 0.0
+    for _ in range(steps):
+        error = w * xs + b - ys
+        gradient_w = (2 * error * xs).mean()
+        gradient_b = (2 * error).mean()
+        w, b = w - lr * gradient_w, b - lr * gradient_b
+    print(f"{name}:    w = {w:.10f}, b = {b:.10f}")
+
+# %%
+# autograd finds the slopes
+# -------------------------
+#
+# Now you write the loss alone. ``backward`` computes its :term:`gradient`, the two slopes, and adds them to
+# ``w.grad`` and ``b.grad``, so these are emptied before. The update is no part of the loss, and ``no_grad`` keeps it
+# from being recorded.
+
+w = torch.zeros((), dtype=torch.float64, requires_grad=True)
+b = torch.zeros((), dtype=torch.float64, requires_grad=True)
+for _ in range(steps):
+    loss = ((w * xt + b - yt) ** 2).mean()
+    w.grad = b.grad = None
+    loss.backward()
+    with torch.no_grad():
+        w -= lr * w.grad
+        b -= lr * b.grad
+print(f"autograd: w = {w:.10f}, b = {b:.10f}")
+
+# %%
+# nn and optim give the parts names
+# ---------------------------------
+#
+# :class:`torch.nn.Linear` holds w and b, :class:`torch.nn.MSELoss` is the loss, and :class:`torch.optim.SGD` is the
+# update. A layer takes a :term:`batch`, so the four numbers become 4 samples of 1 feature. The target needs the same
+# shape, or :ref:`broadcasting <broadcasting>` would compare each output with each target.
+
+model = nn.Linear(1, 1, dtype=torch.float64)
+nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)  # to begin as above
+criterion, optimizer = nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=lr)
+for _ in range(steps):
+    loss = criterion(model(xt.unsqueeze(1)), yt.unsqueeze(1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print(f"nn:       w = {model.weight.item():.10f}, b = {model.bias.item():.10f}")
+
+# %%
+# Who computes the gradient?
+# --------------------------
+#
+# ``backward`` computes it, and the :term:`optimizer` above never meets the loss. SGD reads ``.grad``, whoever wrote
+# it, and subtracts ``lr`` times that. Without a ``.grad`` it changes nothing.
+
+p = nn.Parameter(torch.tensor([5.0, 6.0, 7.0]))
+optimizer = torch.optim.SGD([p], lr=0.5)
+optimizer.step()
+print("no .grad:         ", p.tolist())
+p.grad = torch.tensor([2.0, 0.0, -4.0])  # written by hand
+optimizer.step()
+print(".grad by hand:    ", p.tolist())
+
+# %%
+# .. use-this::
+#
+#    Write the fourth form: modules, a loss from ``torch.nn``, an optimizer. The loop then stays the same when you
+#    change the network or the optimizer. (LBFGS is an exception.) Write the third form for an update that PyTorch
+#    does not have. The gradient costs memory, because ``backward`` needs intermediate results of the :term:`forward
+#    pass`.
+#
+# A common mistake
 # ----------------
 #
-# The loss is the mean of the squared errors, :math:`L = \frac1n \sum_i (w x_i + b - y_i)^2`. Its gradient was found
-# with pencil and paper: :math:`\partial L / \partial w` is the mean of :math:`2 \, \text{error}_i \, x_i`, and
-# :math:`\partial L / \partial b` the mean of :math:`2 \, \text{error}_i`. The :term:`learning rate` ``lr`` says how far
-# a step goes. PyTorch does not check these two lines. Here, a difference quotient does.
+# **The update outside** ``no_grad``. A :term:`leaf` is no result of a recorded calculation, such as ``w`` at first.
+# While it records, PyTorch refuses to change a leaf that requires gradients. The line ``w = w - lr * w.grad`` raises
+# nothing, but its ``w`` is a result and no leaf. The next ``backward`` leaves its ``.grad`` at ``None``. The
+# page on :ref:`this error <leaf-variable-in-place>` has more causes.
 
-
-def mean_squared_error(w, b):
-    return ((w * x + b - y) ** 2).mean()
-
-
-h = 1e-6  # move w, then b, by this much to both sides
-slope_w = (mean_squared_error(h, 0) - mean_squared_error(-h, 0)) / (2 * h)
-slope_b = (mean_squared_error(0, h) - mean_squared_error(0, -h)) / (2 * h)
-first_step = path[0] / -lr  # from w = 0 and b = 0
-torch.testing.assert_close(first_step[0].item(), slope_w, rtol=1e-6, atol=0)
-torch.testing.assert_close(first_step[1].item(), slope_b, rtol=1e-6, atol=0)
+w = torch.tensor(3.0, requires_grad=True)
+(w**2).backward()
+with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
+    w -= lr * w.grad
+w = w - lr * w.grad
+print("after w = w - lr * w.grad, is w a leaf?", w.is_leaf)
 
 # %%
-# 2. torch by hand
-# ----------------
-#
-# The same lines with tensors. Nothing is gained yet, except that the data may lie on a GPU.
+# How this was checked
 
-xt, yt = torch.from_numpy(x), torch.from_numpy(y)
+w = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+(by_autograd,) = torch.autograd.grad(((w * xt - yt) ** 2).mean(), w)
+torch.testing.assert_close(by_autograd.item(), (2 * (0.3 * x - y) * x).mean())
+first = torch.tensor(3.0, requires_grad=True)
+result = first - 0.5
+(result**2).backward()
+with expect_warning(UserWarning, match="The .grad attribute of a Tensor that is not a leaf"):
+    assert result.grad is None
+assert first.grad == 5
+w = torch.tensor(3.0, requires_grad=True)
+with torch.no_grad():
+    w -= 0.5
+assert w.is_leaf
+with expect_error(TypeError, match="missing 1 required positional argument: 'closure'"):
+    torch.optim.LBFGS([w]).step()
 
 
 def torch_by_hand():
     (w, b), path = torch.zeros(2, dtype=torch.float64), []
     for _ in range(steps):
         error = w * xt + b - yt
-        gradient_w = (2 * error * xt).mean()
-        gradient_b = (2 * error).mean()
-        w, b = w - lr * gradient_w, b - lr * gradient_b
+        w, b = w - lr * (2 * error * xt).mean(), b - lr * (2 * error).mean()
         path.append(torch.stack([w, b]))
     return torch.stack(path)
 
 
-torch.testing.assert_close(torch_by_hand(), path, rtol=1e-12, atol=0)
-
-# %%
-# 3. autograd computes the gradient
-# ---------------------------------
-#
-# Now the loss alone is written down. ``backward`` computes the gradients and adds them to ``w.grad`` and ``b.grad``, so
-# they are emptied before. The update is no part of the calculation of the loss: inside :class:`torch.no_grad` it is not
-# recorded.
-
-
 def with_autograd():
-    w = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    b = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    path = []
+    wb, path = torch.zeros(2, dtype=torch.float64, requires_grad=True), []
     for _ in range(steps):
-        loss = ((w * xt + b - yt) ** 2).mean()
-        w.grad = b.grad = None
+        loss = ((wb[0] * xt + wb[1] - yt) ** 2).mean()
+        wb.grad = None
         loss.backward()
         with torch.no_grad():
-            w -= lr * w.grad
-            b -= lr * b.grad
-        path.append(torch.stack([w, b]).detach())
+            wb -= lr * wb.grad
+        path.append(wb.detach().clone())
     return torch.stack(path)
 
 
-torch.testing.assert_close(with_autograd(), path, rtol=1e-12, atol=0)
-
-# %%
-# 4. nn and optim: the model, the loss and the update have names
-# --------------------------------------------------------------
-#
-# :class:`torch.nn.Linear` holds w and b, :class:`torch.nn.MSELoss` is the mean of the squared errors, and
-# :class:`torch.optim.SGD` is the update. A layer takes a :term:`batch`, so the four numbers become 4 items of 1
-# feature; ``y`` gets the same shape :val:`(4, 1) <yt.unsqueeze(1).shape>`, or :ref:`broadcasting <broadcasting>` would
-# compare each with each.
+for other in (torch_by_hand(), with_autograd()):  # the same after each of the 20 steps
+    torch.testing.assert_close(other, torch.from_numpy(path), rtol=1e-12, atol=0)
+torch.testing.assert_close(model.weight.item(), path[-1, 0], rtol=1e-12, atol=0)
+torch.testing.assert_close(model.bias.item(), path[-1, 1], rtol=1e-12, atol=0)
 
 
-def with_nn_and_optim():
-    model = nn.Linear(1, 1, dtype=torch.float64)
-    nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)
-    criterion, optimizer = nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=lr)
-    path = []
-    for _ in range(steps):
-        loss = criterion(model(xt.unsqueeze(1)), yt.unsqueeze(1))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        path.append(torch.cat([model.weight[0], model.bias]).detach())
-    return torch.stack(path)
+def mean_squared_error(w, b):
+    return ((w * x + b - y) ** 2).mean()
 
 
-torch.testing.assert_close(with_nn_and_optim(), path, rtol=1e-12, atol=0)
-print(f"after {steps} steps, four times: w = {path[-1, 0]:.4f}, b = {path[-1, 1]:.4f}")
-
-# %%
-# "autograd is less exact"
-# ------------------------
-#
-# One learner wrote this after such a comparison: the version in NumPy was nearly done after 20 steps, the one with
-# autograd was not. The gradient there was ``np.dot(2 * x, error).mean()``. But ``np.dot`` of two vectors is a *sum*,
-# one number, and the mean of one number is that number. So the gradient was 4 times as large, for the 4 points.
-
-error = 0 * x + 0 - y
-learners = np.dot(2 * x, error).mean()
-assert np.ndim(np.dot(2 * x, error)) == 0
-assert learners == 4 * (2 * error * x).mean()
-
-
-def learners_version(lr=lr):
-    w, b, path = 0.0, 0.0, []
-    for _ in range(steps):
-        error = w * x + b - y
-        gradient_w = np.dot(2 * x, error).mean()
-        gradient_b = np.dot(2 * np.ones(4), error).mean()
-        w, b = w - lr * gradient_w, b - lr * gradient_b
-        path.append((w, b))
-    return torch.tensor(path, dtype=torch.float64)
-
-
-sums = learners_version()
-by_sums, by_means = (mean_squared_error(*route[-1].tolist()) for route in (sums, path))
-print(f"loss after {steps} steps: {by_sums:.3f} with sums, {by_means:.3f} with means")
-assert by_sums < 0.8 * by_means
-
-# %%
-# So this version is not more exact. Its steps are those of the means with a learning rate of 0.04. With 0.03 the sums
-# are at :val:`0.12 <4 * 0.03>`, and run away, while the means still converge: :ref:`fitting-a-line` shows where the
-# border is.
-
-torch.testing.assert_close(sums.numpy(), numpy_by_hand(lr=4 * lr), rtol=1e-12, atol=0)
-assert mean_squared_error(*learners_version(lr=0.03)[-1].tolist()) > mean_squared_error(0, 0)
-assert mean_squared_error(*numpy_by_hand(lr=0.03)[-1].tolist()) < 0.1
-
-# %%
-# And the gradient of autograd is exact up to rounding: for this loss, in float64, it agrees with the formula in 14
-# digits at each of four places.
-
-for place in (0.0, 0.3, -1.7, 1e5):
+h = 1e-6  # the formulas for the slopes, against a difference quotient
+for place, slope in (((h, 0), path[0, 0] / -lr), ((0, h), path[0, 1] / -lr)):
+    quotient = (mean_squared_error(*place) - mean_squared_error(-place[0], -place[1])) / (2 * h)
+    torch.testing.assert_close(slope, quotient, rtol=1e-6, atol=0)
+for place in (0.0, 0.3, -1.7, 1e5):  # the gradient of autograd is exact up to rounding
     w = torch.tensor(place, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(((w * xt - yt) ** 2).mean(), w)
     formula = (2 * (place * x - y) * x).mean()
     assert abs(gradient.item() - formula) <= 10**-14 * abs(formula)
-
-# %%
-# "The optimizer calculates the gradients"
-# ----------------------------------------
-#
-# It does not: ``backward`` does. The :term:`optimizer` in this loop does not see the loss. It reads ``.grad`` and
-# changes the parameters. Where there is no ``.grad``, it changes nothing. If somebody has written one by hand, it takes
-# that. (:class:`torch.optim.LBFGS` is given a function for the loss; that function calls ``backward``.)
-
-p = nn.Parameter(torch.tensor([5.0, 6.0, 7.0]))
-optimizer = torch.optim.SGD([p], lr=0.5)
-loss = (p**2).sum()
-optimizer.step()  # no backward yet, so p.grad is None
-assert p.grad is None
-assert p.tolist() == [5, 6, 7]
-
-p.grad = torch.tensor([2.0, 0.0, -4.0])  # not the gradient of that loss
-optimizer.step()
 assert p.tolist() == [5 - 0.5 * 2, 6, 7 + 0.5 * 4]
-
-# %%
-# What goes wrong
-# ---------------
-#
-# The update outside ``no_grad``: torch refuses to change a leaf that is being recorded. Written as ``w = w - ...`` it
-# raises nothing, but makes a new tensor that is no :term:`leaf`. ``backward`` fills the ``.grad`` of leaves.
-
-w = torch.tensor(3.0, requires_grad=True)
-(w**2).backward()
-with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
-    w -= 0.1 * w.grad
-v = w - 0.1 * w.grad
-assert (w.is_leaf, v.is_leaf) == (True, False)
-
-# %%
-# The gradient that is not emptied: the second ``backward`` adds to the first, and the step is made of both.
-
-assert w.grad == 6
-(w**2).backward()
-assert w.grad == 6 + 6
+assert xt.unsqueeze(1).shape == yt.unsqueeze(1).shape == (4, 1)
 
 # %%
 # Check yourself
@@ -256,13 +226,13 @@ ask(
     answer=0.4 / factor,
     choices={
         0.4: "The gradient of the sum is 8 times as large, so are the steps.",
-        3.2: f"That makes the steps larger still: {factor * factor:.0f} times as large.",
-        0.05: "The gradient grows 8 times, so the rate must be 8 times smaller.",
+        3.2: f"That makes the steps larger still: {factor * factor:.0f} times as large as before.",
+        0.05: "The gradient grows 8 times, so the rate has to be 8 times smaller.",
     },
 )
 
 # %%
-# And who does what:
+# The three calls:
 
 q = nn.Parameter(torch.tensor(2.0))
 before = q.item()
@@ -283,4 +253,56 @@ ask(
 )
 
 # %%
-# Next: :ref:`fitting-a-line`, and the learning rate that is just too large.
+# **Exercise.** Fit a parabola :math:`y = a x^2` by hand: start with a = 0, take ``steps`` steps on the mean of the
+# squared errors, and return a. Find the slope with pencil and paper; ``backward`` and ``grad`` are not allowed.
+
+
+def by_autograd_alone(x, y, lr, steps):
+    a = torch.zeros((), dtype=x.dtype)
+    for _ in range(steps):
+        slope = torch.func.grad(lambda a: ((a * x**2 - y) ** 2).mean())(a)
+        a = a - lr * slope
+    return a
+
+
+cases = [
+    (torch.tensor([1.0]), torch.tensor([2.0]), 0.1, 1),
+    (torch.tensor([1.0, 2.0]), torch.tensor([3.0, 12.0]), 0.01, 2),
+    (torch.linspace(-1, 1, 9), 3 * torch.linspace(-1, 1, 9) ** 2, 0.5, 20),
+]
+
+
+def fit_parabola(x, y, lr, steps):
+    raise NotImplementedError
+
+
+check(fit_parabola, by_autograd_alone, cases, without=["backward", "grad"])
+
+# %%
+# The slope is the mean of :math:`2 (a x^2 - y) x^2`.
+
+# Solution
+
+
+def fit_parabola(x, y, lr, steps):
+    a = torch.zeros((), dtype=x.dtype)
+    for _ in range(steps):
+        a = a - lr * (2 * (a * x**2 - y) * x**2).mean()
+    return a
+
+
+report = check(fit_parabola, by_autograd_alone, cases, without=["backward", "grad"])
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`fitting-a-line`, and the learning rate that is too large.
+#
+# - Johnson (2017). `Learning PyTorch with examples
+#   <https://docs.pytorch.org/tutorials/beginner/pytorch_with_examples.html>`__. The same way, from NumPy to optim, for
+#   a polynomial.
+# - Zhang, Lipton, Li and Smola (2023). `Dive into deep learning <https://d2l.ai/chapter_linear-regression/index.html>`__.
+#   Its chapter on linear regression, from scratch and with modules.

@@ -4,8 +4,8 @@
 The PyTorch training loop, line by line
 =======================================
 
-You have a network, a loss and data, and no function in torch that trains one with the others, so you write the loop
-yourself. Three of its lines have an order, and in two wrong orders not one weight changes, and no error says so.
+You have a network, a loss and data, and PyTorch leaves it to you to write the loop that trains. Three of its lines have
+an order, and in two wrong orders not one weight changes, and no error says so.
 """
 
 # %%
@@ -20,16 +20,12 @@ from torch.utils.data import DataLoader
 
 from ptguide.data import digits
 from ptguide.devices import pick_device
-from ptguide.errors import expect_error
 from ptguide.exercises import check
 from ptguide.questions import ask
 from ptguide.training import fit
 
 device = pick_device()
-train_set, test_set = (
-    digits("train"),
-    digits("test"),
-)  # images of 8 by 8 pixels, and which digit each shows
+train_set, test_set = digits("train"), digits("test")  # images of 8 by 8 pixels, and their labels
 
 
 def new_network(seed=0):
@@ -50,8 +46,67 @@ def accuracy(network):
     return (answers == labels.to(device)).float().mean().item()
 
 
+def same_weights(one, other):
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def train_in_order(calls, seed):
+    """Train a network with the three calls of the loop in another order."""
+    network, loader = new_network(seed), new_loader(seed)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    for _ in range(5):
+        for images, labels in loader:
+            loss = F.cross_entropy(network(images.to(device)), labels.to(device))
+            ways = {
+                "zero_grad": optimizer.zero_grad,
+                "backward": loss.backward,
+                "step": optimizer.step,
+            }
+            for call in calls.split(", "):
+                ways[call]()
+    return network
+
+
+def draw_orders(trained):
+    """Draw the accuracy of each order: the mean, and a line from the worst seed to the best."""
+    found = torch.tensor(
+        [[100 * accuracy(one) for one in networks] for networks in trained.values()]
+    )
+    means = found.mean(dim=1)
+    ends = torch.stack([means - found.amin(dim=1), found.amax(dim=1) - means])
+    _, axis = plt.subplots(figsize=(6.5, 2.4), layout="constrained")
+    axis.barh(list(trained), means.numpy(), xerr=ends.numpy())
+    axis.axvline(10, color="gray", linestyle=":", label="guessing")
+    axis.invert_yaxis()
+    axis.set(xlabel="right answers in %", xlim=(0, 100))
+    axis.legend()
+    axis.set_title("Two orders train, two change nothing, one fails")
+    plt.show()
+    return found
+
+
 network, loader = new_network(), new_loader()
 before = accuracy(network)
+watched = new_network()
+weight, start = watched[1].weight, watched[1].weight.detach().clone()
+first_images, first_labels = (part.to(device) for part in next(iter(new_loader())))
+
+
+def gradient_of(network):
+    """Return the gradient of the watched weight for the first batch, without touching ``.grad``."""
+    loss = F.cross_entropy(network(first_images), first_labels)
+    return torch.autograd.grad(loss, network[1].weight)[0]
+
+
+def look(line):
+    """Print what the first batch and one weight matrix are like after a line."""
+    with torch.no_grad():
+        loss = F.cross_entropy(watched(first_images), first_labels).item()
+    filled = "None" if weight.grad is None else f"norm {weight.grad.norm().item():.3f}"
+    moved = (weight.detach() - start).norm().item()
+    print(f"{line:<12} loss {loss:.3f}   .grad {filled:<12} weights moved {moved:.3f}")
+
 
 # %%
 
@@ -63,181 +118,115 @@ for _epoch in range(5):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-print(
-    f"right on {len(test_set)} digits that it has not seen: {before:.1%} before, {accuracy(network):.1%} after"
-)
+print(f"{len(test_set)} unseen digits: {before:.1%} right before, {accuracy(network):.1%} after")
 assert accuracy(network) > 0.8
 
 # %%
-# This is the whole loop. It teaches a small :term:`network` to read digits. You need to know
+# This is the whole loop. It teaches a small :term:`network` to read digits. One turn of the inner loop is an
+# :term:`iteration`, and one pass through the data set is an :term:`epoch`. You need to know
 # :ref:`gradient-descent-four-times`.
 #
-# What each line does
-# -------------------
+# The rule
+# --------
 #
-# Training looks for weights with a small loss. It needs three things again and again. The first is the loss for some
-# examples, a :term:`batch`. The second is, for each weight, the direction in which the loss grows, the
-# :term:`gradient`. The third is a small step against it. One turn of the inner loop is an :term:`iteration`. One pass
-# through the data set is an :term:`epoch`.
-#
-# Watch one weight matrix during the first turn. The loss alone changes nothing. ``backward`` fills ``.grad`` and leaves
-# the weights alone. ``step`` changes the weights and leaves ``.grad`` alone. ``zero_grad`` empties ``.grad``.
+# Each turn takes a :term:`batch`, measures the loss, and finds the :term:`gradient`, the direction in which the loss
+# grows. Then it moves the weights a small step against it. With the :term:`learning rate` lr, a step of plain SGD is
+# :math:`w \leftarrow w - \text{lr} \, \partial L / \partial w`. Watch one weight matrix after each call of the first
+# turn. (The norm is its length as a vector.)
 
-watched, batch = new_network(), next(iter(new_loader()))
-images, labels = (part.to(device) for part in batch)
 optimizer = torch.optim.SGD(watched.parameters(), lr=0.5)
-weight, start = watched[1].weight, watched[1].weight.detach().clone()
-
-
-def look(line):
-    filled = "None" if weight.grad is None else f"norm {weight.grad.norm().item():.3f}"
-    moved, loss = (
-        (weight.detach() - start).norm().item(),
-        F.cross_entropy(watched(images), labels).item(),
-    )
-    print(f"{line:<26} loss {loss:.3f}   .grad {filled:<12} weights moved {moved:.3f}")
-
-
 look("at the start")
-loss = F.cross_entropy(watched(images), labels)
-look("loss = cross_entropy(...)")
-loss.backward()
-look("loss.backward()")
+optimizer.zero_grad()
+look("zero_grad()")
+F.cross_entropy(watched(first_images), first_labels).backward()
+look("backward()")
 gradient = weight.grad.clone()
 optimizer.step()
-look("optimizer.step()")
+look("step()")
 torch.testing.assert_close(weight.detach(), start - 0.5 * gradient)  # lr times the gradient
-optimizer.zero_grad()
-look("optimizer.zero_grad()")
 
 # %%
-# The first loss is known before you run anything. A network that knows nothing gives each of 10 classes about the same
-# probability, and :math:`-\log \tfrac{1}{10}` is :val:`2.30 <-torch.tensor(0.1).log()>`. If yours begins far from that,
-# look at the labels and the last layer first.
+# ``backward`` fills ``.grad`` and leaves the weights alone. ``step`` changes the weights and leaves ``.grad`` alone.
+# An untrained classifier guesses, so you can predict its first loss. Among ten digits it is about minus the logarithm
+# of a tenth, :val:`2.30 <-torch.tensor(0.1).log()>`. If yours is far above, look at the scale of the inputs first.
+# With pixels from bytes, not divided, it is many times as large here.
 #
-# Why empty the gradients by hand?
-# --------------------------------
+# Why are the gradients emptied by hand?
+# --------------------------------------
 #
-# Because ``backward`` *adds* to ``.grad``. That is what you want when a weight is used twice, or when two losses share
-# it. In a loop it means that the gradient of the last batch is still there.
+# Because ``backward`` *adds* to ``.grad``. That is useful when you want to sum the gradients of several batches before
+# one step. In the loop above it would mix old batches into each step. Here is one batch, twice:
 
-loss_of = lambda: F.cross_entropy(watched(images), labels)  # noqa: E731
-loss_of().backward()
-once = weight.grad.clone()
-loss_of().backward()
-torch.testing.assert_close(weight.grad, 2 * once)
-print(f"after one backward: {once.norm().item():.3f}, after two: {weight.grad.norm().item():.3f}")
+optimizer.zero_grad()
+for turn in (1, 2):
+    F.cross_entropy(watched(first_images), first_labels).backward()
+    print(f"after backward number {turn}: {weight.grad.norm().item():.3f}")
+torch.testing.assert_close(weight.grad, 2 * gradient_of(watched))
 
 # %%
 # The wrong order, measured
 # -------------------------
 #
-# The three calls in five orders, each with three seeds. The bar is the mean, the line goes from the worst to the best.
-
+# Here are the three calls in five orders. A bar is the mean of three seeds, its line goes from the worst to the best.
 
 # Varies with the processor: a training amplifies how it rounds.
-def train_in_order(calls, seed):
-    network, loader = new_network(seed), new_loader(seed)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-    for _ in range(5):
-        for images, labels in loader:
-            loss = F.cross_entropy(network(images.to(device)), labels.to(device))
-            for call in calls.split(", "):
-                {
-                    "zero_grad": optimizer.zero_grad,
-                    "backward": loss.backward,
-                    "step": optimizer.step,
-                }[call]()
-    return network
-
-
-orders = [
-    "zero_grad, backward, step",
-    "backward, step, zero_grad",
-    "backward, zero_grad, step",
-    "zero_grad, step, backward",
-    "backward, step",
-]
+orders = ["zero_grad, backward, step", "backward, step, zero_grad", "backward, zero_grad, step"]
+orders += ["zero_grad, step, backward", "backward, step"]
 trained = {order: [train_in_order(order, seed) for seed in range(3)] for order in orders}
-found = torch.tensor([[100 * accuracy(network) for network in trained[order]] for order in orders])
-means, lowest, highest = found.mean(dim=1), found.amin(dim=1), found.amax(dim=1)
-figure, axis = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
-axis.barh(orders, means.numpy(), xerr=torch.stack([means - lowest, highest - means]).numpy())
-axis.axvline(10, color="gray", linestyle=":", label="guessing")
-axis.invert_yaxis()
-axis.set(xlabel="right answers in %", xlim=(0, 100))
-axis.legend()
-axis.set_title("Two orders train, two change nothing, one fails")
-plt.show()
-assert lowest[0] > 80
-assert highest[2:4].max() < 30
-assert highest[4] < lowest[0]
-
-# %%
-# The first two orders give the same weights, bit for bit: where ``zero_grad`` is called between ``step`` and the next
-# ``backward`` does not matter. In the third and the fourth, each step is taken with empty gradients, and the weights
-# are still those of the start. Without ``zero_grad``, each step follows the sum of all gradients so far.
-
-
-def same_weights(one, other):
-    pairs = zip(one.parameters(), other.parameters(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
-
-
+found = draw_orders(trained)
 for seed in range(3):
     right, late, emptied, early, _ = (trained[order][seed] for order in orders)
     assert same_weights(right, late)
     assert same_weights(emptied, new_network(seed))
     assert same_weights(early, new_network(seed))
+assert found[0].min() > 80 > found[4].max()
 
 # %%
+# The first two orders give the same weights, bit for bit. In the third and the fourth, each step is taken with empty
+# gradients, and the weights are still those of the start. Without ``zero_grad``, each step follows the sum of the
+# gradients so far, which fails at this rate.
+#
 # .. use-this::
 #
-#    Write ``zero_grad()``, ``backward()``, ``step()``, in this order and next to each other. Give ``zero_grad`` no
-#    argument. Call ``network.train()`` before the loop when the network has dropout or batch norm, and
-#    ``network.eval()`` before you measure. For more than a lesson (validation, checkpoints, several processes)
-#    ``ptguide.training.fit`` is the same loop with these around it.
-
-fitted = new_network()
-optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
-history = fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=5)
-assert same_weights(fitted, trained[orders[0]][0])
-print("loss, as a mean over each epoch:", [round(loss, 2) for loss in history["loss"]])
-
-# %%
-# Common mistakes
-# ---------------
+#    Write ``zero_grad()``, ``backward()``, ``step()``, in this order and next to each other. Call ``network.train()``
+#    before the loop when the network has dropout or batch norm, and ``network.eval()`` before you measure. From
+#    ``backward()`` on, the gradients take as much memory as the weights. ``ptguide.training.fit`` is the same loop
+#    with validation and checkpoints around it.
 #
-# **A learning rate that is too small.** In :val:`p.dtype`, a step of 1e-9 away from 0.3 is lost in rounding. The loss
-# then repeats to the last digit, as with the wrong order.
+# A common mistake
+# ----------------
+#
+# **The optimizer of another network.** An optimizer keeps the parameters that it was given. If you make the network
+# afterwards, or replace a layer, ``step`` does not reach the new parameters. Nothing is raised. Make the optimizer
+# last.
 
-p = nn.Parameter(torch.tensor([0.3]))
-p.sum().backward()
-torch.optim.SGD([p], lr=1e-9).step()
-assert p.item() == torch.tensor(0.3).item()
-print(p.item() == torch.tensor(0.3).item())
-
-# %%
-# **An optimizer that wants another loop.** :class:`torch.optim.LBFGS` computes the loss several times for one step, so
-# it takes a function that computes the loss.
-
-with expect_error(TypeError, match="missing 1 required positional argument: 'closure'"):
-    torch.optim.LBFGS([p]).step()
+old = new_network()
+optimizer = torch.optim.SGD(old.parameters(), lr=0.5)
+newer = new_network(seed=1)  # made after its optimizer
+F.cross_entropy(newer(first_images), first_labels).backward()
+optimizer.step()
+print("did the weights change?", not same_weights(newer, new_network(seed=1)))
+assert same_weights(newer, new_network(seed=1))
+optimizer = torch.optim.SGD(newer.parameters(), lr=0.5)
+optimizer.step()
+print("with its own optimizer? ", not same_weights(newer, new_network(seed=1)))
 
 # %%
 # How this was checked
 
-images, labels = next(iter(new_loader()))
-assert (images.shape, labels.shape) == ((50, 1, 8, 8), (50,))
+assert not same_weights(newer, new_network(seed=1))
+assert (first_images.shape, first_labels.shape) == ((50, 1, 8, 8), (50,))
 for seed in range(5):  # an untrained network loses about log(10)
     with torch.no_grad():
-        assert (
-            abs(
-                F.cross_entropy(new_network(seed)(images.to(device)), labels.to(device)).item()
-                - 2.3026
-            )
-            < 0.2
-        )
+        loss = F.cross_entropy(new_network(seed)(first_images), first_labels).item()
+    assert abs(loss - 2.3026) < 0.2
+    with torch.no_grad():  # pixels from 0 to 255 instead of 0 to 1
+        assert F.cross_entropy(new_network(seed)(255 * first_images), first_labels) > 20
+assert [p.grad.shape for p in network.parameters()] == [p.shape for p in network.parameters()]
+fitted = new_network()
+optimizer = torch.optim.SGD(fitted.parameters(), lr=0.5)
+fit(fitted, new_loader(), F.cross_entropy, optimizer, epochs=5)
+assert same_weights(fitted, trained[orders[0]][0])
 # The loop at the top gave the weights of the first order, and fit goes through the data in the same order.
 assert same_weights(network, trained[orders[0]][0])
 assert found.shape == (5, 3)
@@ -276,15 +265,15 @@ ask(
     "The loss of every epoch is the same to the last digit. Where do you look first?",
     answer="at the order of zero_grad, backward and step" if stuck else "at the size of the batch",
     choices={
-        "at the size of the batch": "With another size the loss would still move.",
+        "at the size of the batch": "The size changes how the loss moves, and here nothing moves.",
         "at the order of zero_grad, backward and step": "With zero_grad before step, no weight changes by one bit.",
         "at the number of epochs": "The first step already changes the weights, if it changes them at all.",
     },
 )
 
 # %%
-# **Exercise.** Fit a line through the origin: start at 0, and take ``steps`` steps of plain SGD on the mean
-# squared error of ``w * x`` against ``y``. Use ``torch.optim.SGD`` and the three calls. Return ``w``.
+# **Exercise.** Fit a line through the origin: start at 0, and take ``steps`` steps of plain SGD on the mean squared
+# error of ``w * x`` against ``y``. Use ``torch.optim.SGD`` and the three calls. Return ``w``.
 
 
 def by_hand(x, y, lr, steps):

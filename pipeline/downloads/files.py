@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -87,8 +86,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     (root / "wheels").mkdir(parents=True, exist_ok=True)
     built = published.build_wheel(pages.root, Path(app.doctreedir).parent / "wheels")
     wheel = root / "wheels" / built.name
-    if not wheel.is_file():
-        shutil.copy(built, wheel)
+    index = Path(app.outdir, "search-index.js")  # by which `python -m ptguide explain` finds pages without a network
+    published.add_file(built, wheel, f"{pages.package.name}/{index.name}", index.read_bytes())
     address = published.address_of(wheel, app.config.html_baseurl)
     version = wheel.name.split("-")[1]
     chapters: dict[str, list[Path]] = {}
@@ -96,7 +95,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         source, cells = pages.source(page), _notebook_file(app, page)
         script, target = root / f"{page}.py", root / f"{page}.ipynb"
         chapters.setdefault(page.partition("/")[0], []).extend([script, target])
-        if _is_newer(target, [source, pages.record_file(page), cells, wheel, Path(__file__), Path(published.__file__)]):
+        if _is_newer(target, [source, pages.record_file(page), cells, built, Path(__file__), Path(published.__file__)]):
             continue
         script.parent.mkdir(parents=True, exist_ok=True)
         text = values.filled(source.read_text(encoding="utf-8"), values.of_record(pages.record(page)))

@@ -14,6 +14,15 @@ if TYPE_CHECKING:  # a page's process passes here too: nothing is loaded that it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
-    for name in ["folds", "use_this", "explanations", "first_uses", "check"]:
+    for name in [
+        "folds",
+        "use_this",
+        "explanations",
+        "first_uses",
+        "check",
+        "chapter_map",
+        "errors_table",
+        "refused_table",
+    ]:
         app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

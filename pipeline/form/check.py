@@ -1,7 +1,4 @@
-"""Hold each page to the form of a page, as far as its script shows it; the tests of the site check what a browser sees.
-
-A page that is in the old form stands in a list, which may only become shorter.
-"""
+"""Hold each page to the form of a page, as far as its script shows it; tests of the site check what a browser sees."""
 
 from __future__ import annotations
 
@@ -141,6 +138,13 @@ class Script:
                 yield line, f"the source {source[:60]!r} has no author, year or link; expected {example}"
 
 
+def lost(source: Path) -> Iterator[tuple[int, str]]:
+    """Yield each line that begins a cell and has words, which sphinx-gallery drops."""
+    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
+        if re.match(r"# ?%%+[ \t]*\S", line):
+            yield number, "words on the line of '# %%' are shown nowhere. Begin the text on the next line."
+
+
 def _visible(blocks: Sequence[Block]) -> Iterator[Block]:
     """Yield the cells that a reader sees above the questions."""
     text = ""
@@ -155,28 +159,18 @@ def _visible(blocks: Sequence[Block]) -> Iterator[Block]:
             text = ""
 
 
-def read_list(file: Path) -> list[str]:
-    """Return the pages that a list names, one a line; lines that begin with ``#`` are for those who read it."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def _check(app: Sphinx, _env: BuildEnvironment) -> None:
-    """Check all pages, also those that are as they were: the list may have changed."""
-    if not (name := app.config.pages_old_form):
-        return
-    pages, old = gallery_pages.of(app), set(read_list(Path(app.srcdir, name)))
-    for page in sorted(old - set(pages.names())):
-        logger.warning("%s names %s, and there is no such page. Delete the line.", name, page, type="form")
-    for page in pages.names():
-        if page not in old and not pages.has_failed(page):
+    """Check all pages, also those that are as they were: a rule may have changed."""
+    pages = gallery_pages.of(app)
+    for page in pages.names() if app.config.pages_keep_form else ():
+        if not pages.has_failed(page):
             source = pages.source(page)
-            for line, why in Script(adapter.blocks(source)).problems():
+            for line, why in (*lost(source), *Script(adapter.blocks(source)).problems()):
                 logger.warning("%s (rule: form)", why, location=f"{source}:{line}", type="form")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Check when all pages have run and are read; without a list, no page is held to the form."""
-    app.add_config_value("pages_old_form", "", "", types=[str])
+    """Check when all pages have run and are read."""
+    app.add_config_value("pages_keep_form", False, "", types=[bool])
     app.connect("env-updated", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

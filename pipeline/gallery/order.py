@@ -8,7 +8,6 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.errors import ConfigError
 
 from pipeline.gallery import adapter
 
@@ -94,7 +93,7 @@ def chapter_place(folder: str) -> int:
 def _set_order(app: Sphinx, config: Config) -> None:
     gallery = Path(app.confdir, config.sphinx_gallery_conf["examples_dirs"])
     if found := problems(config.gallery_order, gallery):
-        raise ConfigError("\n".join(found))
+        raise SystemExit("\n".join(found))  # without the traceback and the words of Sphinx for its own faults
     PagePlace.order = config.gallery_order
     config.sphinx_gallery_conf |= adapter.SETTINGS
     config.suppress_warnings = [*config.suppress_warnings, adapter.SPACE_IN_PATH]

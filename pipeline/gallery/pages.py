@@ -119,6 +119,12 @@ class Pages:
         page = docname.removeprefix(f"{self.settings['sphinx_gallery_conf']['gallery_dirs']}/")
         return page if page in self._known else ""
 
+    def chapter_of(self, docname: str) -> str:
+        """Return the chapter whose index a document is; empty for the list of all pages, which holds each header."""
+        folder, _, name = docname.rpartition("/")
+        gallery = self.settings["sphinx_gallery_conf"]["gallery_dirs"]
+        return folder.removeprefix(f"{gallery}/") if name == "index" and folder != gallery else ""
+
     @functools.cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.names())

@@ -6,7 +6,9 @@ The build runs a page a second time as this very script, with this wheel.
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
+import io
 import re
 import shutil
 import subprocess
@@ -126,6 +128,35 @@ def build_wheel(project: Path, target: Path) -> Path:
             raise ExtensionError(f"the wheel of ptguide cannot be built:\n{done.stderr}")
         found = list(target.glob(f"*+c{digest}-*.whl"))
     return found[0]
+
+
+def add_file(wheel: Path, target: Path, name: str, content: bytes) -> None:
+    """Write a copy of a wheel that holds one file more, listed with its hash as the others are.
+
+    Parameters
+    ----------
+    wheel, target : Path
+        The wheel, and where the copy comes to lie; one that is equal stays as it is.
+    name : str
+        Of the file within the wheel, for example ``ptguide/data.txt``.
+    content : bytes
+        Of the file.
+    """
+    made = io.BytesIO()
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename.endswith(".dist-info/RECORD"):
+                digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+                data = f"{name},sha256={digest},{len(content)}\n".encode() + data
+            new.writestr(info, data)
+        date = old.infolist()[0].date_time
+        added = zipfile.ZipInfo(name, date)
+        added.compress_type = zipfile.ZIP_DEFLATED
+        added.external_attr = old.infolist()[0].external_attr
+        new.writestr(added, content)
+    if not target.is_file() or target.read_bytes() != made.getvalue():
+        target.write_bytes(made.getvalue())
 
 
 def unpacked(wheel: Path) -> Path:

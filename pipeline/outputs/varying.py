@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 VARIES = re.compile(r"\A\s*# Varies with the processor\b")
-BEGIN = re.compile(r"\(varies with the processor; this is of (.*)\)\n")
+BEGIN = re.compile(r"\(varies with the processor; this is of (.*)\)(?:\n|\Z)")  # a cell that prints nothing ends there
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|\bnan\b|[-+]?\binf\b")
 CPUINFO = Path("/proc/cpuinfo")
 SAME_EVERYWHERE = ("vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "Features")
@@ -39,6 +39,11 @@ def comparable(expected: str, got: str) -> tuple[str, str]:
     --------
     >>> comparable(begun("loss 0.25", "x"), begun("loss 0.31", "y")), comparable("loss 0.25", "loss 0.31")
     (('loss #', 'loss #'), ('loss 0.25', 'loss 0.31'))
+
+    A cell that prints nothing is kept as the line alone.
+
+    >>> comparable(begun("", "x").rstrip(), begun("", "y").rstrip())
+    ('', '')
     """
     kinds = BEGIN.match(expected), BEGIN.match(got)
     if not all(kinds) or kinds[0][1] == kinds[1][1]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 from pipeline.gallery import adapter
@@ -38,7 +37,7 @@ def _stale(app: Sphinx) -> dict[str, int]:
     try:
         to_update, named = pages.to_update, bool(app.config.pages_to_update)
     except ValueError as error:
-        raise ConfigError(f"{error}.") from None
+        raise SystemExit(f"{error}.") from None
     stale = {}
     for name in pages.names():
         runs = 2 if app.config.pages_run_twice or name in to_update else 1

@@ -1,6 +1,6 @@
 """What the search looks through.
 
-In: the pages as they are written. Out: ``search-data.js``.
+In: the pages as they are written. Out: ``search-index.js``, and a script in ``search/`` for each page.
 """
 
 from __future__ import annotations

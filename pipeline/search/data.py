@@ -1,6 +1,7 @@
 """What the search looks through: for each page its title, its other names, and what its sections say and show.
 
-Written as a script, since a page opened from a folder may not fetch files. The search itself is `_static/search.js`.
+Written as scripts, since a page opened from a folder may not fetch files: ``search-index.js``, by which pages are
+ranked (`_static/search-rank.js`), and ``search/<page>.js``, which `_static/search.js` loads for what it shows.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import sphinx.search
@@ -17,20 +19,30 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.search.en import SearchEnglish
 
-from pipeline.form import folds, use_this
+from pipeline.form import folds, refused_table, use_this
 from pipeline.gallery import adapter
-from pipeline.gallery.pages import is_live
+from pipeline.gallery.pages import is_live, write_if_new
 from pipeline.page.solutions import words_of_fold
+from pipeline.search import index
 
 CODE = {"literal_block", "doctest_block", adapter.CODE_NODE}
 SKIPPED = (nodes.raw, nodes.comment, nodes.math, nodes.math_block, addnodes.toctree)
+SHOWN = ("anchor", "title", "text", "output")  # of a section, with a result
 STEMMERS = ("base-stemmer.js", "english-stemmer.js")
 
 
-def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
+def sections_of(
+    doctree: nodes.document, labels: Mapping[str, tuple[str, str, str]] = MappingProxyType({})
+) -> list[dict[str, str]]:
     """Return what the sections of a page say, its folded cells and its box *Use this*; the first has the page's title.
+
+    Parameters
+    ----------
+    doctree : nodes.document
+        As it is before references are resolved.
+    labels : mapping
+        The document, the anchor and the title of each label.
 
     Returns
     -------
@@ -42,17 +54,17 @@ def sections_of(doctree: nodes.document) -> list[dict[str, str]]:
     here: dict[str, Any] = {}
     for node in _walk(doctree):
         if isinstance(node, nodes.title) and isinstance(node.parent, nodes.section):
-            here = _section(node.parent["ids"][0] if found else "", _said(node))
+            here = _section(node.parent["ids"][0] if found else "", _said(node, labels))
             found.append(here)
         elif found and (parts := _apart(node)) is not None:
-            found.append(_section((node if folds.CLASS in node["classes"] else node.parent)["ids"][0], _said(node)))
+            found.append(
+                _section((node if folds.CLASS in node["classes"] else node.parent)["ids"][0], _said(node, labels))
+            )
             inside |= {id(part): found[-1] for one in parts for part in one.findall(nodes.Element)}
         elif found:
-            kind = "text"
-            if node.tagname in CODE:
-                kind = "output" if adapter.OUTPUT in node["classes"] else "code"
+            kind = "output" if adapter.OUTPUT in node["classes"] else "code" if node.tagname in CODE else "text"
             if kind != "code" or not words_of_fold(node.astext()):
-                inside.get(id(node), here)[kind].append(_said(node))
+                inside.get(id(node), here)[kind].append(_said(node, labels))
     return [{key: part if isinstance(part, str) else " ".join(part) for key, part in one.items()} for one in found]
 
 
@@ -61,7 +73,9 @@ def _section(anchor: str, title: str) -> dict[str, Any]:
 
 
 def _apart(node: nodes.Element) -> list[nodes.Node] | None:
-    """Return what stands in the fold or the box that a node is the title of; None for another node."""
+    """Return what stands in the fold, the box or the row that a node is the title of; None for another node."""
+    if refused_table.NAMES in node["classes"]:
+        return node.parent[1:]
     if folds.CLASS in node["classes"]:
         return folds.cell_below(node)
     is_box = isinstance(node, nodes.title) and use_this.CLASS in node.parent["classes"]
@@ -79,10 +93,17 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Element]:
             yield from _walk(child)
 
 
-def _said(node: nodes.Element) -> str:
-    """Return the text of a node in one line, without formulas and HTML."""
+def _said(node: nodes.Element, labels: Mapping[str, tuple[str, str, str]]) -> str:
+    """Return the text of a node in one line, without formulas and HTML, and with titles in the place of labels."""
     parts = (text for text in node.findall(nodes.Text) if not isinstance(text.parent, nodes.math | nodes.raw))
-    return " ".join("".join(parts).split())
+    return " ".join("".join(_named(text, labels) for text in parts).split())
+
+
+def _named(text: nodes.Text, labels: Mapping[str, tuple[str, str, str]]) -> str:
+    """Return a text, or the title of the place that it is the label of."""
+    link = text.parent.parent
+    is_label = isinstance(link, addnodes.pending_xref) and link["reftype"] == "ref" and not link["refexplicit"]
+    return labels[link["reftarget"]][2] if is_label and link["reftarget"] in labels else str(text)
 
 
 class SearchData:
@@ -97,7 +118,7 @@ class SearchData:
     def collect(self, app: Sphinx, name: str, _template: str, _context: dict[str, Any], doctree: Any) -> None:
         """Note what a page says as it is written."""
         if doctree is not None and app.builder.name == "html" and not is_live(app):
-            self.found[name] = sections_of(app.env.get_doctree(name))
+            self.found[name] = sections_of(app.env.get_doctree(name), app.env.domains.standard_domain.labels)
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:
         """Write what the search looks through, and the stemmer of Sphinx."""
@@ -106,17 +127,41 @@ class SearchData:
         self.found = {name: self.found[name] for name in sorted(app.env.all_docs) if self.found.get(name)}
         self.file.write_text(json.dumps(self.found), encoding="utf-8")
         other = _other_names(app)
-        pages = [
-            {"id": name, "other": " | ".join(other.get(name, [])), "sections": sections}
+        pages = {  # without lists of pages, which are found themselves
+            name: index.parts_of(name, " | ".join(other.get(name, [])), sections)
             for name, sections in self.found.items()
-            if name.rpartition("/")[2] != "index"  # lists of pages, which are found themselves
-        ]
-        data = {"pages": pages, "stopwords": sorted(SearchEnglish.stopwords)}
-        script = f"window.ptguideData = {json.dumps(data, ensure_ascii=False, separators=(',', ':'))};\n"
-        Path(app.outdir, "search-data.js").write_text(script, encoding="utf-8")
+            if name.rpartition("/")[2] != "index"
+        }
+        self._write_parts(Path(app.outdir, "search"), pages.keys())
+        _write_script(Path(app.outdir, "search-index.js"), "window.ptguideIndex = %s;", _index(pages))
         for stemmer in STEMMERS:
             source = Path(sphinx.search.__file__).parent / "minified-js" / stemmer
             shutil.copyfile(source, Path(app.outdir, "_static", stemmer))
+
+    def _write_parts(self, folder: Path, pages: Collection[str]) -> None:
+        """Write what the results show of each page, and nothing of pages that are gone."""
+        for file in folder.rglob("*.js"):
+            if file.relative_to(folder).with_suffix("").as_posix() not in pages:
+                file.unlink()
+        for name in pages:
+            shown = [{key: one[key] for key in SHOWN} for one in self.found[name]]
+            _write_script(folder / f"{name}.js", f"ptguideSearch.part({json.dumps(name)}, %s);", shown)
+
+
+def _index(pages: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return what the search of a browser ranks pages by."""
+    return {
+        "pages": [{"id": name, "title": parts["title"], "other": parts["other"]} for name, parts in pages.items()],
+        "messages": {name: said for name, parts in pages.items() if (said := index.messages(parts["output"]))},
+        "stopwords": sorted(index.STOP),
+        "terms": index.packed(*index.weighed(pages)),
+    }
+
+
+def _write_script(file: Path, form: str, data: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    write_if_new(file, f"{form % text}\n")
 
 
 def _other_names(app: Sphinx) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging as python_logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,10 @@ class _Warned(python_logging.Handler):
         if isinstance(location, tuple):
             return location[0] or ""
         place = location if isinstance(location, str | None) else logging.get_node_location(location)
-        file, pages = (place or "").partition(":")[0], gallery_pages.of(self.app)
         if place in self.app.env.found_docs:
             return place
+        # A handler before this one may have written the place as seen from the folder of the build.
+        file, pages = os.path.abspath((place or "").partition(":")[0]), gallery_pages.of(self.app)
         if Path(file).is_relative_to(pages.gallery):
             script = Path(file).relative_to(pages.gallery).with_suffix("")
             return f"{pages.target.name}/{script.as_posix()}"

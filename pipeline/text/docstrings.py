@@ -1,7 +1,7 @@
 """What the public docstrings of the package say: looked up in the code of each and in its examples.
 
 Behind the numbers, shapes, data types, messages and code of a docstring stand the code of its module and the examples
-there, which run. Left out are what cites others, and a room that `NOT_YET` names.
+there, which run. Left out is what cites others.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ from pipeline.text.typed import CODE, in_words, is_code
 
 logger = logging.getLogger(__name__)
 
-# Rooms of the package whose docstrings do not hold to this yet, and the hand-written pages about them.
-NOT_YET = ("training", "trace", "_tracing", "pictures")
-PAGES_NOT_YET = ("reference/training", "changelog")
+PAST = "changelog"  # what it says was so
 NOWHERE = (
     "the docstring says {text}, and neither its examples nor its code say so: show it in an example, say it in words, "
     "or write why it is not looked up, in a comment of the code: # not looked up: {text} — from the paper"
@@ -67,7 +65,7 @@ def problems(package: Path) -> Iterator[tuple[Path, int, str]]:
     exported = {name for file in package.rglob("__init__.py") for name in _exported(_tree(_read(file)))}
     for file in sorted(package.rglob("*.py")):
         parts = file.relative_to(package).with_suffix("").parts
-        if parts[0] not in NOT_YET and parts[-1] != "__main__":
+        if parts[-1] != "__main__":
             private = any(part.startswith("_") and part != "__init__" for part in parts)
             for line, why in _in_file(_read(file), frozenset(exported) if private else None):
                 yield file, line, why

@@ -20,9 +20,9 @@ def _delete(app: Sphinx, exception: Exception | None) -> None:
         return
     out = Path(app.outdir)
     known = {app.builder.get_target_uri(name) for name in app.env.found_docs}
-    known |= {f"{name}.html" for name in [*app.config.html_additional_pages, *app.config.pages_moved]}
     known |= {name for name in MADE_BY_SPHINX if (out / name).is_file() and _written_now(app, name)}
     known |= {str(PurePosixPath(name).with_suffix(".md")) for name in known}
+    known |= {f"{name}.html" for name in [*app.config.html_additional_pages, *app.config.pages_moved]}  # no Markdown
     for path in sorted([*out.rglob("*.html"), *out.rglob("*.md")]):
         name = path.relative_to(out).as_posix()
         if name not in known and not name.startswith("_static/"):

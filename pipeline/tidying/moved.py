@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ConfigError
 
 from pipeline.gallery.pages import is_live
 
@@ -42,7 +41,7 @@ def _write(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         return
     moved = app.config.pages_moved
     if found := list(problems(moved, app.env.all_docs.keys())):
-        raise ConfigError("\n".join(found))
+        raise SystemExit("\n".join(found))  # without the traceback and the words of Sphinx for its own faults
     for old, new in moved.items():
         title = app.env.titles[new].astext()
         address = app.builder.get_relative_uri(old, new)

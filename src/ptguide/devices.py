@@ -112,7 +112,7 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """Seconds a call: half of the measurements took longer. One outlier does not move it, as it does a mean."""
+        """The measurement in the middle when they are sorted, or the mean of the two there; seconds."""
         return statistics.median(self.seconds)
 
     @property

@@ -9,13 +9,15 @@ from html import escape
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from ptguide.pictures import Picture
 from ptguide.pictures._panels import colored, tensor_panel
 
 __all__ = ["Report", "check"]
+
+MOST_AXES = 4  # of a tensor that is drawn
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Report:
     words : str
         What was tried and, if it failed, with which arguments.
     picture : Picture or None
-        The arguments of the first failure, what the attempt gave and what was expected.
+        The arguments of the first failure, what the attempt gave and what was expected, if this has at most 4 axes.
     """
 
     passed: bool
@@ -134,12 +136,17 @@ def _difference(given: Any, wanted: Tensor) -> str:
     return ""
 
 
-def _draw(case: tuple[Any, ...], wanted: Tensor, given: Tensor | None = None) -> Picture:
-    """Draw the arguments that are tensors, what was given, each wrong element marked, and what was expected."""
-    tensors = [argument for argument in case if isinstance(argument, Tensor)]
+def _draw(case: tuple[Any, ...], wanted: Tensor, given: Tensor | None = None) -> Picture | None:
+    """Draw the arguments that are tensors, what was given, each wrong element marked, and what was expected.
+
+    A tensor of more than 4 axes has no picture; without one of what is expected, nothing is drawn.
+    """
+    if wanted.dim() > MOST_AXES:
+        return None
+    tensors = [argument for argument in case if isinstance(argument, Tensor) and argument.dim() <= MOST_AXES]
     names = ["input"] if len(tensors) == 1 else [f"input {place}" for place in range(1, len(tensors) + 1)]
     panels = [tensor_panel(tensor, name, colored(tensor, 0)) for tensor, name in zip(tensors, names, strict=True)]
-    if given is not None:
+    if given is not None and given.dim() <= MOST_AXES:
         wrong = given != wanted if given.shape == wanted.shape else torch.ones(given.shape, dtype=torch.bool)
         marks = ["≠" if differs else "" for differs in wrong.flatten().tolist()]
         panels.append(tensor_panel(given.detach(), "you gave", torch.where(wrong, 1, 4), marks=marks))
@@ -148,11 +155,16 @@ def _draw(case: tuple[Any, ...], wanted: Tensor, given: Tensor | None = None) ->
 
 def _arguments(case: tuple[Any, ...]) -> str:
     """Return the arguments that are no tensors, as words; the others are drawn."""
-    others = [_spelled(argument) for argument in case if not isinstance(argument, Tensor)]
+    drawn = [isinstance(argument, Tensor) and argument.dim() <= MOST_AXES for argument in case]
+    others = [_spelled(argument) for argument, is_drawn in zip(case, drawn, strict=True) if not is_drawn]
     return f", called with {', '.join(others)}," if others else ""
 
 
 def _spelled(argument: Any) -> str:
-    """Return an argument as words; that of a function would hold its address, which differs from run to run."""
+    """Return an argument as words: a function's would hold its address, a network's fill a screen."""
+    if isinstance(argument, nn.Module) and [*argument.children()]:
+        return f"{'an' if type(argument).__name__[0] in 'AEIOU' else 'a'} {type(argument).__name__}"
+    if isinstance(argument, Tensor):
+        return f"a tensor of shape {tuple(argument.shape)}"
     name = getattr(argument, "__name__", "")
     return repr(argument) if not name else "a function" if name == "<lambda>" else name

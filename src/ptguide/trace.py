@@ -1,27 +1,26 @@
 """Which elements of the inputs does each element of the output depend on? The operation itself is run to find out.
 
 An output element depends on an input element if changing this one alone, to some value that the operation accepts,
-changes the output element; it *may depend* on it if that happens only when other elements have other values, too.
+changes the output element; it *may depend* on it if that takes other values of other elements, too.
 
-What a dependency is called comes from runs on other values (never from a list of operations):
+What a dependency is called comes from runs on other values, and not from a list of operations:
 
 copied
     At all points that were tried, the output element was equal to some input element; at the values given it is this
-    one. ``clamp`` lets a value pass only sometimes, so it computes.
+    one. ``clamp`` lets some values pass and changes others, so it computes.
 compared
     Another element was copied, and a change of this one changes which.
 computed
     A change of the input element changes the output element, and it is not copied.
 index
-    The element of an index or a mask decides which element arrives: every other value of it changes the output element.
+    The element of an index or a mask decides which element arrives: the other values of it change the output element.
 maybe
     A change of the input element changes the output element when others have other values: the weight of ``prelu``
-    while the input is positive, or one of several true values in ``any``. Of an index: some values that it could have
-    would change the output element.
+    while the input is positive. Of an index: some values that it could have would change the output element.
 
-"The values given" includes those that are nearly the same: in ``x * 0`` the product depends on ``x``, because the zero
-could be a little more. Indices and masks keep their values while others are changed: they choose, and what they did not
-choose is not in the trace.
+"The values given" includes those that are nearly the same: the product of ``x`` and a tensor of zeros depends on ``x``,
+because a zero could be a little more. Indices and masks keep their values while others are changed: they choose, and
+what they did not choose is not in the trace.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ MOST_ELEMENTS = 4096  # of all inputs together, and of all outputs: one byte for
 
 
 class Kind(IntEnum):
-    """How an output element depends on an input element; ``MAYBE`` if only with other values of other elements."""
+    """How an output element depends on an input element; ``MAYBE`` if that takes other values of other elements."""
 
     NONE = 0
     COMPARED = 1
@@ -78,12 +77,12 @@ class Trace:
     Attributes
     ----------
     inputs, outputs : tuple of Tensor
-        Every tensor found in the arguments, with the values it had before the operation, and every tensor
-        of the result. An operation that returns none has as its outputs the inputs that it wrote into.
+        The tensors found in the arguments, with the values that they had before the operation, and those of the
+        result. An operation that returns no tensor has as its outputs the inputs that it wrote into.
     input_names, output_names : tuple of str
         ``x``, or ``a``, ``b``, ``c`` in the order of the call; a keyword argument has its own name. ``out``,
         or the field's name (``values``, ``indices``).
-    kinds : tuple of tuple of Tensor, uint8
+    kinds : tuple of tuple of Tensor, small integers
         ``kinds[o][i]``, of shape ``(*outputs[o].shape, *inputs[i].shape)`` as a Jacobian has it, holds the
         `Kind` of each pair.
     """
@@ -95,7 +94,7 @@ class Trace:
     kinds: tuple[tuple[Tensor, ...], ...]
 
     def depends(self, output: int = 0, input: int = 0) -> Tensor:
-        """Return whether each output element depends on each input element, in whatever way.
+        """Return whether each output element depends on each input element, whichever `Kind` it is.
 
         Returns
         -------
@@ -145,7 +144,7 @@ def _links(name: str, kinds: Tensor) -> list[Link]:
 
 
 def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
-    """Run an operation and find, for every output element, the input elements that it depends on.
+    """Run an operation and find for each output element the input elements that it depends on.
 
     Parameters
     ----------
@@ -174,9 +173,9 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
 
     Notes
     -----
-    The arguments are never written into: every run gets copies, in the same memory layout, and the same state of
+    The arguments are not written into: each run gets copies, in the same memory layout, and the same state of
     torch's random numbers. Modules and generators among the arguments are copied too; a module's parameters are not
-    inputs. What your function holds otherwise, such as a layer with batch norm, takes part in every run.
+    inputs. What your function holds otherwise, such as a layer with batch norm, takes part in each run.
 
     One input element at a time is changed: to the other values among the inputs, their neighbours, larger and smaller
     ones, both truth values; on the values given, on others near them, and on others far from them (in other orders,
@@ -188,8 +187,8 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     they outweigh is not seen.
 
     With hundreds of elements fewer values are tried, and elements that change different outputs are changed at once, as
-    sparse Jacobians are computed (Gebremedhin, Manne and Pothen, "What color is your Jacobian?", SIAM Review
-    47(4), 2005).
+    sparse Jacobians are computed (Gebremedhin, Manne and Pothen, "What color is your Jacobian?", SIAM Review,
+    2005).
 
     What it cannot see: a dependency that appears at none of these values, such as the branch of a rare condition.
     A change that is no larger than rounding does not count.
@@ -206,10 +205,13 @@ def trace(op: Callable[..., Any], inputs: Any, /, **kwargs: Any) -> Trace:
     [[1, 3], [2, 4]]
     >>> stacked.sources((0, 1))
     [Link(name='b', index=(0,), kind=<Kind.COPIED: 4>)]
+    >>> trace(torch.mul, (torch.ones(1), torch.zeros(1))).depends().item()
+    True
     >>> summed = trace(torch.cumsum, torch.ones(4), dim=0)
     >>> summed.depends().int().tolist()  # row: output element, column: input element
     [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
     """
+    # not looked up: float64; 0 * nan — tests/unit/test_trace.py tries them
     if not callable(op):
         raise TypeError(f"op is {op!r}; expected something to call, such as torch.cat.")
     call = _tracing.Call(op, inputs, kwargs)

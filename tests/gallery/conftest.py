@@ -3,6 +3,7 @@
 import functools
 import http.server
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture, choose in (("page", downloads_of), ("chapter", chapters_of)):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, choose(SITE) or ["the-site-is-not-built"])
+
+
+@pytest.fixture(scope="session")
+def guide_pages() -> list[str]:
+    """Return the pages that are to be there, in the order of docs/conf.py."""
+    order = runpy.run_path(str(REPOSITORY / "docs" / "conf.py"))["gallery_order"]
+    return [f"guide/{chapter}/{page}.html" for chapter, pages in order.items() for page in pages]
 
 
 @pytest.fixture(scope="session")

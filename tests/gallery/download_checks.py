@@ -141,7 +141,13 @@ def _without_settings(code: str) -> str:
 
 def lines_of(text: str) -> list[str]:
     """Return the lines of an output that show something, as the record keeps them."""
-    return [line.expandtabs().rstrip() for line in text.splitlines() if line.strip()]
+    return [line for line in plain(text).splitlines() if line]
+
+
+def plain(text: str) -> str:
+    """Return an output without colors, tabs and spaces at the ends of lines, as a page shows it."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return "\n".join(line.expandtabs().rstrip() for line in text.splitlines())
 
 
 def ends_with_value(code: str) -> bool:
@@ -194,6 +200,14 @@ def printed_otherwise(cells: list[dict[str, Any]], output: str) -> list[str]:
     return []
 
 
+def _cells_alike(page: str, notebook: str) -> tuple[str, str]:
+    """Return two outputs with one name for the file of the code: in a traceback, a notebook names its cell."""
+    own = set(re.findall(r'File "(\w+\.py)"', page)) - set(re.findall(r'File "(\w+\.py)"', notebook))
+    if len(own) == 1:  # that of the page: files of libraries have one name in both
+        page = page.replace(f'File "{own.pop()}"', 'File "the page"')
+    return page, re.sub(r'File "<ipython-input-[^"]*>"', 'File "the page"', notebook)
+
+
 def shown_otherwise(cells: list[dict[str, Any]], notebook_cells: list[Any]) -> list[str]:
     """Return a complaint for each code cell of a notebook that did not show what the page shows.
 
@@ -212,7 +226,7 @@ def shown_otherwise(cells: list[dict[str, Any]], notebook_cells: list[Any]) -> l
         text = "".join(output["text"] for output in made["outputs"] if output["output_type"] == "stream")
         pictures = [one for one in data if {"image/png", "image/svg+xml", "text/html"} & one.keys()]
         text += "".join(f"\n{one['text/plain']}" for one in data if one not in pictures)
-        if not cell["measured"] and not same(cell["text"], text):
+        if not cell["measured"] and not same(*map(plain, _cells_alike(cell["text"], text))):
             found.append(f"cell {number}: the page says\n{cell['text']}\nthe notebook says\n{text}")
         if bool(cell["pictures"] or cell["html"]) != bool(pictures):
             here = cell["pictures"] or ("a value" if cell["html"] else "nothing")

@@ -162,6 +162,14 @@ def test_shown_otherwise(wanted, got):
     assert len(download_checks.shown_otherwise([wanted, wanted], [got])) == 1
 
 
+def test_a_traceback_of_a_notebook_names_its_cell_and_no_other_file():
+    page, other = 'File "stack.py", line 3, in f', 'File "_cells.py", line 3, in f'
+    in_cell = 'File "<ipython-input-2-77278b2fe585>", line 3, in f'
+    assert download_checks.shown_otherwise([cell(page)], [made(stream(in_cell))]) == []
+    for shown in (other, in_cell.replace("3", "4"), in_cell.replace("in f", "in g")):
+        assert len(download_checks.shown_otherwise([cell(page)], [made(stream(shown))])) == 1, shown
+
+
 def test_leftovers():
     good = "See [`torch.cat()`](https://x.org), `:func:`, `x[::2]`, 12:30: $a$\n\n```python\nx = a[::2]\n.. note::\n```"
     assert download_checks.leftovers(good) == []

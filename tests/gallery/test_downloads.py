@@ -132,12 +132,13 @@ def test_the_helper_is_that_of_the_site(site, installed, reader, tmp_path):
     assert f"ptguide-{version}-py3-none-any.whl" in wheels
 
 
-def test_the_wheel_holds_every_file_of_the_package(site):
+def test_the_wheel_holds_every_file_of_the_package_and_the_index_of_the_pages(site):
     package = Path(__file__).parents[2] / "src"
     files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
     newest = max((site / "download" / "wheels").glob("*.whl"), key=lambda path: path.stat().st_mtime)
     held = {name for name in zipfile.ZipFile(newest).namelist() if ".dist-info/" not in name}
-    assert held == {name for name in files if "__pycache__" not in name}
+    assert held == {"ptguide/search-index.js", *(name for name in files if "__pycache__" not in name)}
+    assert zipfile.ZipFile(newest).read("ptguide/search-index.js") == (site / "search-index.js").read_bytes()
 
 
 def test_script_says_what_it_needs(site, page):
@@ -214,11 +215,11 @@ def complaints_of(site: Path, page: str, made: list, installed: Path) -> list[st
     return download_checks.shown_otherwise(record_of(site, page)["cells"], cells)
 
 
-def test_a_chapter_holds_its_pages_and_nothing_else(site):
+def test_a_chapter_holds_its_pages_and_nothing_else(site, guide_pages):
     chapters = sorted(path.name for path in (site / "download").iterdir() if path.is_dir() and path.name != "wheels")
     assert sorted(path.stem for path in (site / "download").glob("*.zip")) == chapters
     for chapter in chapters:
-        shown = [path for path in (site / "guide" / chapter).glob("*.html") if path.name != "index.html"]
+        shown = [site / page for page in guide_pages if page.startswith(f"guide/{chapter}/")]
         wanted = {f"{chapter}/{path.stem}.{kind}" for path in shown for kind in ("py", "ipynb")}
         with zipfile.ZipFile(site / "download" / f"{chapter}.zip") as archive:
             assert set(archive.namelist()) == wanted

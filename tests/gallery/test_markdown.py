@@ -29,7 +29,7 @@ def test_markdown_of_a_page(site, page, base):
     assert not complaints, "\n".join(complaints)
 
 
-def test_the_list_leads_to_every_page_once(site, base):
+def test_the_list_leads_to_every_page_once(site, base, guide_pages):
     text = (site / "llms.txt").read_text(encoding="utf-8")
     title, words, *_ = text.split("\n\n")
     assert title == "# ptguide"
@@ -40,5 +40,5 @@ def test_the_list_leads_to_every_page_once(site, base):
     pages = [entry["address"] for entry in entries if entry["address"].endswith(".md")]
     made = [path.relative_to(site).as_posix() for path in site.rglob("*.md")]
     assert sorted(pages) == sorted(base + path for path in made)
-    shown = {path.with_suffix(".md") for path in (site / "guide").glob("*/*.html") if path.name != "index.html"}
+    shown = {(site / page).with_suffix(".md") for page in guide_pages}
     assert {site / path for path in made} == shown

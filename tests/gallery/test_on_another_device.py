@@ -17,7 +17,8 @@ from pipeline.running import forks
 SECONDS = 1500  # a busy machine takes ten times as long as an idle one
 GALLERY = Path(__file__).parents[2] / "gallery"
 ABOUT_THE_DEVICE = {  # they look at the hardware itself, or measure it
-    "gpu/data_for_several_processes",
+    "errors/expected_all_tensors_to_be_on_the_same_device",
+    "errors/torch_not_compiled_with_cuda_enabled",
     "gpu/devices_and_moving_data",
     "gpu/pinned_memory",
     "gpu/timing_on_a_gpu",

@@ -93,10 +93,6 @@ def test_of_a_private_module_what_is_exported_is_public(tmp_path):
     assert [why.split()[3] for _, _, why in found_in(tmp_path, wrong, "_numbers.py")] == ["1002,"]
 
 
-def test_a_room_that_does_not_hold_to_it_yet_is_passed_over(tmp_path):
-    assert not found_in(tmp_path, {"summary": "1002"}, "training/numbers.py")
-
-
 def test_the_build_names_it(minisite):
     minisite.edit("docs/conf.py", '"page"', '"page", "text"')
     path = minisite.root / "src/minihelp/used.py"

@@ -42,7 +42,7 @@ def test_fixes_stand_in_a_cell(path):
     blocks = adapter.blocks(path)
     texts, cells = ([block.content for block in blocks if block.type == kind] for kind in ("text", "code"))
     found = untried(texts, "\n".join(cells))
-    assert not found, f"gallery/errors/{path.name}: run each fix of the table in a cell: {found}"
+    assert not found, f"gallery/errors/{path.name}: run each fix of the table in a cell (rule: errors): {found}"
 
 
 def test_fix_that_nothing_ran_is_found():

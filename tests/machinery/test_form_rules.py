@@ -1,4 +1,4 @@
-"""A page that breaks the form is named with the line to edit; the list of the old form only becomes shorter."""
+"""A page that breaks the form is named with the line to edit."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import new
-from pipeline.form.check import Script, read_list, sentences
+from pipeline.form.check import Script, lost, sentences
 from pipeline.gallery import adapter
 
 ROOT = Path(__file__).parents[2]
-OLD = read_list(ROOT / "docs/old_form.txt")
-MOST_OLD = 101  # when the form was made; lower it, never raise it
 GOOD = new.skeleton("gamma", "How does gamma work?", ["a/delta"]).replace("WRITE HERE the author", "Somebody et al.")
 SOURCE = re.search(r"^# - Somebody.*", GOOD, re.MULTILINE)[0]
 
@@ -19,7 +17,7 @@ SOURCE = re.search(r"^# - Somebody.*", GOOD, re.MULTILINE)[0]
 def problems(text, tmp_path):
     file = tmp_path / "gamma.py"
     file.write_text(text, encoding="utf-8")
-    return list(Script(adapter.blocks(file)).problems())
+    return [*lost(file), *Script(adapter.blocks(file)).problems()]
 
 
 def test_skeleton_is_in_the_form(tmp_path):
@@ -29,6 +27,7 @@ def test_skeleton_is_in_the_form(tmp_path):
 CELL = "# %%\n# More.\n\nassert x.dim() == 2\n\n"
 BOX = re.search(r"# \.\. use-this::\n#\n#.*\n", GOOD)[0]
 BROKEN = {
+    "lost words": (GOOD.replace("# %%\n\ndraw", "# %% Words.\n\ndraw"), None, "are shown nowhere"),
     "sentences": (GOOD.replace("Then answer", "One more. Then answer"), 1, "3 sentences stand before the first result"),
     "text before": (GOOD.replace("# %%\n\ndraw", "# %%\n# One.\n\ndraw"), 1, "3 sentences stand before the first"),
     "cells": (GOOD.replace(BOX, BOX + 6 * ("#\n" + CELL)), None, "a reader sees 9 cells above 'Check yourself'"),
@@ -90,15 +89,7 @@ def test_values_and_code_end_no_sentence():
     assert sentences(".. not looked up: 3. — A reason.\n\nOne.") == 1
 
 
-def test_a_page_in_no_list_is_held_to_the_form(minisite):
-    minisite.edit("docs/conf.py", 'project = "minisite"', 'project = "minisite"\npages_old_form = "old.txt"')
-    minisite.write("docs/old.txt", "# Old.\none/alpha\none/gone\n")
+def test_each_page_is_held_to_the_form(minisite):
+    minisite.edit("docs/conf.py", 'project = "minisite"', 'project = "minisite"\npages_keep_form = True')
     printed = minisite.build(ok=False)
-    assert "old.txt names one/gone, and there is no such page. Delete the line." in printed
     assert re.search(r"gallery/one/beta\.py:1: WARNING: the page has 0 boxes .* \(rule: form\)", printed)
-    assert "one/alpha.py:" not in printed
-
-
-def test_list_of_pages_in_the_old_form_only_becomes_shorter():
-    assert len(OLD) == len(set(OLD)) <= MOST_OLD
-    assert [page for page in OLD if not (ROOT / f"gallery/{page}.py").is_file()] == []

@@ -137,7 +137,7 @@ def test_page_that_is_gone_leaves_nothing(minisite):
     site = minisite.root / "docs/_build/html"
     assert not (site / "guide/one/beta.html").exists()
     assert (site / "guide/one/alpha.html").exists()
-    assert (site / "search-data.js").exists()
+    assert (site / "search-index.js").exists()
 
 
 @pytest.mark.parametrize("name", ["python", "torch", "torchvision"])

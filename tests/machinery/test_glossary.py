@@ -23,7 +23,7 @@ TEXTS = [
 
 def words_linked(text):
     """Return the words of the glossary that a text links to; a link may stand on two lines."""
-    roles = re.findall(r":term:`([^`]+)`", text.replace("\n", " "))
+    roles = re.findall(r":term:`([^`]+)`", " ".join(text.split()))
     return {re.sub(r".*<(.+)>$", r"\1", role).strip().lower() for role in roles}
 
 

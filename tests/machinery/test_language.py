@@ -16,8 +16,8 @@ CHOSEN = language.settings()
 LONG = "This sentence has one word after another, " + "and one more, " * 8 + "and then it ends."
 
 
-def found(words, form="new"):
-    return [(one.place, one.why, one.refused) for one in findings(Text(Path("a"), 5, words, form), OWN, CHOSEN)]
+def found(words, is_page=True):
+    return [(one.place, one.why, one.refused) for one in findings(Text(Path("a"), 5, words, is_page), OWN, CHOSEN)]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,6 @@ def test_what_is_not_said_is_found(words, said):
     ((place, why, refused),) = found(words)
     assert f"{place}: {why}".startswith(said)
     assert refused
-    assert [one for *_, one in found(words, "old")] == [False]
 
 
 def test_code_and_links_are_no_words():
@@ -46,9 +45,9 @@ def test_code_and_links_are_no_words():
 
 
 def test_some_words_are_for_pages_alone():
-    assert found("It is made anew. It does.", "") == []
-    assert found("It simply is.", "")[0][2]
-    assert not found(LONG, "")[0][2]
+    assert found("It is made anew. It does.", is_page=False) == []
+    assert found("It simply is.", is_page=False)[0][2]
+    assert not found(LONG, is_page=False)[0][2]
 
 
 def test_docstrings_and_messages_are_looked_at(tmp_path):
@@ -63,24 +62,22 @@ def test_the_command_names_what_is_refused(tmp_path, capsys):
     for folder in ("docs", "gallery/one"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "docs/words.toml").write_text((ROOT / "docs/words.toml").read_text())
-    (tmp_path / "docs/old_form.txt").write_text("one/old\n")
-    for name in ("old", "new"):
-        (tmp_path / f"gallery/one/{name}.py").write_text(
-            '"""\nTitle\n=====\n\nIt just is.\n"""\n\nx = 1\n# %%\n\nask("Is it?", 1, choices={1: "Of course."})\n'
-        )
-    (tmp_path / "README.md").write_text("# A\n\nOf course.\n")
+    (tmp_path / "gallery/one/page.py").write_text(
+        '"""\nTitle\n=====\n\nIt just is.\n"""\n\nx = 1\n# %%\n\nask("Is it?", 1, choices={1: "Of course."})\n'
+    )
+    (tmp_path / "README.md").write_text(f"# A\n\nOf course. {LONG}\n")
     assert language.main(tmp_path / "docs", []) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines[:-1]] == [
-        "gallery/one/new.py:5",
-        "gallery/one/new.py:11",
+        "gallery/one/page.py:5",
+        "gallery/one/page.py:11",
         "README.md:3",
     ]
-    assert lines[-1] == "language: 7 texts, 3 findings refused, 2 more (--all lists them)"
-    (tmp_path / "README.md").write_text("# A\n\nSo.\n")
-    (tmp_path / "gallery/one/new.py").unlink()
+    assert lines[-1] == "language: 4 texts, 3 findings refused, 1 more (--all lists them)"
+    (tmp_path / "README.md").write_text(f"# A\n\n{LONG}\n")
+    (tmp_path / "gallery/one/page.py").unlink()
     assert language.main(tmp_path / "docs", ["--all"]) == 0
-    assert capsys.readouterr().out.startswith("gallery/one/old.py:5: 'just'")
+    assert capsys.readouterr().out.startswith("README.md:3: ")
 
 
 def test_spelling_is_looked_at_with_the_settings_of_the_project(tmp_path):

@@ -110,6 +110,17 @@ def test_failure_counts_where_warnings_are_tolerated(minisite):
     assert "pages: 1 failed" in minisite.build(ok=False)
 
 
+def test_changed_output_makes_its_page_and_no_other_be_read_again(minisite):
+    minisite.build("-Dpages_update_outputs=1")
+    minisite.edit("gallery/one/beta.py", 'print("three")', 'print("3")')
+    assert "gallery/one/beta.py:11: WARNING: the output changed" in minisite.build(ok=False)
+    printed = minisite.build(ok=False)
+    assert "gallery/one/beta.py:11: WARNING: the output changed" in printed
+    assert "0 added, 1 changed, 0 removed" in printed
+    minisite.build("-Dpages_update_outputs=1")
+    assert "WARNING" not in minisite.build()
+
+
 def test_warning_makes_its_page_and_no_other_be_read_again(minisite):
     minisite.edit("docs/checks.md", "# Checks", "# Checks\n\n[lost](nowhere.md)")
     assert "docs/checks.md:3: WARNING" in minisite.build(ok=False)

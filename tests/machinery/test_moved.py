@@ -9,13 +9,17 @@ from pipeline.tidying.moved import problems
 def test_old_address_leads_on(minisite):
     minisite.edit("docs/conf.py", 'project = "minisite"', 'project = "minisite"\nhtml_baseurl = "https://example.org/"')
     minisite.edit("docs/conf.py", "gallery_order", 'pages_moved = {"guide/two/old": "guide/one/alpha"}\ngallery_order')
+    markdown = minisite.root / "docs/_build/html/guide/two/old.md"
+    markdown.parent.mkdir(parents=True)
+    markdown.write_text("Of the page that was there.")
     minisite.build()
+    assert not markdown.exists()
     page = BeautifulSoup(minisite.html("guide/two/old.html"), "html.parser")
     assert page.select_one("meta[http-equiv=refresh]")["content"] == "0; url=../one/alpha.html"
     assert page.select_one("link[rel=canonical]")["href"] == "https://example.org/guide/one/alpha.html"
     assert page.select_one("a")["href"] == "../one/alpha.html"
     assert (minisite.root / "docs/_build/html/guide/two" / page.select_one("a")["href"]).is_file()
-    assert '"id":"guide/two/old"' not in minisite.html("search-data.js")
+    assert '"id":"guide/two/old"' not in minisite.html("search-index.js")
     minisite.edit("docs/conf.py", '"guide/one/alpha"}', '"guide/one/gone"}')
     assert "pages_moved leads from 'guide/two/old' to 'guide/one/gone', which is no document." in minisite.build(
         ok=False

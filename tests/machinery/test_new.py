@@ -32,7 +32,7 @@ def order_of(text):
     ("chapter", "after", "before"),
     [
         ("shapes", "stack", "cat_or_stack"),
-        ("tools", "tensorboard_mistakes", None),
+        ("tools", "summarize_a_tensor", None),
         ("gpu", None, "devices_and_moving_data"),
     ],
 )
@@ -50,7 +50,10 @@ def test_page_is_placed_and_nothing_else_changes(chapter, after, before):
 
 def test_chapter_in_one_line_that_becomes_too_long_is_broken():
     long = "a_page_with_a_name_that_is_as_long_as_names_may_be"
-    text = new.placed(CONF, "tools", long, "using_tensorboard")
+    one_line = '"tools": ["check_the_installation", "using_tensorboard", "tensorboard_mistakes"],'
+    conf = re.sub(r'"tools": \[.*?\],', one_line, CONF, flags=re.DOTALL)
+    assert conf != CONF
+    text = new.placed(conf, "tools", long, "using_tensorboard")
     assert order_of(text)["tools"] == ["check_the_installation", "using_tensorboard", long, "tensorboard_mistakes"]
     assert max(map(len, text.splitlines())) <= 120
     assert is_formatted(text)

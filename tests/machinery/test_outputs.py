@@ -146,6 +146,8 @@ def test_cell_that_varies_is_compared_on_the_processor_that_it_is_kept_of():
     assert kept.renewed(cells, trained("loss 0.31 after 4 steps", "A")) != cells
     plain = kept.renewed({}, record("loss 0.25"))
     assert kept.differences({"cells": plain}, record("loss 0.31") | {"processor": "B"})  # a cell that does not say so
+    silent = kept.render({"page": "one/x", "device": "cpu", "cells": kept.renewed({}, trained("", "A"))})
+    assert kept.differences({"cells": kept.parse(silent)}, trained("", "B")) == []
 
 
 @pytest.mark.parametrize(

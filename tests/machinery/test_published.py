@@ -1,5 +1,9 @@
 """A download asks for the packages that its page needs, and for nothing else."""
 
+import base64
+import hashlib
+import zipfile
+
 import pytest
 
 from pipeline.gallery import published
@@ -23,3 +27,24 @@ from pipeline.gallery import published
 )
 def test_packages_of(script, packages):
     assert published.packages_of(script) == packages
+
+
+def test_a_file_more_in_a_wheel_is_listed_with_its_hash(tmp_path):
+    wheel, target = tmp_path / "a.whl", tmp_path / "b.whl"
+    with zipfile.ZipFile(wheel, "w") as made:
+        made.writestr("a/__init__.py", "x = 1")
+        made.writestr("a-1.dist-info/RECORD", "a/__init__.py,sha256=x,5\na-1.dist-info/RECORD,,\n")
+    published.add_file(wheel, target, "a/data.txt", b"words")
+    with zipfile.ZipFile(target) as made:
+        assert made.read("a/data.txt") == b"words"
+        assert made.read("a/__init__.py") == b"x = 1"
+        first, *others = made.read("a-1.dist-info/RECORD").decode().splitlines()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"words").digest()).decode().rstrip("=")
+    assert first == f"a/data.txt,sha256={digest},5"
+    assert others == ["a/__init__.py,sha256=x,5", "a-1.dist-info/RECORD,,"]
+    before = target.stat().st_mtime_ns
+    published.add_file(wheel, target, "a/data.txt", b"words")
+    assert target.stat().st_mtime_ns == before, "an equal one is not written again"
+    published.add_file(wheel, target, "a/data.txt", b"others")
+    with zipfile.ZipFile(target) as made:
+        assert made.read("a/data.txt") == b"others"

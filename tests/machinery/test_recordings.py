@@ -20,7 +20,7 @@ from pipeline.search.data import sections_of
 ROOT = Path(__file__).parents[2]
 FOLDER = "docs/outputs/nvidia-test-gpu"
 CPU = {"PTGUIDE_DEVICE": "cpu"}
-SHOWS, SEARCHED = "guide/one/shows.html", "docs/_build/html/search-data.js"
+SHOWS, SEARCHED = "guide/one/shows.html", "docs/_build/html/search/guide/one/shows.js"
 
 
 def files_of(site):

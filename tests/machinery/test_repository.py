@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.text.backing import Backing
+from pipeline.text.typed import in_words
+from ptguide.data import digits
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
@@ -34,6 +38,43 @@ def test_every_session_that_is_named_exists(file):
     named = set(re.findall(r"nox -s (\w+)", (ROOT / file).read_text()))
     assert named
     assert named <= sessions
+
+
+def prose_of(text):
+    """Return Markdown or reST without code, addresses and the marks of a list; each line stays where it is."""
+    left_out = r"```.*?```|`[^`]*`|\]\([^)]*\)|^\d+\. "
+    return re.sub(left_out, lambda found: re.sub(r"[^\n]", "|", found[0]), text, flags=re.DOTALL | re.MULTILINE)
+
+
+# What backs the texts that the build does not look up.
+BACKED_BY = {
+    "README.md": re.findall(r"```python\n(.*?)\n```", README, re.DOTALL),
+    "CONTRIBUTING.md": [
+        *((ROOT / file).read_text() for file in ("tests/site/test_form.py", "pipeline/form/check.py")),
+        *re.findall(r"^fail_under = \d+$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE),
+    ],
+}
+HEADERS = sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("gallery/*/GALLERY_HEADER.rst"))
+BACKED_BY |= {file: [repr(tuple(digits("test")[0][0].shape))] for file in HEADERS}
+
+
+def not_backed(text, code):
+    backing = Backing(code)
+    return [typed.text for typed in in_words(prose_of(text), 1) if not backing.has(typed)]
+
+
+@pytest.mark.parametrize("file", BACKED_BY)
+def test_what_is_typed_outside_the_pages_is_backed(file):
+    assert not_backed((ROOT / file).read_text(), BACKED_BY[file]) == []
+
+
+def test_what_is_typed_outside_the_pages_can_be_wrong():
+    assert not_backed("Stacked along axis 1: (3, 2, 5), float64, 5.5 GB.", BACKED_BY["README.md"]) == [
+        "(3, 2, 5)",
+        "float64",
+        "5.5 GB",
+    ]
+    assert not_backed(README.replace("(3, 2, 4)", "(2, 3, 4)"), BACKED_BY["README.md"]) == ["(2, 3, 4)"]
 
 
 def pythons_of_a_sentence(file):

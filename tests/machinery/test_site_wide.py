@@ -52,7 +52,7 @@ def test_killed_build_followed_by_another_gives_the_same_site(minisite, tmp_path
 def test_small_build_gives_the_same_site_as_a_whole_one(minisite):
     minisite.build()
     whole = contents(minisite.root)
-    assert b'"id":"guide/one/alpha"' in whole["search-data.js"]
+    assert b'"id":"guide/one/alpha"' in whole["search-index.js"]
     minisite.build()
     assert contents(minisite.root) == whole
 

@@ -65,7 +65,7 @@ def test_server_stops_after_an_error(tmp_path):
     """Only the function itself runs, not the page's training."""
     _, _, rest = SOURCE.partition("@contextlib.contextmanager\n")
     function = "@contextlib.contextmanager\n" + rest.partition("\n\n\n")[0]
-    space = {name: __import__(name) for name in ("contextlib", "re", "subprocess", "sys")}
+    space = {name: __import__(name) for name in ("contextlib", "os", "re", "subprocess", "sys")}
     exec(compile(function, "page", "exec"), space)
     seen = []
 

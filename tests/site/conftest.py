@@ -3,6 +3,7 @@
 import functools
 import http.server
 import os
+import runpy
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ REPOSITORY = Path(__file__).parents[2]
 SITE = Path(os.environ.get("PTGUIDE_SITE") or REPOSITORY / "docs" / "_build" / "html").resolve()
 
 
+MOVED = runpy.run_path(str(REPOSITORY / "docs" / "conf.py"))["pages_moved"]  # there a page leads on
+
+
 def pages_of(site: Path) -> list[str]:
     """Return every page of a site, for example ``guide/shapes/stack.html``."""
     found = (path.relative_to(site).as_posix() for path in site.rglob("*.html"))
@@ -27,7 +31,8 @@ def pages_of(site: Path) -> list[str]:
 
 def is_guide_page(name: str) -> bool:
     """Return whether a page was made of a script."""
-    return name.startswith("guide/") and name.count("/") == 2 and not name.endswith("/index.html")
+    page = name.removesuffix(".html")
+    return name.startswith("guide/") and name.count("/") == 2 and not page.endswith("/index") and page not in MOVED
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

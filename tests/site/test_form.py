@@ -1,4 +1,4 @@
-"""Pages in the new form keep to it in a browser; what is folded and what is explained can be reached in every way."""
+"""Pages keep to their form in a browser; what is folded and what is explained can be reached in every way."""
 
 from pathlib import Path
 
@@ -9,38 +9,26 @@ from pipeline.form import check
 from pipeline.gallery import adapter
 
 REPOSITORY = Path(__file__).parents[2]
-OLD = check.read_list(REPOSITORY / "docs/old_form.txt")
 PAGE = "guide/shapes/stack.html"
 
 
 def visible_problems(page, origin, name):
-    """Return what a browser sees that is not in the form, and what the script of the page is excepted from."""
+    """Return what a browser sees that is not in the form."""
     script = check.Script(adapter.blocks(REPOSITORY / f"gallery/{name}.py"))
     page.goto(f"{origin}guide/{name}.html")
     found = browser_checks.first_result(page, 1280, 800) + browser_checks.first_result(page, 390, 844)
     found += browser_checks.length(page, script.longer.get("screens", check.SCREENS))
     if "screens" in script.longer and not browser_checks.length(page, check.SCREENS):
         found.append(f"it says that it has {script.longer['screens']} screens, and has {check.SCREENS}: delete that")
-    return script, found
+    return found
 
 
-def test_a_page_that_is_in_no_list_keeps_the_form(new_page, origin, guide_pages):
+def test_each_page_keeps_the_form(new_page, origin, guide_pages):
     page = new_page()
-    names = {name.removeprefix("guide/").removesuffix(".html") for name in guide_pages}
-    new = sorted(names - set(OLD))
-    assert new
-    found = {name: visible_problems(page, origin, name)[1] for name in new}
-    assert not any(found.values()), found
-
-
-def test_a_page_of_the_list_that_keeps_the_form_is_taken_out(new_page, origin, site):
-    page = new_page()
-    fits = []
-    for name in OLD:
-        script = check.Script(adapter.blocks(REPOSITORY / f"gallery/{name}.py"))
-        if not [*script.problems()] and not visible_problems(page, origin, name)[1]:
-            fits.append(name)
-    assert not fits, f"docs/old_form.txt: delete {', '.join(fits)}"
+    names = [name.removeprefix("guide/").removesuffix(".html") for name in guide_pages]
+    assert names
+    found = {name: visible_problems(page, origin, name) for name in names}
+    assert not any(found.values()), {name: said for name, said in found.items() if said}
 
 
 def test_a_link_into_a_fold_opens_it(new_page, origin, site):
@@ -169,3 +157,78 @@ def test_the_search_shows_what_to_use_first(new_page, origin, site):
     use.locator("a").click()
     page.wait_for_url("**/guide/shapes/stack.html#use-this")
     assert page.locator(".ptg-use").is_visible()
+
+
+ARCS = """() => [...document.querySelectorAll(".ptg-map > li")].flatMap((one, place, all) =>
+  [...one.querySelectorAll("svg")].map(svg => {
+    const rows = Number(getComputedStyle(svg).getPropertyValue("--rows"));
+    const dot = item => item.getBoundingClientRect().top + 20;
+    const box = svg.getBoundingClientRect();
+    return Math.max(Math.abs(box.top - dot(all[place - rows])), Math.abs(box.bottom - dot(one)));
+  }))"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_arc_of_a_map_begins_and_ends_at_a_page(new_page, origin, site, width):
+    page = new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{origin}guide/selecting/index.html")
+    away = page.evaluate(ARCS)
+    assert len(away) > 8
+    assert max(away) < 4, "pixels from the middle of a page's number"
+    assert browser_checks.overflow(page, width) == []
+
+
+def test_the_table_of_errors_is_filtered_in_both_parts(new_page, origin, site):
+    page = new_page()
+    page.goto(f"{origin}guide/errors/index.html")
+    box = page.locator(".ptg-errors")
+    rows = box.locator("tbody tr")
+    assert rows.count() > 90
+    assert not box.locator("details").evaluate("one => one.open")
+    box.locator("input").fill("Shapes cannot MULTIPLIED")
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert 1 <= len(shown) < 5
+    assert all("mat1 and mat2 shapes" in row.inner_text() for row in shown)
+    assert box.locator("[role=status]").inner_text() == f"{len(shown)} of {rows.count()} messages"
+    box.locator("input").fill("einsum")
+    assert box.locator("details tbody tr:visible").count() >= 1, "the part that was closed is searched and opened"
+    box.locator("input").fill("")
+    assert box.locator("[role=status]").inner_text() == ""
+    assert not box.locator("details").evaluate("one => one.open")
+
+
+def test_the_table_of_errors_needs_no_script(browser, origin, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{origin}guide/errors/index.html")
+    assert page.locator(".ptg-errors input").is_hidden()
+    assert page.locator(".ptg-errors tbody tr:visible").count() > 30
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_messages_of_torch_are_filtered_and_each_has_an_address(new_page, origin, width):
+    page = new_page()
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{origin}reference/messages_of_torch.html#invalid-momentum-value")
+    rows = page.locator(".ptg-refused tbody tr")
+    assert rows.count() > 250
+    assert "Invalid momentum value" in page.locator("tr:target").inner_text()
+    assert browser_checks.overflow(page, width) == []
+    page.locator(".ptg-refused-filter input").fill("group_norm DIVISIBLE")
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert 1 <= len(shown) < 5
+    assert all("divisible" in row.inner_text() for row in shown)
+    assert page.locator(".ptg-refused-filter [role=status]").inner_text() == f"{len(shown)} of {rows.count()} messages"
+
+
+def test_every_page_of_the_errors_that_prints_a_message_is_in_the_table(site, guide_pages):
+    table = (site / "guide/errors/index.html").read_text(encoding="utf-8").partition('class="ptg-errors"')[2]
+    checked = 0
+    for name in guide_pages:
+        title = (REPOSITORY / f"gallery/{name.removeprefix('guide/').removesuffix('.html')}.py").read_text().split("\n")
+        if name.startswith("guide/errors/") and "Error: " in title[3]:
+            assert f'href="{name.rpartition("/")[2]}' in table, name
+            checked += 1
+    assert checked > 40

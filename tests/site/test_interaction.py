@@ -257,14 +257,23 @@ def test_framed_element_of_many_channels_can_be_left_by_arrow_keys(new_page, tmp
     assert said(page) != picture.said
 
 
-def test_the_front_page_begins_with_the_picture_that_a_page_drew_and_it_can_be_played_with(new_page, site):
+PLAYED_WITH = {"Multiply": "computing/matmul", "Look up": "selecting/advanced_indexing", "Stack": "shapes/stack"}
+
+
+def test_the_front_page_shows_pictures_that_pages_drew_and_each_can_be_played_with(new_page, origin, site):
     page = new_page()
-    pictures = []
-    for name in ("index.html", "guide/shapes/stack.html"):
-        page.goto((site / name).as_uri())
-        pictures.append(page.locator("figure.ptg-picture").first.evaluate("one => one.querySelector('svg').innerHTML"))
-    assert pictures[0] == pictures[1]
-    page.goto((site / "index.html").as_uri())
-    before = said(page)
-    page.locator('[data-k="2.0"]').hover()
-    assert said(page) != before
+    drawn = "figure.ptg-picture >> nth=0"
+    pictures = {}
+    for tab, name in PLAYED_WITH.items():
+        page.goto(f"{origin}guide/{name}.html")
+        pictures[tab] = page.locator(drawn).inner_html()
+    page.goto(f"{origin}index.html")
+    shown = page.locator(".sd-tab-set")
+    assert [tab.strip() for tab in shown.locator("label").all_text_contents()] == list(pictures)
+    for place, (tab, picture) in enumerate(pictures.items()):
+        shown.get_by_text(tab, exact=True).click()
+        here = shown.locator("figure.ptg-picture").nth(place)
+        assert here.inner_html() == picture
+        here.locator("[data-k^='2.'], [data-k^='3.']").first.hover()
+        assert here.inner_html() != picture, f"the words of {tab} are as before"
+        page.mouse.move(2, 2)

@@ -36,6 +36,14 @@ def test_page_is_light(new_page, origin, site, guide_pages, name):
     assert found.total() <= LIMIT, "\n".join(f"{size:>8,} {address}" for address, size in found.most_common())
 
 
+def test_the_search_stays_light_at_250_pages(site, guide_pages):
+    size = len(gzip.compress((site / "search-index.js").read_bytes()))
+    assert size <= 250_000 * max(1, len(guide_pages) / 250)
+    assert size / len(guide_pages) <= 1000, "a page more costs 1 kB of what each search loads first"
+    parts = [file.stat().st_size for file in (site / "search" / "guide").rglob("*.js")]
+    assert len(parts) == len(guide_pages)
+
+
 def test_the_weight_counts_what_a_page_loads(new_page, serve, tmp_path):
     (tmp_path / "index.html").write_text('<link rel="stylesheet" href="a.css"><p>text</p>')
     (tmp_path / "a.css").write_text("".join(f".c{number * number} {{color: red}}\n" for number in range(1000)))

@@ -96,3 +96,24 @@ def test_an_attempt_that_writes_into_its_input_does_not_spoil_the_cases():
 def test_no_cases_are_refused():
     with pytest.raises(ValueError, match="cases is empty"):
         check(lambda x: x, lambda x: x, [])
+
+
+def test_what_has_too_many_axes_for_a_picture_is_named():
+    def unwritten(x):
+        raise NotImplementedError
+
+    five = torch.zeros(2, 1, 2, 1, 2)
+    report = check(unwritten, lambda x: x, [(five,)])
+    assert report.picture is None
+    assert report.words.startswith("Case 1 of 1, called with a tensor of shape (2, 1, 2, 1, 2), is not written yet")
+    report = check(lambda x: x, lambda x: x.flatten(), [(five,)])
+    assert report.picture is not None
+    assert "its shape is (2, 1, 2, 1, 2), expected (8,)" in report.words
+
+
+def test_a_network_among_the_arguments_has_its_kind_and_not_its_layers():
+    network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.ReLU())
+    report = check(lambda model, x: x, lambda model, x: model(x), [(network, torch.ones(1))])
+    assert ", called with a Sequential, is wrong" in report.words
+    report = check(lambda model, x: x, lambda model, x: model(x), [(torch.nn.ELU(2.0), -torch.ones(1))])
+    assert ", called with ELU(alpha=2.0), is wrong" in report.words

@@ -392,6 +392,22 @@ def test_forward_decides_what_a_batch_is():
     assert torch.equal(seen[0], INPUTS[:20])
 
 
+def test_a_language_model_learns_by_the_forward_of_the_docstring():
+    torch.manual_seed(0)
+    tokens = (torch.arange(12) + torch.arange(5).reshape(5, 1)) % 5  # the next token follows from the last
+    model = nn.Sequential(nn.Embedding(5, 8), nn.Linear(8, 5))
+    history = fit(
+        model,
+        [tokens],
+        lambda outputs, targets: F.cross_entropy(outputs.mT, targets),
+        torch.optim.Adam(model.parameters(), lr=0.1),
+        forward=lambda model, batch: (model(batch[:, :-1]), batch[:, 1:]),
+        epochs=60,
+    )
+    assert history[-1]["loss"] < 0.1 < history[0]["loss"]
+    assert torch.equal(model(tokens).argmax(dim=2)[:, :-1], tokens[:, 1:])
+
+
 def test_an_iterable_data_set_needs_no_length():
     class Stream(IterableDataset):
         def __iter__(self):

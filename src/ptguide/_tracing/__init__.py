@@ -19,6 +19,7 @@ __all__ = ["Call", "Result", "arguments_of", "equal", "search"]
 
 def search(call: Call, actual: Result) -> list[list[Tensor]]:
     """Return for each output of a call, and each input, a `Kind` for each pair of elements, uint8."""
+    # not looked up: uint8 — ``_search`` makes these tensors
     # The tensors are small, and threads that wait for each other on a busy machine made it 100 times slower.
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that the caller never gave

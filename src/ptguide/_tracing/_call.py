@@ -30,7 +30,7 @@ class Call:
     Attributes
     ----------
     tensors : list of Tensor
-        Every tensor in the arguments, in order; ``names`` has one for each.
+        The tensors in the arguments, in order; ``names`` has one for each.
     """
 
     def __init__(self, op: Callable[..., Any], inputs: Any, kwargs: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Call:
             return None
 
     def attempt(self, tensors: Sequence[Tensor], double: bool) -> list[Tensor] | None:
-        """Return the outputs for other values, None if the operation refuses them, in whatever way it does that."""
+        """Return the outputs for other values, None if the operation raises an error."""
         try:
             return self.run(tensors, double).tensors
         except Exception:

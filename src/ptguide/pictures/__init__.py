@@ -1,4 +1,4 @@
-"""Draw tensors and operations as SVG: every element in its place, and which input made which output.
+"""Draw tensors and operations as SVG: the elements in their places, and which input made which output.
 
 Pictures hold real text, work without a network and on paper, and take the colors of the page around them.
 """

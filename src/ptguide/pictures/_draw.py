@@ -42,8 +42,8 @@ def draw(subject: Any, inputs: Any = (), /, **options: Any) -> Picture:
     scripts one example is framed. With several inputs a color, and a letter in the corner of what was copied, stands
     for each; with one input colors stand for its rows, the first eight of them.
 
-    ``draw(op, inputs, dim=Choice(0, 1, 2))`` runs ``op`` once for each value of a `Choice`, and buttons step through
-    the results. Without scripts, and in a file, all of them stand one under the other.
+    With ``dim=Choice(0, 1)`` among the options, ``op`` runs once for each value of the `Choice`, and buttons step
+    through the results. Without scripts, and in a file, they stand one under the other.
 
     Parameters
     ----------

@@ -34,12 +34,12 @@ def draw_graph(
     uses them; arrows lead down to the result. A box tells the node's name as torch prints it, the shape of what it
     made in the forward pass (and the data type if it is not float32), and, after "∂", the gradient of the result with
     respect to that: its values for up to 6 elements, else its shape and its norm (the root of the sum of its squares).
-    Where a result is used more than once, the gradients of all uses are added up. Where all of them have one element,
-    the sum is written out.
+    Where a result is used more than once, the gradients of its uses are added up. Where they have one element, the
+    sum is written out.
 
-    A tensor that does not require grad is no part of the graph: it has no box. The boxes that use one, or a number
-    such as the 2 in ``x * 2``, count it as a constant. If it is among the names, as the parameters of a frozen layer
-    are, the legend says so; it also lists named leaves that the result was not made from.
+    A tensor that does not require grad is no part of the graph: it has no box. The boxes that use one, or a plain
+    number, count it as a constant. If it is among the names, as the parameters of a frozen layer are, the legend says
+    so; it also lists named leaves that the result was not made from.
 
     A graph of more than 60 nodes is folded, if the names of its leaves tell their modules as those of
     ``dict(model.named_parameters())`` do. The box of ``layers.0`` then holds the leaves ``layers.0.…``, what uses them,
@@ -74,9 +74,9 @@ def draw_graph(
 
     Notes
     -----
-    The gradients come from `torch.autograd.grad` with ``retain_graph=True``. Afterwards all is as it was: ``.grad`` of
-    leaves and of tensors with ``retain_grad()``, hooks, and the graph, which can still be differentiated. Hooks of
-    your own on the tensors in the graph run, as in any backward pass.
+    The gradients come from `torch.autograd.grad` with ``retain_graph=True``. Afterwards these are as they were:
+    ``.grad`` of leaves and of tensors with ``retain_grad()``, hooks, and the graph, which can still be differentiated.
+    Your own hooks on the tensors in the graph run, as in another backward pass.
 
     Examples
     --------
@@ -91,6 +91,7 @@ def draw_graph(
     >>> x.grad is None
     True
     """
+    # not looked up: 60 — `_folding.MOST`
     start = start_of(tensor, gradient)
     if depth is not None and (not isinstance(depth, int) or depth < 1):
         raise ValueError(f"depth is {depth!r}; expected the number of levels to tell apart, an integer from 1 on.")

@@ -34,9 +34,9 @@ LISTED = 3  # places that a sentence lists
 def draw_storage(tensors: Tensor | Sequence[Tensor], names: str | Sequence[str] = ()) -> Picture:
     """Draw each storage as one row of elements, and beside it the tensors that look into it.
 
-    Hover over an element, or move to it with the arrow keys, and its place in the storage is framed, and with it all
-    other elements that lie there. Gray elements of a storage belong to none of the tensors. Where the tensors lie in
-    several storages, these stand beside each other and have numbers: ``storage_0``, ``storage_1``.
+    Hover over an element, or move to it with the arrow keys, and its place in the storage is framed, and with it the
+    other elements that lie there. Gray elements of a storage belong to no tensor that was given. Where the tensors
+    lie in several storages, these stand beside each other and have numbers: ``storage_0``, ``storage_1``.
 
     Parameters
     ----------

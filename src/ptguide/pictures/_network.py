@@ -19,7 +19,7 @@ def draw_network(
 
     The modules stand in the order in which they are first called. One that is called more than once stands there once,
     with the number of its calls and their shapes in turn, as ``(5, 3) ×2; (5, 4)``; one that has two names bears both.
-    One that is never called stands before the modules inside it, else behind the others of the module that it belongs
+    One that is not called stands before the modules inside it, else behind the others of the module that it belongs
     to. Parameters and their memory add up to the totals. A row in which nothing is trained says "frozen", and is
     written in italics on a page.
 

@@ -62,17 +62,17 @@ class Row:
 
     @property
     def inputs(self) -> Any:
-        """What went into the first call; None if there was none."""
+        """What went into the first call; None if there was no call."""
         return self.calls[0].inputs if self.calls else None
 
     @property
     def outputs(self) -> Any:
-        """What came out of the first call; None if there was none."""
+        """What came out of the first call; None if there was no call."""
         return self.calls[0].outputs if self.calls else None
 
     @property
     def output_bytes(self) -> int:
-        """Memory of all tensors that came out of all calls, in bytes."""
+        """Memory of the tensors that came out of the calls, in bytes."""
         return sum(call.output_bytes for call in self.calls)
 
     def cells(self) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ class Picture:
         return "".join(parts), widest, height
 
     def live(self) -> str:
-        """Return the attributes of the element in which elements light up; none where nothing does."""
+        """Return the attributes of the element in which elements light up; an empty text where nothing does."""
         return f' class="ptg-op" tabindex="0" data-home="{self.home}"' if self.said else ""
 
     def save(self, path: str | Path) -> None:

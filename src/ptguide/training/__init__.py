@@ -5,13 +5,13 @@ says openly where gradients are forgotten, where the weights change, and how muc
 
 - `Run` is the bag of state: named parts that have ``state_dict`` and ``load_state_dict`` (models, optimizers,
   schedules, averages of weights), the place in the data, the figures of the epoch, and the settings that a run which
-  goes on must share. It yields steps; a step yields its batches one at a time. `fit` is one user of it, a loop with
+  goes on has to share. It yields steps; a step yields its batches one at a time. `fit` is one user of it, a loop with
   several models, such as that of a GAN, another.
 - What a batch *counts* is what its loss is a mean over: samples, or targets that are not ignored, or class weights.
   The same number averages the history, weighs the batches of one step, and puts processes together.
 - `evaluate` measures what it is asked for, `confusion` counts answers; neither guesses from shapes.
 
-Imports go down this list, never up (the import linter holds them to it):
+Imports go down this list and not up (the import linter holds them to it):
 
 ``_fit``, ``_loop``
     the call with its checks, and the loop

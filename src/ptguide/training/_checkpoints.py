@@ -36,7 +36,7 @@ class _Entry:
 class Checkpoints:
     """A folder of checkpoints, for `fit` or for a loop of your own.
 
-    Each checkpoint is a file that `torch.save` wrote: ``step-00000120_score-0.25_sha256-3f2a9c1b7d2e4f60.pt``. It gets
+    Each checkpoint is a file that `torch.save` wrote: ``step-(number)_score-(number)_sha256-(digits).pt``. It gets
     this name when all of it is on the disk, so a run that is killed while it writes loses nothing but that one. The
     checksum in the name tells whether the file is still what was written.
 
@@ -87,7 +87,7 @@ class Checkpoints:
 
     The class of the model is not in it: the same code has to make the model before the state is loaded.
 
-    Files are read with ``torch.load(..., weights_only=True)`` and in no other way: a pickle can run any code when it is
+    Files are read with ``torch.load(..., weights_only=True)``: another pickle could run code of a stranger when it is
     loaded, and a checkpoint is a file that people pass on.
 
     Examples
@@ -104,6 +104,8 @@ class Checkpoints:
     odict_keys(['weight', 'bias'])
     """
 
+    # not looked up: float16 — `fit` has a scaler with this precision
+
     def __init__(self, folder: str | os.PathLike[str], *, keep: int = 3, every: int | None = None) -> None:
         check_count("keep", keep, 1)
         if every is not None:
@@ -116,7 +118,7 @@ class Checkpoints:
         self._release: Any = None  # frees the folder, at the latest when nobody holds this object any more
 
     def due(self, step: int) -> bool:
-        """Return whether ``every`` asks for a checkpoint after this step."""
+        """Return whether a checkpoint is asked for after this step."""
         return self.every is not None and step % self.every == 0
 
     def paths(self) -> list[Path]:
@@ -173,10 +175,10 @@ class Checkpoints:
         return final
 
     def latest(self) -> dict[str, Any] | None:
-        """Return the state of the newest whole checkpoint, its tensors on the CPU, or None if there is none yet.
+        """Return the state of the newest whole checkpoint, its tensors on the CPU, or None if there is no file yet.
 
         A file whose content does not have the checksum in its name is set aside as ``*.damaged``, a warning names it,
-        and the one before it is taken. A folder that can only be read is read.
+        and the one before it is taken. A folder without permission to write is read.
 
         Raises
         ------
@@ -189,7 +191,7 @@ class Checkpoints:
         return self._first_whole(self._entries()[::-1])
 
     def best(self) -> dict[str, Any] | None:
-        """Return the state with the lowest score, its tensors on the CPU, or None if none has a score.
+        """Return the state with the lowest score, its tensors on the CPU, or None if no file has a score.
 
         It may be asked for while another process trains. What is damaged is treated as `latest` does.
         """

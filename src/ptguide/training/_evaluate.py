@@ -61,7 +61,7 @@ def evaluate(
     """Measure a model on data: its loss, and the metrics that are asked for.
 
     The model computes in evaluation mode and without gradients; afterwards each of its layers has the mode that it had.
-    Under `torchrun` every process calls it with the same data, computes its share, and returns what all have found.
+    Under `torchrun` each process calls it with the same data, computes its share, and returns what they found together.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def confusion(
 
 
 def accuracy(outputs: Tensor, targets: Tensor, *, ignore_index: int = -100) -> tuple[Tensor, Tensor]:
-    """Count right answers: a metric for `fit` and `evaluate`, which give the fraction of all targets that are counted.
+    """Count right answers: a metric for `fit` and `evaluate`, which give the fraction of the counted targets.
 
     Parameters
     ----------

@@ -178,6 +178,8 @@ def fit(
     >>> round(model.weight.item(), 2), round(model.bias.item(), 2)
     (3.0, 1.0)
     """
+    # not looked up: torch.bfloat16 — _compute.py has the precisions
+    # not looked up: lambda model, batch: (model(batch[:, :-1]), batch[:, 1:]) — tests/unit/test_fit.py trains with this
     metrics = metrics or {}
     arguments.check_numbers(epochs, accumulate, clip_norm, patience)
     arguments.check_call(model, data, validation, loss, metrics)

@@ -25,7 +25,7 @@ class History:
     A record is a dictionary: ``epoch`` and ``step`` (both counted from 1, at the end of the epoch), ``learning_rate``
     (that of the epoch's last step; ``learning_rate_1`` and so on for further parameter groups), ``loss`` and each
     metric (means over the samples of the training data, taken while the weights change), and ``validation_loss`` and
-    so on if there was validation data. All of it is the same in every run with the same seed on the same machine.
+    so on if there was validation data. A second run with the same seed on the same machine gives the same.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class History:
         return figures[key]
 
     def as_dict(self) -> dict[str, list[float]]:
-        """Return each figure with its values, epoch by epoch; NaN where an epoch has none.
+        """Return each figure with its values, epoch by epoch; NaN where an epoch has no value.
 
         Examples
         --------

@@ -173,7 +173,7 @@ class Run:
             self.store.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return it all as tensors, numbers and strings, which ``torch.load(..., weights_only=True)`` reads.
+        """Return it as tensors, numbers and strings, which ``torch.load(..., weights_only=True)`` reads.
 
         The tensors are the live ones: write or copy them before the next step.
         """

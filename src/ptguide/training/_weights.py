@@ -70,7 +70,7 @@ def _write(model: nn.Module, weights: dict[str, Tensor] | None, path: Path) -> N
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Load what `save_weights` wrote into a model of the same class and sizes, on whatever device it is.
+    """Load what `save_weights` wrote into a model of the same class and sizes, on its device.
 
     Raises
     ------

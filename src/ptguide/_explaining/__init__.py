@@ -1,0 +1,1 @@
+"""What `ptguide.explain` does when an error was raised."""
