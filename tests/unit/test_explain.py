@@ -260,6 +260,7 @@ def test_part_of_an_expression_and_its_operands_are_named(code, part, operands, 
         ("fc = nn.Linear(5, 2)\nfc(torch.rand(3, 4))", "fc(torch.rand(3, 4))", "fc = nn.Linear(4, 2)"),
         ("x = torch.rand(3)\nx[5]", "x[5]", "x[2]"),
         ("x = torch.rand(3); y = torch.rand(4); z = x - y", "(x - y)", "x.unsqueeze(-1) - y"),
+        ("minus = lambda x, y: x - y\nminus(torch.rand(3), torch.rand(4))", "(x - y)", "x.unsqueeze(-1) - y"),
     ],
 )
 def test_call_is_read_from_the_instructions_where_there_is_no_source(code, place, change):

@@ -47,7 +47,9 @@ def _step(one: dis.Instruction, stack: list[str | None], words: tuple[str, ...])
     name = one.opname
     if name in LOADS:
         stack += [None] * one.argrepr.startswith("NULL + ") + [str(one.argval)]
-    elif name == "LOAD_CONST":
+    elif name in ("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW"):  # two at once, since Python 3.13
+        stack += one.argval
+    elif name in ("LOAD_CONST", "LOAD_SMALL_INT"):
         stack.append(repr(one.argval))
     elif name == "PUSH_NULL":
         stack.append(None)
@@ -65,7 +67,9 @@ def _step(one: dis.Instruction, stack: list[str | None], words: tuple[str, ...])
     elif name in ("BUILD_TUPLE", "BUILD_LIST"):
         entries = _popped(stack, one.arg or 0)
         stack.append(f"({', '.join(entries)},)" if name == "BUILD_TUPLE" else f"[{', '.join(entries)}]")
-    elif name == "CALL":
+    elif name in ("CALL", "CALL_KW"):
+        if name == "CALL_KW":  # since Python 3.13 the keywords lie on the stack
+            words = ast.literal_eval(str(stack.pop()))
         args = _popped(stack, one.arg or 0)
         named = [f"{word}={arg}" for word, arg in zip(words, args[len(args) - len(words) :], strict=True)]
         pair = [stack.pop(), stack.pop()]
