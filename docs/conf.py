@@ -185,6 +185,7 @@ gallery_order = {
         "tensorboard_mistakes",
         "trace_an_operation",
         "summarize_a_tensor",
+        "debugging_shapes",
     ],
     "gpu": [
         "devices_and_moving_data",
