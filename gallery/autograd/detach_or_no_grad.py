@@ -74,7 +74,7 @@ def kept(network, calculate):
     held = weakref.WeakSet()
 
     def keep(tensor):
-        held.add(one := Held(tensor))
+        held.add(one := Held(tensor.detach()))  # an output, kept with its graph, would keep itself
         return one
 
     with saved_tensors_hooks(keep, lambda one: one.tensor):
@@ -269,6 +269,7 @@ assert nbytes["B(h)"] == nbytes["B.eval()(h)"]
 assert 0.7 * nbytes["B(h)"] < nbytes["B.requires_grad_(False)(h)"] < nbytes["B(h)"]
 assert nbytes["no_grad: B(h)"] < 0.1 * nbytes["B(h)"]
 # detach: what stands before it is recorded and thrown away, so its memory is free once the result is all that is left.
+assert nbytes["B(h).detach()"] == nbytes["no_grad: B(h)"]
 A, B, C = parts()
 saved = []
 with saved_tensors_hooks(saved.append, lambda tensor: tensor):
