@@ -114,7 +114,10 @@ gallery_order = {
     ],
     "autograd": [
         "from_calculation_to_graph",
+        "requires_grad_and_leaves",
         "backward_needs_a_scalar",
+        "gradients_add_up",
+        "detach_or_no_grad",
         "hooks_on_tensors",
         "hooks_on_modules",
         "output_of_a_layer",

@@ -311,7 +311,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`backward-needs-a-scalar`, and what to do when the result has many elements.
+# :ref:`requires-grad-and-leaves`, which says what keeps a gradient and what passes it on.
 #
 # - Paszke et al. (2017). `Automatic differentiation in PyTorch <https://openreview.net/forum?id=BJJsrmfCZ>`__. The
 #   design of this graph, by the people who built it.
