@@ -115,9 +115,12 @@ gallery_order = {
     "autograd": [
         "from_calculation_to_graph",
         "backward_needs_a_scalar",
+        "in_place_and_versions",
         "hooks_on_tensors",
         "hooks_on_modules",
         "output_of_a_layer",
+        "autograd_function",
+        "autograd_from_scratch",
     ],
     "modules": [
         "nn_linear",

@@ -263,7 +263,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`hooks-on-tensors`, to see and to change what flows back.
+# :ref:`in-place-and-versions`, which writes the backward pass survives.
 #
 # - Baydin, Pearlmutter, Radul and Siskind (2018). `Automatic differentiation in machine learning: a survey
 #   <https://jmlr.org/papers/v18/17-468.html>`__. Section 3 has forward and reverse mode on one example.
