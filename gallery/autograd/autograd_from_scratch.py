@@ -43,12 +43,13 @@ def draw_graph():
     """Draw each number with its gradient, and on each arrow what the user hands to its input."""
     found, gradients = by_torch()
     _, axis = plt.subplots(figsize=(5.8, 2.8), layout="constrained")
-    slopes = [found["b"], found["a"], 1, 1, found["c"], found["d"]]
+    numbers = {name: one.item() for name, one in found.items()}
+    slopes = [numbers["b"], numbers["a"], 1, 1, numbers["c"], numbers["d"]]
     for (source, user), slope in zip(USES, slopes, strict=True):
         (x, y), (u, v) = PLACES[source], PLACES[user]
         arrow = {"arrowstyle": "->", "color": "C1", "linewidth": 1.5, "shrinkA": 26, "shrinkB": 26}
         axis.annotate("", (x, y), (u, v), arrowprops=arrow)
-        text = f"{gradients[user] * float(slope):g}"
+        text = f"{gradients[user] * slope:g}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axis.text(
             (x + u) / 2,
@@ -61,7 +62,7 @@ def draw_graph():
             bbox=box,
         )
     for name, (x, y) in PLACES.items():
-        text = f"{FORMULAS[name]}\n= {found[name]:g}\n∂ = {gradients[name]:g}"
+        text = f"{FORMULAS[name]}\n= {numbers[name]:g}\n∂ = {gradients[name]:g}"
         box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "C0"}
         axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=box)
     axis.set(xlim=(-0.5, 4.1), ylim=(-0.3, 1.3))

@@ -14,7 +14,6 @@ from ``torch.autograd.Function``, with a ``forward`` and with the ``backward`` t
 # Varies with the processor: a training amplifies how it rounds.
 import contextlib
 import gc
-import warnings
 import weakref
 
 import matplotlib.pyplot as plt
@@ -24,7 +23,7 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.gradcheck import GradcheckError
 from torch.nn import functional as F
 
-from ptguide.errors import expect_error
+from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
 from ptguide.questions import ask
 
@@ -177,7 +176,7 @@ def passes(function, dtype):
 
 print("Softplus, float64: ", passes(Softplus.apply, torch.float64))
 print("Forgotten, float64:", passes(Forgotten.apply, torch.float64))
-with warnings.catch_warnings(record=True):  # it warns of float32
+with expect_warning(UserWarning, match="not a double precision"):
     print("Softplus, float32: ", passes(Softplus.apply, torch.float32))
 
 # %%
@@ -355,7 +354,7 @@ for error, noticed in ((0.0005, False), (0.01, True)):
     assert passes(Inexact.apply, torch.float64) != noticed
 assert passes(Softplus.apply, torch.float64)
 assert not passes(Forgotten.apply, torch.float64)
-with warnings.catch_warnings(record=True):
+with expect_warning(UserWarning, match="not a double precision"):
     assert not passes(Softplus.apply, torch.float32)
 assert not passes(lambda x: Round.apply(x, 1.0), torch.float64)
 # forward is not recorded, whatever it computes.
