@@ -1,8 +1,8 @@
 """
 .. _autograd-function:
 
-How do I write my own autograd.Function? (forward, backward, setup_context)
-===========================================================================
+How do I write my own autograd.Function? (custom backward)
+==========================================================
 
 You round the weights of a network, and it stops learning: the slope of ``round`` is 0. Write a class that inherits
 from ``torch.autograd.Function``, with a ``forward`` and with the ``backward`` that you want.
@@ -64,22 +64,31 @@ def losses_of(rounding, seed):
     return torch.tensor(found)
 
 
-def draw_losses(curves):
-    _, axis = plt.subplots(figsize=(5.8, 2.7), layout="constrained")
+def draw_losses(ways):
+    curves = {name: [losses_of(way, seed) for seed in range(5)] for name, way in ways.items()}
+    _, axis = plt.subplots(figsize=(5.8, 2.5), layout="constrained")
     for (name, found), color in zip(curves.items(), ("C1", "C0"), strict=True):
         for seed, losses in enumerate(found):
             axis.plot(losses, color=color, label=None if seed else name)
     axis.set(xlabel="step", ylabel="mean squared error", ylim=(0, None))
-    axis.legend()
+    axis.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
     axis.set_title("With a backward of its own, a rounded neuron learns", fontsize=11)
     plt.show()
+    return curves
+
+
+def overwritten(function):
+    """Return the gradient when the result is overwritten before the backward pass."""
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = function.apply(x)
+    with torch.no_grad():
+        y.zero_()
+    return torch.autograd.grad(y.sum(), x)[0]
 
 
 # %%
 
-curves = {"round": plain_round, "Round.apply": Round.apply}
-curves = {name: [losses_of(one, seed) for seed in range(5)] for name, one in curves.items()}
-draw_losses(curves)
+curves = draw_losses({"round": plain_round, "Round.apply": Round.apply})
 for flat, falling in zip(*curves.values(), strict=True):
     assert flat[-1] == flat[0]
     assert falling[-1] < 0.02 * falling[0]
@@ -114,13 +123,15 @@ class Clamp(Function):
         return torch.where((ctx.low < x) & (x < ctx.high), gradient, 0.0), None, None
 
 
-x = torch.tensor([-3.0, -0.5, 0.7, 2.0], requires_grad=True)
+x = torch.tensor([-3.0, -0.5, 0.75, 2.0], requires_grad=True)
 for function in (Clamp.apply, torch.clamp):
     print(torch.autograd.grad(function(x, -1.0, 1.0).square().sum(), x)[0].tolist())
 
 # %%
 # When the values are right and the gradient is not
 # -------------------------------------------------
+#
+# .. longer: 6 screens — a function is a class with three methods, and each use needs one
 #
 # The second use is numerical. ``log(1 + exp(x))``, called softplus, overflows at 200. Rearranged, its values are right,
 # but at 0 two slopes meet that autograd knows nothing about, and the gradient is 0 in place of 0.5. The formula for the
@@ -158,8 +169,8 @@ for name, way in ways.items():
 # ----------------------
 #
 # ``gradcheck`` compares ``backward`` with differences of ``forward``. Give it float64: in float32, the differences are
-# too coarse, and a right function fails. Its tolerance of 0.1 % lets small errors pass. A straight-through estimator
-# fails too, since it is not the derivative.
+# too coarse, and a right function fails. Errors smaller than its tolerance pass. A straight-through estimator fails
+# too, since it is not the derivative.
 
 
 class Forgotten(Softplus):
@@ -180,34 +191,6 @@ with expect_warning(UserWarning, match="not a double precision"):
     print("Softplus, float32: ", passes(Softplus.apply, torch.float32))
 
 # %%
-# Skip what nobody asked for
-# --------------------------
-#
-# ``ctx.needs_input_grad`` says which gradients are wanted. Inputs of the first layer are data, so one of the two matrix
-# products is not needed. Where no gradient is wanted, ``None`` will do.
-
-
-class Product(Function):
-    @staticmethod
-    def forward(x, weight):
-        return x @ weight.mT
-
-    setup_context = Softplus.setup_context  # saves all inputs
-
-    @staticmethod
-    def backward(ctx, gradient):
-        x, weight = ctx.saved_tensors
-        print("wanted:", ctx.needs_input_grad)
-        of_x = gradient @ weight if ctx.needs_input_grad[0] else None
-        of_weight = gradient.mT @ x if ctx.needs_input_grad[1] else None
-        return of_x, of_weight
-
-
-inputs, weight = torch.rand(5, 3), torch.rand(4, 3, requires_grad=True)
-Product.apply(inputs, weight).sum().backward()
-torch.testing.assert_close(weight.grad, inputs.sum(dim=0).expand(4, 3))
-
-# %%
 # Do you need one?
 # ----------------
 #
@@ -226,31 +209,14 @@ for name, (own, composed) in pairs.items():
     print(f"{name:<9}{gradients[1].numpy().round(3)}")
 
 # %%
-# vmap and torch.func
-# -------------------
-#
-# ``vmap`` adds a batch axis to your function. It needs ``setup_context`` and, where ``forward`` and ``backward``
-# consist of operations of torch, the line ``generate_vmap_rule = True``.
-
-
-class SoftplusForVmap(Softplus):
-    generate_vmap_rule = True
-
-
-batch = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
-with expect_error(RuntimeError, match="does not have vmap support"):
-    torch.func.vmap(Softplus.apply)(batch)
-per_sample = torch.func.vmap(torch.func.grad(lambda row: SoftplusForVmap.apply(row).sum()))
-print(per_sample(batch))
-
-# %%
 # .. use-this::
 #
 #    First combine operations of torch. Write a function of your own where the gradient is to differ from the
 #    derivative, where autograd's is inexact or keeps too much, or where NumPy computes. Save tensors with
 #    ``save_for_backward``, test with ``gradcheck`` in float64, and mark a ``backward`` that cannot be differentiated
-#    with ``once_differentiable``. Under autocast, add ``torch.amp.custom_fwd`` and ``custom_bwd``. It costs a call of
-#    Python in each pass.
+#    with ``once_differentiable``. It costs a call of Python in each pass. Skip a costly gradient that
+#    ``ctx.needs_input_grad`` does not ask for. For ``vmap``, add the line ``generate_vmap_rule = True``; for autocast,
+#    ``torch.amp.custom_fwd`` and ``custom_bwd``. ``torch.compile`` takes such functions.
 #
 # A common mistake
 # ----------------
@@ -285,20 +251,48 @@ class BetterExp(Exp):
         return gradient * ctx.saved_tensors[0]
 
 
-def overwritten(function):
-    x = torch.tensor([1.0, 2.0], requires_grad=True)
-    y = function.apply(x)
-    with torch.no_grad():
-        y.zero_()
-    return torch.autograd.grad(y.sum(), x)[0]
-
-
 print("Exp:", overwritten(Exp))
 with expect_error(RuntimeError, match="modified by an inplace operation"):
     overwritten(BetterExp)
 
 # %%
 # How this was checked
+
+# needs_input_grad: data need no gradient, and None will do.
+wanted = []
+
+
+class Product(Function):
+    @staticmethod
+    def forward(x, weight):
+        return x @ weight.mT
+
+    setup_context = Softplus.setup_context  # saves all inputs
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        wanted.append(ctx.needs_input_grad)
+        of_x = gradient @ weight if ctx.needs_input_grad[0] else None
+        of_weight = gradient.mT @ x if ctx.needs_input_grad[1] else None
+        return of_x, of_weight
+
+
+inputs, weight = torch.rand(5, 3), torch.rand(4, 3, requires_grad=True)
+Product.apply(inputs, weight).sum().backward()
+torch.testing.assert_close(weight.grad, inputs.sum(dim=0).expand(4, 3))
+assert wanted == [(False, True)]
+
+
+# vmap needs the line generate_vmap_rule = True.
+class SoftplusForVmap(Softplus):
+    generate_vmap_rule = True
+
+
+batch = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+with expect_error(RuntimeError, match="does not have vmap support"):
+    torch.func.vmap(Softplus.apply)(batch)
+per_sample = torch.func.vmap(torch.func.grad(lambda row: SoftplusForVmap.apply(row).sum()))
 
 
 # What stays alive without the garbage collector: each ctx whose attribute is its own result.

@@ -77,7 +77,7 @@ def draw_operations(outcomes):
     axis.set_yticks([0, 1], ["overwrite\ninput x", "overwrite\nresult"], fontsize=8)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    axis.set_title("What may be overwritten before backward()", fontsize=11)
+    axis.set_title("Some operations need their input, some their result, some neither", fontsize=11)
     plt.show()
 
 
@@ -107,6 +107,39 @@ class Memory(TorchDispatchMode):
                 weakref.finalize(storage, self.gone, storage._cdata, storage.nbytes())
         return result
 
+
+def kept_bytes(activation):
+    """Return how many bytes of results wait for backward() in a block that ends with an activation."""
+    block = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), activation)
+    with Memory() as memory:
+        out = block(images)
+        assert out.requires_grad
+        return memory.now
+
+
+images = torch.rand(8, 16, 32, 32)
+pixels = torch.rand(4, 6, 5, 5, requires_grad=True)
+
+
+def may_follow(second, first):
+    try:
+        second(first(pixels * 1)).sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+layers = [nn.Conv2d(6, 3, 2), nn.BatchNorm2d(6), nn.Linear(5, 3), nn.LayerNorm(5), nn.MaxPool2d(2)]
+layers += [nn.Dropout(), nn.GELU(), nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(dim=1)]
+writes = {
+    "h *= 2": lambda h: h.mul_(2),
+    "h[0] = 5": lambda h: h[0].fill_(5),
+    "h[1:].zero_()": lambda h: h[1:].zero_(),
+    "h.detach().zero_()": lambda h: h.detach().zero_(),
+    "under no_grad": torch.no_grad()(lambda h: h.zero_()),
+    "h.data.zero_()": lambda h: h.data.zero_(),
+    "h.detach().numpy()": lambda h: h.detach().numpy().fill(0),
+}
 
 # %%
 
@@ -145,19 +178,12 @@ for text, result in results.items():
 # How autograd notices
 # --------------------
 #
+# .. longer: 6 screens — the rule, how it is watched, and the places where people meet it have a cell each
+#
 # A tensor counts the writes into its memory in ``_version``, and a node notes the count when it saves the tensor.
 # ``backward()`` compares: it runs if :math:`v_\mathrm{backward} = v_\mathrm{saved}`. A view shares the count of its
 # base, and ``no_grad`` does not stop it. The last two ways write without being counted.
 
-writes = {
-    "h *= 2": lambda h: h.mul_(2),
-    "h[0] = 5": lambda h: h[0].fill_(5),
-    "h[1:].zero_()": lambda h: h[1:].zero_(),
-    "h.detach().zero_()": lambda h: h.detach().zero_(),
-    "under no_grad": torch.no_grad()(lambda h: h.zero_()),
-    "h.data.zero_()": lambda h: h.data.zero_(),
-    "h.detach().numpy()": lambda h: h.detach().numpy().fill(0),
-}
 for name, write in writes.items():
     h = x.exp()
     write(h)
@@ -170,19 +196,6 @@ for name, write in writes.items():
 # Those that do not keep their result. The same holds for ``+=`` of a shortcut. A ``Dropout(inplace=True)`` after a ReLU
 # breaks for this reason.
 
-pixels = torch.rand(4, 6, 5, 5, requires_grad=True)
-
-
-def may_follow(second, first):
-    try:
-        second(first(pixels * 1)).sum().backward()
-    except RuntimeError:
-        return False
-    return True
-
-
-layers = [nn.Conv2d(6, 3, 2), nn.BatchNorm2d(6), nn.Linear(5, 3), nn.LayerNorm(5), nn.MaxPool2d(2)]
-layers += [nn.Dropout(), nn.GELU(), nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Softmax(dim=1)]
 for fine in (True, False):
     named = [type(one).__name__ for one in layers if may_follow(nn.ReLU(inplace=True), one) == fine]
     print("fine after: " if fine else "error after:", ", ".join(named))
@@ -213,33 +226,27 @@ torch.testing.assert_close(torch.autograd.grad(h.sum(), z)[0], 10 * x)
 # it. Leaky ReLU keeps its input, and in place its result: there a write saves one tensor of three. The bytes are those
 # that wait for ``backward()``.
 
-images = torch.rand(8, 16, 32, 32)
 kept = {}
 for activation in (nn.ReLU, nn.LeakyReLU):
     for inplace in (False, True):
-        block = [nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), activation(inplace=inplace)]
-        with Memory() as memory:
-            out = nn.Sequential(*block)(images)
-        kept[activation, inplace] = memory.now
-        print(f"{activation.__name__:<10}inplace={inplace!s:<6}{memory.now:>10,} bytes")
+        kept[activation, inplace] = kept_bytes(activation(inplace=inplace))
+        print(
+            f"{activation.__name__:<10}inplace={inplace!s:<6}{kept[activation, inplace]:>10,} bytes"
+        )
 
 # %%
-# Weights: under no_grad
-# ----------------------
+# Weights
+# -------
 #
 # A :term:`leaf` that requires its gradient :ref:`may not be written to <leaf-variable-in-place>` while autograd
-# records. An optimizer writes under ``no_grad``. This write is counted, so a graph that kept the old weight can no
-# longer be used.
+# records. An optimizer writes under ``no_grad``. The version counts this write too.
 
 w = torch.tensor([1.0, 2.0], requires_grad=True)
-loss = (w * w).sum()
 with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
     w -= 0.1
 with torch.no_grad():
     w -= 0.1
 print("version of w:", w._version)
-with expect_error(RuntimeError, match="is at version 1; expected version 0"):
-    loss.backward()
 
 # %%
 # .. use-this::
@@ -253,8 +260,8 @@ with expect_error(RuntimeError, match="is at version 1; expected version 0"):
 # ----------------
 #
 # **Writing through .data.** Some hidden units are to be switched off. The write is not counted, so ``tanh`` reads the
-# overwritten values: its slope, :math:`1 - h^2`, becomes 1 for the unit that is off. Its weight is trained, and no
-# error appears. ``h * mask`` gives 0 there. The same write through ``detach()`` raises.
+# overwritten values: its slope, :math:`1 - h^2`, becomes 1 for the unit that is off. A gradient flows back through
+# it, and no error appears. ``h * mask`` gives 0 there. The same write through ``detach()`` raises.
 
 mask = torch.tensor([1.0, 0.0, 1.0])
 ways = {
@@ -349,6 +356,12 @@ wrong = torch.autograd.grad(h.sum(), start)[0]
 assert right[1] == 0
 assert wrong[1] == 1
 assert w._version == 1
+# A graph that kept the old weight can no longer be used.
+early = (w * w).sum()
+with torch.no_grad():
+    w -= 0.1
+with expect_error(RuntimeError, match="is at version 2; expected version 1"):
+    early.backward()
 
 # %%
 # Check yourself
