@@ -118,9 +118,12 @@ gallery_order = {
         "backward_needs_a_scalar",
         "gradients_add_up",
         "detach_or_no_grad",
+        "in_place_and_versions",
         "hooks_on_tensors",
         "hooks_on_modules",
         "output_of_a_layer",
+        "autograd_function",
+        "autograd_from_scratch",
     ],
     "modules": [
         "nn_linear",
