@@ -118,6 +118,8 @@ gallery_order = {
         "hooks_on_tensors",
         "hooks_on_modules",
         "output_of_a_layer",
+        "checkpointing",
+        "where_a_nan_is_born",
     ],
     "modules": [
         "nn_linear",

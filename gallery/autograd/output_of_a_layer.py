@@ -265,7 +265,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nn-linear`, the layer that all of these pages use.
+# :ref:`checkpointing`, for a network whose activations do not fit into memory.
 #
 # - PyTorch contributors (2026). `Feature extraction for model inspection
 #   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__. How
