@@ -121,9 +121,9 @@ def draw_memory(ways):
     tops = {}
     for name, way in ways.items():
         watch, middle = watched(way, blocks, images)
-        line = axes.plot([size / MB for size in watch.live], label=name)[0]
-        axes.axvline(middle, color=line.get_color(), linestyle=":")
+        axes.plot([size / MB for size in watch.live], label=name)
         tops[name] = max(watch.live) / MB
+    axes.axvline(middle, color="gray", linestyle=":")
     axes.set(xlabel="operations so far (dotted: backward begins)", ylabel="memory in MB", ylim=0)
     axes.legend(fontsize=8)
     first, second = tops.values()
@@ -148,9 +148,9 @@ tops = draw_memory({"without checkpoints": blocks, "a checkpoint for each block"
 assert tops["a checkpoint for each block"] < tops["without checkpoints"] / 4
 
 # %%
-# One training step of 16 residual blocks on 500 images. The lines show the memory of what the step has computed and
-# still holds. Without checkpoints, the forward pass fills it and the backward pass empties it. You need to know
-# :ref:`from-calculation-to-graph`.
+# One training step of 16 residual blocks on :val:`500 <len(images)>` images. The lines show the memory of what the step
+# has computed and still holds. Without checkpoints, the forward pass fills it and the backward pass empties it. You
+# need to know :ref:`from-calculation-to-graph`.
 #
 # .. longer: 10 cells; 6 screens — what is saved, what it costs and what the second run can change are measured apart
 #
@@ -241,9 +241,9 @@ for batch in (50, 500):
 # Dropout, and other random numbers
 # ---------------------------------
 #
-# The second run has to draw the same :term:`dropout` as the first. So ``checkpoint`` stores the state of torch's default
-# generators and restores it, unless you pass ``preserve_rng_state=False``. Then the gradient belongs to another mask,
-# and nothing is raised.
+# The second run has to draw the same :term:`dropout` as the first. So ``checkpoint`` stores the state of torch's
+# default generators and restores it, unless you pass ``preserve_rng_state=False``. Then the gradient belongs to another
+# mask, and nothing is raised.
 
 with_dropout = nn.Sequential(nn.Linear(64, 32), nn.GELU(), nn.Dropout(0.5), nn.Linear(32, 10))
 true = gradients(with_dropout, with_dropout, images)
