@@ -124,6 +124,8 @@ gallery_order = {
         "output_of_a_layer",
         "autograd_function",
         "autograd_from_scratch",
+        "checkpointing",
+        "where_a_nan_is_born",
     ],
     "modules": [
         "nn_linear",
