@@ -26,7 +26,7 @@ from ptguide.pictures import draw_network
 from ptguide.questions import ask
 
 torch.manual_seed(0)
-MIB = 2**20  # bytes
+MB = 10**6  # bytes
 
 
 def count(module):
@@ -88,7 +88,7 @@ resnet.conv1.requires_grad_(False)
 total = sum(one.numel() for one in resnet.parameters())
 trained = sum(one.numel() for one in resnet.parameters() if one.requires_grad)
 size = sum(one.nbytes for one in resnet.parameters())
-print(f"{total:,} parameters, {trained:,} of them trained, {size / MIB:.1f} MiB")
+print(f"{total:,} parameters, {trained:,} of them trained, {size / MB:.1f} MB")
 assert total == ResNet18_Weights.IMAGENET1K_V1.meta["num_params"]
 
 # %%
@@ -166,7 +166,7 @@ memory = {
     "activations": activations,
 }
 for name, number in memory.items():
-    print(f"{name:<12}{number / MIB:6.1f} MiB")
+    print(f"{name:<12}{number / MB:6.1f} MB")
 
 # %%
 # Parameters, gradients and Adam's state make 16 bytes for each parameter in float32. For a network of 7 billion

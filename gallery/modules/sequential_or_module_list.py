@@ -148,7 +148,8 @@ for task, head in both.heads.items():
 #
 # Without names, a layer is called by its place. A layer in front then renames those that follow, and
 # :ref:`an old file no longer fits <loading-state-dict>`. An ``OrderedDict`` gives ``Sequential`` lasting names, which
-# are attributes too. Make such a network once: ``insert`` fails on its names, and ``del`` puts numbers in their place.
+# are attributes too. Make such a network once: ``insert`` in front of a name fails, and ``del`` puts numbers in the place
+# of the names.
 
 numbered = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
 before = list(numbered.state_dict())
@@ -284,8 +285,9 @@ assert list(lasting[1:].state_dict()) == ["head.weight", "head.bias"]
 # With names, append adds a number, insert fails, and deleting replaces the names by numbers.
 mixed = nn.Sequential(OrderedDict(named)).append(nn.ReLU())
 assert [name for name, _ in mixed.named_children()] == ["body", "active", "head", "3"]
-with expect_error(KeyError):
-    nn.Sequential(OrderedDict(named)).insert(0, nn.ReLU())
+eleven = nn.Sequential(OrderedDict((f"part{k}", nn.ReLU()) for k in range(11)))
+with expect_error(KeyError, match="^'10'$"):
+    eleven.insert(0, nn.ReLU())
 fewer = nn.Sequential(OrderedDict(named))
 del fewer[0]
 assert [name for name, _ in fewer.named_children()] == ["0", "1"]
