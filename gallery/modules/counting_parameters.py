@@ -5,7 +5,7 @@ How many parameters does my model have? (and how much memory does it need)
 ===========================================================================
 
 Before you train a network, you want to know how large it is and whether it fits into memory. Add up ``numel()`` over
-``parameters()``. Gradients, optimizer and activations need memory on top of that.
+``parameters()``, and for a training add the gradients, the optimizer and the activations.
 """
 
 # %%
@@ -169,8 +169,8 @@ for name, number in memory.items():
     print(f"{name:<12}{number / MB:6.1f} MB")
 
 # %%
-# Parameters, gradients and Adam's state make 16 bytes for each parameter in float32. For a network of 7 billion
-# parameters that is :val:`112 <16 * 7>` GB before the first activation.
+# Parameters, gradients and Adam's state make 16 bytes for each parameter in :val:`float32 <output.dtype>`.
+# For a network of 7 billion parameters that is :val:`112 <16 * 7>` GB before the first activation.
 
 fixed = memory["parameters"] + memory["gradients"] + memory["Adam"]
 each = fixed / sum(one.numel() for one in network.parameters() if one.requires_grad)
@@ -181,10 +181,10 @@ assert abs(each - 16) < 0.01
 # .. use-this::
 #
 #    Add up ``numel()`` over ``model.parameters()``, where ``requires_grad`` is true for those that are trained. In
-#    float32 each takes :val:`4 <torch.float32.itemsize>` bytes, and 16 in a training with Adam. SGD without momentum
-#    needs half of that. Then add the activations of a batch: measure them once, on a GPU with what
-#    :ref:`cuda-out-of-memory` shows. To count a model that is too large, make it on the meta device, which stores no
-#    numbers.
+#    :val:`float32 <output.dtype>` each takes :val:`4 <torch.float32.itemsize>` bytes, and 16 in a
+#    training with Adam. SGD without momentum needs half of that. Then add the activations of a batch: measure them
+#    once, on a GPU with what :ref:`cuda-out-of-memory` shows. To count a model that is too large, make it on the meta
+#    device, which stores no numbers.
 #
 # Common mistakes
 # ---------------

@@ -317,8 +317,8 @@ ask(
 layer = nn.Linear(3, 2)
 layer.load_state_dict({"weight": torch.ones(2, 3, dtype=torch.float64), "bias": torch.ones(2)})
 ask(
-    "A weight in float64 is loaded into a new nn.Linear(3, 2), with the defaults. What is the dtype of the layer's "
-    "weight?",
+    "A weight in double precision is loaded into a new nn.Linear(3, 2), with the defaults. What is the dtype of the "
+    "layer's weight?",
     answer=layer.weight.dtype,
     choices={
         torch.float64: "So it is with assign=True.",

@@ -148,8 +148,8 @@ for task, head in both.heads.items():
 #
 # Without names, a layer is called by its place. A layer in front then renames those that follow, and
 # :ref:`an old file no longer fits <loading-state-dict>`. An ``OrderedDict`` gives ``Sequential`` lasting names, which
-# are attributes too. Make such a network once: ``insert`` in front of a name fails, and ``del`` puts numbers in the place
-# of the names.
+# are attributes too. Make such a network once: ``insert`` in front of a name fails, and ``del`` puts numbers in the
+# place of the names.
 
 numbered = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
 before = list(numbered.state_dict())
