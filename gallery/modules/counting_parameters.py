@@ -88,7 +88,7 @@ resnet.conv1.requires_grad_(False)
 total = sum(one.numel() for one in resnet.parameters())
 trained = sum(one.numel() for one in resnet.parameters() if one.requires_grad)
 size = sum(one.nbytes for one in resnet.parameters())
-print(f"{total:,} parameters, {trained:,} of them trained, {size / MB:.1f} MB")
+print(f"parameters: {total:,}\ntrained:    {trained:,}\nmemory:     {size / MB:.1f} MB")
 assert total == ResNet18_Weights.IMAGENET1K_V1.meta["num_params"]
 
 # %%
