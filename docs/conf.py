@@ -139,6 +139,9 @@ gallery_order = {
         "dead_relus",
         "dropout_train_and_eval",
         "initialisation",
+        "skip_connections",
+        "batch_norm",
+        "layer_norm",
     ],
     "training": [
         "gradient_descent_four_times",
