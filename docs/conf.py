@@ -128,6 +128,9 @@ gallery_order = {
         "dead_relus",
         "dropout_train_and_eval",
         "initialisation",
+        "conv2d",
+        "pooling",
+        "embedding",
     ],
     "training": [
         "gradient_descent_four_times",
