@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ptguide.data import photos
 from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
-from ptguide.pictures import Choice, draw
+from ptguide.pictures import draw
 from ptguide.questions import ask
 from ptguide.rules import explain_conv
 
@@ -43,10 +43,14 @@ image = torch.tensor(
 )
 kernel = torch.tensor([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 photo = photos().inputs[:1] / 255  # (1, 3, 427, 640), a temple
+sobel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 3
+edges = nn.Conv2d(3, 2, kernel_size=3, bias=False)
+with torch.no_grad():
+    edges.weight.copy_(torch.stack([sobel, sobel.T])[:, None])  # the same for red, green and blue
 
 
-def convolve(image, kernel, stride):
-    return F.conv2d(image[None, None], kernel[None, None], stride=stride)[0, 0]
+def slide(image, kernel):
+    return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
 def taken(size, kernel, stride=1, padding=0, dilation=1):
@@ -57,7 +61,7 @@ def taken(size, kernel, stride=1, padding=0, dilation=1):
 
 
 def draw_places(size, kernel, settings):
-    figure, axes = plt.subplots(2, 2, figsize=(5.8, 3.9), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(5.8, 3.3), layout="constrained")
     for axis, setting in zip(axes.flat, settings, strict=True):
         places = taken(size, kernel, **setting)
         missed = set(range(size)) - set(itertools.chain(*places))
@@ -80,11 +84,11 @@ def draw_places(size, kernel, settings):
     plt.show()
 
 
-def draw_edges(edges):
+def draw_edges(found):
     figure, axes = plt.subplots(1, 3, figsize=(7, 1.9), layout="constrained")
     axes[0].imshow(photo[0].permute(1, 2, 0).numpy())
     axes[0].set_title("3 channels", fontsize=9)
-    for axis, channel, name in zip(axes[1:], edges[0], ("left to right", "downward"), strict=True):
+    for axis, channel, name in zip(axes[1:], found[0], ("left to right", "downward"), strict=True):
         shown = axis.imshow(channel.numpy(), cmap="RdBu_r", vmin=-0.8, vmax=0.8)
         axis.set_title(f"output: {name}", fontsize=9)
     for axis in axes:
@@ -96,17 +100,24 @@ def draw_edges(edges):
 
 # %%
 
-draw(convolve, (image, kernel), stride=Choice(1, 2), names=["image", "kernel"], at=(1, 1))
+with torch.no_grad():
+    draw_edges(edges(photo))
 
 # %%
-# Point at an element of the result to see the pixels below the kernel. With ``stride=2`` the kernel moves by two
-# pixels. You need to know :ref:`nn-linear`, and :ref:`cnn-digits` shows what such a layer is good for.
+# The layer has two kernels. One answers where the photo becomes brighter or darker from left to right, the other where
+# it does so downward. These weights are chosen by hand, and a network learns its own: see :ref:`cnn-digits`. You need
+# to know :ref:`nn-linear`.
 #
-# .. longer: 6 screens — the sum, the size, the channels and the groups have a picture or a cell each
+# .. longer: 5 screens — the sum, the size and the channels have a picture and a cell each
 #
 # The rule
 # --------
 #
+# Lay a kernel on the image, multiply, add up, and move on. Point at a result to see the pixels below the kernel.
+
+draw(slide, (image, kernel), names=["image", "kernel"], at=(1, 1))
+
+# %%
 # Multiply each weight by the pixel below it, add the products of the channels, and add a bias. For an image ``n`` and a
 # channel ``o`` of the output, with stride ``s``, padding ``p`` and dilation ``d``, where x is 0 outside of the image:
 #
@@ -140,17 +151,13 @@ print(tuple(x.shape), "becomes", tuple(y.shape))
 # ------------------------
 #
 # Count the places. Here is a kernel of three on a row of eight pixels. Padding adds pixels of value 0 at each end, the
-# white boxes. Dilation leaves gaps in the kernel. A stride of 2 leaves out every other place, and here the orange pixel
-# has no part in the output.
+# white boxes. Dilation leaves gaps in the kernel. With a stride of 2, each second place is left out, and here the orange
+# pixel has no part in the output.
 
-settings = [{"stride": 1}, {"stride": 2}, {"padding": 1}, {"dilation": 2}]
-draw_places(8, 3, settings)
-for setting in settings:
-    line = torch.ones(1, 1, 8)
-    assert F.conv1d(line, torch.ones(1, 1, 3), **setting).shape[2] == len(taken(8, 3, **setting))
+draw_places(8, 3, [{"stride": 1}, {"stride": 2}, {"padding": 1}, {"dilation": 2}])
 row = torch.ones(1, 1, 8, requires_grad=True)
 F.conv1d(row, torch.ones(1, 1, 3), stride=2).sum().backward()
-assert row.grad.flatten().eq(0).nonzero().flatten().tolist() == [7]
+assert row.grad.flatten().tolist().index(0) == 7
 
 # %%
 # The kernel reaches over :math:`d(k-1) + 1` pixels, so it can be moved by :math:`H + 2p - d(k-1) - 1` pixels at most.
@@ -172,30 +179,14 @@ for k, s, p, d in [(3, 1, 1, 1), (3, 2, 1, 1), (7, 2, 3, 1), (3, 1, 2, 2), (16, 
     print(f"kernel {k:>2}, stride {s:>2}, padding {p}, dilation {d}: {tuple(y.shape[2:])}")
 
 # %%
-# Channels
-# --------
+# Channels and groups
+# -------------------
 #
-# The weight has the shape (channels out, channels in, kernel height, kernel width). So each channel of the output has a
-# kernel with a slice for each channel of the input, and sums over them. Here two kernels look for edges in a photo.
-# These weights are chosen by hand, and a network learns its own.
-
-edge = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 3
-sobel = nn.Conv2d(3, 2, kernel_size=3, bias=False)
-with torch.no_grad():
-    sobel.weight.copy_(torch.stack([edge, edge.T])[:, None])  # the same for red, green and blue
-    edges = sobel(photo)
-draw_edges(edges)
-print("weight", tuple(sobel.weight.shape), "- output", tuple(edges.shape))
-assert edges.shape == (1, 2, 425, 638)
-
-# %%
-# Groups
-# ------
-#
-# With ``groups=g`` the channels are dealt out to g convolutions side by side, and the weight has the shape (out, in /
-# groups, height, width). Where ``groups`` equals the channels of the input, each channel is filtered by itself, which
-# is called **depthwise**. A 1 by 1 convolution behind it mixes the channels. A convolution uses each weight once at
-# each place, here 20 times 30.
+# The weight has the shape (channels out, channels in / groups, kernel height, kernel width). By default ``groups=1``,
+# and each channel of the output sums over the channels of the input. With ``groups=g`` they are dealt out to g
+# convolutions side by side. Where g equals the channels of the input, each is filtered by itself, which is called
+# **depthwise**, and a 1 by 1 convolution mixes them. A convolution uses each weight once at each place, here 20 times
+# 30.
 
 small = torch.randn(1, 6, 20, 30)
 layers = {f"groups={g}": nn.Conv2d(6, 12, 3, padding=1, groups=g) for g in (1, 2, 6)}
@@ -206,32 +197,11 @@ for name, layer in layers.items():
     places = 1 if name == "Linear" else 20 * 30
     print(f"{name:<9}{tuple(layer.weight.shape)!s:<14}{parameters:>11,} parameters", end="")
     print(f"{layer.weight.numel() * places:>12,} products")
-halves = zip(small.chunk(2, dim=1), layers["groups=2"].weight.chunk(2), strict=True)
-by_halves = torch.cat([F.conv2d(half, weight, padding=1) for half, weight in halves], dim=1)
-torch.testing.assert_close(
-    by_halves + layers["groups=2"].bias[:, None, None], layers["groups=2"](small)
-)
 
 # %%
-# The linear layer has a weight for each pair of an input and an output. A convolution shares a few weights among the
-# places.
+# The linear layer has a weight for each pair of an input and an output. A convolution has few, and uses them at each
+# place. It can be computed as one matrix product, with ``F.unfold`` for the columns: the folded cell below does so.
 #
-# A matrix product
-# ----------------
-#
-# ``F.unfold`` writes the pixels below the kernel into a column, a column for each place. Then the convolution is one
-# matrix product, with the axes (out, in · k · k) times (in · k · k, place). The columns take k · k times the memory of
-# the image where the size is kept.
-
-patch = photo[:, :, :120, :160]
-conv = nn.Conv2d(3, 8, kernel_size=5, padding=2)
-columns = F.unfold(patch, kernel_size=5, padding=2)
-y = conv.weight.flatten(start_dim=1) @ columns + conv.bias[:, None]
-print(tuple(conv.weight.flatten(start_dim=1).shape), "@", tuple(columns.shape), "=", tuple(y.shape))
-torch.testing.assert_close(y.unflatten(2, (120, 160)), conv(patch), rtol=1e-4, atol=1e-5)
-assert columns.numel() == 5 * 5 * patch.numel()
-
-# %%
 # .. use-this::
 #
 #    Begin with ``nn.Conv2d(c_in, c_out, 3, padding=1)``, which keeps height and width, and add ``stride=2`` to halve
@@ -243,15 +213,13 @@ assert columns.numel() == 5 * 5 * patch.numel()
 # ----------------
 #
 # ``padding="same"`` gives the output the size of the input. With a stride it is refused, while `TensorFlow
-# <https://www.tensorflow.org/api_docs/python/tf/nn>`__ allows it. Give a number, which for an odd
-# kernel is ``dilation * (kernel - 1) // 2``. The size is then :math:`H / s`, rounded up.
+# <https://www.tensorflow.org/api_docs/python/tf/nn>`__ allows it. Give a number, which for an odd kernel
+# is ``dilation * (kernel - 1) // 2``. The size is then :math:`H / s`, rounded up.
 
 with expect_error(ValueError, match="not supported for strided convolutions"):
     nn.Conv2d(3, 8, 5, stride=2, padding="same")
 for size, stride in itertools.product(range(1, 40), (1, 2, 3)):
-    line = torch.ones(
-        3, size, 7
-    )  # one image of three channels: the axis of the batch may be left out
+    line = torch.ones(3, size, 7)  # one image, without the axis of the batch
     y = nn.Conv2d(3, 8, 5, stride=stride, padding=(5 - 1) // 2)(line)
     assert y.shape[1] == math.ceil(size / stride)
 print("a height of", size, "with a stride of", stride, "becomes", y.shape[1])
@@ -263,6 +231,32 @@ print("a height of", size, "with a stride of", stride, "becomes", y.shape[1])
 # %%
 # How this was checked
 
+# The edges, and the same as a matrix product: a column for each place, which takes 9 times the memory of the pixels
+# there.
+columns = F.unfold(photo[:, :, :52, :62], kernel_size=3)  # (1, 27, 3000)
+y = edges.weight.flatten(start_dim=1) @ columns
+torch.testing.assert_close(
+    y.unflatten(2, (50, 60)), edges(photo)[:, :, :50, :60], rtol=1e-4, atol=1e-5
+)
+assert columns.numel() == 9 * photo[:, :, :50, :60].numel()
+assert edges(photo).shape == (1, 2, 425, 638)
+# Even light gives 0, and light that grows to the right or downward is seen by one of the two.
+assert edges(torch.full((1, 3, 5, 6), 0.5)).abs().max() < 1e-6
+right = torch.arange(6.0).expand(1, 3, 5, 6)
+for number, brighter in enumerate((right, right.mT)):
+    found = edges(brighter)[0]
+    assert (found[number] > 7).all()
+    assert found[1 - number].abs().max() < 1e-5
+# Each place of the figure is an element of the output.
+for setting in ({"stride": 1}, {"stride": 2}, {"padding": 1}, {"dilation": 2}):
+    y = F.conv1d(torch.ones(1, 1, 8), torch.ones(1, 1, 3), **setting)
+    assert y.shape[2] == len(taken(8, 3, **setting))
+# Groups are convolutions side by side.
+halves = zip(small.chunk(2, dim=1), layers["groups=2"].weight.chunk(2), strict=True)
+by_halves = torch.cat([F.conv2d(half, weight, padding=1) for half, weight in halves], dim=1)
+torch.testing.assert_close(
+    by_halves + layers["groups=2"].bias[:, None, None], layers["groups=2"](small)
+)
 # The loops and the matrix product against torch, with groups, also in float64 and backward.
 for k, s, p, d, g in itertools.product((1, 2, 3), (1, 2, 3), (0, 1), (1, 2), (1, 2)):
     x = torch.randn(2, 4, 9, 7, dtype=torch.float64, requires_grad=True)
@@ -343,7 +337,7 @@ for axes, function in enumerate((F.conv1d, F.conv2d, F.conv3d), start=1):
     y = function(torch.ones(1, 1, *[11] * axes), torch.ones(1, 1, *[4] * axes), stride=2, padding=1)
     assert y.shape[2:] == (output_size(11, 4, 2, 1),) * axes
 # An image without the axis of the batch.
-torch.testing.assert_close(sobel(photo[0]), edges[0])
+torch.testing.assert_close(edges(photo[0]), edges(photo)[0])
 # Zeros outside darken the edge of the result; other modes of padding repeat the image.
 for mode, corner in (("zeros", 4), ("reflect", 9), ("replicate", 9), ("circular", 9)):
     ones = nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode, bias=False)
@@ -355,11 +349,11 @@ with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.append(one), lamb
     with_bias(x)
 assert {one.data_ptr() for one in kept} == {x.data_ptr(), with_bias.weight.data_ptr()}
 # Bytes are refused, and autocast computes in the smaller type.
-with expect_error(RuntimeError, match=r"Input type .* and bias type .* should be the same"):
-    conv(photos().inputs[:1])
+with expect_error(RuntimeError, match=r"Input type .* and weight type .* should be the same"):
+    edges(photos().inputs[:1])
 with torch.autocast("cpu", dtype=torch.bfloat16):
-    assert conv(patch).dtype == torch.bfloat16
-assert conv.weight.dtype == torch.float32
+    assert edges(photo).dtype == torch.bfloat16
+assert edges.weight.dtype == torch.float32
 
 # %%
 # Check yourself

@@ -58,22 +58,20 @@ assert torch.equal(embedding(ids), embedding.weight[ids])
 # "the cat sat on the mat because it was tired". Both of its words "the" have the same vector. The table begins as
 # random numbers, and training changes them. You need to know :ref:`nn-linear` and :ref:`one-hot`.
 #
+# .. longer: 5 screens — gradients, pretrained vectors and tied tables have a cell each
+#
 # The rule
 # --------
 #
 # The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The numbers of the
 # words, also called tokens or indices, go from 0 to ``num_embeddings - 1``. Their type is :val:`int64 <ids.dtype>` or
-# int32, and others are refused.
+# int32, and others are refused. A number without a row raises :ref:`index out of range <index-out-of-range-in-self>`.
 
 print(ids.tolist())
 batch = torch.stack(
     [ids, F.pad(torch.tensor([vocabulary[w] for w in sentences[1].split()]), (0, 7))]
 )
 print(tuple(batch.shape), "becomes", tuple(embedding(batch).shape))
-for index in itertools.product(range(2), range(10)):
-    assert torch.equal(embedding(batch)[index], embedding.weight[batch[index]])
-for dtype in (torch.int64, torch.int32):
-    assert torch.equal(embedding(ids.to(dtype)), embedding(ids))
 with expect_error(RuntimeError, match="have one of the following scalar types: Long, Int"):
     embedding(ids.float())
 
@@ -86,10 +84,6 @@ with expect_error(RuntimeError, match="have one of the following scalar types: L
 
 hot = F.one_hot(ids, 13).float()
 torch.testing.assert_close(hot @ embedding.weight, embedding(ids))
-linear = nn.Linear(13, 4, bias=False)
-linear.weight = nn.Parameter(embedding.weight.T.detach())  # a linear layer keeps (out, in)
-torch.testing.assert_close(linear(hot), embedding(ids))
-
 table, positions = nn.Embedding(50_257, 768, device="meta"), 1024
 rows, features = table.weight.shape
 print(f"lookup   {positions * 8:>12,} bytes of ids, no products")
@@ -155,10 +149,10 @@ for std in (1.0, 0.02):
 #    times features numbers, and Adam keeps two more for each. For a mean of vectors take ``nn.EmbeddingBag``. With a
 #    huge table, ``sparse=True`` gives a gradient of the rows that came, and needs an optimizer such as ``SparseAdam``.
 #
-# Two common mistakes
-# -------------------
+# A common mistake
+# ----------------
 #
-# **The row of padding is overwritten.** Your own initialization, or vectors that you copy, fill row 0, too. No gradient
+# Your own initialization, or vectors that you copy, fill row 0, too. No gradient
 # brings the zeros back. Set the row to zero behind it.
 
 layer = nn.Embedding(13, 4, padding_idx=0)
@@ -171,18 +165,20 @@ print("corrected: ", layer(batch)[1, -1].tolist())
 assert not layer(batch)[1, 3:].any()
 
 # %%
-# **A number without a row.** A table of 12 rows has no row 12. The page :ref:`index-out-of-range-in-self` has the
-# causes.
-
-small = nn.Embedding(len(vocabulary) - 1, 4)
-with expect_error(IndexError, match="index out of range in self"):
-    small(batch)
-print("largest number", batch.max().item(), "- rows", small.num_embeddings)
-
-# %%
 # How this was checked
 
+# A linear layer on one-hot rows gives the same. It keeps its weight as (out, in).
+linear = nn.Linear(13, 4, bias=False)
+linear.weight = nn.Parameter(embedding.weight.T.detach())
+torch.testing.assert_close(linear(hot), embedding(ids))
+# A number without a row is refused.
+for number in (-1, 13):
+    with expect_error(IndexError, match="index out of range in self"):
+        embedding(torch.tensor([number]))
 # The lookup, for ids of several shapes, also empty and without axes.
+for index in itertools.product(range(2), range(10)):
+    assert torch.equal(embedding(batch)[index], embedding.weight[batch[index]])
+assert torch.equal(embedding(ids.to(torch.int32)), embedding(ids))
 for shape in ((), (0,), (5,), (2, 3), (2, 0, 3), (2, 1, 3)):
     some = torch.randint(13, shape)
     out = embedding(some)

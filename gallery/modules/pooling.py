@@ -4,8 +4,8 @@
 What do max pooling, average pooling and global pooling do?
 ===========================================================
 
-Feature maps of full size cost time and memory in each layer, and the last linear layer needs a fixed length. Pooling
-replaces each window of a map by its largest number or by its mean, and global pooling does so for the whole map.
+Large feature maps cost memory, and a linear layer needs a fixed length. Pooling replaces each window of a map by its
+largest number or by its mean, and global pooling replaces the whole map.
 """
 
 # %%
@@ -295,7 +295,8 @@ for layer, expected in (
     with torch.autograd.graph.saved_tensors_hooks(lambda one, kept=kept: kept.append(one), print):
         y = layer(needs)
     assert [one.dtype for one in kept] == expected
-    assert all(one.numel() == (y if one.dtype == torch.int64 else needs).numel() for one in kept)
+    for one in kept:
+        assert one.numel() == (y if one.dtype == torch.int64 else needs).numel()
 # One NaN in a window makes the result NaN.
 assert F.max_pool2d(torch.tensor([[[1, float("nan")], [2, 3]]]), 2).isnan().all()
 # Global max pooling is amax. The indices count within a map.
