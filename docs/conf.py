@@ -142,6 +142,9 @@ gallery_order = {
         "skip_connections",
         "batch_norm",
         "layer_norm",
+        "conv2d",
+        "pooling",
+        "embedding",
     ],
     "training": [
         "gradient_descent_four_times",
