@@ -128,6 +128,9 @@ gallery_order = {
         "dead_relus",
         "dropout_train_and_eval",
         "initialisation",
+        "recurrent_networks",
+        "lstm_and_gru",
+        "padding_and_packing",
     ],
     "training": [
         "gradient_descent_four_times",
