@@ -58,7 +58,7 @@ def draw_reach(lines):
     for (name, line), style in zip(lines.items(), ["-", "--", "-.", "--", "-."], strict=True):
         axis.semilogy(line, style, label=name, linewidth=2.5 if "+" in name else 1.5)
     axis.set(xlabel="steps back", ylabel="gradient of the last state", ylim=(1e-9, 3))
-    axis.legend(fontsize=8, loc="lower left")
+    axis.legend(fontsize=8, loc="center right", bbox_to_anchor=(1, 0.4))
     axis.set_title("The gates keep what came early if they are open at first", fontsize=11)
     plt.show()
 
@@ -214,8 +214,8 @@ assert gates.argmax() == 1
 
 # The picture: at 40 steps back, the defaults have lost it, and the open gates have not.
 for name, line in lines.items():
-    assert line[40] > 0.01 if "+" in name else line[40] < 1e-7
-    assert line[59] > 0.01 if "+" in name else line[59] < 1e-7
+    for back in (40, 59):
+        assert line[back] > 1e-3 if "+" in name else line[back] < 1e-7
 # f is near 0.5 at first: the cell is about halved at each step if nothing comes in.
 for seed in range(5):
     torch.manual_seed(seed)
