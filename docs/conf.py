@@ -145,6 +145,9 @@ gallery_order = {
         "conv2d",
         "pooling",
         "embedding",
+        "recurrent_networks",
+        "lstm_and_gru",
+        "padding_and_packing",
     ],
     "training": [
         "gradient_descent_four_times",
