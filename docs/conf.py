@@ -128,6 +128,9 @@ gallery_order = {
         "dead_relus",
         "dropout_train_and_eval",
         "initialisation",
+        "attention",
+        "multihead_attention",
+        "transformer_block",
     ],
     "training": [
         "gradient_descent_four_times",
