@@ -28,6 +28,7 @@ words = "the cat sat on the mat because it was tired".split()
 vocabulary = list(dict.fromkeys(words))
 tokens = torch.tensor([[vocabulary.index(word) for word in words]])  # (B, T) = (1, 10)
 D = 24
+PARTS = ["norm1", "self_attn", "norm2", "linear1", "linear2"]
 
 torch.manual_seed(0)
 embedding = nn.Embedding(len(vocabulary), D)
@@ -91,9 +92,6 @@ def sinusoidal(length, size):
 
 draw_block()
 assert layer(x).shape == x.shape
-assert count(layer) == count(
-    *(layer.norm1, layer.self_attn, layer.norm2, layer.linear1, layer.linear2)
-)
 
 # %%
 # This is ``nn.TransformerEncoderLayer`` with ``norm_first=True``, for words of :val:`24 <D>` features. Attention is the
@@ -125,8 +123,10 @@ def block(layer, x, norm_first):
 for norm_first in (True, False):
     one = nn.TransformerEncoderLayer(D, 6, 4 * D, batch_first=True, norm_first=norm_first).eval()
     torch.testing.assert_close(block(one, x, norm_first), one(x))
-    out = one(x)
-    print(f"norm_first={norm_first}: out has mean {out.mean():.2f}, spread {out.std():.2f}")
+    spread = one(x).std(dim=-1, correction=0)  # of each word
+    print(
+        f"norm_first={norm_first!s:<6} spread of a word: {spread.min():.2f} to {spread.max():.2f}"
+    )
 
 # %%
 # What each part does to a word
@@ -151,6 +151,8 @@ for name, part, places in (
 # Positions
 # ---------
 #
+# .. longer: 5 screens — positions, parameters and the parts have a cell each
+#
 # Without a mask, a block does not know the order of the words. If you shuffle them, the results are shuffled in the
 # same way, and the two "the" of the sentence get one result. So positions are *added* to the embeddings: vectors that
 # are learned, or sines and cosines of different frequencies.
@@ -174,7 +176,8 @@ for name, position in {
 # --------------------
 #
 # Attention has four matrices of D by D. The feed-forward part has two of D by 4 D, which is twice as much. Together
-# with biases and norms this is :math:`12 D^2 + 13 D`. By default ``dim_feedforward`` is 2048, whatever D is.
+# with biases and norms this is :math:`12 D^2 + 13 D`. By default ``dim_feedforward`` is
+# :val:`2048 <default.linear1.out_features>`, whatever D is.
 
 for size in (24, 512, 768):
     with torch.device("meta"):  # shapes without memory
@@ -185,7 +188,6 @@ for size in (24, 512, 768):
     print(f"D = {size}: attention {attention}, feed-forward {feed_forward}, norms {norms}")
     print(f"all {count(one):,}; with the default dim_feedforward {count(default):,}")
     assert count(one) == 12 * size**2 + 13 * size
-    assert default.linear1.out_features == 2048
 
 # %%
 # .. use-this::
@@ -220,6 +222,7 @@ print("drawn:  equal to the first:", [torch.equal(first, other) for other in oth
 # %%
 # How this was checked
 
+assert count(layer) == count(*(getattr(layer, name) for name in PARTS))
 # From scratch equals torch in train mode, too, where dropout is 0; with masks; and for other sizes.
 torch.manual_seed(2)
 for (size, heads), norm_first, b in itertools.product(((12, 3), (40, 5)), (True, False), (1, 4)):
@@ -286,6 +289,9 @@ for position, i in itertools.product(range(0, 50, 7), range(D // 2)):
     )
 torch.testing.assert_close(table.norm(dim=1), torch.full((50,), math.sqrt(D / 2)))
 assert torch.cdist(table, table).fill_diagonal_(1).min() > 0.1
+# The default size of the feed-forward part.
+for size in (24, 512, 768):
+    assert nn.TransformerEncoderLayer(size, 8).linear1.out_features == 2048
 # Shuffling, for several orders: the block follows each of them.
 for _ in range(5):
     order = torch.randperm(10)
