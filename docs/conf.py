@@ -148,6 +148,9 @@ gallery_order = {
         "recurrent_networks",
         "lstm_and_gru",
         "padding_and_packing",
+        "attention",
+        "multihead_attention",
+        "transformer_block",
     ],
     "training": [
         "gradient_descent_four_times",
