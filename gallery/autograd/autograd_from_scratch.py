@@ -469,7 +469,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nn-linear`, the layer from which networks are built.
+# :ref:`checkpointing`, which keeps fewer of these values and computes them again.
 #
 # - Karpathy (2020). `micrograd <https://github.com/karpathy/micrograd>`__. The engine that made this exercise known;
 #   its issues discuss why the order is needed.

@@ -370,7 +370,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gradient-descent-four-times`, how the numbers of a table are learned.
+# :ref:`recurrent-networks`, which read the vectors of a sentence one after the other.
 #
 # - Mikolov, Chen, Corrado and Dean (2013). `Efficient estimation of word representations in vector space
 #   <https://arxiv.org/abs/1301.3781>`__. Vectors that a word gets from its neighbors, known as word2vec.

@@ -414,7 +414,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gradient-descent-four-times`, how the weights go on from their start.
+# :ref:`conv2d`, the layer that images go through before they are normalized.
 #
 # - Ba, Kiros and Hinton (2016). `Layer normalization <https://arxiv.org/abs/1607.06450>`__. The layer, made for
 #   recurrent networks.

@@ -383,7 +383,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gradient-descent-four-times`, how the weights of a network are found.
+# :ref:`attention`, where each word looks at the others.
 #
 # - PyTorch contributors (2026). `pack_padded_sequence
 #   <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html>`__. The reference.
