@@ -27,8 +27,13 @@ from ptguide.questions import ask
 
 train_set, validation_set = digits("train"), digits("validation")
 
-x = torch.tensor([[1.0, 10.0, 0.0], [5.0, 30.0, 0.0], [5.0, 20.0, 0.0], [1.0, 20.0, 4.0]])
-running_mean, running_var = torch.tensor([2.0, 20.0, 1.0]), torch.tensor([4.0, 100.0, 4.0])
+x = torch.tensor([[1.0, 20.0], [1.0, 50.0], [4.0, 20.0]])
+running_mean, running_var = torch.tensor([3.0, 30.0]), torch.tensor([4.0, 100.0])
+
+
+def norm(x, training):
+    """Normalize with the batch, or with running averages that were stored before."""
+    return F.batch_norm(x, running_mean.clone(), running_var.clone(), training=training)
 
 
 def new_network(norm, seed):
@@ -44,19 +49,19 @@ def new_network(norm, seed):
     return nn.Sequential(*layers, nn.Linear(32, 10))
 
 
-def trained(norm, seed, lr, batch_size):
-    """Take 100 steps, and return the accuracy on the validation images, in %."""
+def trained(norm, seed, lr, batch_size, steps):
+    """Train, and return the accuracy on the validation images, in %."""
     network, order = new_network(norm, seed), torch.Generator().manual_seed(seed)
-    optimizer, steps = torch.optim.SGD(network.parameters(), lr=lr, fused=True), 0
-    while steps < 100:
+    optimizer, done = torch.optim.SGD(network.parameters(), lr=lr, fused=True), 0
+    while done < steps:
         for images, labels in batches(train_set, batch_size, shuffle=True, generator=order):
-            if steps == 100 or len(labels) < batch_size:
+            if done == steps or len(labels) < batch_size:
                 break
             loss = F.cross_entropy(network(images), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            steps += 1
+            done += 1
     network.eval()
     with torch.no_grad():
         answers = network(validation_set.inputs).argmax(dim=1)
@@ -84,17 +89,12 @@ def draw_momentum():
 
 # %%
 
-draw(
-    F.batch_norm,
-    (x, running_mean, running_var),
-    names=["x", "mean", "var"],
-    training=Choice(True, False),
-)
+draw(norm, x, training=Choice(True, False))
 
 # %%
-# ``x`` has four samples and three channels. Point at an element of the result: with ``training=True`` it is made of its
-# column, so of all samples in the batch. With ``False`` it is made of itself and of two numbers that were stored. You
-# need to know :ref:`dropout-train-and-eval`.
+# ``x`` has three samples and two channels. Point at an element of the result. With ``training=True`` it is made of its
+# column, which is its channel in the whole batch. With ``False`` it is made of that one element, and of a mean and a
+# variance that were stored before. You need to know :ref:`dropout-train-and-eval`.
 #
 # .. longer: 6 screens — the rule, momentum, axes, small batches and the useless bias have a cell each
 #
@@ -138,10 +138,13 @@ for training in (True, True, False):
 # What is momentum?
 # -----------------
 #
-# It is the weight of the *new* batch: ``running = (1 - momentum) * running + momentum * batch``. The default 0.1
-# remembers about ten batches. A smaller one is smoother, and begins at 0 for longer. ``None`` takes the mean of all
-# batches. `Keras <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ counts the other way round:
-# its 0.99 is the weight of the old.
+# .. not looked up: 0.99 — the default of Keras, as its page says
+#
+# It is the weight of the *new* batch: :math:`\text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running} +
+# \text{momentum} \cdot \text{batch}`. With the default 0.1, the last ten batches have most of the weight. With a
+# smaller one the line is smoother, and stays near 0 for longer. ``None`` takes the mean of all batches so far. `Keras
+# <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ counts the other way round: its 0.99 is the
+# weight of the old.
 
 found, pixels = draw_momentum()
 assert abs(found[None][-1] - pixels.mean()) < 1e-5
@@ -151,16 +154,16 @@ assert abs(found[0.1][1] - 0.1 * pixels[:10].mean()) < 1e-6
 # What does it bring, and from which batch size on?
 # -------------------------------------------------
 #
-# A network with batch norm learns with learning rates that are too small or too large for the same network without it.
-# In a batch of two, mean and variance are mostly chance, and eval mode computes something else than was trained. Ranges
-# are those of three seeds, after 100 steps.
+# Here a network with batch norm learns with learning rates that are too small or too large for the same network without
+# it. In a batch of two, mean and variance are mostly chance, and eval mode computes something else than was trained.
+# Ranges are those of three seeds, after 100 steps.
 
 # Varies with the processor: a training amplifies how it rounds.
 results = {}
 for lr, batch_size in ((0.01, 50), (0.1, 50), (1.0, 50), (0.1, 8), (0.1, 2)):
     words = []
     for norm in (False, True):
-        right = [trained(norm, seed, lr, batch_size) for seed in range(3)]
+        right = [trained(norm, seed, lr, batch_size, steps=100) for seed in range(3)]
         results[lr, batch_size, norm] = right
         words.append(f"{min(right):.0f} to {max(right):.0f} %")
     print(f"lr {lr:<5}batches of {batch_size:<3} without {words[0]:<12} with {words[1]}")
@@ -245,12 +248,12 @@ for shape in ((9, 4), (1, 4, 7), (6, 4, 7), (5, 4, 3, 2), (1, 4, 3, 1), (2, 4, 3
                 pairs = [torch.autograd.grad(out, z, weights)[0] for out in (y, theirs)]
                 torch.testing.assert_close(*pairs, rtol=1e-3, atol=1e-4)
 # The picture: columns in train mode; in eval mode a sample alone gives what it gives in the batch.
-for row in range(4):
+for row in range(3):
     whole = F.batch_norm(x, running_mean, running_var)
     torch.testing.assert_close(
         F.batch_norm(x[row : row + 1], running_mean, running_var), whole[row : row + 1]
     )
-    before = x + 0.1 * torch.randn(4, 3)
+    before = x + 0.1 * torch.randn(3, 2)
     changed = before.clone()
     changed[row] -= 50
     one, two = (F.batch_norm(z, None, None, training=True) for z in (before, changed))

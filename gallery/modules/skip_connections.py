@@ -77,7 +77,7 @@ class PostNorm(PreNorm):
         return self.norm(x + self.f(x))
 
 
-def deep(block, blocks=30, seed=0, start=None):
+def deep(block, blocks, seed=0, start=None):
     """Return equal blocks, and a last layer for 10 logits; ``start`` fills the weights of the blocks."""
     torch.manual_seed(seed)
     network = nn.Sequential(*[block() for _ in range(blocks)], nn.Linear(64, 10))
@@ -104,18 +104,18 @@ def flow(network):
     return spread, size, torch.stack([gradient.norm() for gradient in gradients])
 
 
-def draw_flow():
-    """Draw five seeds of 30 plain blocks and of 30 with a skip connection."""
+def draw_flow(blocks):
+    """Draw five seeds of plain blocks, and of blocks with a skip connection."""
     _, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained")
     found = {}
     for block, color in ((Plain, "C1"), (Skip, "C0")):
-        runs = [flow(deep(block, seed=seed)) for seed in range(5)]
+        runs = [flow(deep(block, blocks, seed)) for seed in range(5)]
         for axis, part in ((left, 0), (right, 2)):
             lines = torch.stack([run[part] for run in runs])
             name = {"Plain": "f(x)", "Skip": "x + f(x)"}[block.__name__]
-            axis.semilogy(range(1, 31), lines.median(dim=0).values, color=color, label=name)
+            axis.semilogy(range(1, blocks + 1), lines.median(dim=0).values, color=color, label=name)
             low, high = lines.amin(dim=0), lines.amax(dim=0)
-            axis.fill_between(range(1, 31), low, high, color=color, alpha=0.3)
+            axis.fill_between(range(1, blocks + 1), low, high, color=color, alpha=0.3)
             found[block, part] = lines
     left.set(xlabel="block", ylabel="spread over the images", xticks=[1, 10, 20, 30])
     right.set(xlabel="block", ylabel="norm of the gradient", xticks=[1, 10, 20, 30])
@@ -125,7 +125,7 @@ def draw_flow():
     return found
 
 
-def fit(network, steps=20, lr=0.002):
+def fit(network, steps, lr=0.002):
     """Train on all images at once, and return the last loss."""
     optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
     for _ in range(steps):
@@ -138,7 +138,7 @@ def fit(network, steps=20, lr=0.002):
 
 # %%
 
-found = draw_flow()
+found = draw_flow(blocks=30)
 assert (found[Plain, 0][:, -1] < 1e-6).all()
 assert (found[Skip, 0][:, -1] > 1).all()
 assert (found[Plain, 2][:, 0] < 1e-9).all()
@@ -178,7 +178,7 @@ print(f"through the block {through_block.norm():.0f}")
 # Varies with the processor: a training amplifies how it rounds.
 losses = {}
 for block in (Plain, OnlyGradient, OnlySignal, Skip):
-    losses[block] = [fit(deep(block, seed=seed)) for seed in range(3)]
+    losses[block] = [fit(deep(block, 30, seed), steps=20) for seed in range(3)]
     print(f"{block.__name__:<13} loss", ", ".join(f"{loss:.2f}" for loss in losses[block]))
 assert max(losses[Skip]) < 0.5 * min(min(losses[block]) for block in losses if block != Skip)
 
@@ -232,7 +232,7 @@ ways = {
 ways |= {"Kaiming, post-norm": (PostNorm, kaiming), "zeros": (Skip, nn.init.zeros_)}
 sizes = {}
 for name, (block, start) in ways.items():
-    _, size, gradient = flow(deep(block, start=start))
+    _, size, gradient = flow(deep(block, 30, start=start))
     sizes[name] = (size[-1] / size[0]).item(), (gradient[0] / gradient[-1]).item()
     print(f"{name:<19}size times {sizes[name][0]:<9.3g}gradient times {sizes[name][1]:.3g}")
 
@@ -271,8 +271,8 @@ print(tuple(ours(x).shape), "largest difference", (ours(x) - theirs(x)).abs().ma
 #
 #    From about ten layers on, write ``x + f(x)`` around each one or two of them. Put a normalization first in the
 #    branch (pre-norm), or copy ResNet's block. Leave the shortcut without a layer where shapes match. Addition has no
-#    parameters and saves nothing for ``backward()``, but ``x`` stays in memory until the sum. U-Net and DenseNet use
-#    ``torch.cat([x, f(x)], dim=1)``, which keeps both apart. The next layer then gets more channels and weights.
+#    parameters and saves nothing for ``backward()``, but ``x`` stays in memory until the sum. U-Net and DenseNet
+#    put both side by side with :ref:`cat <cat>` instead of adding them. The next layer then has more weights.
 #
 # A common mistake
 # ----------------
@@ -299,7 +299,7 @@ with expect_error(RuntimeError, match="modified by an inplace operation"):
 # The four variants: the first two and the last two compute the same, and pass other gradients.
 torch.manual_seed(0)
 for one, other in ((Plain, OnlyGradient), (OnlySignal, Skip)):
-    a, b = deep(one), deep(other)
+    a, b = deep(one, 30), deep(other, 30)
     b.load_state_dict(a.state_dict())
     torch.testing.assert_close(a(images), b(images))
     assert flow(a)[2][0] < 1e-6 * flow(b)[2][0]
@@ -314,7 +314,7 @@ assert min(depth[50, Plain]) > 2 * max(depth[50, Skip])
 for seed in range(3):
     ratio, back = {}, {}
     for name, (block, start) in ways.items():
-        _, size, gradient = flow(deep(block, seed=seed, start=start))
+        _, size, gradient = flow(deep(block, 30, seed, start))
         ratio[name], back[name] = size[-1] / size[0], gradient[0] / gradient[-1]
     assert 1.7 < ratio["Kaiming"] ** (2 / 29) < 2.6  # the factor of the variance of one block
     assert 2 < ratio["Kaiming, pre-norm"] < 10
@@ -323,7 +323,7 @@ for seed in range(3):
     assert back["zeros"] == 1
     assert back["Kaiming, pre-norm"] < back["default"] < back["Kaiming"]
 # In pre-norm each block adds about the same variance: it grows in a line, not by a factor.
-size = flow(deep(PreNorm, blocks=40, start=kaiming))[1].square()
+size = flow(deep(PreNorm, 40, start=kaiming))[1].square()
 added = size[1:] - size[:-1]
 assert 0.3 < added[:20].mean() / added[20:].mean() < 3
 # The block: ours, torchvision's and the twin in ptguide.models, values and gradients, in both modes.
