@@ -64,8 +64,9 @@ assert torch.equal(embedding(ids), embedding.weight[ids])
 # --------
 #
 # The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The numbers of the
-# words, also called tokens or indices, go from 0 to ``num_embeddings - 1``. Their type is :val:`int64 <ids.dtype>` or
-# int32, and others are refused. A number without a row raises :ref:`index out of range <index-out-of-range-in-self>`.
+# words, also called tokens or indices, begin at 0, and the largest is one less than the number of rows. Their type is
+# :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`, and others are refused. A number without a row raises
+# :ref:`index out of range <index-out-of-range-in-self>`.
 
 print(ids.tolist())
 batch = torch.stack(
@@ -155,7 +156,7 @@ for std in (1.0, 0.02):
 # Your own initialization, or vectors that you copy, fill row 0, too. No gradient
 # brings the zeros back. Set the row to zero behind it.
 
-layer = nn.Embedding(13, 4, padding_idx=0)
+layer = nn.Embedding(len(vocabulary), 4, padding_idx=0)
 nn.init.normal_(layer.weight, std=0.02)
 print("after init:", [round(value, 3) for value in layer.weight[0].tolist()])
 assert layer.weight[0].all()
