@@ -103,8 +103,8 @@ torch.manual_seed(0)
 x, h, c = torch.randn(4, 8), torch.randn(4, 7), torch.randn(4, 7)
 cell = nn.LSTMCell(8, 7)
 for ours, theirs in zip(lstm_step(x, h, c, *cell.parameters()), cell(x, (h, c)), strict=True):
-    print(tuple(ours.shape), f"differs by {(ours - theirs).abs().max():.0e} at most")
     torch.testing.assert_close(ours, theirs)
+    print(tuple(ours.shape), "equals the result of torch, up to rounding")
 
 # %%
 # GRU from scratch
@@ -124,8 +124,8 @@ def gru_step(x, h, W, U, b, d):
 
 cell = nn.GRUCell(8, 7)
 ours, theirs = gru_step(x, h, *cell.parameters()), cell(x, h)
-print(tuple(ours.shape), f"differs by {(ours - theirs).abs().max():.0e} at most")
 torch.testing.assert_close(ours, theirs)
+print(tuple(ours.shape), "equals the result of torch, up to rounding")
 
 # %%
 # Two biases, and how many weights
