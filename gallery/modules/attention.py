@@ -130,7 +130,8 @@ draw_steps(logits, weights, mixed)
 # .. longer: 6 screens — three figures, and the cost and the root of D are measured
 #
 # Follow the word "it". Its query asks for a noun and for something living. The key of "cat" offers both, that of "mat"
-# only the first. So "it" leaves with the features of the cat, and a word that asks for nothing gets the mean of all.
+# offers a noun. So "it" leaves with the features of the cat. "The" asks for nothing, and gets the mean of the ten
+# values.
 
 print("query of it:", q[it].tolist(), "keys: cat", k[cat].tolist(), "mat", k[mat].tolist())
 for name, matrix in (("logits", logits), ("weights", weights)):
@@ -212,7 +213,7 @@ assert by_hand > 16 > 16 * fused
 #    Call ``F.scaled_dot_product_attention(q, k, v, is_causal=True)`` on tensors of shape (batch, head, position,
 #    feature), without ``is_causal`` where all may be read. The time grows with the square of the length. A mask of
 #    booleans is True where reading is allowed. It takes memory for each pair, and so does dropout on a CPU.
-#    ``dropout_p`` acts in eval mode, too, so pass ``p if self.training else 0.0``.
+#    ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in training.
 #
 # A common mistake
 # ----------------
@@ -333,8 +334,8 @@ ask(
 )
 
 # %%
-# **Exercise.** In *local* attention a word reads itself and the ``window - 1`` words before it. Write it for q, k and v
-# of shape (T, D).
+# **Exercise.** In *local* attention a word reads itself and those shortly before it, ``window`` words together, or
+# fewer at the beginning. Write it for q, k and v of shape (T, D).
 
 
 def by_loops(q, k, v, window):

@@ -4,8 +4,8 @@
 How do I use nn.MultiheadAttention and its masks?
 =================================================
 
-You hand a causal mask to ``nn.MultiheadAttention``, and each word reads only the words after it. In its masks True
-means "hidden", and in ``scaled_dot_product_attention`` True means "allowed".
+You hand a causal mask to ``nn.MultiheadAttention``, and each word reads what comes after it, not before. In its masks
+True means "hidden", and in ``scaled_dot_product_attention`` True means "allowed".
 """
 
 # %%
@@ -203,10 +203,10 @@ with expect_warning(UserWarning, match="mismatched key_padding_mask and attn_mas
 # %%
 # .. use-this::
 #
-#    Make ``nn.MultiheadAttention(D, H, batch_first=True)``. Call it with ``need_weights=False``, with
-#    ``key_padding_mask=tokens == 0``, and for a decoder with ``attn_mask=torch.ones(T, T, dtype=torch.bool).triu(1)``.
-#    It has about 4 D² parameters, and ``attn_mask`` takes memory for each pair of positions. Where you need a cache,
-#    or True for "allowed", write the four projections yourself around ``F.scaled_dot_product_attention``.
+#    Make the layer with ``batch_first=True``, and call it with ``need_weights=False``. Give ``key_padding_mask``, True
+#    at padding, and for a decoder a boolean ``attn_mask``, True above the diagonal. It has about 4 D² parameters, and
+#    ``attn_mask`` takes memory for each pair of positions. Where you need a cache, write the four projections yourself
+#    around ``F.scaled_dot_product_attention``.
 #
 # A common mistake
 # ----------------
