@@ -146,9 +146,9 @@ for passes in (1, 2):
 # What zero_grad leaves: None or zeros
 # ------------------------------------
 #
-# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. An optimizer skips a
-# weight whose gradient is ``None``. With zeros it makes its step, and old momentum or weight decay moves the weight.
-# This weight has a gradient in the first step only.
+# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. The four
+# optimizers below skip a weight whose gradient is ``None``. With zeros they make a step, in which old momentum or
+# weight decay can move the weight. It has a gradient in the first step only.
 
 draw_paths()
 

@@ -47,10 +47,10 @@ draw_graph(loss, {"w": w, "b": b, "product": product, "loss": loss, "x": x})
 # The rule
 # --------
 #
-# A result requires its gradient if one of its inputs does, and then has a ``grad_fn``. A tensor without ``grad_fn`` is
-# a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()`` fills ``.grad`` of a tensor that the loss
-# depends on if ``requires_grad and is_leaf``. (A view that was made under ``no_grad`` is an exception, checked below.)
-# For ``product`` torch warns you.
+# The result of an operation that has a slope requires its gradient if one of the inputs does. It then has a
+# ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()``
+# fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view that was made under
+# ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
 
 loss.backward()
 named = {"x": x, "w": w, "b": b, "product": product}
@@ -65,7 +65,7 @@ with expect_warning(UserWarning, match="not a leaf Tensor is being accessed"):
 # Why only leaves?
 # ----------------
 #
-# A result has one element or more for each sample, and a weight does not. The backward pass needs the gradient of a
+# The result of a layer has elements for each sample, and a weight does not. The backward pass needs the gradient of a
 # result for a moment, and frees it. Call ``retain_grad()`` on a result, before ``backward()``, to keep it. Here two
 # results of a network on 500 digits are kept, and their gradients take more memory than those of all its parameters.
 
