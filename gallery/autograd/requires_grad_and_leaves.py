@@ -47,7 +47,7 @@ draw_graph(loss, {"w": w, "b": b, "product": product, "loss": loss, "x": x})
 # The rule
 # --------
 #
-# The result of an operation that has a slope requires its gradient if one of the inputs does. It then has a
+# The result of an operation that has a slope requires its gradient if an input requires one. It then has a
 # ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()``
 # fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view that was made under
 # ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
