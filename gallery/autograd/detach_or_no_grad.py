@@ -417,7 +417,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`hooks-on-tensors`, to see and to change what flows back.
+# :ref:`in-place-and-versions`, which writes the backward pass survives.
 #
 # - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. The
 #   section on disabling gradients compares the modes.

@@ -265,7 +265,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nn-linear`, the layer that all of these pages use.
+# :ref:`autograd-function`, to write an operation with a backward pass of your own.
 #
 # - PyTorch contributors (2026). `Feature extraction for model inspection
 #   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__. How

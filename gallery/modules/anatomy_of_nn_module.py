@@ -311,7 +311,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`activations`, the functions between the layers. What ``network(x)`` adds to ``forward`` is in
+# :ref:`sequential-or-module-list`, to keep several layers. What ``network(x)`` adds to ``forward`` is in
 # :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library

@@ -411,7 +411,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gradient-descent-four-times`, how the weights go on from their start.
+# :ref:`skip-connections`, another means to keep the signal through many layers.
 #
 # - Glorot and Bengio (2010). `Understanding the difficulty of training deep feedforward neural networks
 #   <https://proceedings.mlr.press/v9/glorot10a.html>`__. Xavier's rule, with the sizes drawn layer by layer.

@@ -192,7 +192,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`devices-and-moving-data`, the first page of the chapter on GPUs.
+# :ref:`debugging-shapes`, where a summary of each layer finds the faulty one.
 #
 # - Lovely Tensors contributors (2024). `Lovely Tensors <https://github.com/xl0/lovely-tensors>`__. Its README shows
 #   examples of its lines.

@@ -118,6 +118,7 @@ tried = {max_norm: train(max_norm) for max_norm in (0.3, 1.0, 3.0, 10.0, math.in
 
 # %%
 
+# Varies with the processor: a training amplifies how it rounds.
 draw_runs({"not clipped": tried[math.inf], "max_norm 3": tried[3.0]})
 
 # %%

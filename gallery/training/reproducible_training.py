@@ -180,7 +180,7 @@ def seed_all(seed):
 
 
 def digest(network):
-    return hashlib.sha256(weights(network).numpy().tobytes()).hexdigest()[:8]
+    return int(hashlib.sha256(weights(network).numpy().tobytes()).hexdigest()[:8], base=16)
 
 
 # Varies with the processor: a training amplifies how it rounds.
