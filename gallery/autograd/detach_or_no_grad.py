@@ -250,11 +250,11 @@ for mode in (torch.no_grad, torch.inference_mode):
 # %%
 # .. use-this::
 #
-#    - Validation, prediction: ``eval()`` and ``no_grad()``, or ``inference_mode()`` if no training uses the results.
-#    - A part that shall not learn: ``part.requires_grad_(False)``, which stays until you call it with ``True``. In the
-#      middle of a network it costs nearly the memory of a part that learns.
-#    - One value that shall count as a constant, such as a target or a number to log: ``detach()``.
-#    - Changing weights by hand: ``no_grad()``. Leave ``.data`` to old code.
+#    To validate and predict, call ``eval()`` and use ``no_grad()``, or ``inference_mode()`` if no training uses the
+#    results. For a part that shall not learn, call ``part.requires_grad_(False)``, which stays until you call it with
+#    ``True``. In the middle of a network it costs nearly the memory of a part that learns. For one value that shall
+#    count as a constant, such as a target or a number to log, take ``detach()``. To change weights by hand, use
+#    ``no_grad()``. Leave ``.data`` to old code.
 
 # %%
 # How this was checked

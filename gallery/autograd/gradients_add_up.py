@@ -32,8 +32,8 @@ images, labels = pixels[:100], train_set.targets[:100]
 w = torch.tensor(2.0, requires_grad=True)
 
 
-def error(x, y):
-    return F.mse_loss(w * torch.tensor(x), torch.tensor(y))
+def error(measured):
+    return F.mse_loss(w, torch.tensor(measured))
 
 
 def vector(module):
@@ -96,11 +96,11 @@ def draw_paths():
 
 # %%
 
-first, second = error(3.0, 5.0), error(2.0, 9.0)
+first, second = error(1.0), error(7.0)
 draw_graph(first + second, {"w": w, "first": first, "second": second})
 
 # %%
-# A weight ``w`` is used for two samples, and the loss is the sum of their errors. Read the gradient of ``w``, after
+# A weight ``w`` shall be near two measurements, and the loss is the sum of the squared errors. Read the gradient of ``w``, after
 # "∂": one part came from each use. You need to know :ref:`requires-grad-and-leaves`.
 #
 # The rule
@@ -115,8 +115,8 @@ first.backward()
 print("after the first: ", w.grad)
 second.backward()
 print("after the second:", w.grad)
-one_pass = torch.autograd.grad(error(3.0, 5.0) + error(2.0, 9.0), w)[0]
-assert w.grad == one_pass == 6 - 20
+one_pass = torch.autograd.grad(error(1.0) + error(7.0), w)[0]
+assert w.grad == one_pass == 2 - 10
 
 # %%
 # Two losses: one backward or two?
@@ -146,9 +146,9 @@ for passes in (1, 2):
 # What zero_grad leaves: None or zeros
 # ------------------------------------
 #
-# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. An optimizer skips a
-# weight whose gradient is ``None``. With zeros it makes its step, and old momentum or weight decay moves the weight.
-# This weight has a gradient in the first step only.
+# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. The four
+# optimizers below skip a weight whose gradient is ``None``. With zeros they make a step, in which old momentum or
+# weight decay can move the weight. It has a gradient in the first step only.
 
 draw_paths()
 

@@ -31,33 +31,32 @@ images, labels = train_set.inputs[:500].flatten(start_dim=1), train_set.targets[
 
 x, target = torch.tensor(3.0), torch.tensor(5.0)  # data
 w = torch.tensor(2.0, requires_grad=True)  # what is to be learned
-b = torch.tensor(1.0, requires_grad=True)
 product = w * x
-loss = F.mse_loss(product + b, target)
+loss = F.mse_loss(product, target)
 
 # %%
 
-draw_graph(loss, {"w": w, "b": b, "product": product, "loss": loss, "x": x})
+draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 
 # %%
-# One neuron: the boxes with round corners, ``w`` and ``b``, are leaves, and the others are results of operations. After
-# "∂" stands the gradient of each. ``backward()`` computes all of these and keeps two: those of ``w`` and ``b``. You
-# need to know :ref:`from-calculation-to-graph`.
+# A weight and a squared error. The box with round corners, ``w``, is a leaf, and the others are results of operations.
+# After "∂" stands the gradient of each. ``backward()`` computes all of these and keeps one: that of ``w``. You need to
+# know :ref:`from-calculation-to-graph`.
 #
 # The rule
 # --------
 #
-# A result requires its gradient if one of its inputs does, and then has a ``grad_fn``. A tensor without ``grad_fn`` is
-# a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()`` fills ``.grad`` of a tensor that the loss
-# depends on if ``requires_grad and is_leaf``. (A view that was made under ``no_grad`` is an exception, checked below.)
-# For ``product`` torch warns you.
+# The result of an operation that has a slope requires its gradient if an input requires one. It then has a
+# ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()``
+# fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view that was made under
+# ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
 
 loss.backward()
-named = {"x": x, "w": w, "b": b, "product": product}
+named = {"x": x, "w": w, "product": product}
 for name, tensor in named.items():
     print(f"{name:<8} requires_grad {tensor.requires_grad!s:<6} is_leaf {tensor.is_leaf}")
     assert tensor.is_leaf == (tensor.grad_fn is None)
-print(f"{x.grad = }, {w.grad = }, {b.grad = }")
+print(f"{x.grad = }, {w.grad = }")
 with expect_warning(UserWarning, match="not a leaf Tensor is being accessed"):
     print(f"{product.grad = }")
 
@@ -65,7 +64,7 @@ with expect_warning(UserWarning, match="not a leaf Tensor is being accessed"):
 # Why only leaves?
 # ----------------
 #
-# A result has one element or more for each sample, and a weight does not. The backward pass needs the gradient of a
+# The result of a layer has elements for each sample, and a weight does not. The backward pass needs the gradient of a
 # result for a moment, and frees it. Call ``retain_grad()`` on a result, before ``backward()``, to keep it. Here two
 # results of a network on 500 digits are kept, and their gradients take more memory than those of all its parameters.
 
@@ -183,7 +182,7 @@ with expect_error(RuntimeError, match="Only Tensors of floating point and comple
 # How this was checked
 
 assert x.grad is None
-assert (w.grad, b.grad) == (2 * (7 - 5) * 3, 2 * (7 - 5))
+assert w.grad == 2 * (6 - 5) * 3
 weights_bytes = sum(p.numel() for p in network.parameters()) * 4
 assert weights_bytes == (64 * 20 + 20 + 20 * 10 + 10) * 4
 assert hidden.grad.nbytes + logits.grad.nbytes == 500 * (20 + 10) * 4 > weights_bytes
