@@ -116,6 +116,28 @@ def gradients(forward, network, x, seed=3):
     return torch.cat([p.grad.flatten() for p in network.parameters()])
 
 
+def timed_steps(ways, repeats=8):
+    """Return the seconds of the fastest step of each way, and those of its forward pass."""
+    found = {name: [] for name in ways}
+    for name in repeats * list(ways):  # in turn
+        begin = time.perf_counter()
+        loss = ways[name](images).square().mean()
+        middle = time.perf_counter()
+        loss.backward()
+        found[name].append((time.perf_counter() - begin, middle - begin))
+    return {name: min(measured) for name, measured in found.items()}
+
+
+def show_peaks(ways):
+    """Print how much memory each way needs, and how many matrix products; return both."""
+    found = {}
+    for name, way in ways.items():
+        watch, _ = watched(way, blocks, images)
+        found[name] = (max(watch.live), watch.called.count(product))
+        print(f"{name:<14} peak {max(watch.live) / MB:5.2f} MB, {found[name][1]} calls of addmm")
+    return found
+
+
 def draw_memory(ways):
     _, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
     tops = {}
@@ -148,11 +170,11 @@ tops = draw_memory({"without checkpoints": blocks, "a checkpoint for each block"
 assert tops["a checkpoint for each block"] < tops["without checkpoints"] / 4
 
 # %%
-# One training step of 16 residual blocks on :val:`500 <len(images)>` images. The lines show the memory of what the step
-# has computed and still holds. Without checkpoints, the forward pass fills it and the backward pass empties it. You
-# need to know :ref:`from-calculation-to-graph`.
+# One training step of 16 blocks on :val:`500 <len(images)>` images. The lines show the memory of what the step has
+# computed and still holds. Without ``checkpoint``, the forward pass fills it and the backward pass empties it. You need
+# to know :ref:`from-calculation-to-graph`.
 #
-# .. longer: 10 cells; 6 screens — what is saved, what it costs and what the second run can change are measured apart
+# .. longer: 9 cells; 6 screens — what is saved, what it costs and what the second run can change are measured apart
 #
 # The rule
 # --------
@@ -204,18 +226,8 @@ assert min(peaks, key=peaks.get) == 8
 # Measured on a CPU.
 
 
-def seconds(way):
-    begin = time.perf_counter()
-    loss = way(images).square().mean()
-    middle = time.perf_counter()
-    loss.backward()
-    return time.perf_counter() - begin, middle - begin
-
-
-steps, ways = {"without": [], "by block": []}, {"without": blocks, "by block": by_block}
-for name in 8 * list(ways):  # in turn
-    steps[name].append(seconds(ways[name]))
-(plain, forward), (longer, _) = min(steps["without"]), min(steps["by block"])
+ways = {"without": blocks, "by block": by_block}
+(plain, forward), (longer, _) = timed_steps(ways).values()
 print(f"forward pass: {forward / plain:.0%} of a step, so expected {1 + forward / plain:.1f} times")
 print(f"measured: a step takes {longer / plain:.1f} times as long, and 4/3 is {4 / 3:.1f}")
 
@@ -270,11 +282,7 @@ def keep_products(x):
     return x
 
 
-found = {}
-for name, way in {**ways, "keep products": keep_products}.items():
-    watch, middle = watched(way, blocks, images)
-    found[name] = (max(watch.live), watch.called.count(product))
-    print(f"{name:<14} peak {max(watch.live) / MB:5.2f} MB, {found[name][1]} calls of addmm")
+found = show_peaks({**ways, "keep products": keep_products})
 assert found["by block"][0] < found["keep products"][0] < found["without"][0]
 assert found["keep products"][1] == found["without"][1]
 
@@ -323,14 +331,10 @@ except CheckpointError as error:
 assert layer.up.weight.grad is None
 
 # %%
-# From scratch
-# ------------
-#
-# This is the older kind in a few lines, a function with a backward pass of its own. Its forward pass is not recorded.
-# Its backward pass runs the part again with a record, and sends the gradient through it. It also shows the weakness of
-# the older kind. Autograd sees ``x`` alone, so if ``x`` needs no gradient, nothing is recorded.
+# How this was checked
 
 
+# The older kind from scratch. Autograd sees x alone, so if x needs no gradient, nothing is recorded.
 class Again(torch.autograd.Function):
     @staticmethod
     def forward(ctx, part, x):
@@ -350,12 +354,8 @@ class Again(torch.autograd.Function):
 needs = images.clone().requires_grad_()
 ours = gradients(lambda x: Again.apply(blocks, x), blocks, needs)
 assert torch.equal(ours, gradients(blocks, blocks, images))
-print("recorded if x needs a gradient:", Again.apply(blocks, needs).requires_grad)
-print("recorded if it does not:       ", Again.apply(blocks, images).requires_grad)
-
-# %%
-# How this was checked
-
+assert Again.apply(blocks, needs).requires_grad
+assert not Again.apply(blocks, images).requires_grad
 # What is kept are the inputs; the peak follows the formula, with some room for the gradients on their way.
 assert kept_bytes(by_block, blocks, images) == 16 * unit
 assert kept_bytes(blocks, blocks, images) // unit == 16 * round(c)
