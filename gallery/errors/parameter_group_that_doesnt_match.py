@@ -334,6 +334,7 @@ ask(
 # belongs to names that both have. The settings stay those of ``optimizer``.
 
 
+# Varies with the processor in what is nearly 0.
 def carry_over(saved, old, optimizer, new):
     raise NotImplementedError
 
@@ -366,7 +367,6 @@ cases = [
     (checkpoint["optimizer"], old_names, frozen),
     (checkpoint["optimizer"], old_names, renamed),
 ]
-# Varies with the processor in what is nearly 0.
 check(averages(carry_over), averages(by_assignment), cases)
 
 # %%

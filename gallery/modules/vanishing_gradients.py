@@ -129,9 +129,9 @@ for name, kind in kinds.items():
 # network with ReLU is still there. With larger weights it learns. :func:`torch.nn.init.kaiming_normal_` draws them
 # with a variance of 2 / in. The 2 makes up for ReLU's slopes that are 0. Three seeds:
 
+# Varies with the processor: a training amplifies how it rounds.
 kaiming = nn.init.kaiming_normal_
 assert abs(64 * deep(nn.ReLU, kaiming)[0].linear.weight.var() - 2) < 0.2
-# Varies with the processor: a training amplifies how it rounds.
 for name, initialize in {"default": None, "Kaiming": kaiming}.items():
     losses = [fit(deep(nn.ReLU, initialize, seed)) for seed in range(3)]
     print(f"{name} weights: loss {', '.join(f'{loss:.2f}' for loss in losses)} after 40 steps")

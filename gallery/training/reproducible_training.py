@@ -172,6 +172,7 @@ assert min(list(apart.values())[1:]) > 0.1
 # of the weights: one other bit gives another digest.
 
 
+# Varies with the processor: a training amplifies how it rounds.
 def seed_all(seed):
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -183,7 +184,6 @@ def digest(network):
     return int(hashlib.sha256(weights(network).numpy().tobytes()).hexdigest()[:8], base=16)
 
 
-# Varies with the processor: a training amplifies how it rounds.
 print("twice:", digest(run()), digest(run()), "and with another seed:", digest(run(seed=1)))
 assert digest(run()) == digest(run()) != digest(run(seed=1))
 
