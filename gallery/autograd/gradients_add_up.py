@@ -100,8 +100,8 @@ first, second = error(1.0), error(7.0)
 draw_graph(first + second, {"w": w, "first": first, "second": second})
 
 # %%
-# A weight ``w`` shall be near two measurements, and the loss is the sum of the squared errors. Read the gradient of ``w``, after
-# "∂": one part came from each use. You need to know :ref:`requires-grad-and-leaves`.
+# A weight ``w`` shall be near two measurements, and the loss is the sum of the squared errors. Read the gradient of
+# ``w``, after "∂": one part came from each use. You need to know :ref:`requires-grad-and-leaves`.
 #
 # The rule
 # --------
