@@ -174,7 +174,7 @@ assert tops["a checkpoint for each block"] < tops["without checkpoints"] / 4
 # computed and still holds. Without ``checkpoint``, the forward pass fills it and the backward pass empties it. You need
 # to know :ref:`from-calculation-to-graph`.
 #
-# .. longer: 9 cells; 6 screens — what is saved, what it costs and what the second run can change are measured apart
+# .. longer: 9 cells; 7 screens — what is saved, what it costs and what the second run can change are measured apart
 #
 # The rule
 # --------

@@ -77,7 +77,7 @@ assert all(gradient[0].isnan() for gradient in found.values())
 # next step of the optimizer makes the weights NaN. You need to know :ref:`nan-and-infinity` and
 # :ref:`hooks-on-tensors`.
 #
-# .. longer: 9 cells; 6 screens — a NaN of the forward pass and one of the backward pass have a tool each
+# .. longer: 9 cells; 7 screens — a NaN of the forward pass and one of the backward pass have a tool each
 #
 # The rule
 # --------
