@@ -274,9 +274,9 @@ assert slow > 5 * fast
 # %%
 # .. use-this::
 #
-#    Use ``torch.autograd``. Write an engine once to understand it, or in a language that has none. To find a mistake
-#    in either, compare with torch in float64 on a small graph in which a value is used twice. The walk visits each
-#    recorded value once, however many weights there are. Until then, all of these values stay in memory.
+#    Use ``torch.autograd``. Write an engine once to understand it, or in a language that has none. To find a mistake in
+#    either, compare with torch in double precision on a small graph in which a value is used twice. The walk visits
+#    each recorded value once, however many weights there are. Until then, all of these values stay in memory.
 #
 # A common mistake
 # ----------------
@@ -407,8 +407,8 @@ ask(
 
 # %%
 # **Exercise.** ``ordered`` calls itself and fails on deep graphs. Write ``backward`` as torch does: count the uses of
-# each value first, and let a value hand on its gradient when its count has fallen to 0. The largest case has 6,000
-# values in a chain.
+# each value first, and let a value hand on its gradient when its count has fallen to 0. One case is a chain of
+# thousands of values.
 
 
 def backward_by_counting(result):

@@ -133,9 +133,9 @@ for function in (Clamp.apply, torch.clamp):
 #
 # .. longer: 6 screens — a function is a class with three methods, and each use needs one
 #
-# The second use is numerical. ``log(1 + exp(x))``, called softplus, overflows at 200. Rearranged, its values are right,
-# but at 0 two slopes meet that autograd knows nothing about, and the gradient is 0 in place of 0.5. The formula for the
-# gradient is a :term:`sigmoid`, so write that down.
+# The second use is numerical. The logarithm of 1 + e^x, called softplus, overflows at 200. Rearranged, its values are
+# right, but at 0 two slopes meet that autograd knows nothing about, and the gradient is 0 in place of 0.5. The formula
+# for the gradient is a :term:`sigmoid`, so write that down.
 
 
 class Softplus(Function):
@@ -168,9 +168,9 @@ for name, way in ways.items():
 # Test it with gradcheck
 # ----------------------
 #
-# ``gradcheck`` compares ``backward`` with differences of ``forward``. Give it float64: in float32, the differences are
-# too coarse, and a right function fails. Errors smaller than its tolerance pass. A straight-through estimator fails
-# too, since it is not the derivative.
+# ``gradcheck`` compares ``backward`` with differences of ``forward``. Give it double precision: in single precision the
+# differences are too coarse, and a right function fails. Errors smaller than its tolerance pass. A straight-through
+# estimator fails too, since it is not the derivative.
 
 
 class Forgotten(Softplus):
@@ -213,8 +213,8 @@ for name, (own, composed) in pairs.items():
 #
 #    First combine operations of torch. Write a function of your own where the gradient is to differ from the
 #    derivative, where autograd's is inexact or keeps too much, or where NumPy computes. Save tensors with
-#    ``save_for_backward``, test with ``gradcheck`` in float64, and mark a ``backward`` that cannot be differentiated
-#    with ``once_differentiable``. It costs a call of Python in each pass. Skip a costly gradient that
+#    ``save_for_backward``, test with ``gradcheck`` in double precision, and mark a ``backward`` that cannot be
+#    differentiated with ``once_differentiable``. It costs a call of Python in each pass. Skip a costly gradient that
 #    ``ctx.needs_input_grad`` does not ask for. For ``vmap``, add the line ``generate_vmap_rule = True``; for autocast,
 #    ``torch.amp.custom_fwd`` and ``custom_bwd``. ``torch.compile`` takes such functions.
 #

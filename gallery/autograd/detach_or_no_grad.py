@@ -128,6 +128,8 @@ draw_ways(found)
 # and the boxes say which parts get a gradient. The bars are what autograd keeps for ``backward()``, besides weights and
 # data. You need to know :ref:`requires-grad-and-leaves`.
 #
+# .. longer: 6 screens — four calls are compared in a figure, in a training, in memory and in what they forbid
+#
 # The rule
 # --------
 #
@@ -215,7 +217,7 @@ with expect_error(RuntimeError, match="has been modified by an inplace operation
 # ------------------------
 #
 # It skips more bookkeeping than ``no_grad``, and marks what is made inside. Such a tensor is refused later where
-# autograd would have to save it. So take it if the results are only read, and ``no_grad`` if a training uses them. A
+# autograd would have to save it. So take it where no training uses the results, and otherwise ``no_grad``. A
 # ``clone()`` outside is a usual tensor again.
 
 A, B, C = parts()
@@ -376,9 +378,9 @@ ask(
 
 # %%
 # **Exercise.** In reinforcement learning a value function is trained towards a target that it computes itself. The
-# value of a state is ``state @ weight``, and the loss is the mean of ``(value - target) ** 2`` with
-# ``target = reward + 0.9 * value of the next state``. Return the gradient of the loss with respect to the weight. The
-# target counts as a constant.
+# value of a state is ``state @ weight``, and the loss is the mean squared difference of value and target. The target is
+# the reward plus 0.9 times the value of the following state. Return the gradient of the loss with respect to the
+# weight. The target counts as a constant.
 
 
 def by_formula(weight, state, reward, following):

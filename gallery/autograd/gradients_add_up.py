@@ -1,11 +1,10 @@
 """
 .. _gradients-add-up:
 
-Why do gradients add up? (zero_grad, set_to_none)
-=================================================
+Why do gradients add up? (zero_grad)
+====================================
 
-You call ``backward()`` twice, and ``.grad`` is the sum of both :term:`gradients <gradient>`. A weight that is used in
-two places has the sum of two slopes, and PyTorch lets you compute them at different times.
+You call ``backward()`` twice, and ``.grad`` is the sum of both :term:`gradients <gradient>`.
 """
 
 # %%
@@ -94,14 +93,17 @@ def draw_paths():
     plt.show()
 
 
+first, second = error(1.0), error(7.0)
+
 # %%
 
-first, second = error(1.0), error(7.0)
 draw_graph(first + second, {"w": w, "first": first, "second": second})
 
 # %%
 # A weight ``w`` shall be near two measurements, and the loss is the sum of the squared errors. Read the gradient of
 # ``w``, after "∂": one part came from each use. You need to know :ref:`requires-grad-and-leaves`.
+#
+# .. longer: 6 screens — two losses, what zero_grad leaves, and two optimizers are measured apart
 #
 # The rule
 # --------
@@ -148,7 +150,7 @@ for passes in (1, 2):
 #
 # ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. The four
 # optimizers below skip a weight whose gradient is ``None``. With zeros they make a step, in which old momentum or
-# weight decay can move the weight. It has a gradient in the first step only.
+# weight decay can move the weight. Here it has a gradient in the first of ten steps.
 
 draw_paths()
 

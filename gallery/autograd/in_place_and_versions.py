@@ -222,7 +222,7 @@ torch.testing.assert_close(torch.autograd.grad(h.sum(), z)[0], 10 * x)
 # How much memory does inplace=True save?
 # ---------------------------------------
 #
-# Often none that lasts. ReLU keeps its result alone, and the output of batch norm is freed as soon as ReLU has read
+# Often nothing that lasts. ReLU keeps its result alone, and the output of batch norm is freed as soon as ReLU has read
 # it. Leaky ReLU keeps its input, and in place its result: there a write saves one tensor of three. The bytes are those
 # that wait for ``backward()``.
 

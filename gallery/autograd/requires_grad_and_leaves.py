@@ -1,11 +1,10 @@
 """
 .. _requires-grad-and-leaves:
 
-Where do gradients arrive? (requires_grad, leaf, grad_fn)
-=========================================================
+Where do gradients arrive? (is_leaf)
+====================================
 
-After ``backward()`` you read ``.grad``, and it is ``None``, or the optimizer says ``can't optimize a non-leaf Tensor``.
-A :term:`gradient` is kept in a :term:`leaf` that requires it, and results pass theirs on.
+You read ``.grad``, and it is ``None``: a :term:`leaf` keeps its :term:`gradient`, and a result passes it on.
 """
 
 # %%
@@ -43,6 +42,8 @@ draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 # After "∂" stands the gradient of each. ``backward()`` computes all of these and keeps one: that of ``w``. You need to
 # know :ref:`from-calculation-to-graph`.
 #
+# .. longer: 6 screens — what makes a leaf, and three ways to lose one, have a cell each
+#
 # The rule
 # --------
 #
@@ -66,7 +67,8 @@ with expect_warning(UserWarning, match="not a leaf Tensor is being accessed"):
 #
 # The result of a layer has elements for each sample, and a weight does not. The backward pass needs the gradient of a
 # result for a moment, and frees it. Call ``retain_grad()`` on a result, before ``backward()``, to keep it. Here two
-# results of a network on 500 digits are kept, and their gradients take more memory than those of all its parameters.
+# results of a network on :val:`len(images)` digits are kept, and their gradients take more memory than those of all its
+# parameters.
 
 network = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
 hidden = network[:2](images)
@@ -320,7 +322,7 @@ ask(
 # %%
 # **Exercise.** A layer computes ``x @ (base * scale)``. Return the gradients of the sum of its outputs in one tensor of
 # one axis: that of ``base``, flattened, then that of ``scale``. You are given plain tensors, ``base`` may hold
-# integers, and the caller's tensors must stay as they are.
+# integers, and the caller's tensors stay as they are.
 
 
 def by_formula(x, base, scale):

@@ -108,7 +108,7 @@ with torch.no_grad():
 # it does so downward. These weights are chosen by hand, and a network learns its own: see :ref:`cnn-digits`. You need
 # to know :ref:`nn-linear`.
 #
-# .. longer: 5 screens — the sum, the size and the channels have a picture and a cell each
+# .. longer: 6 screens — the sum, the size and the channels have a picture and a cell each
 #
 # The rule
 # --------

@@ -73,6 +73,8 @@ draw_reach(lines)
 # defaults, LSTM and GRU lose it about as fast as the plain RNN. With a positive number added to one bias, the
 # memory is there from the start. You need to know :ref:`recurrent-networks` and :ref:`vanishing-gradients`.
 #
+# .. longer: 6 screens — two cells from scratch, their biases and the forget gate have a cell each
+#
 # The rule
 # --------
 #
@@ -81,7 +83,7 @@ draw_reach(lines)
 #
 # .. math:: c_t = f \odot c_{t-1} + i \odot g, \qquad h_t = o \odot \tanh c_t
 #
-# The gates are sigmoids, between zero and one: the forget gate ``f`` says what is kept, the input gate ``i`` what comes
+# The gates are sigmoids, between zero and one. The forget gate ``f`` says what is kept, the input gate ``i`` what comes
 # in, and the output gate ``o`` what is shown. The candidate ``g`` is a tanh, and :math:`\odot` multiplies element by
 # element. If ``f`` is one half, each step halves the old cell. If it is near one, the cell stays.
 #

@@ -182,8 +182,8 @@ torch.testing.assert_close(mixed[1, :3], alone)
 # What padding costs
 # ------------------
 #
-# Without packing, the padding is computed like words. Packing computes fewer rows in as many steps, so the time need
-# not fall as the rows do. Here are 64 sentences of up to :val:`many[0].item()` words, in an LSTM on the CPU. Batches of
+# Without packing, the padding is computed like words. Packing computes fewer rows in as many steps. So the time may
+# fall less than the number of rows. Here are 64 sentences of up to :val:`many[0].item()` words, in an LSTM on the CPU. Batches of
 # :ref:`similar length <samplers-and-collate>` have less padding from the start, for each kind of layer.
 
 # Measured on this machine: the medians of five calls.
@@ -207,7 +207,7 @@ for name, batch in {
 # .. use-this::
 #
 #    Pad in the ``collate_fn`` and return the lengths with the batch. For a mean, a maximum or attention make a mask of
-#    them. For a recurrent layer with one direction, take ``output[N, lengths - 1]``. For two directions or several
+#    them. For a recurrent layer with one direction, take the output at place length - 1. For two directions or several
 #    layers' states, pack with ``enforce_sorted=False``. Give padded labels :val:`nn.CrossEntropyLoss().ignore_index`,
 #    which :ref:`cross-entropy <cross-entropy>` ignores. Padding costs memory and computing for each empty place.
 #    Packing costs a copy and a sort, and need not be faster: measure it.

@@ -80,6 +80,8 @@ draw(pool, feature_map, kind=Choice("max", "average", "global average"), at=(0, 
 # Step through the three kinds, and point at a result to see its window. You need to know :ref:`conv2d`, which moves its
 # kernel in the same way.
 #
+# .. longer: 6 screens — windows, sizes, padding, adaptive windows and gradients have a cell each
+#
 # The rule
 # --------
 #
@@ -172,7 +174,7 @@ assert torch.equal(numbers.flatten()[indices], largest)
 # Max, average, or a stride?
 # --------------------------
 #
-# A convolution with ``stride=2`` halves the maps, too. It learns what to keep, and has weights for it. Here is one
+# A convolution with a stride of 2 halves the maps, too. It learns what to keep, and has weights for it. Here is one
 # small network with each of the three, trained on digits for ten epochs. The figures are means and ranges over three
 # seeds. Average pooling is behind here, and the other two are close. What pooling does for digits that move is in
 # :ref:`digits-that-move`.

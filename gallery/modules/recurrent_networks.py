@@ -98,7 +98,7 @@ torch.testing.assert_close(output[:, -1], h_n[-1])  # their corner
 # To classify a sequence, take the corner: ``h_n[-1]``. To label each step, take ``output``. To go on reading later, or
 # to start a decoder, take the states ``(h_n, c_n)``.
 #
-# .. longer: 5 screens — the picture, the loop, the shapes, both directions and carried states have a cell each
+# .. longer: 6 screens — the picture, the loop, the shapes, both directions and carried states have a cell each
 #
 # From scratch
 # ------------
