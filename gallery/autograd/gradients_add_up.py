@@ -125,7 +125,7 @@ assert w.grad == one_pass == 2 - 10
 # --------------------------------
 #
 # The gradients are equal up to rounding. What differs is the work: here both losses use the same features. Two passes
-# walk through the shared layer twice, and the first must keep the graph with ``retain_graph=True``. Without it, the
+# walk through the shared layer twice, and the first has to keep the graph with ``retain_graph=True``. Without it, the
 # second :ref:`is refused <backward-through-the-graph-a-second-time>`. So add the losses.
 
 body, head, decoder = nn.Linear(64, 20), nn.Linear(20, 10), nn.Linear(20, 64)

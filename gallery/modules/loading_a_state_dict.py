@@ -74,7 +74,7 @@ print("unexpected", found.unexpected_keys)
 # %%
 # The new network says whether a digit is even, so its head is called ``even``. The body is loaded. *Missing* is what
 # stays as it was in the model, *unexpected* is what was not used of the file. You need to know
-# :ref:`what a state_dict is <anatomy-of-nn-module>` and :ref:`saving-and-loading`.
+# :ref:`what a state_dict is <anatomy-of-nn-module>`. Files are the subject of :ref:`saving-and-loading`.
 #
 # The rule
 # --------

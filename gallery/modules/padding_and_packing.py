@@ -183,8 +183,8 @@ torch.testing.assert_close(mixed[1, :3], alone)
 # ------------------
 #
 # Without packing, the padding is computed like words. Packing computes fewer rows in as many steps. So the time may
-# fall less than the number of rows. Here are 64 sentences of up to :val:`many[0].item()` words, in an LSTM on the CPU. Batches of
-# :ref:`similar length <samplers-and-collate>` have less padding from the start, for each kind of layer.
+# fall less than the number of rows. Here are 64 sentences of up to :val:`many[0].item()` words, in an LSTM on the CPU.
+# Batches of :ref:`similar length <samplers-and-collate>` have less padding from the start, for each kind of layer.
 
 # Measured on this machine: the medians of five calls.
 many = torch.randint(5, 100, (64,)).sort(descending=True).values

@@ -157,7 +157,7 @@ with expect_error(ValueError, match="batch_size"):
 # %%
 # The loss stops it here, and another that takes no labels would not. Name the axis that stays, by
 # ``flatten(start_dim=1)``, and a wrong size is an error at the layer. See :ref:`mat1-and-mat2-shapes` and
-# :ref:`shape-is-invalid-for-input`.
+# :ref:`shape-is-invalid-for-input-of-size`.
 
 with expect_error(RuntimeError, match="6x1800 and 900x10"):
     halves(maps.flatten(start_dim=1))
@@ -223,7 +223,7 @@ ask(
 
 # %%
 # **Exercise.** Write ``sizes(network, x)``. It returns, as a tensor, how many numbers come out of each layer of an
-# ``nn.Sequential``, in order. It must leave no hook behind.
+# ``nn.Sequential``, in order. Take the hooks away again.
 
 
 def sizes(network, x):
