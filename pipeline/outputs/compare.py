@@ -12,7 +12,7 @@ This is the whole tolerance:
 
 All else is equal letter by letter: integers, decimals such as ``1.`` that show no digit to be rounded, versions,
 shapes, the order of elements, signs, dates, addresses and durations. A cell that gives what no two runs have in common
-begins with ``# Measured``, and is not compared; one that gives something else on another processor begins with ``#
+begins with ``# Measured``, and is not compared; one that gives something else on another processor has a comment ``#
 Varies with the processor``: see `pipeline.outputs.varying`.
 """
 

@@ -84,7 +84,7 @@ def outputs_of(record: dict[str, Any]) -> dict[int, str]:
         given[number] = output_of(cell)
         if on_cpu and cell["measured"]:
             given[number] = MEASURED
-        elif on_cpu and varying.VARIES.match(cell["code"]):
+        elif on_cpu and varying.VARIES.search(cell["code"]):
             given[number] = varying.begun(given[number], record["processor"])
     return given
 

@@ -1,6 +1,6 @@
 """Cells whose outputs vary with the processor: a training amplifies how it rounds, and ends with other weights.
 
-Such a cell begins with a comment ``# Varies with the processor``. What it gives is kept together with the kind of
+Such a cell has a comment ``# Varies with the processor``. What it gives is kept together with the kind of
 processor that gave it. On the same kind it is compared as any other output is; on another, all but its numbers is.
 """
 
@@ -12,7 +12,7 @@ import platform
 import re
 from pathlib import Path
 
-VARIES = re.compile(r"\A\s*# Varies with the processor\b")
+VARIES = re.compile(r"^[ \t]*# Varies with the processor\b", re.MULTILINE)
 BEGIN = re.compile(r"\(varies with the processor; this is of (.*)\)(?:\n|\Z)")  # a cell that prints nothing ends there
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|\bnan\b|[-+]?\binf\b")
 CPUINFO = Path("/proc/cpuinfo")

@@ -130,7 +130,7 @@ def test_kept_text_is_read_back(tmp_path):
 
 def trained(text, kind):
     run = record(text) | {"processor": kind}
-    run["cells"][0]["code"] = "# Varies with the processor: a training amplifies how it rounds.\ntrain()"
+    run["cells"][0]["code"] = "import it\n\n# Varies with the processor: a training amplifies how it rounds.\ntrain()"
     return run
 
 
