@@ -13,6 +13,7 @@ logarithmic scale, repeat the best few with other seeds, and look at the test se
 
 # Varies with the processor: a training amplifies how it rounds.
 import math
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import torch
@@ -242,10 +243,9 @@ for name in ("decay", "hidden"):
 assert 1e-4 * 10 < finalists[chosen]["lr"] < 1 / 2  # not at an end of the range
 for low, high, drawn in ((0.08, 0.11, uniform), (0.73, 0.77, logarithmic)):
     assert low < (drawn < 0.1).float().mean() < high
-# The second and the third of the search overlap with other seeds, and so do the first and the second.
-for one, two in ((0, 1), (1, 2)):
-    assert max(found[one]) > min(found[two])
-assert means[2] < means[1]  # the order of the search is not that of the means
+# Some settings that follow each other in the search overlap with other seeds.
+assert any(max(better) > min(worse) for better, worse in pairwise(found))
+assert means != sorted(means)  # the order of the search is not that of the means
 assert chosen == 0
 # Accuracies with other seeds are about the same for both settings: nearer than two standard errors.
 one, two = (torch.tensor(rights) for rights in tested.values())
