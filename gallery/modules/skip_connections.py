@@ -338,8 +338,8 @@ for block in deep(PostNorm, 30, start=kaiming)[:-1]:
     factors.append(1 / total.std(dim=1, correction=0))
     x = block.norm(total)
 assert (torch.stack(factors[1:]).prod(dim=0) < 0.01).all()
-slower = [fit(deep(PostNorm, 30, seed, kaiming), steps=20) for seed in range(3)]
-assert min(slower) > 2 * max(fit(deep(PreNorm, 30, seed, kaiming), steps=20) for seed in range(3))
+slower = [fit(deep(PostNorm, 30, seed, kaiming), steps=20) for seed in range(2)]
+assert min(slower) > 2 * max(fit(deep(PreNorm, 30, seed, kaiming), steps=20) for seed in range(2))
 # zero_init_residual puts zeros into the last batch norm, so a block begins as the ReLU of its shortcut.
 began = resnet18(zero_init_residual=True).layer1
 assert all(not block.bn2.weight.any() for block in began)
