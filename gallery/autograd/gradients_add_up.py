@@ -4,7 +4,8 @@
 Why do gradients add up? (zero_grad)
 ====================================
 
-You call ``backward()`` twice, and ``.grad`` is the sum of both :term:`gradients <gradient>`.
+You call ``backward()`` twice, and ``.grad`` is the sum of both :term:`gradients <gradient>`. A weight that is used
+twice needs this sum, so ``backward()`` adds, and ``zero_grad()`` begins the next sum.
 """
 
 # %%
@@ -100,8 +101,8 @@ first, second = error(1.0), error(7.0)
 draw_graph(first + second, {"w": w, "first": first, "second": second})
 
 # %%
-# A weight ``w`` shall be near two measurements, and the loss is the sum of the squared errors. Read the gradient of
-# ``w``, after "∂": one part came from each use. You need to know :ref:`requires-grad-and-leaves`.
+# A weight ``w`` should be near two measurements, and the loss is the sum of the squared errors. Read the gradient of
+# ``w``, after "∂": it is a sum, with one part from each use. You need to know :ref:`requires-grad-and-leaves`.
 #
 # .. longer: 6 screens — two losses, what zero_grad leaves, and two optimizers are measured apart
 #
@@ -186,16 +187,19 @@ assert body.weight.grad is None
 #
 #    In each step write ``optimizer.zero_grad()``, ``loss.backward()``, ``optimizer.step()``, in this order
 #    (:ref:`the-training-loop`). Keep the default ``None``; code that reads gradients must expect it. Take
-#    ``set_to_none=False`` to repeat an experiment that was made with zeros. Add losses of one forward pass before one
-#    ``backward()``. Take ``torch.autograd.grad`` for gradients that no step shall use. With several optimizers, empty
-#    each directly before the ``backward()`` that it belongs to.
+#    ``set_to_none=False`` to repeat an experiment from before torch 2.0, which filled with zeros. Add losses of one
+#    forward pass before one ``backward()``. Take ``torch.autograd.grad`` for gradients that no step should use. With
+#    several optimizers, empty each directly before the ``backward()`` that it belongs to.
+#
+# .. not looked up: 2.0 — from the release notes of torch
 #
 # A common mistake
 # ----------------
 #
 # **Two optimizers, emptied together.** In a GAN a generator makes images, and a discriminator tells them from real
 # ones. The generator's loss runs through the discriminator, and leaves a gradient there that says the opposite of its
-# own. Emptying both at the top of the step is too early: the discriminator hardly recognises made images.
+# own. Emptying both at the top of the step is too early: here the discriminator then recognises less than half of the
+# made images. Empty its gradient again before its own ``backward()``.
 
 
 # Varies with the processor: a training amplifies how it rounds.

@@ -4,7 +4,8 @@
 Where do gradients arrive? (is_leaf)
 ====================================
 
-You read ``.grad``, and it is ``None``: a :term:`leaf` keeps its :term:`gradient`, and a result passes it on.
+You read ``.grad`` after ``backward()``, and it is ``None``. A :term:`leaf`, such as a weight, keeps its
+:term:`gradient`, and the result of an operation passes it on.
 """
 
 # %%
@@ -38,19 +39,19 @@ loss = F.mse_loss(product, target)
 draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 
 # %%
-# A weight and a squared error. The box with round corners, ``w``, is a leaf, and the others are results of operations.
-# After "∂" stands the gradient of each. ``backward()`` computes all of these and keeps one: that of ``w``. You need to
-# know :ref:`from-calculation-to-graph`.
+# A weight times data is a ``product``, and the loss is its squared error. The box with round corners, ``w``, is a leaf,
+# and the other boxes are results of operations. After "∂" stands the gradient of each. ``backward()`` computes these
+# three and keeps one: that of ``w``. You need to know :ref:`from-calculation-to-graph`.
 #
 # .. longer: 6 screens — what makes a leaf, and three ways to lose one, have a cell each
 #
 # The rule
 # --------
 #
-# The result of an operation that has a slope requires its gradient if an input requires one. It then has a
-# ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is None``. ``backward()``
-# fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view that was made under
-# ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
+# The result of an operation requires its gradient if an input requires one, the operation has a slope, and recording
+# is on. It then has a ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is
+# None``. ``backward()`` fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view
+# that was made under ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
 
 loss.backward()
 named = {"x": x, "w": w, "product": product}
@@ -83,20 +84,24 @@ print(f"gradients of two results:    {hidden.grad.nbytes + logits.grad.nbytes:>6
 # Which calls make a leaf?
 # ------------------------
 #
-# Each line below ends with the tensor that it makes. Multiplying, converting and moving are operations, so what comes
-# out is no leaf. Under ``no_grad`` the product is not recorded. So it is a leaf, and requires nothing.
+# Multiplying, converting and moving are operations, so what comes out is no leaf. Where ``to`` has nothing to change,
+# the same tensor comes back: ``to(device)`` gives a leaf on the CPU, and a result on a GPU. Under ``no_grad`` the
+# product is not recorded. So it is a leaf, and requires nothing.
 
 start = torch.rand(3, requires_grad=True)
+with torch.no_grad():
+    unrecorded = start * 0.1
 made = {
     "rand(3, requires_grad=True)": start,
     "rand(3, requires_grad=True) * 0.1": start * 0.1,
     "rand(3, requires_grad=True).double()": start.double(),
+    'rand(3, requires_grad=True).to("cpu")': start.to("cpu"),  # where it is already
     'rand(3, requires_grad=True).to("meta")': start.to("meta"),  # another device
     "(rand(3) * 0.1).requires_grad_()": (torch.rand(3) * 0.1).requires_grad_(),
     "start.clone()": start.clone(),
     "start.detach()": start.detach(),
     "nn.Parameter(start * 0.1)": nn.Parameter(start * 0.1),
-    "torch.no_grad()(lambda: start * 0.1)()": torch.no_grad()(lambda: start * 0.1)(),
+    "start * 0.1, under no_grad": unrecorded,
 }
 for call, tensor in made.items():
     print(f"{call:<39} is_leaf {tensor.is_leaf!s:<6} requires_grad {tensor.requires_grad}")
@@ -106,8 +111,8 @@ for call, tensor in made.items():
 # ----------------
 #
 # **Asked too early.** You ask for gradients and then scale the weights. The name ``weight`` now belongs to a result,
-# and the optimizer refuses it. Ask last, on the tensor that you keep. If you update by hand, you get
-# :ref:`None in place of a gradient <grad-is-none>`.
+# and the optimizer refuses it. Ask last, on the tensor that you keep. If you update weights by hand, nothing refuses
+# it, and you get :ref:`None in place of a gradient <grad-is-none>`.
 
 weight = torch.randn(64, 10, requires_grad=True) * 0.1
 with expect_error(ValueError, match="can't optimize a non-leaf Tensor"):
@@ -154,7 +159,7 @@ for name, weight in {"Parameter": nn.Parameter(base * scale), "product": base * 
     weight.sum().backward()
     print(f"{name:<10} base.grad {base.grad}, scale.grad {scale.grad}")
 with expect_warning(UserWarning, match="To copy construct from a tensor"):
-    copied = torch.tensor(base)
+    copied = torch.tensor(base * scale)
 assert not copied.requires_grad
 
 # %%
@@ -190,10 +195,11 @@ assert weights_bytes == (64 * 20 + 20 + 20 * 10 + 10) * 4
 assert hidden.grad.nbytes + logits.grad.nbytes == 500 * (20 + 10) * 4 > weights_bytes
 # The table: leaf or not, for each call.
 leaves = [call for call, tensor in made.items() if tensor.is_leaf]
-assert len(leaves) == 5
+assert len(leaves) == 6
 asking = [call for call, tensor in made.items() if tensor.is_leaf and tensor.requires_grad]
 assert asking == [
     "rand(3, requires_grad=True)",
+    'rand(3, requires_grad=True).to("cpu")',
     "(rand(3) * 0.1).requires_grad_()",
     "nn.Parameter(start * 0.1)",
 ]
@@ -277,6 +283,10 @@ with expect_error(TypeError, match="cannot assign 'torch.FloatTensor' as paramet
 # A module that is moved or converted keeps its leaves.
 for move in (lambda m: m.double(), lambda m: m.to("meta"), lambda m: m.bfloat16()):
     assert all(p.is_leaf and p.requires_grad for p in move(nn.Linear(2, 3)).parameters())
+# Where it is converted, they are the same objects, which an optimizer may hold.
+layer = nn.Linear(2, 3)
+for one, same in zip(list(layer.parameters()), layer.double().parameters(), strict=True):
+    assert one is same
 # Only leaves can be copied by copy.deepcopy.
 with expect_error(RuntimeError, match="Only Tensors created explicitly by the user"):
     copy.deepcopy(kept)

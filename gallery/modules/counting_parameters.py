@@ -92,17 +92,19 @@ print(f"parameters: {total:,}\ntrained:    {trained:,}\nmemory:     {size / MB:.
 assert total == ResNet18_Weights.IMAGENET1K_V1.meta["num_params"]
 
 # %%
-# People say *parameters* and mean their elements: ``numel()`` multiplies the sizes of a tensor. A frozen parameter has
-# ``requires_grad=False``. Buffers are not counted. You need to know :ref:`anatomy-of-nn-module`.
+# People say *parameters* and mean the numbers in them: ``numel()`` counts the elements of a tensor. The first layer is
+# frozen here, with ``requires_grad=False``, so its numbers are not trained. Buffers, such as the running statistics of
+# :ref:`batch norm <batch-norm>`, are not counted. You need to know :ref:`anatomy-of-nn-module`.
 #
 # The rule
 # --------
 #
 # .. longer: 6 screens — parameters, work and memory are three counts, and each needs a picture or a table
 #
-# For ``in`` inputs and ``out`` outputs, a linear layer has out · in weights and out biases. A convolution has a kernel
-# for each pair of channels, an embedding a row for each word. An LSTM has 4 gates, each with a matrix for the input,
-# one for the state, and 2 biases. The sizes of batch and image and the length of a sentence play no part.
+# For ``in`` inputs and ``out`` outputs, a linear layer has out · in weights and out biases. A convolution without
+# groups has a kernel for each pair of channels, and a bias for each output channel. An embedding has a row for each
+# word, and batch norm a weight and a bias for each channel. An LSTM has 4 gates, each with a matrix for the input, one
+# for the state, and 2 biases. In these layers the batch, the size of the image and the length of a text play no part.
 
 n_in, n_out = 30, 20
 expected = {
@@ -122,8 +124,8 @@ for layer, number in expected.items():
 # Where are they?
 # ---------------
 #
-# ``print(model)`` shows the layers and no counts. ``draw_network`` of this guide runs the network once and shows
-# counts, shapes and memory. With ``depth=1`` it shows the parts.
+# A module has no ``summary`` as in Keras, and ``print(model)`` shows the layers without counts. ``draw_network`` of
+# this guide runs the network once and shows counts, shapes and memory. With ``depth=1`` it shows the parts.
 
 draw_network(resnet, torch.rand(1, 3, 224, 224), depth=1)
 
@@ -133,13 +135,13 @@ draw_network(resnet, torch.rand(1, 3, 224, 224), depth=1)
 #
 # FLOPs are floating-point operations. ``FlopCounterMode`` counts the multiplications and additions of matrix products
 # and convolutions. A convolution uses each weight at each place of the image, so early layers with few parameters do
-# much work. On the meta device no number is stored or computed.
+# much work. On the meta device no number is stored or computed, and shapes are still checked.
 
 with torch.device("meta"):
     model, photo = resnet18(weights=None), torch.rand(1, 3, 224, 224)
 with FlopCounterMode(display=False) as counter:
-    model(photo)
-print(f"{counter.get_total_flops() / 1e9:.2f} billion FLOPs for one photo")
+    logits = model(photo)
+print(f"{counter.get_total_flops() / 1e9:.2f} billion FLOPs, output {tuple(logits.shape)}")
 percent = draw_parts(model, photo)
 
 # %%
@@ -149,8 +151,9 @@ percent = draw_parts(model, photo)
 # The memory of a training
 # ------------------------
 #
-# Training keeps a gradient for each trained parameter. Adam keeps two more numbers. For backward, autograd keeps the
-# activations, whose memory grows with the batch. Here is one step with two photos, measured.
+# Training keeps a gradient for each trained parameter, and Adam keeps two more numbers for each. For the backward
+# pass, autograd keeps outputs of layers, the *activations*. Their memory grows with the batch. Here is one step with
+# two photos, measured.
 
 network = resnet18(weights=None)
 optimizer = torch.optim.Adam(network.parameters())
@@ -230,7 +233,11 @@ assert count(nn.Conv2d(6, 4, 3, groups=2)) == 4 * (6 // 2) * 3 * 3 + 4
 assert count(nn.MultiheadAttention(12, 3)) == 4 * (12 * 12 + 12)
 assert count(nn.LayerNorm(7)) == 14
 assert count(nn.Sequential(nn.ReLU(), nn.Dropout(), nn.MaxPool2d(2), nn.Flatten())) == 0
+# A batch that does not fit is refused on the meta device, too.
+with expect_error(RuntimeError, match="channel"):
+    model(torch.rand(1, 1, 224, 224, device="meta"))
 # Neither print(model) nor its parts show a count; buffers are not in it.
+assert not hasattr(resnet, "summary")
 assert "512" in str(resnet)
 assert f"{count(resnet)}" not in str(resnet)
 assert sum(one.numel() for one in nn.BatchNorm2d(20).buffers()) == 2 * 20 + 1
@@ -312,7 +319,7 @@ assert not any(isinstance(one, nn.UninitializedParameter) for one in lazy.parame
 # --------------
 
 ask(
-    "How many parameters has nn.Conv2d(3, 8, 5)?",
+    "How many parameters does nn.Conv2d(3, 8, 5) have?",
     answer=count(nn.Conv2d(3, 8, 5)),
     choices={
         208: "8 · 5 · 5 weights and 8 biases would do for an image of one channel.",
@@ -330,7 +337,7 @@ with torch.device("meta"):
         for side in (224, 448)
     }
 ask(
-    "ResNet-18 gets photos of 448 by 448 pixels and not of 224 by 224. About how many times as many FLOPs are that?",
+    "ResNet-18 gets photos of 448 by 448 pixels instead of 224 by 224. How many times as many FLOPs is that, about?",
     answer=round(sides[448] / sides[224]),
     choices={
         1: "That is true of the parameters.",

@@ -72,8 +72,9 @@ print("missing   ", found.missing_keys)
 print("unexpected", found.unexpected_keys)
 
 # %%
-# The new network says whether a digit is even, so its head is called ``even``. The body is loaded. *Missing* is what
-# stays as it was in the model, *unexpected* is what was not used of the file. You need to know
+# ``file`` holds a trained network. The new one says whether a digit is even, so its last layer, the *head*, is called
+# ``even``. The rest, the *body*, is loaded. A *missing* name is in the model alone, and its tensor stays as it was. An
+# *unexpected* name is in the file alone, and is not used. You need to know
 # :ref:`what a state_dict is <anatomy-of-nn-module>`. Files are the subject of :ref:`saving-and-loading`.
 #
 # The rule
@@ -81,7 +82,8 @@ print("unexpected", found.unexpected_keys)
 #
 # The names decide, not the order of the layers. Of the names in both, each tensor is copied into the model:
 # :math:`\mathrm{loaded} = \mathrm{model} \cap \mathrm{file}`. The default ``strict=True`` raises an error if the two
-# sets of names differ. Here is the loading from scratch.
+# sets of names differ. (A counter of batch norm may be an exception, which is checked below.) Here is the loading from
+# scratch.
 
 
 def load(model, file):
@@ -102,8 +104,8 @@ print(", ".join(name for name in other.state_dict() if name in file))
 # Another shape still raises
 # --------------------------
 #
-# ``strict=False`` forgives names, and no shape. A head of the same name for 4 classes does not take the 10 of the file.
-# Leave these entries out, and then check that the head alone is missing.
+# ``strict=False`` forgives other names, but not other shapes. A head of the same name for 4 classes does not take the
+# 10 of the file. Leave these entries out, and then check that the head alone is missing.
 
 with expect_error(RuntimeError, match="size mismatch for digit.weight"):
     Reader("digit", classes=4).load_state_dict(file, strict=False)
@@ -119,8 +121,8 @@ assert not found.unexpected_keys
 # -----------------------------------
 #
 # Each module has its own ``load_state_dict``, whose names begin inside it. Take the prefix away, and load the part with
-# the strict default. So each name of the body is compared. Entries are renamed in the same way where your network
-# calls its layers otherwise.
+# the strict default. So each name of the body is compared. If your network has other names for its layers, rename the
+# entries in the same way.
 
 part = {
     name.removeprefix("body."): tensor for name, tensor in file.items() if name.startswith("body.")
@@ -133,8 +135,8 @@ print(model.body.load_state_dict(part))
 # -------------------------------
 #
 # A ``state_dict`` holds the persistent :ref:`buffers <parameters-and-buffers>` too, such as the running statistics of
-# batch norm. Without them the weights are right and the answers wrong. Loading does not change the mode either, so
-# call ``eval()`` before you predict.
+# batch norm. Without them, the weights here are right and more of the answers are wrong. Loading leaves a new model in
+# training mode, so call ``eval()`` before you predict.
 
 # Varies with the processor: a training amplifies how it rounds.
 parameters_only = dict(trained.named_parameters())
@@ -145,7 +147,7 @@ for kind, state in {"whole state_dict": file, "parameters alone": parameters_onl
     assert copied.training
     reached[kind] = accuracy(copied, answers)
     print(f"{kind}: {reached[kind]:.1f} % right")
-assert reached["whole state_dict"] > reached["parameters alone"] + 10
+assert reached["whole state_dict"] > reached["parameters alone"] + 5
 
 # %%
 # Copied or assigned?
@@ -153,7 +155,8 @@ assert reached["whole state_dict"] > reached["parameters alone"] + 10
 #
 # By default the numbers are copied into the model's tensors, which keep their data type, device and place in the
 # optimizer. ``assign=True`` puts the tensors of the file in their place. Then make the optimizer *after* loading. Use
-# it for a model on the meta device, which has shapes and no memory, or to take the data type of the file.
+# it to take the data type of the file, or for a model on the meta device, which has shapes and no memory. There a copy
+# is a no-op, and torch warns. What the file lacks stays on the meta device.
 
 half = {name: t.bfloat16() if t.is_floating_point() else t for name, t in file.items()}
 for assign in (False, True):
@@ -178,9 +181,10 @@ for assign in (False, True):
 # A common mistake
 # ----------------
 #
-# **Nothing was loaded, and nobody noticed.** The file was saved from a wrapper such as ``nn.DataParallel``, so each
-# name begins with ``module.``, and no name fits. ``strict=False`` raises nothing. Here the head is trained on 60
-# images, on a frozen body. The training works on a random body as well, so that a loss that falls proves nothing.
+# **Nothing was loaded, and nobody noticed.** The file was saved from a wrapper. ``nn.DataParallel`` puts ``module.`` in
+# front of each name, and ``torch.compile`` puts ``_orig_mod.`` there. So no name fits, and ``strict=False`` raises
+# nothing. Here the head is trained on 60 images, on a frozen body. Training works on a random body as well, so a loss
+# that falls proves nothing.
 
 # Varies with the processor: a training amplifies how it rounds.
 wrapped = nn.DataParallel(trained).state_dict()
@@ -262,7 +266,9 @@ with torch.device("meta"):
 with expect_warning(UserWarning, match="which is a no-op"):
     empty.load_state_dict({"weight": torch.ones(2, 3)})
 assert empty.weight.is_meta
+empty.register_buffer("mask", torch.ones(3, device="meta"), persistent=False)
 empty.load_state_dict({"weight": torch.ones(2, 3)}, assign=True)
+assert empty.mask.is_meta  # it is not in the file, and strict=True does not miss it
 assert torch.equal(empty(torch.ones(1, 3)), torch.full((1, 2), 3.0))
 # An optimizer that was made before assign=True changes tensors that the model no longer has.
 line = nn.Linear(3, 2)
@@ -271,6 +277,21 @@ line.load_state_dict({"weight": torch.ones(2, 3), "bias": torch.ones(2)}, assign
 line(torch.ones(1, 3)).sum().backward()
 optimizer.step()
 assert torch.equal(line.weight, torch.ones(2, 3))
+# Into a scalar, a vector of one element may be loaded: an exception for very old files.
+scalar = nn.Module()
+scalar.weight = nn.Parameter(torch.tensor(1.0))
+scalar.load_state_dict({"weight": torch.tensor([5.0])})
+assert scalar.weight == 5
+with expect_error(RuntimeError, match="size mismatch for weight"):
+    scalar.load_state_dict({"weight": torch.tensor([5.0, 6.0])})
+# Loading does not change the mode: what is in evaluation mode stays in it.
+model = Reader("digit", classes=10).eval()
+model.load_state_dict(file)
+assert not model.training
+# torch.compile has a prefix of its own. The module inside has the names without it.
+compiled = torch.compile(trained)
+assert list(compiled.state_dict()) == ["_orig_mod." + name for name in file]
+assert list(compiled._orig_mod.state_dict()) == list(file)
 # With module. before each name, nothing at all is loaded; torch has a function that takes a prefix away.
 fresh = Reader("digit", classes=10)
 start = copy.deepcopy(fresh.state_dict())
@@ -321,14 +342,14 @@ ask(
     "layer's weight?",
     answer=layer.weight.dtype,
     choices={
-        torch.float64: "So it is with assign=True.",
+        torch.float64: "That is what assign=True gives.",
         torch.float32: "The numbers are copied into the tensor of the layer, which keeps its dtype.",
         RuntimeError: "Shapes are compared, data types are not.",
     },
 )
 
 # %%
-# **Exercise.** Load each tensor of ``file`` whose name and shape both fit, leave out the others, and return what the
+# **Exercise.** Load each tensor of ``file`` whose name and shape both fit, and leave out the others. Return what the
 # model then gives for ``x`` in evaluation mode.
 
 

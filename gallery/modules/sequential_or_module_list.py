@@ -80,9 +80,9 @@ assert list(Chain(parts).state_dict()) == list(nn.Sequential(*parts).state_dict(
 # ModuleList: you write the loop
 # ------------------------------
 #
-# A skip connection adds the input of a block to its output, and a chain no longer has the input. Write the loop where
-# values are used twice, where layers are left out, or where you want each layer's output. Such a network is drawn here
-# from one run.
+# A :ref:`skip connection <skip-connections>` adds the input of a layer to its output, and a chain no longer has the
+# input. Write the loop where values are used twice, where layers are left out, or where you want each layer's output.
+# In what is drawn here from one run, the list ``1.blocks`` holds modules and has no output.
 
 
 class Residual(nn.Module):
@@ -123,8 +123,9 @@ print(list(looped.state_dict())[-1], "and", list(chained.state_dict())[-1])
 # ModuleDict: a layer by its name
 # -------------------------------
 #
-# One body serves two tasks: which digit it is, and whether it is even. Each task has a head, and ``forward`` picks it
-# by its name. Keys are strings without a dot. In this step the other head gets no gradient.
+# One body serves two tasks: which digit it is, and whether it is even. Each task has a last layer, its *head*, and
+# ``forward`` picks it by its name. Here the head that was not run gets no gradient. A name is a string without a dot,
+# and not an attribute of a module: a head for ``"train"`` is refused.
 
 
 class TwoTasks(nn.Module):
@@ -141,21 +142,24 @@ both = TwoTasks()
 both(images, "even").sum().backward()
 for task, head in both.heads.items():
     print(f"{task:<6}{tuple(both(images, task).shape)}, gradient: {head.weight.grad is not None}")
+with expect_error(KeyError, match="attribute 'train' already exists"):
+    nn.ModuleDict({"train": nn.Linear(20, 10)})
 
 # %%
 # Names in the state_dict
 # -----------------------
 #
-# Without names, a layer is called by its place. A layer in front then renames those that follow, and
-# :ref:`an old file no longer fits <loading-state-dict>`. An ``OrderedDict`` gives ``Sequential`` lasting names, which
-# are attributes too. Make such a network once: ``insert`` in front of a name fails, and ``del`` puts numbers in the
-# place of the names.
+# The ``state_dict`` is what you save: each tensor with its name. Without a name of its own, a layer is called by its
+# place. ``insert`` in front of it then renames it, and :ref:`an old file no longer fits <loading-state-dict>`. An
+# ``OrderedDict`` gives ``Sequential`` lasting names, which are attributes too. Make such a network once: ``insert`` in
+# front of a name fails, and ``del`` puts numbers in the place of the names.
 
 numbered = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
-before = list(numbered.state_dict())
+print("numbered:", list(numbered.state_dict()))
 numbered.insert(0, nn.LayerNorm(64))
+print("inserted:", list(numbered.state_dict()))
 lasting = nn.Sequential(OrderedDict(named))
-print(before, list(numbered.state_dict())[2:], list(lasting.state_dict()), sep="\n")
+print("named:   ", list(lasting.state_dict()))
 assert lasting.head is lasting[2]
 
 # %%
@@ -164,7 +168,7 @@ assert lasting.head is lasting[2]
 # .. use-this::
 #
 #    Take ``nn.Sequential`` while each layer takes one value and gives one. Leave it as soon as a layer takes two
-#    inputs, returns a tuple, or its input is needed again: then write a ``forward`` over ``nn.ModuleList``. Take
+#    inputs, returns a tuple, or its input is needed again. Then write a ``forward`` over ``nn.ModuleList``. Take
 #    ``nn.ModuleDict`` for heads or variants that are chosen by name. They hold your layers, and no copies of them. From
 #    a list, make ``nn.Sequential(*layers)``, with the star.
 #
@@ -173,7 +177,7 @@ assert lasting.head is lasting[2]
 #
 # **A layer that returns a tuple.** ``nn.LSTM`` returns its outputs and its last states, and ``Sequential`` hands the
 # whole tuple on (:ref:`argument-input-must-be-tensor`). A small module takes the part that you want. Two inputs fail
-# as well (:ref:`missing-the-required-forward`).
+# as well, because its ``forward`` has one argument (:ref:`missing-the-required-forward`).
 
 
 class First(nn.Module):
@@ -189,7 +193,7 @@ print(tuple(nn.Sequential(lstm, First(), head)(rows).shape))
 
 # %%
 # **One layer, several times.** A list times a number repeats the *same* layer, and so does a ``Sequential`` times a
-# number. Three places then share one weight. Make each layer in a loop.
+# number. Three places then have one weight and one bias together. Make each layer in a loop.
 
 repeated = nn.Sequential(*[nn.Linear(20, 20)] * 3)
 separate = nn.Sequential(*[nn.Linear(20, 20) for _ in range(3)])
@@ -237,10 +241,12 @@ assert not torch.allclose(nn.Sequential(*[skip.inner for skip in chained])(x), l
 assert both.heads["digit"].weight.grad is None
 both(images, "digit").sum().backward()
 assert both.heads["digit"].weight.grad.any()
-# Keys that ModuleDict refuses.
+# Keys that ModuleDict refuses, among them attributes of each module.
 for key, kind, words in [
     ("a.b", KeyError, "name can.* contain"),
     ("keys", KeyError, "'keys' already exists"),
+    ("type", KeyError, "'type' already exists"),
+    ("half", KeyError, "'half' already exists"),
     ("", KeyError, "name can.* be empty"),
     (3, TypeError, "should be a string"),
 ]:
@@ -291,6 +297,15 @@ with expect_error(KeyError, match="^'10'$"):
 fewer = nn.Sequential(OrderedDict(named))
 del fewer[0]
 assert [name for name, _ in fewer.named_children()] == ["0", "1"]
+# At the end there is no name in the way.
+assert len(nn.Sequential(OrderedDict(named)).insert(3, nn.ReLU())) == 4
+# A hook on a list of layers does not run, because the list is not called.
+ran = []
+for layers, run in ((looped.blocks, looped), (chained, chained)):
+    hook = layers.register_forward_hook(lambda module, *_: ran.append(type(module).__name__))
+    run(x)
+    hook.remove()
+assert ran == ["Sequential"]
 # Two inputs.
 with expect_error(TypeError, match="takes 2 positional arguments but 3 were given"):
     nn.Sequential(*parts)(images, images)
@@ -312,12 +327,12 @@ for model, arguments in [
 
 stack = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
 ask(
-    "stack is nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)). How is the weight of its last layer called "
-    "after stack.insert(1, nn.Dropout())?",
+    "stack is nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)). What is the name of the weight of its last "
+    "layer after stack.insert(1, nn.Dropout())?",
     answer=list(stack.insert(1, nn.Dropout()).state_dict())[2],
     choices={
         "1.weight": "Layers without tensors have a place, and count.",
-        "2.weight": "So it was called before. The dropout has moved it by one.",
+        "2.weight": "That was its name before. The dropout has moved it by one.",
         "3.weight": "It is in the fourth place now, which has the number 3.",
     },
 )
@@ -341,8 +356,8 @@ ask(
 )
 
 # %%
-# **Exercise.** In a dense block each layer is given what came before: the input and the outputs of the layers in
-# front, joined along the last axis in this order. Return the input and the outputs, joined in this way.
+# **Exercise.** In a dense block each layer is given what came before: the input, then the outputs of the layers in
+# front. They are joined along the last axis, in this order. Return the input and the outputs, joined in this way.
 
 
 def dense(layers, x):

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock as TorchvisionBlock
+from torchvision.models.resnet import resnet18
 
 from ptguide import models
 from ptguide.data import digits
@@ -145,9 +146,10 @@ assert (found[Plain, 2][:, 0] < 1e-9).all()
 assert (found[Skip, 2][:, 0] > 0.1).all()
 
 # %%
-# Images of digits go through 30 blocks of ReLU and a linear layer with PyTorch's default weights, before training. On
-# the left, in plain blocks, all images become the same. On the right, read from block 30 to block 1, the gradient is
-# lost. Bands are five seeds. You need to know :ref:`vanishing-gradients`.
+# Images of digits go through 30 blocks of ReLU and a linear layer with PyTorch's default weights, before training. The
+# left shows how much a block's outputs differ between images: in plain blocks, all images become the same. The right
+# shows the gradient, which comes from block 30: little of it is left in plain block 1. Bands are five seeds. You need
+# to know :ref:`vanishing-gradients`.
 #
 # .. longer: 6 screens — what it brings, the shapes, the sizes and the block of ResNet have a cell each
 #
@@ -171,9 +173,9 @@ print(f"through the block {through_block.norm():.0f}")
 # Which of the two helps?
 # -----------------------
 #
-# Both are needed here. ``x.detach() + f(x)`` computes the same and passes no gradient around the branch.
-# ``(x - x.detach()) + f(x)`` passes it, and adds 0. Each of the four trains 30 blocks for 20 steps of Adam. Equal
-# probabilities lose :math:`\ln 10`, which is 2.30. Three seeds:
+# ``x.detach() + f(x)`` computes the same as the block, and passes no gradient around the branch.
+# ``(x - x.detach()) + f(x)`` passes it, and adds 0. Each of the four trains 30 blocks for 20 steps of Adam. In so few
+# steps, neither part alone is enough. Equal probabilities lose :math:`\ln 10`, which is 2.30. Three seeds:
 
 # Varies with the processor: a training amplifies how it rounds.
 losses = {}
@@ -187,7 +189,8 @@ assert max(losses[Skip]) < 0.5 * min(min(losses[block]) for block in losses if b
 # ------------------------
 #
 # :ref:`Kaiming's weights <initialisation>` keep the size of the signal without a skip connection. That is enough for 10
-# blocks. With 50, the plain network is far behind, on the images that it trains on. So it is not overfitting.
+# blocks. With 50, the plain network is far behind after 30 steps, on the images that it trains on. So it is not
+# overfitting.
 
 # Varies with the processor: a training amplifies how it rounds.
 depth = {}
@@ -202,9 +205,9 @@ for blocks in (10, 50):
 # The two shapes have to match
 # ----------------------------
 #
-# A branch that changes channels or size needs a shortcut that changes ``x`` in the same way: a 1 × 1 convolution with
-# the same stride, or ``nn.Linear`` for vectors. An axis of size 1 raises nothing, because :ref:`broadcasting` repeats
-# it. Below a gray image is added to each of the 16 maps.
+# A branch that changes channels or size needs a shortcut that changes ``x`` in the same way. Take a 1 × 1 convolution
+# with the same stride, or ``nn.Linear`` for vectors. An axis of size 1 raises nothing, because :ref:`broadcasting`
+# repeats it: below, a gray image is added to each of the 16 maps.
 
 x = torch.rand(5, 16, 8, 6)
 f = nn.Conv2d(16, 32, 3, stride=2, padding=1)
@@ -221,8 +224,10 @@ print("one channel and sixteen:", tuple((gray + first(gray)).shape))
 #
 # Each branch adds about its variance to that of ``x``. With Kaiming's weights a branch is about as large as its
 # input, so each of the 30 blocks about doubles the variance. *Pre-norm* normalizes inside the branch, and each block
-# adds about the same. *Post-norm* normalizes the sum, so the path around a branch passes it.
-# With zeros in the last layer of each branch, the network begins as :math:`y = x`.
+# adds about the same. *Post-norm* normalizes the sum, so each block shrinks what came around the branches before it.
+# Little of the first ``x`` is left, and in a check below it learns more slowly than pre-norm. With zeros in the last
+# layer of each branch, the network begins as :math:`y = x`. (In torchvision's ResNets, ``zero_init_residual`` puts them
+# into the last batch norm of each branch.)
 
 ways = {
     "default": (Skip, None),
@@ -269,7 +274,7 @@ print(tuple(ours(x).shape), "largest difference", (ours(x) - theirs(x)).abs().ma
 # %%
 # .. use-this::
 #
-#    From about ten layers on, write ``x + f(x)`` around each one or two of them. Put a normalization first in the
+#    Beyond about ten layers, write ``x + f(x)`` around each one or two of them. Put a normalization first in the
 #    branch (pre-norm), or copy ResNet's block. Leave the shortcut without a layer where shapes match. Addition has no
 #    parameters and saves nothing for ``backward()``, but ``x`` stays in memory until the sum. U-Net and DenseNet
 #    put both side by side with :ref:`cat <cat>` instead of adding them. The next layer then has more weights.
@@ -278,8 +283,8 @@ print(tuple(ours(x).shape), "largest difference", (ours(x) - theirs(x)).abs().ma
 # ----------------
 #
 # **In place.** ``nn.ReLU(inplace=True)`` at the start of a branch overwrites ``x``, and what is added has lost its
-# negative values. Nothing is raised. ``out += x`` is right after a convolution, a linear layer or a normalization.
-# After an activation whose result :term:`autograd` needs, it raises in ``backward()``
+# negative values. Nothing is raised where ``x`` comes from a convolution, a linear layer or a normalization. After
+# these, ``out += x`` is right. After an activation whose result :term:`autograd` needs, it raises in ``backward()``
 # (:ref:`modified-by-an-inplace-operation`).
 
 linear, x = nn.Linear(3, 3), torch.tensor([[-2.0, 1.0, -3.0]])
@@ -326,6 +331,20 @@ for seed in range(3):
 size = flow(deep(PreNorm, 40, start=kaiming))[1].square()
 added = size[1:] - size[:-1]
 assert 0.3 < added[:20].mean() / added[20:].mean() < 3
+# In post-norm the path around the branches is divided by the size of each sum: little of it is left.
+x, factors = images, []
+for block in deep(PostNorm, 30, start=kaiming)[:-1]:
+    total = x + block.f(x)
+    factors.append(1 / total.std(dim=1, correction=0))
+    x = block.norm(total)
+assert (torch.stack(factors[1:]).prod(dim=0) < 0.01).all()
+slower = [fit(deep(PostNorm, 30, seed, kaiming), steps=20) for seed in range(2)]
+assert min(slower) > 2 * max(fit(deep(PreNorm, 30, seed, kaiming), steps=20) for seed in range(2))
+# zero_init_residual puts zeros into the last batch norm, so a block begins as the ReLU of its shortcut.
+began = resnet18(zero_init_residual=True).layer1
+assert all(not block.bn2.weight.any() for block in began)
+x = torch.rand(2, 64, 5, 4)
+torch.testing.assert_close(began(x), x)
 # The block: ours, torchvision's and the twin in ptguide.models, values and gradients, in both modes.
 torch.manual_seed(0)
 for before, after, stride in ((16, 32, 2), (5, 7, 1), (3, 4, 3)):
@@ -364,6 +383,8 @@ for layer in layers:
             out.sum().backward()
     else:
         out.sum().backward()
+        before = layer(x.clone().requires_grad_() * 1)  # ReLU in place behind it raises nothing
+        (before + F.relu(before, inplace=True)).sum().backward()
 # ReLU in place at the start of the branch: the sum is that with relu(x), and the input stays changed.
 for _ in range(10):
     linear, x = nn.Linear(7, 7), torch.randn(5, 7)
@@ -406,7 +427,8 @@ ask(
 x = torch.rand(7, 8, 12, 10)
 f = nn.Conv2d(8, 24, 3, stride=2, padding=1)
 ask(
-    "x has shape (7, 8, 12, 10), and f is nn.Conv2d(8, 24, 3, stride=2, padding=1). What has the shortcut to return?",
+    "x has shape (7, 8, 12, 10), and f is nn.Conv2d(8, 24, 3, stride=2, padding=1). Which shape does the shortcut need "
+    "to return?",
     answer=tuple(f(x).shape),
     choices={
         (7, 24, 12, 10): "The stride halves height and width, so the shortcut has a stride, too.",
