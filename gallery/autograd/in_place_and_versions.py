@@ -193,7 +193,7 @@ for name, write in writes.items():
 # Which layers may be followed by ReLU(inplace=True)?
 # ---------------------------------------------------
 #
-# Those that do not keep their result, if no other layer has kept it. The same holds for ``+=`` of a shortcut. A
+# Those that do not keep their result, unless another layer has kept it. The same holds for ``+=`` of a shortcut. A
 # ``Dropout(inplace=True)`` after a ReLU breaks for this reason. If a shortcut adds ``h`` later, it adds the overwritten
 # values, and nothing is raised.
 
@@ -333,7 +333,7 @@ for layer in [*layers, nn.GroupNorm(2, 6), nn.InstanceNorm2d(6), nn.RMSNorm(5), 
         layer.train(training)
         assert may_follow(nn.ReLU(inplace=True), layer) != broken
         assert may_follow(lambda out: out.add_(1.0), layer) != broken
-# Another layer has kept the result of the first one: its input.
+# Another layer has kept the result as its input.
 h = nn.BatchNorm2d(6)(pixels)
 total = nn.Conv2d(6, 3, 2)(h).sum()
 nn.ReLU(inplace=True)(h)
