@@ -208,7 +208,7 @@ with expect_error(RuntimeError, match="expected input with shape .*, 6"):
 #
 # A network with two hidden layers learns digits in 200 steps. The figures say how many of the validation images it gets
 # right, as a range over three seeds. In batches of two it sees fewer images, and learns less with each of the layers.
-# Batch norm also has little to average, and learns least.
+# Batch norm also has little to average, and on average over the seeds it learns least.
 
 # Varies with the processor: a training amplifies how it rounds.
 kinds = {"BatchNorm1d(32)": lambda: nn.BatchNorm1d(32), "LayerNorm(32)": lambda: nn.LayerNorm(32)}
