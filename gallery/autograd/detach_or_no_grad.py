@@ -114,7 +114,9 @@ def draw_ways(found):
     left.invert_yaxis()
     left.tick_params(length=0)
     right.set_xlabel("kept for backward (kB)")
-    figure.suptitle("A frozen part lets the gradient through, the others cut it off", fontsize=10)
+    figure.suptitle(
+        "A frozen B lets the gradient through to A, detach and no_grad cut it off", fontsize=10
+    )
     plt.show()
 
 
@@ -126,7 +128,7 @@ draw_ways(found)
 # %%
 # A network calls its parts in turn: ``h = A(images)``, then ``B``, then ``C``. Each line treats ``B`` in another way,
 # and the boxes say which parts get a gradient. The bars are what autograd keeps for ``backward()``, besides weights and
-# data. You need to know :ref:`requires-grad-and-leaves`.
+# data. The last line raises, because ``C`` may not use its input. You need to know :ref:`requires-grad-and-leaves`.
 #
 # .. longer: 6 screens — four calls are compared in a figure, in a training, in memory and in what they forbid
 #
@@ -195,9 +197,9 @@ for way in ("B(h)", "B.requires_grad_(False)(h)", "no_grad: B(h)"):
 # detach shares memory; .data hides it
 # ------------------------------------
 #
-# ``detach()`` copies nothing, so writing into it changes the original. If ``backward()`` needs the old values, it
-# raises. ``.data`` shares memory, too, and torch does not notice the change: the gradient is wrong, and nothing is
-# raised. Write ``detach().clone()`` to change a copy.
+# ``detach()`` copies nothing, so writing into its result changes the original. ``backward()`` then raises if it needs
+# the old values. ``.data`` shares memory, too, but torch does not notice the write. The gradient below is wrong, and
+# nothing is raised. Write ``detach().clone()`` to change a copy.
 
 x = torch.tensor([0.0, 2.0, -3.0], requires_grad=True)
 expected = torch.autograd.grad(x.sigmoid().sum(), x)[0]
@@ -216,15 +218,17 @@ with expect_error(RuntimeError, match="has been modified by an inplace operation
 # What inference_mode adds
 # ------------------------
 #
-# It skips more bookkeeping than ``no_grad``, and marks what is made inside. Such a tensor is refused later where
-# autograd would have to save it. So take it where no training uses the results, and otherwise ``no_grad``. A
-# ``clone()`` outside is a usual tensor again.
+# It skips more bookkeeping than ``no_grad``, such as the count of writes, and marks what is made inside. Such a tensor
+# is refused later where autograd would have to save it. So take it where no training uses the results, and otherwise
+# ``no_grad``. A ``clone()`` outside is a usual tensor again.
 
 A, B, C = parts()
 with torch.inference_mode():
     features = B(A(images))
 with expect_error(RuntimeError, match="Inference tensors cannot be saved for backward"):
     C(features)
+with expect_error(RuntimeError, match="Inference tensors do not track version counter"):
+    features._version
 print("after clone():", C(features.clone()).requires_grad)
 
 # %%
@@ -232,7 +236,7 @@ print("after clone():", C(features.clone()).requires_grad)
 # ----------------------------------------
 #
 # ``no_grad`` and ``inference_mode`` are decorators, too. :class:`torch.set_grad_enabled` takes a truth value, so one
-# loop serves training and validation. Use it in a ``with`` block: called on a line of its own, it stays switched off.
+# loop serves training and validation. Use it in a ``with`` block: called on a line of its own, it stays as it was set.
 # ``enable_grad`` switches recording on again inside ``no_grad``, and not inside ``inference_mode``.
 
 
@@ -254,8 +258,9 @@ for mode in (torch.no_grad, torch.inference_mode):
 #
 #    To validate and predict, call ``eval()`` and use ``no_grad()``, or ``inference_mode()`` if no training uses the
 #    results. For a part that shall not learn, call ``part.requires_grad_(False)``, which stays until you call it with
-#    ``True``. In the middle of a network it costs nearly the memory of a part that learns. For one value that shall
-#    count as a constant, such as a target or a number to log, take ``detach()``. To change weights by hand, use
+#    ``True``. In the middle of a network autograd still keeps what the gradient needs to pass through. In the figure
+#    that is nearly as much as for a part that learns. For one value that shall count as a constant, such as a target or
+#    a number to log, take ``detach()``. TensorFlow and JAX call it stop-gradient. To change weights by hand, use
 #    ``no_grad()``. Leave ``.data`` to old code.
 
 # %%

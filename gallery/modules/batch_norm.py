@@ -103,8 +103,8 @@ draw(norm, x, training=Choice(True, False))
 #
 # Each channel gets :math:`y = \frac{x - m}{\sqrt{v + \varepsilon}} \cdot \text{weight} + \text{bias}`, where weight and
 # bias are learned and begin as 1 and 0. In train mode :math:`m` and :math:`v` are mean and variance of the batch, over
-# the axes but axis 1. On the way, running averages are moved towards them. In eval mode these are :math:`m` and
-# :math:`v`. From scratch:
+# each axis but axis 1. Each call in train mode also moves running averages towards them, under ``no_grad()``, too. In
+# eval mode :math:`m` and :math:`v` are the running averages, which begin as 0 and 1. From scratch:
 
 
 def batch_norm(x, mean, var, weight, bias, training, momentum=0.1, eps=1e-5):
@@ -125,38 +125,43 @@ ours = copy.deepcopy(norm)
 for training in (True, True, False):
     norm.train(training)
     y = batch_norm(images, ours.running_mean, ours.running_var, ours.weight, ours.bias, training)
-    theirs = norm(images)
+    with torch.no_grad():
+        theirs = norm(images)
     torch.testing.assert_close(y, theirs)
     torch.testing.assert_close(ours.running_mean, norm.running_mean)
     torch.testing.assert_close(ours.running_var, norm.running_var)
     print(f"training={training!s:<6}largest difference {(y - theirs).abs().max():.6f}")
 
 # %%
-# The batch is normalized with the variance that is divided by n. The running one takes that divided by n - 1. So the
-# two modes differ a little even where the running averages are those of the same batch.
+# Let n be the number of values that a channel has in the batch. The batch is normalized with the variance that is
+# divided by n. The running variance takes the one that is divided by n - 1. So even with running averages of the same
+# batch the two modes differ, by a factor of the root of n / (n - 1).
 #
 # What is momentum?
 # -----------------
 #
 # .. not looked up: 0.99 — the default of Keras, as its page says
 #
-# It is the weight of the *new* batch: :math:`\text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running} +
-# \text{momentum} \cdot \text{batch}`. With the default 0.1, the last ten batches have most of the weight. With a
-# smaller one the line is smoother, and stays near 0 for longer. ``None`` takes the mean of all batches so far. `Keras
-# <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ counts the other way round: its 0.99 is the
-# weight of the old.
+# It is the weight of the *new* batch:
+# :math:`\text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running} + \text{momentum} \cdot \text{batch}`.
+# With the default 0.1, the last ten batches have most of the weight. With a smaller one the line is smoother, and stays
+# near 0 for longer. ``None`` takes the mean of all batches so far. In `Keras
+# <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ momentum is the weight of the old: 0.99.
+# With ``track_running_stats=False`` there are no running averages, and eval mode takes the batch as well.
 
 found, pixels = draw_momentum()
 assert abs(found[None][-1] - pixels.mean()) < 1e-5
 assert abs(found[0.1][1] - 0.1 * pixels[:10].mean()) < 1e-6
+untracked = nn.BatchNorm1d(1, track_running_stats=False)
+assert torch.equal(untracked.train()(pixels), untracked.eval()(pixels))
 
 # %%
 # What does it bring, and from which batch size on?
 # -------------------------------------------------
 #
 # Here a network with batch norm learns with learning rates that are too small or too large for the same network without
-# it. In a batch of two, mean and variance are mostly chance, and eval mode computes something else than was trained.
-# Ranges are those of three seeds, after 100 steps.
+# it. In a batch of two, mean and variance are mostly chance, and it learns less than the network without it. The
+# figures say how many validation images are right after 100 steps, as a range over three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 results = {}
@@ -172,8 +177,8 @@ for lr, batch_size in ((0.01, 50), (0.1, 50), (1.0, 50), (0.1, 8), (0.1, 2)):
 # The bias in front of it is useless
 # ----------------------------------
 #
-# A bias adds the same number to each value of a channel, and the mean takes it away. So the layer in front gets
-# ``bias=False``. Batch norm has a bias of its own.
+# A bias adds the same number to each value of a channel, and in train mode the mean of the batch takes it away. So the
+# layer in front gets ``bias=False``. Batch norm has a bias of its own.
 
 torch.manual_seed(0)
 layer, norm = nn.Linear(64, 32), nn.BatchNorm1d(32)
@@ -192,9 +197,9 @@ assert part < 1e-4
 # Axis 1 holds the channels
 # -------------------------
 #
-# ``BatchNorm1d`` takes (N, C) or (N, C, L), ``BatchNorm2d`` (N, C, H, W), ``BatchNorm3d`` (N, C, D, H, W). A batch of
-# sentences is often (N, T, D), with the features last. Then axis 1 is the wrong one: swap the two before and after. If
-# T and D are equal, nothing is raised.
+# N samples have C channels. ``BatchNorm1d`` takes (N, C) or (N, C, L), ``BatchNorm2d`` (N, C, H, W), ``BatchNorm3d``
+# (N, C, D, H, W). A batch of N sentences of T tokens is often (N, T, D), with D features last. Then axis 1 is the wrong
+# one: swap the two before and after. If T and D are equal, nothing is raised.
 
 tokens = torch.rand(4, 7, 5)  # 4 sentences of 7 tokens with 5 features
 norm = nn.BatchNorm1d(5)
@@ -216,13 +221,15 @@ torch.testing.assert_close(y.flatten(0, 1), norm(tokens.flatten(0, 1)))
 # A common mistake
 # ----------------
 #
-# **A batch of one.** In train mode a single value has no variance, and the layer raises. Often it is the last batch of
-# an epoch, or a prediction without ``eval()`` (:ref:`expected-more-than-1-value-per-channel`).
+# **A batch of one.** One sample of 64 features has one value per channel. In train mode a single value has no variance,
+# and the layer raises. Often it is the last batch of an epoch, or a prediction without ``eval()``
+# (:ref:`expected-more-than-1-value-per-channel`). A single image has many values per channel, so nothing is raised.
 
 norm = nn.BatchNorm1d(64)
 with expect_error(ValueError, match="Expected more than 1 value per channel when training"):
     norm(torch.rand(1, 64))
 print("after eval():", tuple(norm.eval()(torch.rand(1, 64)).shape))
+print("one image:   ", tuple(nn.BatchNorm2d(3)(torch.rand(1, 3, 8, 6)).shape))
 
 # %%
 # How this was checked
@@ -281,8 +288,6 @@ assert {name for name, _ in nn.BatchNorm1d(3).named_buffers()} == {
     "running_var",
     "num_batches_tracked",
 }
-untracked = nn.BatchNorm1d(3, track_running_stats=False)
-torch.testing.assert_close(untracked(z), untracked.eval()(z))
 assert untracked.running_mean is None
 # no_grad and frozen parameters leave the averages moving; eval() does not, and several pieces move them several times.
 norm = nn.BatchNorm1d(3).requires_grad_(False)
@@ -321,6 +326,7 @@ for lr in (0.1, 1.0):
 assert max(results[0.01, 50, False]) < min(results[0.01, 50, True]) - 5
 assert max(results[1.0, 50, False]) < min(results[1.0, 50, True]) - 5
 assert max(results[0.1, 2, True]) < min(results[0.1, 8, True]) - 10
+assert sum(results[0.1, 2, True]) < sum(results[0.1, 2, False]) - 3 * 5
 assert max(results[0.1, 2, True]) < min(results[0.1, 2, False]) - 5
 
 # %%

@@ -5,7 +5,7 @@ What does nn.Conv2d compute? (output size, stride, padding, groups)
 ===================================================================
 
 A layer of a CNN can change the channels, the height and the width of images, and the next layer has to fit.
-``nn.Conv2d`` lays a small kernel on the image, adds up products, and moves the kernel on.
+``nn.Conv2d`` lays a kernel, a small grid of weights, on the image, adds up products, and moves the kernel on.
 """
 
 # %%
@@ -123,7 +123,7 @@ draw(slide, (image, kernel), names=["image", "kernel"], at=(1, 1))
 #
 # .. math:: y[n, o, i, j] = b[o] + \sum_{c, u, v} w[o, c, u, v] \; x[n, c, \, is + ud - p, \, js + vd - p]
 #
-# The same as loops, for a square kernel:
+# Input and output have the axes image, channel, row and column. The same as loops, for a square kernel:
 
 
 def by_loops(x, weight, bias, stride, padding, dilation):
@@ -182,11 +182,12 @@ for k, s, p, d in [(3, 1, 1, 1), (3, 2, 1, 1), (7, 2, 3, 1), (3, 1, 2, 2), (16, 
 # Channels and groups
 # -------------------
 #
-# The weight has the shape (channels out, channels in / groups, kernel height, kernel width). By default ``groups=1``,
-# and each channel of the output sums over the channels of the input. With ``groups=g`` they are dealt out to g
-# convolutions side by side. Where g equals the channels of the input, each is filtered by itself, which is called
-# **depthwise**, and a 1 by 1 convolution mixes them. A convolution uses each weight once at each place, here 20 times
-# 30.
+# The weight has the shape (channels out, channels in / groups, kernel height, kernel width). The bias has one number
+# for each channel of the output. By default ``groups=1``, and each channel of the output sums over the channels of the
+# input. With ``groups=g`` the channels are dealt out to g convolutions side by side. Where g equals the channels of the
+# input, each is filtered by itself, which is called **depthwise**. A 1 by 1 convolution after it mixes the channels.
+# The two together are **depthwise separable**, and save products here. A weight is used once at each place, here 20
+# times 30.
 
 small = torch.randn(1, 6, 20, 30)
 layers = {f"groups={g}": nn.Conv2d(6, 12, 3, padding=1, groups=g) for g in (1, 2, 6)}
@@ -205,9 +206,9 @@ for name, layer in layers.items():
 # .. use-this::
 #
 #    Begin with ``nn.Conv2d(c_in, c_out, 3, padding=1)``, which keeps height and width, and add ``stride=2`` to halve
-#    them. Give ``bias=False`` where batch norm follows, because it subtracts the bias again. Deviate with a kernel of 1
-#    to mix channels, with ``groups`` to save weights, with ``dilation`` to see farther. An image costs as many products
-#    as weights times places. For the backward pass the layer keeps its input.
+#    them, rounded up. Give ``bias=False`` where batch norm follows, because it subtracts the bias again. Deviate with a
+#    kernel of 1 to mix channels, with ``groups`` to save weights, with ``dilation`` to see farther. An image costs as
+#    many products as weights times places. For the backward pass the layer keeps its input.
 #
 # A common mistake
 # ----------------

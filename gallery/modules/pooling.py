@@ -4,8 +4,8 @@
 What do max pooling, average pooling and global pooling do?
 ===========================================================
 
-Large feature maps cost memory, and a linear layer needs a fixed length. Pooling replaces each window of a map by its
-largest number or by its mean, and global pooling replaces the whole map.
+Large feature maps cost memory, and a linear layer needs a fixed length. Pooling makes one number of each window of a
+map, its largest or its mean, and global pooling makes one of the whole map.
 """
 
 # %%
@@ -118,9 +118,9 @@ for options in (
 # What does padding add?
 # ----------------------
 #
-# Max pooling pads with minus infinity, so an added pixel is not the largest. Average pooling pads with zeros, and
-# divides by the size of the whole window. So the means at the border are pulled to zero. ``count_include_pad=False``
-# divides by the number of real pixels.
+# Max pooling pads with minus infinity, so an added pixel is not the largest. Average pooling pads with zeros, and by
+# default divides by the size of the whole window. So the means at the border are pulled to zero.
+# ``count_include_pad=False`` divides by the number of real pixels. More padding than half a window is refused.
 
 ones = torch.ones(1, 4, 5)
 for counted in (True, False):
@@ -130,6 +130,8 @@ for counted in (True, False):
     )
     assert torch.equal(y, ones) == (not counted)
 assert torch.equal(nn.MaxPool2d(3, stride=1, padding=1)(-ones), -ones)
+with expect_error(RuntimeError, match="at most half of effective kernel size"):
+    nn.MaxPool2d(3, stride=1, padding=2)(ones)
 
 # %%
 # Adaptive and global pooling
@@ -137,8 +139,8 @@ assert torch.equal(nn.MaxPool2d(3, stride=1, padding=1)(-ones), -ones)
 #
 # ``nn.AdaptiveAvgPool2d`` takes the size of the output instead. Window ``i`` of ``out`` windows goes from
 # :math:`\lfloor i H / \text{out} \rfloor` to :math:`\lceil (i + 1) H / \text{out} \rceil`, the end left out. Where
-# ``out`` does not divide H, some neighbors overlap. With one window it is the mean over height and width, which is
-# global average pooling.
+# ``out`` does not divide H, some neighbors overlap, as the printed windows on 9 rows do. With one window it is the mean
+# over height and width, which is global average pooling.
 
 
 def windows_of(size, out):
@@ -156,9 +158,9 @@ torch.testing.assert_close(x.mean(dim=(2, 3), keepdim=True), nn.AdaptiveAvgPool2
 # Where does the gradient go?
 # ---------------------------
 #
-# Max pooling sends the gradient of a window to its largest number, and the others get 0. Average pooling gives each an
-# equal part. With ``return_indices=True`` max pooling tells the places, counted row by row, and ``nn.MaxUnpool2d`` puts
-# numbers back there.
+# Max pooling sends the gradient of a window to its largest number, or to one of several that are equal. The others get
+# 0. Average pooling gives each an equal part. With ``return_indices=True`` max pooling tells the places, counted row by
+# row in each map. ``nn.MaxUnpool2d`` puts numbers back there, and 0 elsewhere.
 
 numbers = feature_map[:2, :4].float()[None].requires_grad_()
 for layer in (nn.MaxPool2d(2), nn.AvgPool2d(2)):
@@ -176,8 +178,8 @@ assert torch.equal(numbers.flatten()[indices], largest)
 #
 # A convolution with a stride of 2 halves the maps, too. It learns what to keep, and has weights for it. Here is one
 # small network with each of the three, trained on digits for ten epochs. The figures are means and ranges over three
-# seeds. Average pooling is behind here, and the other two are close. What pooling does for digits that move is in
-# :ref:`digits-that-move`.
+# seeds. The mean of average pooling is behind here, and the other two are close. What pooling does for digits that move
+# is in :ref:`digits-that-move`.
 
 # Varies with the processor: a training amplifies how it rounds.
 reached = {}
@@ -244,9 +246,6 @@ for k, s, p, d, ceil in settings:
             torch.testing.assert_close((sums / divisor).unflatten(0, (2, 3))[:, :, 0], y)
 # A shorter window at the end: average pooling divides by its real size.
 assert torch.equal(nn.AvgPool2d(2, ceil_mode=True)(torch.ones(1, 5, 7)), torch.ones(1, 3, 4))
-# More padding than half a window is refused.
-with expect_error(RuntimeError, match="at most half of effective kernel size"):
-    F.max_pool2d(x, 3, padding=2)
 with expect_error(RuntimeError, match="Output size is too small"):
     F.max_pool2d(x, 10)
 # stride is kernel_size by default.
@@ -309,7 +308,7 @@ assert torch.equal(picked.view_as(y), y)
 # Guessing gives 10 %. Average pooling is behind the others, which are close.
 largest, means, strides = (torch.tensor(right) for right in reached.values())
 assert means.min() > 75
-assert min(largest.min(), strides.min()) > means.max() + 1
+assert min(largest.mean(), strides.mean()) > means.mean() + 3
 assert abs(largest.mean() - strides.mean()) < 4
 
 # %%
