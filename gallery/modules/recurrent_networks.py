@@ -86,7 +86,8 @@ draw_states(states)
 # Call the stripes of sentence b in a batch :math:`h[\text{layer}, b, \text{step}]`. With one direction and
 # ``batch_first=True``, ``output[b, t]`` is :math:`h[\text{last}, b, t]`, and ``h_n[l, b]`` is :math:`h[l, b,
 # \text{last}]`. The two meet in the corner of the picture. An LSTM has a second state, its memory
-# :ref:`cell <lstm-and-gru>`, and ``c_n`` is its last step. RNN and GRU lack it, and return ``output, h_n``.
+# :ref:`cell <lstm-and-gru>`, and ``c_n`` holds the last cells as ``h_n`` holds the last states. RNN and GRU have no
+# cell, and return ``output, h_n``.
 
 output, (h_n, c_n) = lstm(words)  # an LSTM returns the two states as a tuple
 print("output", tuple(output.shape), " h_n", tuple(h_n.shape), " c_n", tuple(c_n.shape))
