@@ -282,7 +282,7 @@ layer = opened(nn.LSTM(8, 7), 10.0)
 output, (_, c_n) = layer(20 * torch.randn(100, 3, 8))
 assert output.abs().max() <= 1
 assert c_n.abs().max() > 1
-assert min(right[3.0]) > max(right[0.0]) + 20
+assert min(right[3.0]) > max(right[0.0]) + 10
 
 # %%
 # Check yourself

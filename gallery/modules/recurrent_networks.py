@@ -203,8 +203,8 @@ print("output[:, -1], second half:", seen_by(lambda output, h_n: output[:, -1, 7
 print("h_n[-1], backward:         ", seen_by(lambda output, h_n: h_n[-1]))
 
 # %%
-# Nothing fails, but the network is worse. Here a GRU of 12 units in each direction reads the digits row by row, in
-# three trainings of each kind.
+# Nothing fails, but on average the network is worse. Here a GRU of 12 units in each direction reads the digits row by
+# row, in three trainings of each kind.
 
 # Varies with the processor: a training amplifies how it rounds.
 
@@ -321,7 +321,8 @@ for t in range(10):
         x_ = words.clone().requires_grad_()
         both(x_)[0][:, t, half].sum().backward()
         assert x_.grad[0].any(dim=1).nonzero().flatten().tolist() == list(places)
-assert min(right["h_n[-2] and h_n[-1]"]) > max(right["output[:, -1]"])
+means = {name: statistics.mean(three) for name, three in right.items()}
+assert means["h_n[-2] and h_n[-1]"] > means["output[:, -1]"] + 1
 
 # %%
 # Check yourself
