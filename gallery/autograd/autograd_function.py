@@ -168,9 +168,9 @@ for name, way in ways.items():
 # Test it with gradcheck
 # ----------------------
 #
-# ``gradcheck`` compares ``backward`` with differences of ``forward``. Give it double precision: in single precision the
-# differences are too coarse, and a right function fails. Errors smaller than its tolerance pass. A straight-through
-# estimator fails too, since it is not the derivative.
+# ``gradcheck`` compares ``backward`` with differences of ``forward``, over tiny steps. Give it double precision: in
+# single precision the differences are too coarse, and a right function fails. Errors smaller than its tolerance pass. A
+# straight-through estimator fails too, since it is not the derivative.
 
 
 class Forgotten(Softplus):
@@ -215,8 +215,9 @@ for name, (own, composed) in pairs.items():
 #    derivative, where autograd's is inexact or keeps too much, or where NumPy computes. Save tensors with
 #    ``save_for_backward``, test with ``gradcheck`` in double precision, and mark a ``backward`` that cannot be
 #    differentiated with ``once_differentiable``. It costs a call of Python in each pass. Skip a costly gradient that
-#    ``ctx.needs_input_grad`` does not ask for. For ``vmap``, add the line ``generate_vmap_rule = True``; for autocast,
-#    ``torch.amp.custom_fwd`` and ``custom_bwd``. ``torch.compile`` takes such functions.
+#    ``ctx.needs_input_grad`` does not ask for. For ``vmap``, add the line ``generate_vmap_rule = True``. For autocast,
+#    decorate with ``torch.amp.custom_fwd`` and ``custom_bwd``, and write the older form, in which ``forward`` takes
+#    ``ctx`` and there is no ``setup_context``. ``torch.compile`` takes such functions.
 #
 # A common mistake
 # ----------------
@@ -315,8 +316,11 @@ assert alive(BetterExp) == (0, 0)
 # The functions equal torch's, values and gradients, on random inputs and where slopes meet.
 torch.manual_seed(0)
 for shape in ((), (1,), (5, 3), (2, 0), (4, 1, 6)):
-    for scale in (0.1, 3.0, 300.0):
-        leaf = (scale * torch.randn(shape)).requires_grad_()
+    for scale in (0.0, 0.1, 1.0, 3.0, 300.0):
+        leaf = scale * torch.randn(shape)
+        if scale == 1:
+            leaf = leaf.sign()  # -1 and 1 are the limits of Clamp
+        leaf.requires_grad_()
         v = torch.randn(shape)
         for own, theirs in (
             (Softplus.apply, F.softplus),
@@ -350,6 +354,9 @@ assert passes(Softplus.apply, torch.float64)
 assert not passes(Forgotten.apply, torch.float64)
 with expect_warning(UserWarning, match="not a double precision"):
     assert not passes(Softplus.apply, torch.float32)
+with expect_warning(UserWarning, match="not a double precision"):  # larger steps help float32
+    single = double.detach().float().requires_grad_()
+    assert gradcheck(Softplus.apply, single, eps=0.01, atol=0.01)
 assert not passes(lambda x: Round.apply(x, 1.0), torch.float64)
 # forward is not recorded, whatever it computes.
 recording = []
@@ -436,6 +443,13 @@ class ForAutocast(Plain):
     backward = staticmethod(torch.amp.custom_bwd(Plain.backward, device_type="cpu"))
 
 
+class NewForm(Softplus):  # without ctx in forward, the decorators fail
+    forward = staticmethod(torch.amp.custom_fwd(Softplus.forward, device_type="cpu"))
+    backward = staticmethod(torch.amp.custom_bwd(Softplus.backward, device_type="cpu"))
+
+
+with expect_error(AttributeError, match="_fwd_used_autocast"):
+    NewForm.apply(weight).sum().backward()
 for function in (Plain, ForAutocast):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = function.apply(inputs, weight)

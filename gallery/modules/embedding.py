@@ -27,7 +27,8 @@ torch.manual_seed(0)
 sentences = ["the cat sat on the mat because it was tired", "a dog barked"]
 words = ["<pad>", *dict.fromkeys(" ".join(sentences).split())]
 vocabulary = {word: number for number, word in enumerate(words)}
-ids = torch.tensor([vocabulary[word] for word in sentences[0].split()])
+ids, others = (torch.tensor([vocabulary[word] for word in text.split()]) for text in sentences)
+batch = torch.stack([ids, F.pad(others, (0, 7))])  # seven zeros: the number of <pad>
 embedding = nn.Embedding(num_embeddings=13, embedding_dim=4)
 
 
@@ -63,16 +64,15 @@ assert torch.equal(embedding(ids), embedding.weight[ids])
 # The rule
 # --------
 #
-# The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The numbers of the
-# words, also called tokens or indices, begin at 0, and the largest is one less than the number of rows. Their type is
-# :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`, and others are refused. A number without a row raises
-# :ref:`index out of range <index-out-of-range-in-self>`.
+# The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The ids are the
+# numbers of the words (also called indices, or tokens). They begin at 0, and the largest is one less than the number of
+# rows. Their type is :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`. A number without a row raises
+# :ref:`index out of range <index-out-of-range-in-self>` on the CPU. Here -1 does not count from the end.
 
 print(ids.tolist())
-batch = torch.stack(
-    [ids, F.pad(torch.tensor([vocabulary[w] for w in sentences[1].split()]), (0, 7))]
-)
 print(tuple(batch.shape), "becomes", tuple(embedding(batch).shape))
+with expect_error(IndexError, match="index out of range in self"):
+    embedding(torch.tensor([-1]))
 with expect_error(RuntimeError, match="have one of the following scalar types: Long, Int"):
     embedding(ids.float())
 
@@ -81,7 +81,7 @@ with expect_error(RuntimeError, match="have one of the following scalar types: L
 # -------------------------------------------
 #
 # One-hot rows times the table give the same numbers. But nearly each of the products is with a 0. These are the costs
-# for a text of 1024 tokens and a table as large as that of GPT-2.
+# for a text of 1024 tokens and a table as large as that of GPT-2, with one-hot rows in :val:`float32 <hot.dtype>`.
 
 hot = F.one_hot(ids, 13).float()
 torch.testing.assert_close(hot @ embedding.weight, embedding(ids))
@@ -95,8 +95,9 @@ print(f"one-hot  {positions * rows * 4:>12,} bytes, {positions * rows * features
 # -----------------------
 #
 # A row gets a gradient if its word is in the batch, and the gradients of equal words are added up. Here each vector of
-# the batch has a gradient of ones, so a row shows how often its word came. With ``padding_idx=0`` row 0 begins as
-# zeros, and its gradient is zero, though the batch has seven of it.
+# the batch has a gradient of ones, so a row shows how often its word came. The sentences of a batch need one length, so
+# the short one is filled up with the number of ``<pad>``, 0. With ``padding_idx=0`` row 0 begins as zeros, and its
+# gradient is zero.
 
 padded = nn.Embedding(13, 4, padding_idx=0)
 padded(batch).sum().backward()
@@ -106,20 +107,22 @@ assert padded.weight[0].eq(0).all()
 assert counts == [0, *batch.flatten().bincount(minlength=13)[1:].tolist()]
 
 # %%
-# The gradient has the shape of the whole table, with zeros for the words that did not come. ``padding_idx`` does not
-# mask a position: a vector of zeros goes on through the network, and counts in a mean.
+# The gradient has the shape of the whole table, with zeros for the words that did not come. Such a row may still move:
+# in Adam by its momentum, in AdamW by weight decay. ``padding_idx`` does not mask a position: a vector of zeros goes on
+# through the network, and counts in a mean.
 #
 # Pretrained vectors
 # ------------------
 #
-# ``from_pretrained`` makes a layer of vectors that you have, one row for each number. It freezes them: by default
-# ``freeze=True``, and they are not trained. To train them further, give ``freeze=False``.
+# ``from_pretrained`` makes a layer of vectors that you have, such as those of GloVe. Put them in the order of your
+# vocabulary first: row 5 is the vector of word 5. By default ``freeze=True``, and they are not trained. To train them
+# further, give ``freeze=False``. The layer does not copy them, so training changes ``vectors``, too.
 
 vectors = torch.randn(13, 4)
 for options in ({}, {"freeze": False}):
     layer = nn.Embedding.from_pretrained(vectors, **options)
     print(options or "default", "- trained:", layer.weight.requires_grad)
-    assert torch.equal(layer(ids), vectors[ids])
+    assert torch.equal(layer(torch.tensor(5)), vectors[5])
     assert layer.weight.requires_grad == ("freeze" in options)
 
 # %%
@@ -128,8 +131,8 @@ for options in ({}, {"freeze": False}):
 #
 # A language model ends with a linear layer that has a logit for each word. Its weight has the shape of the table, so
 # both can share one parameter (tied weights). A tied table needs a smaller start. The default has a standard deviation
-# of 1, so normalized hidden states get logits of size :math:`\sqrt{D}`, and a loss far above that of guessing,
-# :math:`\ln V`, here :val:`8.52 <math.log(5000)>`. The head also trains the row of padding.
+# of 1, so normalized vectors of D features get logits of size :math:`\sqrt{D}`. The loss is then far above that of
+# guessing among V words, :math:`\ln V`, here :val:`8.52 <math.log(5000)>`. The head also trains the row of padding.
 
 tokens, head = nn.Embedding(5000, 64), nn.Linear(64, 5000, bias=False)
 head.weight = tokens.weight
@@ -148,13 +151,14 @@ for std in (1.0, 0.02):
 #    Write ``nn.Embedding(len(vocabulary), dim, padding_idx=0)``, with integers as input. Leave ``padding_idx`` out
 #    where no batch is padded. Start with a standard deviation of 0.02 where the table is tied. The table costs rows
 #    times features numbers, and Adam keeps two more for each. For a mean of vectors take ``nn.EmbeddingBag``. With a
-#    huge table, ``sparse=True`` gives a gradient of the rows that came, and needs an optimizer such as ``SparseAdam``.
+#    huge table, ``sparse=True`` gives a gradient of the rows that came. ``SGD`` and ``SparseAdam`` take it, ``Adam``
+#    refuses it.
 #
 # A common mistake
 # ----------------
 #
-# Your own initialization, or vectors that you copy, fill row 0, too. No gradient
-# brings the zeros back. Set the row to zero behind it.
+# Your own initialization fills row 0, too, and so do vectors that you load. The lookup gives this row no gradient, so
+# training does not bring the zeros back. Set the row to zero afterwards.
 
 layer = nn.Embedding(len(vocabulary), 4, padding_idx=0)
 nn.init.normal_(layer.weight, std=0.02)
@@ -213,7 +217,12 @@ layer(torch.tensor([2])).sum().backward()
 optimizer.step()
 assert (layer.weight != before).any(dim=1).nonzero().flatten().tolist() == [1, 2]
 # Adam keeps two numbers for each weight.
-state = optimizer.state[layer.weight]
+layer = nn.Embedding(13, 4)
+decayed, before = torch.optim.AdamW(layer.parameters(), lr=0.1), layer.weight.detach().clone()
+layer(torch.tensor([1])).sum().backward()
+decayed.step()
+assert (layer.weight != before).all()  # weight decay moves each row
+state = decayed.state[layer.weight]
 assert sum(value.numel() for value in state.values() if value.dim()) == 2 * layer.weight.numel()
 # Drawn from a normal distribution with a standard deviation of 1.
 large = nn.Embedding(1000, 200).weight
@@ -225,6 +234,11 @@ assert layer.weight.data_ptr() == vectors.data_ptr()
 assert layer.weight[0].all()
 layer(batch).sum().backward()
 assert not layer.weight.grad[0].any()
+before = vectors.clone()
+torch.optim.SGD(layer.parameters(), lr=0.1).step()
+assert (vectors != before).any(dim=1).tolist() == [
+    number in batch[batch > 0] for number in range(13)
+]
 # load_state_dict overwrites the row of padding, too.
 layer = nn.Embedding(13, 4, padding_idx=0)
 layer.load_state_dict(embedding.state_dict())

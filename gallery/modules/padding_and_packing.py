@@ -38,6 +38,17 @@ vocabulary = ["<pad>", *sorted({word for text in texts for word in text.split()}
 sentences = [torch.tensor([vocabulary.index(word) for word in text.split()]) for text in texts]
 
 
+def side_by_side(h_n):
+    """Return the last states of the directions beside each other, shape (sentence, feature)."""
+    return torch.cat(list(h_n), dim=1)
+
+
+def each_alone(lstm, x, lengths):
+    """Return the last states of the sentences, each read alone and without padding."""
+    rows = [lstm(row[:n])[1][0].flatten() for row, n in zip(x, lengths.tolist(), strict=True)]
+    return torch.stack(rows)
+
+
 def draw_batch(tokens, packed):
     """Draw the words of a padded batch, and with each word its row in the packed data."""
     batch, steps = tokens.shape
@@ -95,8 +106,8 @@ left = pad_sequence(sentences, batch_first=True, padding_side="left")
 print("padding_side='left':", left[1].tolist())
 
 # %%
-# Padding on the left keeps the last words in one column, which language models use to write on. The
-# mask is then mirrored. The rest of this page pads on the right, the default.
+# Padding on the left keeps the last words in one column, which language models use to write on. The mask is then
+# mirrored. The rest of this page pads on the right, the default.
 #
 # The mean of the real places
 # ---------------------------
@@ -122,21 +133,18 @@ for longest in (3, 5, 10):
 #
 # With padding, ``output[:, -1]`` and ``h_n`` have read zeros after the sentence. With
 # :ref:`one direction <recurrent-networks>`, the state at place ``length - 1`` is right, because the padding comes
-# later. The backward direction begins in the padding. Packing is right in both cases.
+# later. The backward direction begins in the padding. Packing is right in both cases. The table says how far each is
+# from the states of the sentences alone.
 
 N = torch.arange(len(lengths))
 print(f"{'off by, at most':<17}output[:, -1]  output[N, lengths - 1]  h_n of packed")
 for both in (False, True):
     lstm = nn.LSTM(6, 5, batch_first=True, bidirectional=both)
+    output, _ = lstm(x)  # reads the padding
     packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    output, _ = lstm(x)
     _, (h_n, _) = lstm(packed)  # (direction, N, 5)
-    alone = torch.cat([lstm(row[None, :n])[1][0] for row, n in zip(x, lengths, strict=True)], dim=1)
-    alone, h_n = (
-        torch.cat(list(alone), dim=1),
-        torch.cat(list(h_n), dim=1),
-    )  # directions side by side
-    ways = (output[:, -1], output[N, lengths - 1], h_n)
+    ways = (output[:, -1], output[N, lengths - 1], side_by_side(h_n))
+    alone = each_alone(lstm, x, lengths)
     errors = [(way - alone).abs().max().item() for way in ways]
     print(f"{1 + both} direction(s)   {errors[0]:<15.3f}{errors[1]:<24.3f}{errors[2]:.3f}")
 
@@ -152,9 +160,9 @@ order = torch.tensor([1, 0])  # the short sentence first
 packed = pack_padded_sequence(x[order], lengths[order], batch_first=True, enforce_sorted=False)
 print("data", tuple(packed.data.shape), "batch_sizes", packed.batch_sizes.tolist())
 output, (h_n, _) = lstm(packed)  # output is packed as well
-output, back = pad_packed_sequence(output, batch_first=True)
-print("output", tuple(output.shape), "lengths", back.tolist())
-assert torch.equal(back, lengths[order])
+output, lengths_again = pad_packed_sequence(output, batch_first=True)
+print("output", tuple(output.shape), "lengths", lengths_again.tolist())
+assert torch.equal(lengths_again, lengths[order])
 assert not output[0, 3:].any()
 
 # %%
@@ -171,10 +179,11 @@ assert not output[0, 3:].any()
 
 attention = nn.MultiheadAttention(6, num_heads=2, batch_first=True)
 mixed, weights = attention(x, x, x, key_padding_mask=~mask)  # True: ignored
-print("weights of 'a':", [round(w, 2) for w in weights[1, 0].tolist()])
+print("what 'a' looks at:", [round(w, 2) for w in weights[1, 0].tolist()])
 alone, _ = attention(x[1:, :3], x[1:, :3], x[1:, :3])
 torch.testing.assert_close(mixed[1, :3], alone[0])
-mixed = F.scaled_dot_product_attention(x, x, x, attn_mask=mask[:, None, :])  # True: takes part
+# True: takes part. With an axis of heads, write mask[:, None, None, :].
+mixed = F.scaled_dot_product_attention(x, x, x, attn_mask=mask[:, None, :])
 alone = F.scaled_dot_product_attention(x[1, :3], x[1, :3], x[1, :3])
 torch.testing.assert_close(mixed[1, :3], alone)
 
@@ -216,12 +225,17 @@ for name, batch in {
 # ----------------
 #
 # **The mask is turned round.** ``key_padding_mask=mask`` ignores the words and attends to the padding. A sentence
-# without padding has nothing left, and becomes NaN (:ref:`why <masked-softmax>`). The fix is ``~mask``.
+# without padding has nothing left, and becomes NaN (:ref:`why <masked-softmax>`). In training with
+# ``need_weights=False``, which ``nn.TransformerEncoderLayer`` sets, it becomes a bias instead, here 0. The fix is
+# ``~mask``.
 
 mixed, weights = attention(x, x, x, key_padding_mask=mask)
-print("weights of 'a':", [round(w, 2) for w in weights[1, 0].tolist()])
+print("what 'a' looks at:", [round(w, 2) for w in weights[1, 0].tolist()])
 print("NaN in sentence 0:", mixed[0].isnan().all().item())
 assert not weights[1, :, :3].any()
+mixed, _ = attention(x, x, x, key_padding_mask=mask, need_weights=False)
+print("with need_weights=False:", mixed[0, 0].tolist())
+assert torch.equal(mixed[0], attention.out_proj.bias.expand(10, 6))
 mixed, _ = attention(x, x, x, key_padding_mask=~mask)
 assert mixed.isfinite().all()
 
@@ -293,6 +307,15 @@ torch.testing.assert_close(
 # An encoder layer, too: True is ignored, and the real places are those of the sentence alone.
 layer = nn.TransformerEncoderLayer(6, 2, 8, batch_first=True, dropout=0.0)
 torch.testing.assert_close(layer(x, src_key_padding_mask=~mask)[1, :3], layer(x[1:, :3])[0])
+# With heads, the mask has one axis more.
+heads = x.unflatten(-1, (3, 2)).transpose(1, 2)
+result = F.scaled_dot_product_attention(heads, heads, heads, attn_mask=mask[:, None, None, :])
+alone = F.scaled_dot_product_attention(*[heads[1:, :, :3]] * 3)
+torch.testing.assert_close(result[1:, :, :3], alone)
+# With the mask turned round, a layer in training has no NaN, and one in evaluation has.
+assert layer(x, src_key_padding_mask=mask).isfinite().all()
+with torch.no_grad():
+    assert layer.eval()(x, src_key_padding_mask=mask)[0].isnan().all()
 # On the left, the mask is mirrored.
 from_right = torch.arange(10) >= 10 - lengths[:, None]
 assert torch.equal(from_right, left != 0)

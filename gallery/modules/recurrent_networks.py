@@ -77,16 +77,17 @@ draw_states(states)
 
 # %%
 # An LSTM of three layers reads a sentence of ten words, each a vector of 8 numbers. A stripe is the hidden state of one
-# layer after one word, with its 7 numbers as colors. It is computed from the state on its left and from the one below.
-# You need to know :ref:`what a shape is <what-is-a-tensor>` and :ref:`nn-linear`.
+# layer after one word, with its 7 numbers as colors. It is computed from the state on its left and from the one below,
+# in layer 0 from the word. You need to know :ref:`what a shape is <what-is-a-tensor>` and :ref:`nn-linear`.
 #
 # The rule
 # --------
 #
-# Call the stripes :math:`h[\text{layer}, \text{batch}, \text{step}]`. Then ``output[b, t]`` is
-# :math:`h[\text{last}, b, t]`, and ``h_n[l, b]`` is :math:`h[l, b, \text{last}]`. The two meet in the corner of the
-# picture. ``c_n`` is what ``h_n`` is, for the second state that an LSTM has, its memory :ref:`cell <lstm-and-gru>`. An
-# RNN and a GRU have none, and return ``output, h_n``.
+# Call the stripes of sentence b in a batch :math:`h[\text{layer}, b, \text{step}]`. With one direction and
+# ``batch_first=True``, ``output[b, t]`` is :math:`h[\text{last}, b, t]`, and ``h_n[l, b]`` is :math:`h[l, b,
+# \text{last}]`. The two meet in the corner of the picture. An LSTM has a second state, its memory
+# :ref:`cell <lstm-and-gru>`, and ``c_n`` holds the last cells as ``h_n`` holds the last states. RNN and GRU have no
+# cell, and return ``output, h_n``.
 
 output, (h_n, c_n) = lstm(words)  # an LSTM returns the two states as a tuple
 print("output", tuple(output.shape), " h_n", tuple(h_n.shape), " c_n", tuple(c_n.shape))
@@ -107,7 +108,7 @@ torch.testing.assert_close(output[:, -1], h_n[-1])  # their corner
 # reads the states of this one as its input. The last states of the layers, stacked, are ``h_n``.
 
 
-def read(rnn, x):  # x: (N, T, D)
+def read(rnn, x):  # x: (batch, step, feature)
     last = []
     for W, U, b, d in rnn.all_weights:  # one list for each layer
         h, steps = torch.zeros(len(x), rnn.hidden_size), []
@@ -130,8 +131,8 @@ for ours, theirs in zip(read(rnn, x), rnn(x), strict=True):
 #
 # ``batch_first`` moves the batch of input and ``output`` to the front. The states keep their order: layer, batch,
 # feature. So a ``reshape`` to (batch, features) would :ref:`mix the sequences <reshape-instead-of-permute>`. With two
-# directions, ``output`` is twice as wide and the states are twice as many. ``proj_size``, which RNN and GRU lack, makes
-# ``output`` and ``h_n`` narrower than ``c_n``.
+# directions, ``output`` is twice as wide, and the states are twice as many: layer 0 forward, layer 0 backward, layer 1
+# forward, and so on. ``proj_size``, which RNN and GRU lack, makes ``output`` and ``h_n`` narrower than ``c_n``.
 
 print(f"{'x: 4 sequences, 10 steps, 8 features':<38}{'output':<15}{'h_n':<11}c_n")
 for options in (
@@ -147,8 +148,8 @@ for options in (
 
 # %%
 # A tensor of two axes is one sequence, without a batch. So a batch of single vectors, of shape (batch, feature), is
-# read as one sequence, and nothing fails. ``dropout`` acts between the layers, in training. It warns if there is one
-# layer.
+# read as one sequence, and nothing fails. ``dropout`` acts between the layers, in training. With one layer there is no
+# such place, so it does nothing and warns.
 
 output, (h_n, _) = lstm(x[0])
 print("without a batch:", tuple(output.shape), tuple(h_n.shape))
@@ -176,10 +177,10 @@ print("read in two parts:", tuple(first.shape), "and", tuple(second.shape))
 # .. use-this::
 #
 #    Write ``batch_first=True``. Take ``h_n[-1]`` for one answer per sequence, and ``output`` for one per step. With
-#    ``bidirectional=True`` take ``torch.cat([h_n[-2], h_n[-1]], dim=1)``. Where lengths differ,
-#    :ref:`pack the batch <padding-and-packing>`, so that ``h_n`` belongs to the last real step. Start with one or two
-#    layers. The steps run one after the other, so the time grows with the length. In training the memory grows with it,
-#    too.
+#    ``bidirectional=True`` take ``torch.cat([h_n[-2], h_n[-1]], dim=1)``, the last layer forward and backward. Where
+#    lengths differ, :ref:`pack the batch <padding-and-packing>`, so that ``h_n`` belongs to the last real step. Start
+#    with one or two layers. The steps run one after the other, so the time grows with the length. In training, so does
+#    the memory.
 #
 # A common mistake
 # ----------------
@@ -202,8 +203,8 @@ print("output[:, -1], second half:", seen_by(lambda output, h_n: output[:, -1, 7
 print("h_n[-1], backward:         ", seen_by(lambda output, h_n: h_n[-1]))
 
 # %%
-# Nothing fails, but the network is worse. Here a GRU of 12 units in each direction reads the digits row by row, in
-# three trainings of each kind.
+# Nothing fails, but on average the network is worse. Here a GRU of 12 units in each direction reads the digits row by
+# row, in three trainings of each kind.
 
 # Varies with the processor: a training amplifies how it rounds.
 
@@ -273,6 +274,13 @@ for sides in (1, 2):
 # With several layers, each layer of a bidirectional network reads both directions of the one below.
 layer = nn.LSTM(8, 7, 2, bidirectional=True)
 assert layer.weight_ih_l1.shape == layer.weight_ih_l1_reverse.shape == (28, 14)
+# The order of the states: first those of layer 0, forward and backward.
+below = nn.LSTM(8, 7, bidirectional=True)
+below.load_state_dict({name: p for name, p in layer.state_dict().items() if "_l0" in name})
+torch.testing.assert_close(layer(x)[1][0][:2], below(x)[1][0])
+output, (h_n, _) = below(x)
+torch.testing.assert_close(h_n[0], output[-1, :, :7])
+torch.testing.assert_close(h_n[1], output[0, :, 7:])
 for kind in (nn.RNN, nn.GRU):
     with expect_error(ValueError, match="proj_size argument is only supported for LSTM"):
         kind(8, 7, proj_size=5)
@@ -313,7 +321,8 @@ for t in range(10):
         x_ = words.clone().requires_grad_()
         both(x_)[0][:, t, half].sum().backward()
         assert x_.grad[0].any(dim=1).nonzero().flatten().tolist() == list(places)
-assert min(right["h_n[-2] and h_n[-1]"]) > max(right["output[:, -1]"])
+means = {name: statistics.mean(three) for name, three in right.items()}
+assert means["h_n[-2] and h_n[-1]"] > means["output[:, -1]"] + 1
 
 # %%
 # Check yourself
