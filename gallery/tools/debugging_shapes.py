@@ -71,9 +71,9 @@ maps = model.body(photos)
 print(f"{maps.shape = }, so {maps[0].numel()} numbers a photo")
 assert maps.shape == (6, 8, 15, 15)
 assert maps[0].numel() == 8 * 15 * 15 == 1800 != model.head.in_features
-print(Classifier(features=maps[0].numel())(photos).shape)
+print("new head:", Classifier(features=maps[0].numel())(photos).shape)
 lazy = nn.LazyLinear(10)
-print(lazy(maps.flatten(start_dim=1)).shape, lazy.in_features)
+print("lazy:    ", lazy(maps.flatten(start_dim=1)).shape, "with in_features", lazy.in_features)
 assert lazy.in_features == maps[0].numel()
 
 # %%
