@@ -181,8 +181,8 @@ assert tops["a checkpoint for each block"] < tops["without checkpoints"] / 4
 #
 # Many backward steps need values of the forward pass, such as the input of an activation. :term:`Autograd <autograd>`
 # keeps these :term:`saved tensors <saved tensor>`. ``checkpoint(part, x, use_reentrant=False)`` keeps ``x`` in their
-# place. When the backward pass reaches the part, it runs the part a second time, uses the values, and frees them. The
-# gradients are the same. It has nothing to do with the files that are called checkpoints, too.
+# place. When the backward pass reaches the part, it runs the part a second time, uses the values, and frees them. Where
+# both runs compute the same, the gradients are the same. The files that are called checkpoints are something else.
 
 
 def by_block(x):
@@ -200,10 +200,11 @@ assert torch.equal(gradients(by_block, blocks, images), gradients(blocks, blocks
 # How many parts?
 # ---------------
 #
-# With :math:`k` parts of :math:`n` blocks, memory holds :math:`k` inputs and what is inside *one* part, which is
+# Cut :math:`n` blocks into :math:`k` parts. Memory holds :math:`k` inputs and what is inside *one* part, which is
 # :math:`n / k` blocks. Let a block keep :math:`c` times as much as its input. Then :math:`k + c \, n / k` is least at
 # :math:`k = \sqrt{c \, n}`, which is the rule of :math:`\sqrt{n}` where :math:`c` is 1. ``checkpoint_sequential`` cuts
-# an ``nn.Sequential`` into parts. It leaves the last part without a checkpoint, because its backward pass comes first.
+# an ``nn.Sequential`` into k parts. It leaves the last one without a checkpoint, because its backward pass comes first.
+# So one part saves nothing, and here 8 parts need the least.
 
 peaks, unit = {}, images.nbytes
 c = kept_bytes(blocks[0], blocks[0], images) / unit
@@ -220,8 +221,8 @@ assert min(peaks, key=peaks.get) == 8
 # What does it cost?
 # ------------------
 #
-# It costs one more forward pass. If a step takes the time F + B, it takes about 2 F + B with checkpoints. A backward
-# pass that is twice as long as the forward pass makes that 4/3 of the time.
+# It costs nearly one more forward pass. Let the forward pass take the time F and the backward pass B. A step then takes
+# about 2 F + B with checkpoints, and F + B without. If B is twice F, that is 4/3 of the time.
 
 # Measured on a CPU.
 
@@ -269,8 +270,10 @@ assert away > 0.1
 # Keep what is expensive
 # ----------------------
 #
-# A ``context_fn`` chooses what is kept inside a part. Here the results of matrix products (``addmm``) are kept and the
-# cheap functions are computed again. It lies between the two in memory, and no product is computed twice.
+# A ``context_fn`` chooses what is kept inside a part. Here the results of matrix products (``addmm``) are kept, and the
+# cheap functions are computed again. The memory is between that of the other two ways, and no product is computed
+# twice. A second run stops when it has the last saved tensor. So "by block" computes again one of the two products of a
+# block, and not the one at its end.
 
 product = torch.ops.aten.addmm.default
 context = partial(create_selective_checkpoint_contexts, [product])
@@ -313,7 +316,8 @@ for name, one in {"without": plain_norm, "checkpoint": again}.items():
 # %%
 # **Random numbers that torch does not know.** This layer is skipped now and then, and Python's ``random`` decides. It
 # is not restored, so the second run can take the other way. If the saved tensors then differ in number, shape or
-# dtype, ``checkpoint`` notices. Where the values alone differ, it does not. Draw the number outside, and pass it in.
+# dtype, ``checkpoint`` raises, and with ``debug=True`` it lists the operations of both runs. Where the values alone
+# differ, it is silent. Draw the number outside, and pass it in.
 
 
 class Skipped(Block):
@@ -423,6 +427,16 @@ factors = iter(
 x = torch.ones(3, requires_grad=True)
 checkpoint(lambda x: (x * next(factors)).square(), x, use_reentrant=False).sum().backward()
 assert x.grad.tolist() != [8, 8, 8]
+# With debug=True the message lists the operations of both runs.
+random.seed(1)
+out = checkpoint(Skipped(), images, use_reentrant=False, debug=True)
+try:
+    out.sum().backward()
+except CheckpointError as error:
+    listed = str(error)
+assert "addmm" in listed
+assert "during the original forward" in listed
+assert "during recomputation" in listed
 # A generator of your own is not restored.
 generator = torch.Generator().manual_seed(0)
 before = generator.get_state()

@@ -5,7 +5,7 @@ How does attention work?
 ========================
 
 An embedding gives the word "it" the same numbers in each sentence, so nothing in them says what "it" is. Attention lets
-each word read from the others: it mixes their values, weighted by how well a query agrees with their keys.
+each word read from the others: it takes a weighted mean over the words, and computes the weights from the words.
 """
 
 # %%
@@ -109,16 +109,16 @@ assert weights_of(x)[it].argmax() == cat
 assert weights_of(x)[it, cat] > 0.9
 
 # %%
-# The ten words have embeddings of four features, written by hand so that you can read them. In a network they are
-# learned, and so are the projections. You need to know :ref:`softmax` and :ref:`matmul`.
+# The ten words have embeddings of four features, written by hand so that you can read them. So are the matrices
+# ``W_q``, ``W_k`` and ``W_v`` below. A network learns them. You need to know :ref:`softmax` and :ref:`matmul`.
 #
 # The rule
 # --------
 #
-# Each word gets three vectors. The *query* is what it looks for, the *key* what it offers, the *value* what it hands
-# over. The logits are the dot products of queries and keys. Softmax along the keys makes weights of them, and the
-# result is the weighted mean of the values: :math:`\text{softmax}(q k^T / \sqrt{D}) \, v`. T counts the words, and D
-# the features of a key.
+# Three matrices make three vectors of each word. The *query* is what it looks for, the *key* what it offers, the
+# *value* what it hands over. The *logits* are dot products of queries and keys, divided by :math:`\sqrt{D}`. Softmax
+# along the keys makes weights of them, and the result is the weighted mean of the values:
+# :math:`\text{softmax}(q k^T / \sqrt{D}) \, v`. T counts the words, and D the features of a key.
 
 q, k, v = x @ W_q, x @ W_k, x @ W_v  # (T, D), (T, D), (T, value)
 logits = q @ k.mT / math.sqrt(q.shape[-1])  # (T, T)
@@ -142,8 +142,8 @@ torch.testing.assert_close(mixed[0], v.mean(dim=0))  # "the" asks for nothing
 
 # %%
 # :func:`torch.nn.functional.scaled_dot_product_attention` computes these lines. Axes before the last two are a batch.
-# Queries may come from another sequence than keys and values: this is *cross-attention*, and the table has a row for
-# each query and a column for each key.
+# Queries may come from another sequence than keys and values: this is *cross-attention*. Here S counts the keys, and
+# the weights have a row for each query and a column for each key.
 
 
 def attention(q, k, v):
@@ -162,10 +162,10 @@ torch.testing.assert_close(attention(q2, k2, v2), F.scaled_dot_product_attention
 # Why divide by the square root of D?
 # -----------------------------------
 #
-# A dot product is a sum of D products, so for independent numbers with variance 1 its standard deviation is
-# :math:`\sqrt{D}`. Softmax of such large logits gives nearly all weight to one key. Its derivative there is near 0, so
-# training can hardly change it. The slope is the derivative of the largest weight by its own logit. Medians of 500
-# queries:
+# A dot product is a sum of D products. For independent numbers with mean 0 and variance 1 its standard deviation is
+# :math:`\sqrt{D}`. So for large D, softmax without the division (*plain*) gives nearly all weight to one key. Its
+# derivative there is near 0, so training can hardly change it. The slope is the derivative of the largest weight by its
+# own logit. Medians of 500 queries:
 
 for size in (4, 64, 1024):
     q2, k2 = torch.randn(500, size), torch.randn(20, size)
@@ -182,22 +182,25 @@ for size in (4, 64, 1024):
 # ---------------
 #
 # A model that predicts the next word may not see it. Logits above the diagonal become minus infinity, so their weight
-# is 0 (:ref:`masked-softmax`, :ref:`triu-and-tril`). Now "sat" reads from "the", "cat" and itself.
-# ``is_causal=True`` is the same mask, without a table in memory.
+# is 0 (:ref:`masked-softmax`, :ref:`triu-and-tril`). Now "sat" reads from "the", "cat" and itself. With
+# ``is_causal=True`` you need not make this mask. Both together raise. The triangle begins in the upper left corner, so
+# leave ``is_causal`` out for one new query on cached keys.
 
 allowed = torch.ones(10, 10, dtype=torch.bool).tril()  # (reads, is read)
 causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 torch.testing.assert_close(causal, weights_of(x, allowed) @ v)
 torch.testing.assert_close(causal, F.scaled_dot_product_attention(q, k, v, attn_mask=allowed))
+with expect_error(RuntimeError, match="should not be set when is_causal=True"):
+    F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=True)
 draw_causal(allowed)
 
 # %%
 # What does it cost?
 # ------------------
 #
-# The table has a number for each pair of positions, so twice the length is four times the table. Written by hand,
-# attention keeps it for the backward pass. The kernel of ``scaled_dot_product_attention`` works on blocks and keeps no
-# table, so it computes the weights again on the way back. Here is what autograd keeps for one head, on a CPU.
+# The table of weights has a number for each pair of positions, so twice the length is four times the table. Written by
+# hand, attention keeps it for the backward pass. Here ``scaled_dot_product_attention`` takes a *fused* kernel, which
+# works on blocks and computes the weights again on the way back. Autograd keeps this much for one head, on a CPU:
 
 for length in (256, 512, 1024, 2048):
     q2, k2, v2 = (torch.randn(1, 1, length, 16, requires_grad=True) for _ in range(3))
@@ -212,7 +215,8 @@ assert by_hand > 16 > 16 * fused
 #
 #    Call ``F.scaled_dot_product_attention(q, k, v, is_causal=True)`` on tensors of shape (batch, head, position,
 #    feature), without ``is_causal`` where all may be read. The time grows with the square of the length. A mask of
-#    booleans is True where reading is allowed. It takes memory for each pair, and so does dropout on a CPU.
+#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. It takes
+#    memory for each pair. On a CPU, so do dropout, inputs of two axes, and values of another size than the keys.
 #    ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in training.
 #
 # A common mistake
@@ -222,16 +226,23 @@ assert by_hand > 16 > 16 * fused
 # last two axes as (position, feature), so it mixes the *heads* of one word, and no word reads from another. The shape
 # of the result is right, and nothing is raised. Swap the axes first (:ref:`attention-heads`).
 
+
+def attend(h):
+    return F.scaled_dot_product_attention(h, h, h)
+
+
+def swap_and_attend(h):
+    return attend(h.transpose(1, 2)).transpose(1, 2)
+
+
 heads = torch.randn(2, 10, 3, 4)  # batch, position, head, feature
 changed = heads.clone()
 changed[:, 0] += 1  # another first word
-for name, swap in (("without transpose", False), ("transpose(1, 2) ", True)):
-    one, other = (h.transpose(1, 2) if swap else h for h in (heads, changed))
-    one, other = (F.scaled_dot_product_attention(h, h, h) for h in (one, other))
-    differs = (one != other).transpose(1, 2) if swap else one != other
-    places = differs.any(dim=-1).any(dim=-1)[0].nonzero().flatten()
-    print(f"{name}: a new first word changes the results of words {places.tolist()}")
-    assert len(places) == (10 if swap else 1)
+for function, count in ((attend, 1), (swap_and_attend, 10)):
+    differs = function(heads) != function(changed)
+    places = differs[0].flatten(1).any(dim=1).nonzero().flatten()
+    print(f"{function.__name__}: a new first word changes the results of words {places.tolist()}")
+    assert len(places) == count
 
 # %%
 # How this was checked
@@ -270,7 +281,7 @@ logits = torch.randn(6, requires_grad=True)
 p = logits.softmax(dim=0)
 p[3].backward()
 torch.testing.assert_close(logits.grad[3], p[3] * (1 - p[3]))
-# What is kept: with a mask or dropout, a table again; without a batch axis, too.
+# What is kept: with a mask, dropout or values of another size, a table again; without a batch axis, too.
 q2, k2, v2 = (torch.randn(1, 1, 300, 16, requires_grad=True) for _ in range(3))
 square = 300 * 300
 mask = torch.ones(300, 300, dtype=torch.bool)
@@ -280,6 +291,14 @@ for options, many in (({}, False), ({"is_causal": True}, False), ({"dropout_p": 
 assert kept_bytes(F.scaled_dot_product_attention, q2, k2, v2, attn_mask=mask) > square
 flat = [t.detach()[0, 0].requires_grad_() for t in (q2, k2, v2)]
 assert kept_bytes(F.scaled_dot_product_attention, *flat) > 4 * square
+assert kept_bytes(F.scaled_dot_product_attention, q2, k2, v2[..., :5]) > 4 * square
+# A query that may read nothing gets 0, by each kernel that is tried here.
+nothing = torch.ones(7, 7, dtype=torch.bool)
+nothing[2] = False
+for shape in ((7, 16), (1, 1, 7, 16)):
+    h = torch.randn(shape)
+    row = F.scaled_dot_product_attention(h, h, h, attn_mask=nothing)[..., 2, :]
+    assert torch.equal(row, torch.zeros_like(row))
 # dropout_p knows of no mode.
 q2, k2, v2 = (torch.randn(1, 1, 50, 16) for _ in range(3))
 twice = [F.scaled_dot_product_attention(q2, k2, v2, dropout_p=0.5) for _ in range(2)]
@@ -294,8 +313,6 @@ for dtype in (torch.float16, torch.bfloat16, torch.float64):
     torch.testing.assert_close(low.float(), plain, rtol=0.02, atol=0.02)
 with expect_error(RuntimeError, match="same dtype"):
     F.scaled_dot_product_attention(q2, k2.half(), v2)
-with expect_error(RuntimeError, match="should not be set when is_causal=True"):
-    F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=True)
 
 # %%
 # Check yourself

@@ -4,8 +4,8 @@
 How do I use nn.MultiheadAttention and its masks?
 =================================================
 
-You hand a causal mask to ``nn.MultiheadAttention``, and each word reads what comes after it, not before. In its masks
-True means "hidden", and in ``scaled_dot_product_attention`` True means "allowed".
+You hand the causal mask of ``scaled_dot_product_attention`` to ``nn.MultiheadAttention``, and each word reads what
+comes after it, not before. True means "allowed" in the mask of the function, and "hidden" in the masks of the layer.
 """
 
 # %%
@@ -86,9 +86,10 @@ assert torch.equal(by_layer[0] > 0, ~mask)  # the last row is NaN
 # The rule
 # --------
 #
-# ``attn_mask`` has shape (T, S), a row for each query and a column for each key. ``key_padding_mask`` has shape (B, S)
-# and is True at padding. A query reads a key where neither is True. For a mask of its own for each sentence and head,
-# ``attn_mask`` has shape (B · H, T, S). Each line below is a word of "a dog barked", and shows what it reads.
+# ``attn_mask`` has shape (T, S), a row for each of T queries and a column for each of S keys. ``key_padding_mask`` has
+# shape (B, S) for B sentences, and is True at padding. A query reads a key where neither is True. For a mask of its own
+# for each sentence and each of H heads, ``attn_mask`` has shape (B · H, T, S). Below, the squares beside a word of
+# "a dog barked" are the places that it reads. The last seven are padding.
 
 padding = tokens == 0  # (B, S)
 future = torch.ones(10, 10, dtype=torch.bool).triu(1)  # (T, S)
@@ -98,19 +99,18 @@ for name, masks in {
     "both": {"key_padding_mask": padding, "attn_mask": future},
 }.items():
     mixed, weights = layer(x, x, x, **masks)
-    print(
-        f"{name:<17}", "  ".join(f"{w}: {reads(weights[1, t])}" for t, w in enumerate(sentences[1]))
-    )
-    allowed = torch.ones(2, 10, 10, dtype=torch.bool) & ~padding[:, None] & ~future
-    if name == "both":
-        assert torch.equal(weights > 0, allowed)
+    seen = [f"{w}: {reads(row)}" for w, row in zip(sentences[1], weights[1, :3], strict=True)]
+    print(f"{name:<17}", "  ".join(seen))
+allowed = ~(padding[:, None] | future)  # (B, T, S)
+assert torch.equal(weights > 0, allowed)  # with both
 
 # %%
 # From scratch
 # ------------
 #
-# The projections of queries, keys and values lie one below the other in ``in_proj_weight``. Each head attends by
-# itself, and ``out_proj`` mixes what the heads found. Here are the same numbers from these parts.
+# ``in_proj_weight`` has three matrices, one below the other, which make queries, keys and values of the words. Each
+# head takes its part of the features and attends by itself. Then ``out_proj`` mixes what the heads found. Here are the
+# same numbers from these parts.
 
 
 def by_hand(layer, query, key, allowed):
@@ -132,9 +132,9 @@ for name, parameter in layer.named_parameters():
 # The weights
 # -----------
 #
-# The second result is the *mean* of the weights over the heads, so a head that looks at one word alone does not show.
-# ``average_attn_weights=False`` gives each head's own. With ``need_weights=False`` there are none, and the layer calls
-# the kernel that :ref:`keeps no table <attention>`.
+# The second result is the *mean* of the weights over the heads, which hides where the heads differ.
+# ``average_attn_weights=False`` gives each head's own. With ``need_weights=False`` there are none, and in training the
+# layer calls ``scaled_dot_product_attention``, which can do :ref:`without the table of weights <attention>`.
 
 _, weights = layer(x, x, x)
 _, of_each = layer(x, x, x, average_attn_weights=False)
@@ -151,9 +151,10 @@ print("heads", [round(top, 2) for top in of_each[0, :, 9].amax(dim=-1).tolist()]
 #
 # .. longer: 6 screens — each mask, the weights and rows without a key have a cell of their own
 #
-# An empty sentence, or padding on the left with a causal mask, leaves rows without a key. What then comes out depends
+# An empty sentence, or padding on the left with a causal mask, leaves words without a key. What then comes out depends
 # on the path: NaN, or the bias of ``out_proj`` alone. (In eval mode without gradients a fast path runs.) NaN spreads to
-# :ref:`the gradients <the-loss-is-nan>`, also where the loss leaves these rows out. Let each word read itself.
+# :ref:`the gradients <the-loss-is-nan>`, also where the loss leaves these words out. Let each word read itself, as the
+# mask of the exercise below does.
 
 left = torch.zeros(2, 10, dtype=torch.bool)
 left[1, :7] = True  # "a dog barked", padded on the left
@@ -187,8 +188,8 @@ assert mixed.shape == x.shape
 # -------------------------------
 #
 # A mask of floating-point numbers is *added* to the logits: 0 allows and minus infinity hides. Ones and zeros hide
-# nothing. ``is_causal=True`` makes no mask here: it is a hint that your ``attn_mask`` is causal, and
-# without one the layer raises. Two masks should be of one type.
+# nothing. ``is_causal=True`` makes no mask here: it is a hint that your ``attn_mask`` is causal, and without one the
+# layer raises. If the mask is another, some paths follow the mask and some the hint. Two masks should be of one type.
 
 ones = torch.ones(10, 10).tril()  # floating point, and no minus infinity
 _, weights = layer(x, x, x, attn_mask=ones)
@@ -212,8 +213,8 @@ with expect_warning(UserWarning, match="mismatched key_padding_mask and attn_mas
 # ----------------
 #
 # **Without batch_first.** By default the layer takes (time, batch, feature). If it gets (batch, time, feature), a word
-# reads the word of the same place in the *other sentences*, and nothing is raised. Change one sentence, and see whether
-# another changes (:ref:`batch-first-is-missing`).
+# reads the words at its place in the *other sentences*, and no word of its own sentence but itself. Nothing is raised.
+# Change one sentence, and see whether another changes (:ref:`batch-first-is-missing`).
 
 other = x.clone()
 other[1] = torch.randn(10, 24)  # another second sentence
@@ -287,12 +288,21 @@ both = (future | left[:, None]) & ~torch.eye(10, dtype=torch.bool)
 both = both[:, None].expand(2, 4, 10, 10).flatten(0, 1)
 for wanted in (True, False):
     assert layer(x, x, x, attn_mask=both, need_weights=wanted)[0].isfinite().all()
-# is_causal is a hint that is believed: here it replaces a mask that hides nothing.
+# is_causal is a hint: in training without weights it replaces a mask that hides nothing, elsewhere it is ignored.
 open_ = torch.zeros(10, 10, dtype=torch.bool)
 believed = layer(x, x, x, attn_mask=open_, is_causal=True, need_weights=False)[0]
 torch.testing.assert_close(believed, layer(x, x, x, attn_mask=future)[0])
 ignored = layer(x, x, x, attn_mask=open_, is_causal=True, need_weights=True)[0]
 torch.testing.assert_close(ignored, layer(x, x, x)[0])
+layer.eval()
+with torch.no_grad():
+    ignored = layer(x, x, x, attn_mask=open_, is_causal=True, need_weights=False)[0]
+torch.testing.assert_close(ignored, layer(x, x, x)[0])
+layer.train()
+# Without batch_first, another word of the same sentence changes nothing.
+one, other = nn.MultiheadAttention(24, 4), x.clone()
+other[0, 3:] = torch.randn(7, 24)
+torch.testing.assert_close(one(x, x, x)[0][0, :3], one(other, other, other)[0][0, :3])
 # A sentence without a batch axis is taken as (T, D) whatever batch_first says.
 for batch_first in (False, True):
     one = nn.MultiheadAttention(24, 4, batch_first=batch_first)

@@ -4,8 +4,8 @@
 What is in a Transformer block?
 ===============================
 
-A printed Transformer is the same block many times, and its sizes stay the same from end to end. Each block adds two
-things to its input: what attention reads from other words, and what a small network makes of each word.
+Print a Transformer, and you see blocks of one kind, each with weights of its own. A block adds two things to its
+input: what attention reads from other words, and what a small network makes of each word.
 """
 
 # %%
@@ -94,16 +94,17 @@ draw_block()
 assert layer(x).shape == x.shape
 
 # %%
-# This is ``nn.TransformerEncoderLayer`` with ``norm_first=True``, for words of :val:`24 <D>` features. Attention is the
-# one part in which words read each other. You need to know :ref:`multihead-attention`.
+# This is ``nn.TransformerEncoderLayer`` with ``norm_first=True``, for words of :val:`24 <D>` features. What comes out
+# has the shape of what goes in, so blocks can follow each other. You need to know :ref:`multihead-attention`.
 #
 # The rule
 # --------
 #
 # With ``norm_first=True``, first :math:`x + \text{attention}(\text{norm}(x))`, then :math:`x +
 # \text{feedforward}(\text{norm}(x))`. The line from x to the end is the *residual stream*. With ``norm_first=False``,
-# the default, the norm comes after the sum, as in the paper of 2017. The feed-forward part is two linear layers with an
-# activation between them. Here are both orders from these parts, with the same numbers as torch.
+# the default, the norm comes after the sum, as in the paper of 2017. Then the features of a word leave with a spread
+# of 1, until training scales them. The feed-forward part is two linear layers with an activation between them, by
+# default ReLU. Here are both orders from these parts, in eval mode, with the same numbers as torch.
 
 
 def block(layer, x, norm_first):
@@ -132,9 +133,9 @@ for norm_first in (True, False):
 # What each part does to a word
 # -----------------------------
 #
-# Change the word at place 7, and see at which places each part gives something else. Only attention carries it over.
-# A causal mask (:ref:`attention`) makes a block of GPT of it, whatever the class is called: then a word reaches itself
-# and those after it.
+# Change the word at place 7, and see at which places each part gives something else. Of these parts, attention alone
+# carries the change to other words. With a causal mask (:ref:`attention`), it reaches that word and those after it. So
+# this "encoder" layer is also the block of a decoder-only model such as GPT.
 
 future = torch.ones(10, 10, dtype=torch.bool).triu(1)  # True is hidden
 for name, part, places in (
@@ -154,8 +155,8 @@ for name, part, places in (
 # .. longer: 5 screens — positions, parameters and the parts have a cell each
 #
 # Without a mask, a block does not know the order of the words. If you shuffle them, the results are shuffled in the
-# same way, and the two "the" of the sentence get one result. So positions are *added* to the embeddings: vectors that
-# are learned, or sines and cosines of different frequencies.
+# same way, and the two "the" of the sentence get one result. The usual remedy is to *add* positions to the embeddings:
+# vectors that are learned, or sines and cosines of different frequencies.
 
 torch.manual_seed(1)
 order = torch.randperm(10)
@@ -194,30 +195,32 @@ for size in (24, 512, 768):
 #
 #    Take ``nn.TransformerEncoderLayer(D, H, 4 * D, batch_first=True, norm_first=True)``, add positions to the
 #    embeddings, and put an ``nn.LayerNorm(D)`` after the last block, because with ``norm_first=True`` the sum is not
-#    normalized. Dropout is 0.1 by default, so call ``eval()``. A block has about :math:`12 D^2` parameters, and
-#    attention takes time for each pair of words. For a model that writes text, see :class:`ptguide.models.GPT`.
+#    normalized. H is the number of heads. Dropout is 0.1 by default, so call ``eval()`` before you evaluate. A block
+#    has about :math:`12 D^2` parameters, and attention takes time for each pair of words. For a model that writes text,
+#    see :class:`ptguide.models.GPT`.
 #
 # A common mistake
 # ----------------
 #
 # **All blocks start as copies.** ``nn.TransformerEncoder`` copies the layer that it is given, weights included.
-# Training moves the copies apart, for their gradients differ. Still, nobody asked for such a start: draw each block for
-# itself.
+# Training moves the copies apart, because their gradients differ. Still, torch's own reference advises against such a
+# start. Make each block for itself.
 
 with expect_warning(UserWarning, match="norm_first was True"):
     encoder = nn.TransformerEncoder(layer, num_layers=4)
 first, *others = (block.linear1.weight for block in encoder.layers)
-print("copies: equal to the first:", [torch.equal(first, other) for other in others])
+print("copies:     equal to the first:", [torch.equal(first, other) for other in others])
 torch.manual_seed(0)
 blocks = nn.ModuleList(
     nn.TransformerEncoderLayer(D, 6, 4 * D, batch_first=True, norm_first=True) for _ in range(4)
 )
 first, *others = (block.linear1.weight for block in blocks)
-print("drawn:  equal to the first:", [torch.equal(first, other) for other in others])
+print("one by one: equal to the first:", [torch.equal(first, other) for other in others])
 
 # %%
-# The warning is about a faster way through padded batches in eval mode, which is closed to ``norm_first=True``. The
-# results are not touched, and ``enable_nested_tensor=False`` silences it.
+# The warning is about a faster way through padded batches in eval mode without gradients, which is closed to
+# ``norm_first=True``. Here the results are those without it, and ``enable_nested_tensor=False`` silences it. Where the
+# way is open, the results at padding are 0, and those of the other words stay the same.
 
 # %%
 # How this was checked
@@ -276,6 +279,9 @@ encoder = nn.TransformerEncoder(layer, num_layers=4, enable_nested_tensor=False)
 grads = [block.linear1.weight.grad for block in encoder.layers]
 assert all(not torch.allclose(grads[0], other) for other in grads[1:])
 assert encoder.norm is None
+with expect_warning(UserWarning, match="norm_first was True"):
+    warned = nn.TransformerEncoder(layer, num_layers=4)
+torch.testing.assert_close(warned.eval()(x), encoder.eval()(x))
 # nn.Transformer draws each block for itself, and its ends have a norm.
 whole = nn.Transformer(D, 6, 2, 2, 4 * D, batch_first=True)
 assert not torch.equal(*(block.linear1.weight for block in whole.encoder.layers))

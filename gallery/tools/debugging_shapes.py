@@ -4,7 +4,7 @@
 How do I debug a shape error?
 =============================
 
-A network stops somewhere in ``forward``, and the message gives two sizes and no layer. Find the call, look which two
+A network stops somewhere in ``forward``, and the message gives two shapes and no layer. Find the call, look which two
 sizes had to agree, and follow the shapes to the first that you did not mean.
 """
 
@@ -55,33 +55,39 @@ assert "nn.Linear(1800, 10), which gives (6, 10)" in note
 
 # %%
 # torch's own message is the first line. ``explain`` of this guide adds the rest: the call and its layer, the tensors by
-# your names, the rule on your sizes, and a change that was tried on copies. You need to know
+# your names, the rule on your sizes, and a change that was tried on copies. The network is a convolution, a pooling and
+# a linear layer, for :val:`6 <len(photos)>` photos of 32 x 32 pixels. You need to know
 # :ref:`what a linear layer does <nn-linear>` and :ref:`what a module is <anatomy-of-nn-module>`.
 #
 # The rule
 # --------
 #
-# Such a message gives two sizes that had to be equal. One comes from what you call, here the weight of the layer. The
-# other comes from what goes in. Decide first which of the two is wrong. Here it is the layer: the convolution takes two
-# rows and two columns away before the pooling halves the map.
+# The message gives two shapes, and the inner two sizes, 1800 and 2048, had to be equal. One comes from what you call,
+# here the weight of the layer. The other comes from what goes in. Decide first which of the two is wrong. Here it is
+# the layer: the convolution takes two rows and two columns away before the pooling halves the map. Print the shape
+# before the layer, or let ``nn.LazyLinear(10)`` take the number from its first batch.
 
 maps = model.body(photos)
 print(f"{maps.shape = }, so {maps[0].numel()} numbers a photo")
 assert maps.shape == (6, 8, 15, 15)
 assert maps[0].numel() == 8 * 15 * 15 == 1800 != model.head.in_features
-print(Classifier(features=maps[0].numel())(photos).shape)
+print("new head:", Classifier(features=maps[0].numel())(photos).shape)
+lazy = nn.LazyLinear(10)
+print("lazy:    ", lazy(maps.flatten(start_dim=1)).shape, "with in_features", lazy.in_features)
+assert lazy.in_features == maps[0].numel()
 
 # %%
 # See the shapes of all layers
 # ----------------------------
 #
 # Is the faulty size made in a layer far above? A :ref:`forward hook <hooks-on-modules>` on each layer prints what came
-# out of it. The last line is the last layer that worked.
+# out of it. A layer such as ``nn.LSTM`` returns a tuple, whose type is printed instead.
 
 
 def print_shapes(network, x):
     def show(module, args, output):
-        print(f"{names[module]:8} {type(module).__name__:10} {tuple(output.shape)}")
+        size = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        print(f"{names[module]:8} {type(module).__name__:10} {size}")
 
     names = {module: name for name, module in network.named_modules()}
     hooks = [module.register_forward_hook(show) for module in names]
@@ -93,6 +99,8 @@ def print_shapes(network, x):
 
 
 # %%
+# A container such as ``body`` comes after its parts. The last line before the error is the last layer that worked. So
+# look at the next one in ``forward``.
 
 with expect_error(RuntimeError, match="cannot be multiplied"):
     print_shapes(model, photos)
@@ -103,7 +111,8 @@ assert not any(module._forward_hooks for module in model.modules())
 # -----------------------
 #
 # On the device ``meta`` a tensor has a shape and no numbers. A network that is made there takes no memory for its
-# weights, and a batch of large images goes through it at once. The shape rules are those of the real run.
+# weights, and a batch of large images goes through it at once. The shapes of layers such as these are those of the real
+# run. ``nonzero``, whose shape depends on numbers, raises there. A wrong dtype or too large an index is not noticed.
 
 with torch.device("meta"):
     large = Classifier(features=8 * 511 * 511)
@@ -137,14 +146,15 @@ with expect_error(AssertionError, match="expected 3 channels on axis 1, got 32")
 # .. use-this::
 #
 #    Run ``explain.install()`` once at the top of a notebook or script. An error of torch that nothing catches is then
-#    followed by an explanation. Before that, nothing of it runs. Without ``ptguide``, hook each layer and print its
-#    shape. Write new networks on ``meta`` first. Unpack ``x.shape`` at the top of a function that others call.
+#    followed by an explanation. Before that, nothing of it runs. Where you may not edit the script, write
+#    ``python -m ptguide explain train.py`` in a terminal. Without ``ptguide``, hook each layer and print its shape.
+#    Write new networks on ``meta`` first. Unpack ``x.shape`` at the top of a function that others call.
 #
 # A common mistake
 # ----------------
 #
 # **reshape is put in until it runs.** With ``reshape(-1, 900)`` a head for 900 features runs on these maps. Each photo
-# becomes two rows, so half a photo gets an answer of its own.
+# becomes two rows, so each half of a photo gets an answer of its own.
 
 halves = nn.Linear(900, 10)
 logits = halves(maps.reshape(-1, 900))
@@ -155,12 +165,13 @@ with expect_error(ValueError, match="batch_size"):
     F.cross_entropy(logits, labels)
 
 # %%
-# The loss stops it here, and another that takes no labels would not. Name the axis that stays, by
+# The loss stops it here. A loss without labels, such as ``logits.square().mean()``, would not. Keep the batch axis with
 # ``flatten(start_dim=1)``, and a wrong size is an error at the layer. See :ref:`mat1-and-mat2-shapes` and
 # :ref:`shape-is-invalid-for-input-of-size`.
 
 with expect_error(RuntimeError, match="6x1800 and 900x10"):
     halves(maps.flatten(start_dim=1))
+assert logits.square().mean().dim() == 0  # nothing is raised
 
 # %%
 # How this was checked
@@ -172,6 +183,15 @@ for size in (5, 8, 17, 32):
     with torch.device("meta"):
         assert Classifier().body(torch.empty(2, 3, size, size)).shape == real.shape
     assert real[0].numel() == 8 * ((size - 2) // 2) ** 2
+# What meta refuses, and what it does not notice: another dtype, and an index that is too large.
+with expect_error(NotImplementedError, match="nonzero"):
+    torch.empty(3, device="meta").nonzero()
+wide = torch.empty(2, 7, device="meta", dtype=torch.float64)
+assert F.linear(wide, torch.empty(5, 7, device="meta")).shape == (2, 5)
+row = torch.full((2,), 99, device="meta")
+assert F.embedding(row, torch.empty(10, 3, device="meta")).shape == (2, 3)
+# A layer that returns a tuple is printed, too.
+print_shapes(nn.LSTM(5, 4), torch.rand(3, 2, 5))
 # explain.install() leaves what is caught alone, and can be taken back.
 explain.install()
 with expect_error(RuntimeError, match="cannot be multiplied"):
@@ -204,7 +224,7 @@ ask(
 )
 
 # %%
-# One batch, two losses:
+# A loss subtracts targets from outputs:
 
 outputs = torch.rand(6, 1)
 targets = torch.rand(6)
