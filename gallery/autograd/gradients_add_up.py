@@ -191,8 +191,6 @@ assert body.weight.grad is None
 #    forward pass before one ``backward()``. Take ``torch.autograd.grad`` for gradients that no step should use. With
 #    several optimizers, empty each directly before the ``backward()`` that it belongs to.
 #
-# .. not looked up: 2.0 — from the release notes of torch
-#
 # A common mistake
 # ----------------
 #

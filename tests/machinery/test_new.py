@@ -32,8 +32,8 @@ def order_of(text):
     ("chapter", "after", "before"),
     [
         ("shapes", "stack", "cat_or_stack"),
-        ("tools", "summarize_a_tensor", None),
-        ("gpu", None, "devices_and_moving_data"),
+        ("tools", order_of(CONF)["tools"][-1], None),
+        ("gpu", None, order_of(CONF)["gpu"][0]),
     ],
 )
 def test_page_is_placed_and_nothing_else_changes(chapter, after, before):
