@@ -4,8 +4,7 @@
 Why do gradients add up? (zero_grad)
 ====================================
 
-You call ``backward()`` twice, and ``.grad`` is the sum of both :term:`gradients <gradient>`. A weight that is used
-twice needs this sum, so ``backward()`` adds, and ``zero_grad()`` begins the next sum.
+``backward()`` adds to ``.grad``, for a weight that is used twice needs both :term:`gradients <gradient>`.
 """
 
 # %%

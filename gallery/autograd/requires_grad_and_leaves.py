@@ -4,8 +4,7 @@
 Where do gradients arrive? (is_leaf)
 ====================================
 
-You read ``.grad`` after ``backward()``, and it is ``None``. A :term:`leaf`, such as a weight, keeps its
-:term:`gradient`, and the result of an operation passes it on.
+You read ``.grad``, and it is ``None``. A :term:`leaf` keeps its :term:`gradient`, and a result passes it on.
 """
 
 # %%
@@ -50,8 +49,8 @@ draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 #
 # The result of an operation requires its gradient if an input requires one, the operation has a slope, and recording
 # is on. It then has a ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is
-# None``. ``backward()`` fills ``.grad`` of a tensor that the loss depends on if ``requires_grad and is_leaf``. (A view
-# that was made under ``no_grad`` is an exception, checked below.) For ``product`` torch warns you.
+# None``. (A view that was made under ``no_grad`` is an exception, checked below.) ``backward()`` fills ``.grad`` of a
+# tensor that the loss depends on if ``requires_grad and is_leaf``. For ``product`` torch warns you.
 
 loss.backward()
 named = {"x": x, "w": w, "product": product}

@@ -65,7 +65,7 @@ def draw_weights():
 
 def draw_steps(logits, weights, mixed):
     figure, axes = plt.subplots(
-        1, 4, figsize=(7.4, 2.6), layout="constrained", width_ratios=[4, 9, 9, 4]
+        1, 4, figsize=(7.4, 2.4), layout="constrained", width_ratios=[4, 9, 9, 4]
     )
     show_words(axes[0], x, FEATURES, f"x {tuple(x.shape)}")
     show_words(axes[1], logits, words, f"logits {tuple(logits.shape)}", rows=False)
@@ -78,7 +78,7 @@ def draw_steps(logits, weights, mixed):
 
 
 def draw_causal(allowed):
-    _, axes = plt.subplots(1, 2, figsize=(6.4, 3.0), layout="constrained")
+    _, axes = plt.subplots(1, 2, figsize=(6.4, 2.6), layout="constrained")
     show_words(axes[0], allowed, words, "the mask: blue is allowed")
     show_words(axes[1], weights_of(x, allowed), words, "the weights", rows=False)
     for axis in axes:

@@ -154,9 +154,8 @@ for name, (layer, _) in pairs.items():
 
 pairs_of_two = torch.tensor([[3.0, 7.0], [-50.0, 20.0], [0.2, 0.1]])
 y = nn.LayerNorm(2)(pairs_of_two)
-print("LayerNorm:", [[round(number, 2) for number in row] for row in y.tolist()])
-z = nn.RMSNorm(2)(pairs_of_two)
-print("RMSNorm:  ", [[round(number, 2) for number in row] for row in z.tolist()])
+for name, rows in {"LayerNorm": y, "RMSNorm": nn.RMSNorm(2)(pairs_of_two)}.items():
+    print(f"{name:<10}", [[round(number, 2) for number in row] for row in rows.tolist()])
 for row, before in zip(y, pairs_of_two, strict=True):
     assert (row - (before - before.mean()).sign()).abs().max() < 0.01
 
@@ -166,7 +165,7 @@ for row, before in zip(y, pairs_of_two, strict=True):
 #
 # Layer norm removes a constant that is added to all features, and RMSNorm sees it. RMSNorm's ``eps=None`` means the
 # machine epsilon, far below the :val:`1e-5 <nn.LayerNorm(6).eps>` of the others. The square of 300 overflows in
-# float16. On a CPU the layer computes in single precision, and with its epsilon. Do the same in a version of your own.
+# float16. On a CPU the layer computes in single precision, and with its epsilon.
 
 half = torch.tensor([[300.0, -300.0, 150.0, 0.0]], dtype=torch.float16)
 print("the layer:   ", nn.RMSNorm(4, dtype=torch.float16)(half).tolist()[0])
@@ -207,8 +206,8 @@ with expect_error(RuntimeError, match="expected input with shape .*, 6"):
 # -------------------
 #
 # A network with two hidden layers learns digits in 200 steps. The figures say how many of the validation images it gets
-# right, as a range over three seeds. In batches of two it sees fewer images, and learns less with each of the layers.
-# Batch norm also has little to average, and on average over the seeds it learns least.
+# right, as a range over three seeds. In batches of two each layer learns less from fewer images. Batch norm also has
+# little to average, and on average over the seeds it learns least.
 
 # Varies with the processor: a training amplifies how it rounds.
 kinds = {"BatchNorm1d(32)": lambda: nn.BatchNorm1d(32), "LayerNorm(32)": lambda: nn.LayerNorm(32)}

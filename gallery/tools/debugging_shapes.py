@@ -59,6 +59,8 @@ assert "nn.Linear(1800, 10), which gives (6, 10)" in note
 # a linear layer, for :val:`6 <len(photos)>` photos of 32 x 32 pixels. You need to know
 # :ref:`what a linear layer does <nn-linear>` and :ref:`what a module is <anatomy-of-nn-module>`.
 #
+# .. longer: 5 screens — four ways to see shapes, each with what it prints
+#
 # The rule
 # --------
 #
