@@ -322,7 +322,8 @@ for one, other in zip(networks, hidden, strict=True):
 # Check yourself
 # --------------
 
-tables = [nn.Embedding(13, 3), nn.Embedding(5, 2)]  # 12 and 4 categories, and the unknown
+tables = [nn.Embedding(13, 3), nn.Embedding(5, 2)]
+assert [one.num_embeddings - 1 for one in tables] == [12, 4]  # and row 0
 joined = torch.cat([torch.zeros(7, 4), *(one(torch.zeros(7).long()) for one in tables)], dim=1)
 ask(
     "A table has 4 columns of numbers, a category with 12 values and one with 4. The embeddings are "

@@ -374,7 +374,7 @@ ask(
 four = torch.zeros(V)
 four[:4] = torch.tensor([0.5, 0.3, 0.15, 0.05])
 ask(
-    "Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top_p=0.7 keep?",
+    "Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p keep with p = 0.7?",
     answer=int(kept(four, p=0.7).sum()),
     choices={
         1: "The first has 0.5, which does not reach 0.7.",
