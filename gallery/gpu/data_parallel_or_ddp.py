@@ -188,8 +188,8 @@ found["DDP weights"] = full(model)
 # -----------------------------
 #
 # ``fully_shard`` divides the weights of a module along their first axis. Call it on the large layers first, and then
-# on the model: what stands in one call is fetched together. The optimizer comes afterwards. The model stays as it is
-# for the rest of your code.
+# on the model: what stands in one call is fetched together. The optimizer comes afterwards. You go on calling the
+# model itself, and there is no wrapper.
 
 by_fsdp = """
 model = new_model()
@@ -205,11 +205,11 @@ found["shapes"] = [tuple(model[0].weight.shape), tuple(local(model[0].weight).sh
 """
 
 # %%
-# The same training, in half the memory
-# -------------------------------------
+# The same training, half the numbers in each process
+# ---------------------------------------------------
 #
-# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The printed lines count the
-# numbers that process 0 holds after five steps. The weights of both trainings agree.
+# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The printed lines count
+# the numbers that process 0 holds after five steps. The weights of both trainings agree.
 
 first, second = torchrun(START, by_ddp, by_fsdp, END)
 print("told:", first["told"], second["told"])
@@ -223,8 +223,8 @@ torch.testing.assert_close(first["FSDP weights"], first["DDP weights"], rtol=1e-
 # DataParallel: kept for old code
 # -------------------------------
 #
-# ``nn.DataParallel(model)`` needs no ``torchrun``, which made it popular. Its own documentation recommends DDP, on a
-# single machine too. Without a GPU it calls the model and does nothing else, as here.
+# ``nn.DataParallel(model)`` needs no ``torchrun``. Its own documentation recommends DDP, on a single machine too.
+# Without a GPU it calls the model and does nothing else, as here.
 
 wrapped = nn.DataParallel(nn.Linear(40, 10)) if not torch.cuda.is_available() else None
 said = " ".join(nn.DataParallel.__doc__.split())
