@@ -274,7 +274,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`mistakes-with-several-processes`: what hangs, and which messages come up on the way.
+# :ref:`data-parallel-or-ddp`: what else there is, and what each copies, divides and sends.
 #
 # - PyTorch contributors (2026). `torch.utils.data <https://docs.pytorch.org/docs/stable/data.html>`__. The sampler and
 #   its arguments.

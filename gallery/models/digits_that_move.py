@@ -341,7 +341,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`transfer-learning`, a network that begins with what another one learned.
+# :ref:`resnet-taken-apart`, a network of the size that people use on photos.
 #
 # - Zhang (2019). `Making convolutional networks shift-invariant again <https://arxiv.org/abs/1904.11486>`__. Why
 #   strides break the equivariance, and a blur against it.

@@ -256,7 +256,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`check-the-installation`, on your own machine.
+# :ref:`autoencoder`, which learns without labels.
 #
 # - PyTorch contributors (2026). `Models and pre-trained weights <https://docs.pytorch.org/vision/stable/models.html>`__.
 #   The sets in a table, with their accuracy and size.

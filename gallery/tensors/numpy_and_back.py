@@ -261,7 +261,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`in-place-or-new`, about operations that write and those that do not.
+# :ref:`pandas-and-back`, for tables whose columns have types of their own.
 #
 # - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. What an array
 #   is, with its strides, and how other libraries share its memory.

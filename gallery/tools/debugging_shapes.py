@@ -293,7 +293,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`devices-and-moving-data`, the first page of the chapter on GPUs. The pages of the chapter on errors explain each
+# :ref:`torch-compile`, which also runs a model on shapes alone first. The pages of the chapter on errors explain each
 # message: see :ref:`sizes-of-tensors-must-match` and :ref:`expected-input-to-have-channels`.
 #
 # - PyTorch contributors (2026). `Meta device <https://docs.pytorch.org/docs/stable/meta.html>`__. What runs there, and

@@ -314,7 +314,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`devices-and-moving-data`, the first steps on a GPU.
+# :ref:`why-gpus-and-the-stack`, the first page of the chapter on GPUs.
 #
 # - PyTorch contributors (2024). `torchtext <https://docs.pytorch.org/text/stable/index.html>`__. The notice that its
 #   development is stopped.
