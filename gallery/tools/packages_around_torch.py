@@ -126,18 +126,18 @@ for name in ("torchvision", "torchmetrics", "safetensors"):
 # Field by field
 # --------------
 #
-# ===========  ==================================  =============================================================
-# Field        Take                                What became of the others
-# ===========  ==================================  =============================================================
-# images       torchvision: models, transforms.v2  its video decoding went to torchcodec
-# sound        torchaudio, torchcodec to read      torchaudio is in a maintenance phase, by its own page
-# text         a tokenizer library, or Python      torchtext has ended with 0.18
-# data         ``torch.utils.data``                torchdata lost DataPipes; it keeps a loader that resumes
-# metrics      torchmetrics, or by hand
-# weights      safetensors, or ``torch.save``
-# numbers      torchao, for 8 bits and less        ``torch.ao.quantization`` is deprecated
-# axes         einops, or ``reshape``, ``permute``
-# ===========  ==================================  =============================================================
+# =======  ===================================  ========================================================
+# Field    Take                                 What became of the others
+# =======  ===================================  ========================================================
+# images   torchvision: models, transforms.v2   its video decoding moves to torchcodec
+# sound    torchaudio, torchcodec to read       torchaudio is in a maintenance phase, by its own page
+# text     a tokenizer library, or Python       torchtext has ended with 0.18
+# data     ``torch.utils.data``                 torchdata lost DataPipes; it keeps a loader that resumes
+# metrics  torchmetrics, or by hand             it goes on
+# weights  safetensors, or ``torch.save``       both go on
+# numbers  torchao, for 8 bits and less         ``torch.ao.quantization`` is deprecated
+# axes     einops, or ``reshape``, ``permute``  both go on
+# =======  ===================================  ========================================================
 #
 # .. not looked up: 0.18; 8 — the last version in the list of the first cell, and the usual use of torchao
 #
