@@ -155,12 +155,10 @@ draw_memory(parameters)
 # Way               Processes         What is copied or divided      What is sent in a step
 # ================  ================  =============================  ===========================================
 # ``DataParallel``  one, with         the model is copied again in   the model, the batch, the outputs and the
-#                   threads           each forward pass              gradients, all by way of the first GPU
+#                   threads           each forward pass              gradients, by way of the first GPU
 # DDP               one for each GPU  the model is copied once       the gradients, by all-reduce
 # FSDP              one for each GPU  the state is divided           the weights twice, and the gradients once
 # ================  ================  =============================  ===========================================
-#
-# .. not tried: all by way of the first GPU — it needs several GPUs; the documentation of DataParallel says so
 
 for gpus in (1, 2, 4, 8):
     weights, gradients, averages = megabytes(parameters, gpus)

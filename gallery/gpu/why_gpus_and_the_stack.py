@@ -170,7 +170,7 @@ for built_for, driver_supports in (
 # for. Code runs on GPUs with the same first number and the same or a larger second one. Else the message is *no
 # kernel image is available*: :ref:`cuda-capability-is-not-compatible`.
 #
-# .. not looked up: 8.6; no kernel image is available — an example, and a message that the page on it shows
+# .. not looked up: 8.6 — an example of how a capability is written
 
 # Measured where this page ran.
 print("built for CUDA", torch.version.cuda, "with code for", *torch.cuda.get_arch_list())
@@ -257,7 +257,7 @@ ask(
     "decimal?",
     answer=round(flops / nbytes, 1),
     choices={
-        16.7: "2 x 100 x 100 x 100 operations, and 3 x 100 x 100 numbers of 4 bytes: n / 6.",
+        16.7: "Two n³ operations, and three n² numbers of four bytes: a sixth of n.",
         66.7: "That is for each number. A number has 4 bytes.",
         0.1: "That is the addition of 1, to one decimal.",
     },
@@ -281,7 +281,7 @@ cases = [(2, 3, 4, 4), (4096, 4096, 1, 2), (100, 100, 100, 2), (1, 7, 1, 8)]
 check(operations_per_byte, by_counting, cases)
 
 # %%
-# Half the bytes give twice the intensity, which is one reason for 16-bit numbers.
+# Half the bytes give twice the intensity, which is one reason for half precision.
 
 # Solution
 

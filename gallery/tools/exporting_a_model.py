@@ -272,7 +272,7 @@ def accepts(module, count):
 
 
 ask(
-    "Exported with an example of 5 images and no dynamic_shapes: what does the module do with 1 image?",
+    f"Exported with an example of {len(images)} images and no dynamic_shapes: what does the module do with 1 image?",
     answer=accepts(fixed, 1),
     choices={
         "computes it": "Each size was fixed to that of the example, also that of the batch.",

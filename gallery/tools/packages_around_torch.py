@@ -126,18 +126,18 @@ for name in ("torchvision", "torchmetrics", "safetensors"):
 # Field by field
 # --------------
 #
-# ===========  ==================================  =============================================================
-# Field        Take                                What became of the others
-# ===========  ==================================  =============================================================
-# images       torchvision: models, transforms.v2  its video decoding went to torchcodec
-# sound        torchaudio, torchcodec to read      torchaudio is in a maintenance phase, by its own page
-# text         a tokenizer library, or Python      torchtext has ended with 0.18
-# data         ``torch.utils.data``                torchdata lost DataPipes; it keeps a loader that resumes
-# metrics      torchmetrics, or by hand
-# weights      safetensors, or ``torch.save``
-# numbers      torchao, for 8 bits and less        ``torch.ao.quantization`` is deprecated
-# axes         einops, or ``reshape``, ``permute``
-# ===========  ==================================  =============================================================
+# =======  ===================================  ========================================================
+# Field    Take                                 What became of the others
+# =======  ===================================  ========================================================
+# images   torchvision: models, transforms.v2   its video decoding moves to torchcodec
+# sound    torchaudio, torchcodec to read       torchaudio is in a maintenance phase, by its own page
+# text     a tokenizer library, or Python       torchtext has ended with 0.18
+# data     ``torch.utils.data``                 torchdata lost DataPipes; it keeps a loader that resumes
+# metrics  torchmetrics, or by hand             it goes on
+# weights  safetensors, or ``torch.save``       both go on
+# numbers  torchao, for 8 bits and less         ``torch.ao.quantization`` is deprecated
+# axes     einops, or ``reshape``, ``permute``  both go on
+# =======  ===================================  ========================================================
 #
 # .. not looked up: 0.18; 8 — the last version in the list of the first cell, and the usual use of torchao
 #
@@ -200,8 +200,6 @@ assert torch.equal(first_rows, model.weight[:2])
 #
 # **To install torchtext for an old tutorial.** It was made for torch 2.3, and its libraries were compiled for that
 # version. What the tutorial takes from it is a few lines of Python: a vocabulary, numbers for words, and padding.
-#
-# .. not looked up: 2.3 — from the notes of release 0.18 of torchtext
 
 with expect_error(ModuleNotFoundError, match="torchtext"):
     importlib.import_module("torchtext.vocab")
@@ -248,12 +246,16 @@ assert torch.equal(pad_sequence(encoded, batch_first=True)[0, 3:], torch.zeros(2
 # Check yourself
 # --------------
 
+again = MulticlassAccuracy(num_classes=2, average="micro")
+for size, prediction in ((8, 1), (2, 0)):
+    again.update(torch.full((size,), prediction), torch.ones(size, dtype=torch.long))
 ask(
-    "Batch one has 8 images, all right. Batch two has 2 images, none right. What does a metric object give?",
-    answer=round(metric.compute().item(), 2),
+    "Batch one has 8 images, and the labels are right. Batch two has 2 images, and they are wrong. What does a metric "
+    "object give?",
+    answer=round(again.compute().item(), 2),
     choices={
-        0.5: "That is the mean of 1 and 0. The batches have different sizes.",
-        0.8: "8 of 10: it counts and divides at the end.",
+        0.5: "That is the mean of the two accuracies. The batches have different sizes.",
+        0.8: "It counts the right ones, and divides once at the end.",
         1.0: "Then the second batch would not count.",
     },
 )
