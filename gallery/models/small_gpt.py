@@ -19,7 +19,6 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.attention.bias import causal_lower_right
 
 from ptguide.data import text
 from ptguide.devices import pick_device
@@ -248,7 +247,7 @@ print(f"a full cache of GPT-2 small in float32: {numbers * 4 / 1e6:.0f} MB for e
 #
 # **is_causal=True with a cache.** There is one new query and many keys. The mask of ``is_causal`` starts in the upper
 # left corner, so the new query reads the *first* key alone, and nothing complains. One query may read all keys and
-# needs no mask. For several, ``causal_lower_right`` puts the last query at the last key.
+# needs no mask. For several, give a mask that puts the last query at the last key.
 
 torch.manual_seed(0)
 q, k, v = (torch.randn(1, H, places, 16) for places in (1, 10, 10))
@@ -256,7 +255,7 @@ wrong = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 right = F.scaled_dot_product_attention(q, k, v)
 print("is_causal=True returns the first value:", torch.allclose(wrong, v[:, :, :1]))
 print("without a mask it does:", torch.allclose(right, v[:, :, :1]))
-mask = causal_lower_right(1, 10)
+mask = torch.ones(1, 10, dtype=torch.bool).tril(10 - 1)  # (queries, keys)
 torch.testing.assert_close(F.scaled_dot_product_attention(q, k, v, attn_mask=mask), right)
 assert torch.allclose(wrong, v[:, :, :1])
 assert not torch.allclose(right, v[:, :, :1], atol=0.1)
@@ -346,10 +345,11 @@ for queries, places in ((1, 7), (2, 7), (5, 6), (4, 4)):
         F.scaled_dot_product_attention(q, k, v, is_causal=True),
         F.scaled_dot_product_attention(q, k, v, attn_mask=upper),
     )
-    torch.testing.assert_close(
-        F.scaled_dot_product_attention(q, k, v, attn_mask=causal_lower_right(queries, places)),
-        F.scaled_dot_product_attention(q, k, v, attn_mask=lower),
-    )
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=lower)
+    for row in range(queries):  # query by query, each with the keys up to its own place
+        seen = places - queries + row + 1
+        alone = F.scaled_dot_product_attention(q[:, :, [row]], k[:, :, :seen], v[:, :, :seen])
+        torch.testing.assert_close(mixed[:, :, [row]], alone)
 
 # %%
 # Check yourself

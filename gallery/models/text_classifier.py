@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.nn.utils.rnn import pad_sequence
 
 from ptguide.devices import pick_device
 from ptguide.exercises import check
@@ -71,7 +71,7 @@ class MeanClassifier(nn.Module):
 
 
 class LSTMClassifier(nn.Module):
-    """The state of an LSTM after the last word, and a linear layer."""
+    """What an LSTM gives at the last word, and a linear layer."""
 
     def __init__(self, dim=16):
         super().__init__()
@@ -80,12 +80,9 @@ class LSTMClassifier(nn.Module):
         self.head = nn.Linear(2 * dim, 2)
 
     def forward(self, ids):
-        lengths = (ids != PAD).sum(dim=1).cpu()
-        x = pack_padded_sequence(
-            self.embedding(ids), lengths, batch_first=True, enforce_sorted=False
-        )
-        _, (last, _) = self.lstm(x)  # (1, B, 2D)
-        return self.head(last[-1])  # (B, 2)
+        out, _ = self.lstm(self.embedding(ids))  # (B, T, 2D)
+        last = (ids != PAD).sum(dim=1) - 1  # the place of the last word
+        return self.head(out[torch.arange(len(ids), device=ids.device), last])  # (B, 2)
 
 
 def tensors_of(some):
@@ -240,7 +237,7 @@ for one in means:
 # .. use-this::
 #
 #    Begin with ``nn.EmbeddingBag`` and a linear layer: each word says why, as in the picture. Where the order
-#    counts, take an LSTM on packed sequences, or a :ref:`transformer-block` with ``src_key_padding_mask``. An LSTM
+#    counts, take an LSTM, read at the last word, or a :ref:`transformer-block` with ``src_key_padding_mask``. An LSTM
 #    costs a step for each place, one after the other. Save the numbering beside the model. With few labels and real
 #    language, begin with a pretrained model and its own tokenizer.
 #
