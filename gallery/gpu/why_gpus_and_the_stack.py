@@ -114,7 +114,7 @@ for rows in (1, 8, 64, 512, 4096):
 # driver, with ``libcuda``    speaks to the GPU                   your system; ``nvidia-smi`` comes with it
 # CUDA runtime, cuBLAS, NCCL  start kernels, multiply, exchange   packages that ``pip install torch`` brings
 # cuDNN                       convolutions                        a package that ``pip install torch`` brings
-# toolkit, with ``nvcc``      compiles kernels of your own        you, and only if you compile
+# toolkit, with ``nvcc``      compiles kernels of your own        you, if you compile
 # ==========================  ==================================  ===========================================
 #
 # The cell looks into the files of the packages that are installed here.

@@ -109,7 +109,7 @@ with torch.device("meta"):  # shapes without memory
 #
 # **Freeze** all parameters, then **replace** the head by a layer with as many inputs, and **train** what requires
 # gradients. The new layer is not frozen, because a new parameter requires a gradient. Here a small ResNet was trained
-# on the digits 0 to 5. With a frozen body and a head for four classes, it learns the digits 6 to 9, with three seeds.
+# on six of the digits. With a frozen body and a head for four classes, it learns the other four, with three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 for seed in range(3):

@@ -404,7 +404,7 @@ report
 # :ref:`transfer-learning`: take a trained network, and give it a new last layer.
 #
 # - He, Zhang, Ren and Sun (2015). `Deep residual learning for image recognition <https://arxiv.org/abs/1512.03385>`__.
-#   Table 1 lists the stages of ResNets with 18 to 152 layers.
+#   Table 1 lists the stages of ResNets of five depths.
 # - PyTorch contributors (2026). `torchvision/models/resnet.py
 #   <https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py>`__. The code that this page takes apart.
 # - He, Zhang, Zhang, Zhang, Xie and Li (2018). `Bag of tricks for image classification with convolutional neural

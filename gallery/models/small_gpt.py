@@ -85,7 +85,7 @@ def draw_next():
 
 # %%
 
-# Varies with the processor: a training amplifies how it rounds.
+# Measured: another processor, or the text of another Python, gives another network.
 draw_next()
 
 # %%
@@ -147,7 +147,7 @@ assert changed.nonzero().flatten().tolist() == list(range(20, 25))
 # *bigram* table, which counts the characters that follow each character. The perplexity :math:`e^{\text{loss}}` says
 # among how many equally likely characters one would be as unsure.
 
-# Varies with the processor: a training amplifies how it rounds.
+# Measured: another processor, or the text of another Python, gives another network.
 counts = torch.ones(V, V)  # a pair that never came gets a small probability
 counts.index_put_((codes[:-1], codes[1:]), torch.ones(len(codes) - 1), accumulate=True)
 table = (counts / counts.sum(dim=1, keepdim=True)).log()  # (V, V)
@@ -165,6 +165,8 @@ assert max(losses) < bigram - 0.1
 # Divide the logits of the last place by a :ref:`temperature <temperature>`, and draw. At 0 the likeliest character is
 # taken, which is called greedy, and this model soon writes in a circle. A high temperature draws unlikely characters.
 
+# Measured: another processor, or the text of another Python, gives another network.
+
 
 @torch.no_grad()
 def write(model, prompt, n, temperature):
@@ -179,7 +181,6 @@ def write(model, prompt, n, temperature):
     return vocabulary.decode(tokens[0])
 
 
-# Varies with the processor: a training amplifies how it rounds.
 torch.manual_seed(0)
 for temperature in (0, 0.5, 1, 2):
     print(f"{temperature}:", repr(write(model, "The statement ", 70, temperature)))
@@ -192,6 +193,8 @@ for temperature in (0, 0.5, 1, 2):
 # fewest likeliest tokens whose probabilities reach p together. So it keeps fewer where the model is sure. Here are the
 # places of the sentence where it is least and most sure.
 
+# Measured: another processor, or the text of another Python, gives another network.
+
 
 def kept(probability, k=V, p=1.0):
     """Return which tokens may be drawn; shape (V,)."""
@@ -201,7 +204,6 @@ def kept(probability, k=V, p=1.0):
     return torch.zeros(V, dtype=torch.bool).scatter(0, place, fits)
 
 
-# Varies with the processor: a training amplifies how it rounds.
 sure = probability[:-1].max(dim=1).values
 sizes = []
 for place in (sure.argmin().item(), sure.argmax().item()):
@@ -220,12 +222,12 @@ assert sizes[0] > sizes[1]
 # changes no key and no value of an earlier place. A *KV cache* keeps them, and the model reads the new character
 # alone. The cost is memory: two numbers for each layer, place and feature.
 
+# Measured: another processor, or the text of another Python, gives another network.
 caches = model.new_caches()
 with torch.no_grad():
     steps = [model(ids[:, t : t + 1], caches) for t in range(ids.shape[1])]  # each (1, 1, V)
     torch.testing.assert_close(torch.cat(steps, dim=1), model(ids), rtol=1e-4, atol=1e-4)
 n = ids.shape[1]
-# Varies with the processor: a training amplifies how it rounds.
 torch.manual_seed(0)
 written = model.generate(ids, 23, temperature=0.8, top_p=0.95)  # with a cache
 print(repr(vocabulary.decode(written[0].cpu())))

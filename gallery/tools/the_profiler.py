@@ -12,6 +12,8 @@ operation with its time and memory, so you correct the right one and measure aga
 # Set-up
 
 import json
+import logging
+import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,11 +21,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
-from torch.utils.benchmark import Timer
 
 from ptguide.exercises import check
 from ptguide.questions import ask
 
+# What the profiler and the tools beside it log for their own developers is not shown.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 torch.manual_seed(0)
 # This page computes on the CPU.
 BATCH, FEATURES, CLASSES = 200, 64, 300
@@ -163,6 +167,8 @@ assert used["aten::sub"] == 200 * 300 * 64 * 4
 # the numbers are the same, then measure without the profiler: ``Timer`` warms up, calls often, and gives the median.
 
 # Measured on the CPU of the machine that built this page.
+from torch.utils.benchmark import Timer
+
 features = network(images)
 torch.testing.assert_close(
     distances_by_product(features), distances(features), rtol=1e-4, atol=1e-3
