@@ -42,7 +42,7 @@ draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 # and the other boxes are results of operations. After "∂" stands the gradient of each. ``backward()`` computes these
 # three and keeps one: that of ``w``. You need to know :ref:`from-calculation-to-graph`.
 #
-# .. longer: 6 screens — what makes a leaf, and three ways to lose one, have a cell each
+# .. longer: 7 screens — what makes a leaf, and three ways to lose one, have a cell each
 #
 # The rule
 # --------

@@ -71,6 +71,8 @@ draw_intensity()
 # reads and writes. Adding 1 needs more time for the bytes than for the sums. You need to know :ref:`matmul` and
 # :ref:`check-the-installation`.
 #
+# .. longer: 6 screens — what pays, who brings which part, and which versions fit are three questions
+#
 # The rule
 # --------
 #

@@ -149,7 +149,7 @@ draw_reconstructions()
 # Ten numbers keep most of an image, two keep its rough form. No label was used. You need to know
 # :ref:`feed-forward-digits`.
 #
-# .. longer: 6 screens — the codes, PCA, the number of codes and denoising have a cell each
+# .. longer: 7 screens — the codes, PCA, the number of codes and denoising have a cell each
 #
 # The rule
 # --------

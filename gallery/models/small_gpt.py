@@ -92,7 +92,7 @@ draw_next()
 # Each column is a place in the sentence, and the model has read up to the character below it. Dark cells are likely
 # next characters. GPT stands for generative pre-trained transformer. You need to know :ref:`transformer-block`.
 #
-# .. longer: 6 screens — the model, its loss, three ways to draw and the cache have a cell each
+# .. longer: 7 screens — the model, its loss, three ways to draw and the cache have a cell each
 #
 # The rule
 # --------

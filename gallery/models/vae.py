@@ -117,7 +117,7 @@ draw_samples()
 # A weight of 0 is a plain autoencoder. The numbers are the standard deviations of its codes, and of those of the VAE
 # with weight 1. The Gaussian has 1. You need to know :ref:`autoencoder` and :ref:`kl-divergence`.
 #
-# .. longer: 9 cells; 6 screens — the trick, the KL divergence, the plane of codes and its weight have a cell each
+# .. longer: 9 cells; 7 screens — the trick, the KL divergence, the plane of codes and its weight have a cell each
 
 # Varies with the processor: a training amplifies how it rounds.
 for seed in range(3):

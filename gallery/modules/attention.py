@@ -127,7 +127,7 @@ mixed = weights @ v  # (T, value)
 draw_steps(logits, weights, mixed)
 
 # %%
-# .. longer: 6 screens — three figures, and the cost and the root of D are measured
+# .. longer: 7 screens — three figures, and the cost and the root of D are measured
 #
 # Follow the word "it". Its query asks for a noun and for something living. The key of "cat" offers both, that of "mat"
 # offers a noun. So "it" leaves with the features of the cat. "The" asks for nothing, and gets the mean of the ten

@@ -95,7 +95,7 @@ draw_groups("BatchNorm", "LayerNorm")
 # variance. Batch norm takes one feature of all tokens in the batch. Layer norm takes one token with all its features.
 # You need to know :ref:`batch-norm`.
 #
-# .. longer: 6 screens — each of seven questions has a cell
+# .. longer: 7 screens — each of seven questions has a cell
 #
 # The rule
 # --------

@@ -4,8 +4,8 @@
 How do I export a model, with torch.export or to ONNX?
 ======================================================
 
-Your model is to run where your Python code is not: in a server, a browser, a phone. :func:`torch.export.export` reads
-it into one graph, and :func:`torch.onnx.export` writes such a graph into a file for other programs.
+Your model is to run where your Python code is not: in a server, a browser, a phone. ``torch.export.export`` reads
+it into one graph, and ``torch.onnx.export`` writes such a graph into a file for other programs.
 """
 
 # %%

@@ -74,7 +74,7 @@ draw_releases()
 # <https://docs.pytorch.org/text/stable/index.html>`__ says that its development is stopped. You need to know
 # :ref:`check-the-installation`.
 #
-# .. longer: 5 screens — what is inside, what fits which torch, and three packages at work
+# .. longer: 6 screens — what is inside, what fits which torch, and three packages at work
 #
 # The rule
 # --------

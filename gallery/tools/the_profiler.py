@@ -4,7 +4,7 @@
 How do I find the slow line with the PyTorch profiler?
 ======================================================
 
-A training step takes longer than you expect, and you suspect the wrong line. :mod:`torch.profiler` writes down each
+A training step takes longer than you expect, and you suspect the wrong line. ``torch.profiler`` writes down each
 operation with its time and memory, so you correct the right one and measure again.
 """
 
@@ -103,7 +103,7 @@ draw_parts()
 # that computes the distances is slow, and so is its part of ``backward``. You need to know :ref:`the-training-loop`
 # and :ref:`broadcasting`.
 #
-# .. longer: 5 screens — time, memory, loops and the trace are four questions of their own
+# .. longer: 6 screens — time, memory, loops and the trace are four questions of their own
 #
 # The rule
 # --------

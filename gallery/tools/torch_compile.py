@@ -123,7 +123,7 @@ draw_times()
 # matrices. The bars compare the functions as they are (*eager*) with their compiled forms. You need to know
 # :ref:`element-by-element` and :ref:`anatomy-of-nn-module`.
 #
-# .. longer: 5 screens — the first call, the shapes, the breaks and the keys are four questions of their own
+# .. longer: 6 screens — the first call, the shapes, the breaks and the keys are four questions of their own
 #
 # The rule
 # --------
