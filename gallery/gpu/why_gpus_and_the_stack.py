@@ -103,7 +103,7 @@ print(f"so the bytes decide below {F_device / B_device:.0f} operations for each 
 for rows in (1, 8, 64, 512, 4096):
     flops, nbytes = work_of(F.linear, (rows, 4096), (4096, 4096))
     print(
-        f"{rows:5} rows: {flops / 1e9:7.2f} billion operations, {nbytes / 1e6:6.1f} MB: {flops / nbytes:6.1f} a byte"
+        f"{rows:<5}rows: {flops / 1e9:7.2f} billion operations, {nbytes / 1e6:6.1f} MB: {flops / nbytes:6.1f} a byte"
     )
 
 # %%
@@ -194,7 +194,7 @@ print(
 # ----------------
 #
 # **A toolkit is installed to change torch's CUDA.** It changes nothing, because torch loads the libraries beside
-# itself. In a process without search paths, the build and its results are the same. A toolkit of another first number
+# itself, unless ``LD_LIBRARY_PATH`` leads to others. In a process without search paths, the build is the same. A toolkit of another first number
 # matters to those who compile: :ref:`the-detected-cuda-version-mismatches`.
 
 hidden = ("CUDA", "LD_", "PATH")

@@ -38,7 +38,7 @@ def autoencoder(latent, seed, hidden=(96,)):
 def train(model, seed, noise=0.0, steps=600):
     """Train a model to give clean images back, from noisy ones if there is noise."""
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
     for _ in range(steps):
         x = images[torch.randint(len(images), (128,), generator=generator).to(device)]
         disturbed = x + noise * torch.randn(x.shape, generator=generator).to(device)
@@ -188,7 +188,7 @@ for name, tensor in {"images": images[:5], "codes": code, "output": model(images
 # vary, which is the error of an answer that is the mean image each time.
 
 # Varies with the processor: a training amplifies how it rounds.
-optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=True)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
 for _ in range(60):
     for chosen in torch.randperm(len(images)).split(100):
         x = images[chosen.to(device)]

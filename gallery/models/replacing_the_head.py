@@ -80,6 +80,7 @@ torch.manual_seed(0)
 source = new_network(classes=6)  # of the digits 0 to 5
 images, labels = digits_of(0, 6, "train")
 train(source, images, labels, torch.optim.Adam(source.parameters(), lr=0.005), epochs=8)
+source.zero_grad()
 source.eval()
 images, labels = digits_of(6, 10, "train")  # four classes that it has not seen
 unseen_images, unseen_labels = digits_of(6, 10, "validation")

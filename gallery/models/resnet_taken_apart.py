@@ -69,8 +69,9 @@ def draw_stages():
             axis.imshow(tensor[0, widest].numpy(), cmap="gray")
         channels, height, width = tensor.shape[1:]
         name = "stem" if name == "maxpool" else name
-        axis.set_title(f"{name}\n{channels} × {height} × {width}", fontsize=8)
+        axis.set_title(name, fontsize=8)
         axis.set(xticks=[], yticks=[])
+        axis.set_xlabel(f"{channels} × {height} × {width}", fontsize=8)
     plt.suptitle("Three stages halve the sides and double the channels", fontsize=10)
     plt.show()
 

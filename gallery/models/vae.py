@@ -35,7 +35,7 @@ def train(seed, beta=1.0, latent=8, steps=500):
     torch.manual_seed(seed)
     settings = models.VAESettings(shape=(1, 8, 8), hidden=(128,), latent=latent, activation="relu")
     model = models.VAE(settings).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
     for _ in range(steps):
         x = images[torch.randint(len(images), (100,)).to(device)]
         mean, log_variance = model.encode(x)
@@ -217,7 +217,7 @@ torch.testing.assert_close(sampled, formula, rtol=0, atol=0.03)
 # counts as the probability of ink, so the reconstruction loss cannot reach 0.
 
 # Varies with the processor: a training amplifies how it rounds.
-optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=True)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
 for epoch in range(50):
     for chosen in torch.randperm(len(images)).split(100):
         reconstruction, divergence = model.loss(images[chosen.to(device)])

@@ -142,11 +142,11 @@ for training in (True, True, False):
 #
 # .. not looked up: 0.99 — the default of Keras, as its page says
 #
-# It is the weight of the *new* batch:
-# :math:`\text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running} + \text{momentum} \cdot \text{batch}`.
-# With the default 0.1, the last ten batches have most of the weight. With a smaller one the line is smoother, and stays
-# near 0 for longer. ``None`` takes the mean of all batches so far. In `Keras
-# <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ momentum is the weight of the old: 0.99.
+# It is the weight of the *new* batch: :math:`r \leftarrow (1 - m) \, r + m \, b`, with the running value :math:`r`, the
+# momentum :math:`m` and the batch's value :math:`b`. With the default 0.1, the last ten batches have most of the
+# weight. With a smaller one the line is smoother, and stays near 0 for longer. ``None`` takes the mean of all batches
+# so far. In `Keras <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ momentum is the weight of
+# the old: 0.99.
 # With ``track_running_stats=False`` there are no running averages, and eval mode takes the batch as well.
 
 found, pixels = draw_momentum()

@@ -27,7 +27,7 @@ from ptguide.questions import ask
 
 torch.manual_seed(0)
 photos = torch.rand(6, 3, 32, 32)
-LINE = re.compile(r", line \d+")  # the page and its script count lines differently
+PLACE = re.compile(r"\S+, line \d+, (?=in )")  # the page, its script and its notebook have names of their own
 
 
 class Classifier(nn.Module):
@@ -48,7 +48,7 @@ try:
     with explain():
         model(photos)
 except RuntimeError as error:
-    message, note = str(error), LINE.sub("", error.__notes__[0])
+    message, note = str(error), PLACE.sub("", error.__notes__[0])
     print(f"RuntimeError: {message}\n{note}")
 assert "(6x1800 and 2048x10)" in message
 assert "nn.Linear(1800, 10), which gives (6, 10)" in note

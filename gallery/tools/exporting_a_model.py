@@ -226,7 +226,7 @@ with (
 with warnings.catch_warnings(record=True) as given:
     warnings.simplefilter("always")
     kept = torch.jit.trace(Scale(), images)
-assert any(issubclass(one.category, torch.jit.TracerWarning) for one in given)
+assert any(one.category.__name__ == "TracerWarning" for one in given)
 assert not torch.equal(kept(3 * images), Scale()(3 * images))
 converter = importlib.import_module("torch.onnx._internal.exporter._compat")
 assert "'dynamic_axes' is not recommended" in inspect.getsource(converter)

@@ -29,6 +29,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics.classification import MulticlassAccuracy
 
+from ptguide.data import digits
 from ptguide.errors import expect_error, expect_warning
 from ptguide.exercises import check
 from ptguide.questions import ask
@@ -158,9 +159,9 @@ assert "please migrate to use torchao" in said
 # counts, and divides once at the end. It also adds up over several processes. By hand it is two sums:
 # :ref:`averages-of-unequal-batches`.
 
-batches = [(torch.tensor([0, 1, 2, 0, 1, 2, 0, 1]), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1]))]
-batches += [(torch.tensor([0, 1]), torch.tensor([1, 2]))]
-metric, means = MulticlassAccuracy(num_classes=3, average="micro"), []
+labels = digits("test").targets[:10]
+batches = [(labels[:8], labels[:8]), ((labels[8:] + 1) % 10, labels[8:])]  # right, and wrong
+metric, means = MulticlassAccuracy(num_classes=10, average="micro"), []
 for predicted, targets in batches:
     metric.update(predicted, targets)
     means.append((predicted == targets).float().mean())
