@@ -140,7 +140,7 @@ for name in ("torchvision", "torchmetrics", "safetensors"):
 # axes     einops, or ``reshape``, ``permute``  both go on
 # =======  ===================================  ========================================================
 #
-# .. not looked up: 0.18; 8 — the last version in the list of the first cell, and the usual use of torchao
+# .. not looked up: 0.18 — the last version in the list of the first cell
 #
 # One line of this table can be asked here: torch itself warns of the old quantization.
 

@@ -139,6 +139,7 @@ def test_printed_otherwise(cells, output, complaint):
         (cell("", pictures=["p"]), made(value(text_plain="Picture", text_html="<svg>"))),
         (cell("", html=True), made(value(text_plain="Question", text_html="<div>"))),
         (cell("3 s", measured=True), made(stream("4 s"))),
+        (cell("") | {"code": "with explain():\n    f()"}, made(value(text_plain="Picture", text_html="<svg>"))),
     ],
 )
 def test_shown_as_on_the_page(wanted, got):
