@@ -76,12 +76,16 @@ def packages_of(script: str) -> list[str]:
 
     A script that the page writes, and starts, has its imports in a text: of these, the known ones count. A module that
     the page writes is no package. torch asks for NumPy only where a tensor becomes an array, or an array a tensor, and
-    for TensorBoard only where its part for it is imported.
+    for TensorBoard and ONNX only where its part for them is used.
 
     Examples
     --------
     >>> packages_of("import os, torch\nfrom sklearn.svm import SVC")
     ['scikit-learn', 'torch>=2.11']
+    >>> packages_of("import pandas  # https://pandas.pydata.org\nimport made  # it writes made.py")
+    ['pandas']
+    >>> packages_of("import torch\ntorch.onnx.export(model, (x,))")
+    ['onnx', 'onnxscript', 'torch>=2.11']
     """
     imported = sources.packages_of(script) | KNOWN.keys() & set(
         re.findall(r"^\s*(?:import|from) (\w+)", script, re.MULTILINE)
@@ -90,8 +94,9 @@ def packages_of(script: str) -> list[str]:
     imported |= {"numpy"} if attributes & {"numpy", "from_numpy"} else set()
     imported |= {"tensorboard"} if "torch.utils.tensorboard" in script else set()
     imported |= {"PIL"} if "load_sample_image" in script else set()  # scikit-learn reads its pictures with Pillow
+    imported |= {"onnx", "onnxscript"} if "torch.onnx.export" in script else set()  # torch imports both
     imported -= sys.stdlib_module_names | {"ptguide"}
-    imported -= {name for name in imported - KNOWN.keys() if f"{name}.py" in script}
+    imported -= {name for name in imported - KNOWN.keys() if re.search(rf"\b{name}\.py\b", script)}
     return sorted(KNOWN.get(name, name) for name in imported)
 
 
