@@ -117,9 +117,9 @@ with expect_error(errors.UnsupportedOperatorError, match="Exporting the operator
 # ------------------
 #
 # With ``dynamo=True``, the default, the model goes through ``torch.export.export``, and two packages write the file:
-# install ``onnx`` and ``onnxscript``. Without them the export ends in a ``ModuleNotFoundError``. The maintainers plan no
-# new operations for the older exporter, as `they say <https://github.com/pytorch/pytorch/issues/108975>`__. Compare
-# what the exported model gives with what the model gave, here in ONNX Runtime.
+# install ``onnx`` and ``onnxscript``. Without them the export ends in a ``ModuleNotFoundError``. The maintainers plan
+# no new operations for the older exporter, as `they say <https://github.com/pytorch/pytorch/issues/108975>`__.
+# Compare what the exported model gives with what the model gave, here in ONNX Runtime.
 
 with hidden("onnxscript"), expect_error(ModuleNotFoundError, match="No module named 'onnxscript'"):
     torch.onnx.export(Spectrum().eval(), (sounds,))

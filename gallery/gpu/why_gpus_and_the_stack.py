@@ -194,8 +194,8 @@ print(
 # ----------------
 #
 # **A toolkit is installed to change torch's CUDA.** It changes nothing, because torch loads the libraries beside
-# itself, unless ``LD_LIBRARY_PATH`` leads to others. In a process without search paths, the build is the same. A toolkit of another first number
-# matters to those who compile: :ref:`the-detected-cuda-version-mismatches`.
+# itself, unless ``LD_LIBRARY_PATH`` leads to others. In a process without search paths, the build is the same. A
+# toolkit of another first number matters to those who compile: :ref:`the-detected-cuda-version-mismatches`.
 
 hidden = ("CUDA", "LD_", "PATH")
 without = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}

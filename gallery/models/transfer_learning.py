@@ -391,8 +391,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`replacing-the-head`, for a network of torchvision. :ref:`frozen-batch-norm`, for a body that is frozen and changes
-# all the same.
+# :ref:`replacing-the-head`, for a network of torchvision. :ref:`frozen-batch-norm`, for a body that is frozen and
+# changes all the same.
 #
 # - Yosinski, Clune, Bengio and Lipson (2014). `How transferable are features in deep neural networks?
 #   <https://arxiv.org/abs/1411.1792>`__. Which layers carry over to another task, and which do not.

@@ -66,8 +66,8 @@ assert torch.equal(embedding(ids), embedding.weight[ids])
 #
 # The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The ids are the
 # numbers of the words (also called indices, or tokens). They count the rows from zero, so the largest is one less than
-# the number of rows. Their type is :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`. A number without a row raises
-# :ref:`index out of range <index-out-of-range-in-self>` on the CPU. Here -1 does not count from the end.
+# the number of rows. Their type is :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`. A number without a row
+# raises :ref:`index out of range <index-out-of-range-in-self>` on the CPU. Here -1 does not count from the end.
 
 print(ids.tolist())
 print(tuple(batch.shape), "becomes", tuple(embedding(batch).shape))

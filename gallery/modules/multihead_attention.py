@@ -153,8 +153,8 @@ print("heads", [round(top, 2) for top in of_each[0, :, 9].amax(dim=-1).tolist()]
 #
 # An empty sentence, or padding on the left with a causal mask, leaves words without a key. What then comes out depends
 # on the path: NaN, or the bias of ``out_proj`` alone. (In eval mode without gradients a fast path runs.) NaN spreads to
-# :ref:`the gradients <the-loss-is-nan>`, also where the loss leaves these words out. Let each word read itself, as the
-# mask of the exercise below does.
+# :ref:`the gradients <the-loss-is-nan>`, also where the loss leaves these words out. Let each word read itself, as in
+# the mask of the exercise below.
 
 left = torch.zeros(2, 10, dtype=torch.bool)
 left[1, :7] = True  # "a dog barked", padded on the left

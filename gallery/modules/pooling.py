@@ -139,7 +139,7 @@ with expect_error(RuntimeError, match="at most half of effective kernel size"):
 #
 # ``nn.AdaptiveAvgPool2d`` takes the size of the output instead. Window ``i`` of ``out`` windows goes from
 # :math:`\lfloor i H / \text{out} \rfloor` to :math:`\lceil (i + 1) H / \text{out} \rceil`, the end left out. Where
-# ``out`` does not divide H, some neighbors overlap, as the printed windows on 9 rows do. With one window it is the mean
+# ``out`` does not divide H, some neighbors overlap, as in the printed windows on 9 rows. With one window it is the mean
 # over height and width, which is global average pooling.
 
 

@@ -27,7 +27,7 @@ from ptguide.questions import ask
 
 torch.manual_seed(0)
 photos = torch.rand(6, 3, 32, 32)
-PLACE = re.compile(r"\S+, line \d+, (?=in )")  # the page, its script and its notebook have names of their own
+PLACE = re.compile(r"\S+, line \d+, (?=in )")  # a notebook has no file
 
 
 class Classifier(nn.Module):
