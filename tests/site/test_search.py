@@ -216,6 +216,7 @@ def test_arrow_keys_and_enter_walk_from_the_field_to_a_page(search_page, root):
     assert "search" in focused(search_page)
     assert "search-result" not in focused(search_page)
     search_page.keyboard.press("ArrowDown")
+    search_page.wait_for_load_state("networkidle")  # parts of the results that still load would be cut off
     search_page.keyboard.press("Enter")
     search_page.wait_for_url("**/gather.html*")
 
