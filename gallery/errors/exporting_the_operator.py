@@ -13,6 +13,7 @@ the default since release 2.9, or replace the operation by others.
 
 import contextlib
 import io
+import logging
 import math
 import os
 import re
@@ -29,6 +30,8 @@ from ptguide.errors import expect_error
 from ptguide.exercises import check
 from ptguide.questions import ask
 
+# The exporter says what it skips where torchvision is not installed.
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)
 torch.manual_seed(0)
 sounds = torch.randn(3, 64)  # (sound, sample)
 

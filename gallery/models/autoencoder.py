@@ -198,7 +198,7 @@ for _ in range(60):
         optimizer.step()
 mean_image = images.mean(dim=0).expand_as(unseen)
 print(f"seen {error(model, images):.4f}, unseen {error(model, unseen):.4f}", end=", ")
-print(f"the mean image {F.mse_loss(mean_image, unseen):.4f}")
+print(f"the mean image {F.mse_loss(mean_image, unseen).item():.4f}")
 assert error(model, unseen) < 0.4 * F.mse_loss(mean_image, unseen)
 
 # %%
@@ -264,7 +264,7 @@ with torch.no_grad():
 draw_rows(rows, "Trained on noisy inputs, it gives back the digit")
 for name, group in {"on clean images": trained[10], "to denoise": denoising}.items():
     print(f"trained {name:<16}", *(f"{error(one, noisy, unseen):.4f}" for one in group))
-print(f"the noisy images        {F.mse_loss(noisy, unseen):.4f}")
+print(f"the noisy images        {F.mse_loss(noisy, unseen).item():.4f}")
 
 # %%
 # .. use-this::
@@ -285,7 +285,7 @@ normalized = (images - images.mean()) / images.std()
 for name, x in {"mean 0, deviation 1": normalized, "0 to 1": images}.items():
     floor = (F.mse_loss(x.clamp(0, 1), x) / x.var()).item()  # the best that a sigmoid can do
     print(
-        f"{name:<20} from {x.min():.1f} to {x.max():.1f}, error at least {floor:.0%} of the variance"
+        f"{name:<20} from {x.min().item():.1f} to {x.max().item():.1f}, error at least {floor:.0%} of the variance"
     )
     assert (floor > 0.3) == (x is normalized)
 

@@ -123,8 +123,10 @@ draw_samples()
 for seed in range(3):
     spread = codes_of(plain[seed], beta=0).std(dim=0)
     spread_vae = codes_of(by_beta[1][seed]).std(dim=0)
-    print(f"seed {seed}: autoencoder {spread.min():.1f} to {spread.max():.1f}", end=", ")
-    print(f"VAE {spread_vae.min():.2f} to {spread_vae.max():.2f}")
+    print(
+        f"seed {seed}: autoencoder {spread.min().item():.1f} to {spread.max().item():.1f}", end=", "
+    )
+    print(f"VAE {spread_vae.min().item():.2f} to {spread_vae.max().item():.2f}")
     assert spread.min() > 1.35
     assert 0.7 < spread_vae.min() < spread_vae.max() < 1.3
 
@@ -227,10 +229,10 @@ for epoch in range(50):
         optimizer.step()
     if epoch in (0, 9, 49):
         print(
-            f"epoch {epoch + 1:>2}: reconstruction {reconstruction:.1f}, KL {divergence:.1f} nats"
+            f"epoch {epoch + 1:>2}: reconstruction {reconstruction.item():.1f}, KL {divergence.item():.1f} nats"
         )
 floor = F.binary_cross_entropy(unseen, unseen, reduction="none").flatten(1).sum(dim=1).mean()
-print(f"the least that is possible for gray pixels: {floor:.1f} nats")
+print(f"the least that is possible for gray pixels: {floor.item():.1f} nats")
 
 # %%
 # What lies between the codes?
