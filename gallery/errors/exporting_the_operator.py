@@ -76,8 +76,10 @@ def hidden(package):
 
     finder = Finder()
     sys.meta_path.insert(0, finder)
-    yield
-    sys.meta_path.remove(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def operations(model, *arguments):

@@ -173,12 +173,13 @@ features = network(images)
 torch.testing.assert_close(
     distances_by_product(features), distances(features), rtol=1e-4, atol=1e-3
 )
-medians = []
+least = []  # other work on the machine only adds to a time
 for function in (distances, distances_by_product):
     timer = Timer("step(function)", globals={"step": step, "function": function})
-    medians.append(timer.blocked_autorange(min_run_time=0.2).median)
-    print(f"{function.__name__:21} {1000 * medians[-1]:6.2f} ms a step")
-assert medians[0] > 2 * medians[1]
+    measured_steps = timer.blocked_autorange(min_run_time=0.2)
+    print(f"{function.__name__:21} {1000 * measured_steps.median:6.2f} ms a step")
+    least.append(min(measured_steps.times))
+assert least[0] > 2 * least[1]
 
 # %%
 # A loop of many steps

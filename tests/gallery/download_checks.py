@@ -228,8 +228,9 @@ def shown_otherwise(cells: list[dict[str, Any]], notebook_cells: list[Any]) -> l
         text += "".join(f"\n{one['text/plain']}" for one in data if one not in pictures)
         if not cell["measured"] and not same(*map(plain, _cells_alike(cell["text"], text))):
             found.append(f"cell {number}: the page says\n{cell['text']}\nthe notebook says\n{text}")
-        draws = "explain()" in cell.get("code", "")  # in a notebook it shows the shapes, too
-        if bool(cell["pictures"] or cell["html"]) != bool(pictures) and not draws:
+        shows = bool(cell["pictures"] or cell["html"])
+        draws = not shows and "explain()" in cell.get("code", "")  # there, `explain` draws the shapes
+        if shows != bool(pictures) and not draws:
             here = cell["pictures"] or ("a value" if cell["html"] else "nothing")
             found.append(f"cell {number}: the page shows {here}, the notebook {len(pictures)} pictures or values")
     return found

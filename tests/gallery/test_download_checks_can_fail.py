@@ -154,6 +154,7 @@ def test_shown_as_on_the_page(wanted, got):
         (cell(""), made({**stream("a warning"), "name": "stderr"})),
         (cell("", pictures=["p"]), made()),
         (cell("", html=True), made()),
+        (cell("", pictures=["p"]) | {"code": "with explain():\n    f()"}, made()),
         (cell(""), made(value(text_plain="Question", text_html="<div>"))),
         (cell("(3, 4)"), made(value(text_plain="(3, 5)"))),
     ],
