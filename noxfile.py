@@ -128,10 +128,17 @@ def tests_lowest(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or PACKAGE))
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def scripts(session: nox.Session) -> None:
+    """Run the scripts that readers download of the built site (-- shapes/stack; --force-python 3.13 for that one)."""
+    run(session, "-m", "pipeline", "scripts", *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def site(session: nox.Session) -> None:
     """Check the built site: in a browser, and every download in an empty directory."""
-    build(session, "-Dpages_run_twice=1")  # the second run of a page is that of its script
+    build(session)
+    run(session, "-m", "pipeline", "scripts")
     run(session, "-m", "pytest", *(session.posargs or [*SIDE_BY_SIDE, "tests/site", "tests/gallery"]))
 
 

@@ -331,7 +331,9 @@ gallery_order = {
     ],
 }
 device_chapters = ["gpu"]  # a recording of a GPU stands beside every output, also where it is the same
-pages_preload = ["torch", "torch.testing", "matplotlib.pyplot"]
+# Of what pages import, what takes seconds: a page has it at once. An optimizer, and torchvision, ask for torch._dynamo;
+# not torchvision itself: a page shows what it says beside a torch that does not fit.
+pages_preload = ["torch", "torch.testing", "torch._dynamo", "matplotlib.pyplot", "sklearn.datasets"]
 pages_time_limit = 600  # seconds; a busy machine takes many times as long as an idle one
 pages_keep_form = True
 pages_moved = {  # of each page that has another address now: the old one and the new one, as "guide/shapes/stack"

@@ -13,6 +13,7 @@ MODULES = {
     "language": "language",
     "record": "recorder",
     "refused": "refused",
+    "scripts": "scripts",
     "serve": "live",
     "shards": "shards",
 }  # of each command

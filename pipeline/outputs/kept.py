@@ -207,6 +207,25 @@ def differences(kept: dict[str, Any], record: dict[str, Any]) -> list[tuple[int,
     return found
 
 
+def differences_of_download(kept: dict[str, Any], record: dict[str, Any]) -> list[tuple[int, str]]:
+    """Return what `differences` does for the script that readers download, of which claims and values are not noted.
+
+    Parameters
+    ----------
+    kept : dict
+        As `read` returns it.
+    record : dict
+        Of the run of the script, with the device and the processor.
+    """
+    cells = {key: _without_values(output) for key, output in kept["cells"].items() if key[0] != CLAIMS}
+    plain = [{**cell, "claims": [], "values": ()} for cell in record["cells"]]
+    return differences({**kept, "cells": cells}, {**record, "cells": plain})
+
+
+def _without_values(output: str) -> str:
+    return "\n".join(line for line in output.splitlines() if not line.startswith(VALUE))
+
+
 def _line_of_claims(record: dict[str, Any], before: str) -> int:
     """Return the line of the first cell whose claims held another number of times."""
     lines = before.splitlines()

@@ -67,35 +67,66 @@ class Runner:
         answer : dict
             ``{"record": ...}`` or ``{"failure": ..., "line": ...}``.
         """
+        yield from self._run_all(times, 2 in times.values(), lambda name, *how: self._run_once(name, times[name], *how))
+
+    def run_downloads(self, records: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Run the scripts that readers download of pages that have run, as `run` does.
+
+        Parameters
+        ----------
+        records : dict of str to dict
+            Of each page its last run, whose values stand in the texts of the script.
+
+        Yields
+        ------
+        page : str
+        answer : dict
+            ``{"record": ...}`` with what the cells gave, the device and the processor; or a failure.
+        """
+
+        def run(name: str, threads: int, alone: bool) -> dict[str, Any]:
+            answer = self._run_download(self._job(name, "", threads, alone), records[name], apart=False)
+            if "record" in answer:
+                answer["record"] |= {"device": records[name]["device"], "processor": varying.processor()}
+                for cell, own in zip(answer["record"]["cells"], records[name]["cells"], strict=True):
+                    cell["line"] = own["line"]  # of the page: the script has a header
+            return answer
+
+        yield from self._run_all(records, True, run)
+
+    def _run_all(
+        self, names: Iterable[str], downloads: bool, run: Callable[[str, int, bool], dict[str, Any]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Call a function with each page, the number of its threads and whether it runs alone."""
+        names = list(names)
         shutil.rmtree(self.folder, ignore_errors=True)  # of a build that was killed
-        if not times:
+        if not names:
             return
         self.folder.mkdir(parents=True)
         self.commit = commit_of(self.pages.gallery)  # as it is when the first page runs
-        if 2 in times.values():
+        if downloads:
             wheel = published.build_wheel(self.pages.root, self.folder.parent / "wheels")
             self.wheel = published.unpacked(wheel)
             self.wheel_address = published.address_of(wheel, self.pages.settings.get("html_baseurl", ""))
         self.measurements.write_text(self.known.recorded.measurements, encoding="utf-8")
         processors = os.cpu_count() or 1
         workers = self.pages.settings["pages_workers"] or processors
-        alone = [name for name in times if adapter.runs_alone(self.pages.source(name))]
-        beside = [name for name in times if name not in alone]
+        alone = [name for name in names if adapter.runs_alone(self.pages.source(name))]
+        beside = [name for name in names if name not in alone]
         threads = max(1, processors // workers)
+
+        def answer(name: str, threads: int = threads, alone: bool = False) -> dict[str, Any]:
+            return forks.unless_gloo_crashed(lambda: run(name, threads, alone))
+
         with ThreadPoolExecutor(workers) as pool:
-            yield from zip(
-                beside, pool.map(lambda name: self._run(name, times[name], threads, False), beside), strict=True
-            )
+            yield from zip(beside, pool.map(answer, beside), strict=True)
         for name in alone:
-            yield name, self._run(name, times[name], processors, True)
+            yield name, answer(name, processors, True)
 
     @property
     def measurements(self) -> Path:
         """The file of what other devices measured."""
         return self.folder / "measurements.json"
-
-    def _run(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
-        return forks.unless_gloo_crashed(lambda: self._run_once(name, times, threads, alone))
 
     def _run_once(self, name: str, times: int, threads: int, alone: bool) -> dict[str, Any]:
         key = self.known.key(name)  # of the source as it is now: an edit during the run makes the page stale again
@@ -113,14 +144,18 @@ class Runner:
 
     def _run_again(self, job: Job, first: dict[str, Any]) -> dict[str, Any]:
         """Return the answer of the first run, unless the script that readers download gives another."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            text = values.filled(Path(job.source).read_text(encoding="utf-8"), values.of_record(first["record"]))
-            header = published.header_of(text, self.wheel_address)
-            download = replace(job, staging=folder, header=header, text=text, wheel=str(self.wheel))
-            again = in_child(download, apart=True)
+        again = self._run_download(job, first["record"], apart=True)
         if "failure" in again:
             return {**again, "failure": f"passed once and failed when run again, as its download\n{again['failure']}"}
         return first_difference(first["record"], again["record"]) or first
+
+    def _run_download(self, job: Job, record: dict[str, Any], apart: bool) -> dict[str, Any]:
+        """Run the script that readers download of a page, with the values of a run of the page in its texts."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            text = values.filled(Path(job.source).read_text(encoding="utf-8"), values.of_record(record))
+            header = published.header_of(text, self.wheel_address)
+            download = replace(job, staging=folder, header=header, text=text, wheel=str(self.wheel))
+            return in_child(download, apart=apart)
 
     def _job(self, name: str, folder: str, threads: int, alone: bool) -> Job:
         return Job(

@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import platform
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
@@ -65,10 +64,14 @@ class Keys:
         given = {name: self.pages.settings.get(name, "") for name in SETTINGS} | {"sphinx_gallery_conf": conf}
         return json.loads(json.dumps(given, default=lambda value: getattr(value, "__name__", type(value).__name__)))
 
-    def _versions(self, files: Iterable[Path]) -> dict[str, str]:
-        """Return the versions of the packages that files import; empty for what is no package, and for none of it."""
-        names = sources.imported_packages(files) - {self.pages.package.name}
-        return {name: installed_version(name) for name in sorted(names)}
+    def packages(self, page: str) -> set[str]:
+        """Return the packages that a page imports, itself or through its helpers, without these."""
+        source = self.pages.source(page)
+        try:
+            files = [source, *(file for file in self._helpers(source) if file.suffix == ".py")]
+            return sources.imported_packages(files) - {self.pages.package.name}
+        except SyntaxError:  # running the page says so, with its line
+            return set()
 
     def key(self, page: str) -> str:
         """Return what the record of a fresh page has as its key."""
@@ -79,7 +82,7 @@ class Keys:
             asks = sources.imports(source, "ptguide.measurements", package)
             if asks or package / "measurements.py" in helpers:
                 around["measurements"] = self.recorded.measurements
-            around["packages"] = self._versions([source, *(file for file in helpers if file.suffix == ".py")])
+            around["packages"] = {name: installed_version(name) for name in sorted(self.packages(page))}
         except SyntaxError:  # running the page says so, with its line
             helpers = set()
         return sources.digest([source, *helpers], around, self.machinery)

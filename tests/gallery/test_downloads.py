@@ -17,6 +17,7 @@ import nbformat
 import notebook_runs
 import pytest
 
+from pipeline import recorder, scripts
 from pipeline.running import forks
 
 AT_ONCE = 2  # torch takes most of a core while it is imported
@@ -179,8 +180,14 @@ def test_notebook_is_one_and_holds_markdown_only(site, page):
     assert download_checks.helper_requirement(script) in notebook.cells[0].source
 
 
-def test_script_ran_in_the_build(site, page):
-    assert record_of(site, page)["script"], "the second run of a page is that of its script: nox -s docs -- --twice"
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return the pages of the documentation that the site lies in."""
+    return recorder.pages_of(site.parents[1])
+
+
+def test_script_ran(pages, page):
+    assert scripts.passed(pages, page), "its script has not run since its page did: nox -s scripts"
 
 
 def test_notebook_holds_the_cells_of_the_page(site, page):

@@ -54,15 +54,15 @@ def test_each_call_of_nox_is_measured(tmp_path, monkeypatch):
     status, costs = CI["run"]([])
     calls = [call for call, _, _ in costs]
     assert status == 0
-    assert calls == ["-s tests", "-s lint", "-s docs -- --twice", "-s site"]
+    assert calls == ["-s tests", "-s lint", "-s docs", "-s site"]
     assert [CI["grows"](call) for call in calls] == [False, False, True, True]
-    assert CI["grows"]("-s docs --force-python 3.13")
+    assert CI["grows"]("-s scripts --force-python 3.13")
     assert not CI["grows"]("-s unit --force-python 3.13")
     assert [call for call, _, _ in CI["run"](["site"])[1]] == ["-s site"]
 
 
 def test_what_costs_too_much_is_seen(capsys):
-    cheap = [("-s tests", 300.0, 500.0), ("-s docs -- --twice", 200.0, 200.0), ("-s site", 200.0, 150.0)]
+    cheap = [("-s tests", 300.0, 500.0), ("-s docs", 200.0, 200.0), ("-s site", 200.0, 150.0)]
     assert CI["report"](cheap, 100)
     printed = " ".join(capsys.readouterr().out.split())
     assert "all 700 850 8.50" in printed
@@ -71,7 +71,7 @@ def test_what_costs_too_much_is_seen(capsys):
     assert " minutes for 250 pages, reckoned 21.7 40.0" in printed
     assert "CPU minutes / 2 for today's 100 pages 7.1 19.6" in printed
     assert "CPU minutes / 2 for 250 pages, reckoned 11.5 40.0" in printed
-    assert not CI["report"]([*cheap, ("-s docs", 10.0, 60.0)], 100)
+    assert not CI["report"]([*cheap, ("-s scripts", 10.0, 60.0)], 100)
     assert not CI["report"]([*cheap, ("-s lint", 1000.0, 1.0)], 100)
     assert not CI["report"]([*cheap, ("-s lint", 1.0, 1600.0)], 100)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -152,6 +153,37 @@ def test_page_that_works_in_the_build_alone_is_named_with_its_line(report, warni
     said = re.sub(r"^    ", "", warning_of(report, name, line), flags=re.MULTILINE)
     assert message in said
     assert "passed once and failed when run again, as its download" in said or "gave two outputs" in said
+
+
+def test_scripts_run_once_after_their_pages(minisite):
+    assert "2 scripts: 2 passed before, 0 now" in minisite.run("scripts")  # in the second run of --update-outputs
+    minisite.edit("gallery/one/alpha.py", "Twice two.", "Two times two.")
+    minisite.build()
+    printed = minisite.run("scripts")
+    assert "passed one/alpha\n2 scripts: 1 passed before, 1 now on Python" in printed
+    assert "2 passed before, 0 now" in minisite.run("scripts")
+    minisite.edit("gallery/one/alpha.py", "Two times two.", "Twice two.")
+    minisite.build()
+    minisite.edit("docs/outputs/cpu/one/alpha.txt", "four = 4", "four = 5")  # what is kept counts
+    for again in ("one/alpha", "one"):  # what failed runs again
+        assert "--- kept\nfour = 5, 1.3333\n--- now\nfour = 4, 1.3333" in minisite.run("scripts", again, status=1)
+    shutil.rmtree(minisite.root / "docs/guide/one")
+    assert "The site has no run of one/alpha, one/beta" in minisite.run("scripts", status=1)
+    assert "there is no page or chapter two" in minisite.run("scripts", "two", status=2)
+
+
+@pytest.mark.parametrize("name", ["helper", "checkout", "sources"])
+def test_script_that_works_in_the_build_alone_fails(minisite, name):
+    code, line, message = ONLY_IN_THE_BUILD[name]
+    minisite.page(name, code)
+    minisite.build("-Doutputs_check=0", PYTHONPATH=str(minisite.root / "src"))
+    file = minisite.root / f"docs/outputs/cpu/one/{name}.txt"
+    given = "[cell 1]\n    False\n" if name == "helper" else ""
+    file.write_text(f"Outputs of one/{name} on cpu, cell by cell. Made by: hand\n{given}")
+    printed = minisite.run("scripts", f"one/{name}", status=1, PYTHONPATH=str(minisite.root / "src"))
+    assert f"gallery/one/{name}.py:{line}: " in printed
+    assert message.replace("first", "kept").replace("second", "now") in printed
+    assert "1 scripts: 0 passed before, 0 now" in printed
 
 
 def test_helper_that_the_server_has_loaded_is_refused(minisite):

@@ -1,0 +1,89 @@
+"""The scripts that readers download run on this Python: ``nox -s scripts``, or ``python -m pipeline scripts``.
+
+Each runs in an empty folder with the helper package that the site offers, and must give what its page shows, or what
+``docs/outputs`` keeps for this version of Python. The site is built before: what it computed stands in the scripts.
+A script that passed since its page ran last does not run again, be it on another Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline import recorder
+from pipeline.gallery import adapter
+from pipeline.gallery.pages import Pages
+from pipeline.outputs import kept
+from pipeline.outputs.recordings import Recorded
+from pipeline.running import forks, runner
+from pipeline.stale.keys import Keys
+
+
+def main(docs: Path, arguments: list[str]) -> int:
+    """Run the scripts of pages that have not passed since the page ran; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline scripts", description=__doc__.partition("\n")[0])
+    parser.add_argument("pages", nargs="*", help="pages (shapes/stack) or chapters (shapes); by default all")
+    options = parser.parse_args(arguments)
+    pages = recorder.pages_of(docs)
+    try:
+        names = pages.chosen(options.pages)
+    except ValueError as error:
+        parser.error(str(error))
+    if lacking := [name for name in names if not pages.record(name) or pages.has_failed(name)]:
+        print(f"The site has no run of {', '.join(lacking[:3])}: build it first, with nox -s docs.")
+        return 1
+    waiting = [name for name in names if not passed(pages, name)]
+    failures = run(pages, waiting)
+    print(f"{len(names)} scripts: {len(names) - len(waiting)} passed before, {len(waiting) - failures} now", end="")
+    print(f" on Python {platform.python_version()}, {failures} failed")
+    return 1 if failures else 0
+
+
+def run(pages: Pages, names: list[str]) -> int:
+    """Run the scripts of pages, and note which pass; return how many fail."""
+    recorded, failures = Recorded(pages), 0
+    os.environ.pop("PYTHONHASHSEED", None)  # the order of a set is another than in the build
+    with tempfile.TemporaryDirectory() as folder:
+        recorder.make_importable(pages.package, Path(folder, "metadata"))
+        forks.start_server(pages.settings["pages_preload"])
+        conf = adapter.filled_settings(pages.settings["sphinx_gallery_conf"], Path(folder))
+        running = runner.Runner(Keys(pages, recorded), conf, Path(folder, "staging"))
+        for name, answer in running.run_downloads({name: pages.record(name) for name in names}):
+            problems = [runner.report(pages.source(name), answer)] if "failure" in answer else []
+            if not problems:
+                found = kept.differences_of_download(_kept(pages, name), answer["record"])
+                problems = [f"{pages.source(name)}:{line}: {what}" for line, what in found]
+            print("\n".join(problems) or f"passed {name}", flush=True)
+            failures += bool(problems)
+            if not problems:
+                _note(pages, name)
+    return failures
+
+
+def _kept(pages: Pages, name: str) -> dict[str, Any]:
+    return kept.read(kept.file_of(pages.outputs, name, pages.record(name)["device"]))
+
+
+def _notes(pages: Pages) -> Path:
+    return pages.target.parent / "_build" / "scripts.json"
+
+
+def _read(pages: Pages) -> dict[str, dict[str, str]]:
+    file = _notes(pages)
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _note(pages: Pages, name: str) -> None:
+    note = {"date": pages.record(name)["date"], "python": platform.python_version()}
+    kept.write(_notes(pages), json.dumps(_read(pages) | {name: note}, indent=1))
+
+
+def passed(pages: Pages, name: str) -> bool:
+    """Return whether the script of a page gave what the page shows, in its second run or since."""
+    record = pages.record(name)
+    return record["script"] or _read(pages).get(name, {}).get("date") == record["date"]
