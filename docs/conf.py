@@ -228,6 +228,7 @@ gallery_order = {
         "timing_on_a_gpu",
         "pinned_memory",
         "why_not_everything_on_the_gpu",
+        "tensor_cores_and_tf32",
         "one_model_on_several_processes",
         "data_for_several_processes",
         "data_parallel_or_ddp",

@@ -8,32 +8,36 @@ const ptguideRank = (() => {
   const stems = new Map();
   const byId = new Map(pages.map(page => [page.id, page]));
 
-  /* Of each stem its commonest word, and its pages with their scores (pipeline/search/index.py). */
-  const index = new Map(terms.split("\n").map(line => {
-    const [one, form, places] = line.split(" ");
-    return [one, {form: form || one, places}];
-  }));
-  const sorted = [...index.keys()];
-  const worth = letter => 0.1 * 1.16 ** "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".indexOf(letter);
-  const scoresOf = one => {
-    const term = index.get(one);
-    if (!term.scores) {
-      let page = -1;
-      term.scores = [...term.places.matchAll(/(\d*)([a-zA-Z])/g)].map(([, step, letter]) => [page += Number(step || 1), worth(letter)]);
+  /* Of each stem a line, in their order: its commonest word if that is another, and its pages with their scores
+     (pipeline/search/index.py). A line is read when it is asked for: there are fifteen thousand. */
+  const lines = terms.split("\n");
+  const firstFrom = begin => {  // a space comes before every letter, so that lines have the order of their stems
+    let [from, to] = [0, lines.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (lines[middle] < begin) from = middle + 1; else to = middle;
     }
-    return term.scores;
+    return from;
+  };
+  const stemOf = line => line.slice(0, line.indexOf(" "));
+  const formOf = line => line.split(" ")[1] || stemOf(line);
+  const isStem = one => lines[firstFrom(`${one} `)]?.startsWith(`${one} `);
+  const worth = letter => 0.1 * 1.16 ** "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".indexOf(letter);
+  const scores = new Map();
+  const scoresOf = one => {
+    if (!scores.has(one)) {
+      const places = lines[firstFrom(`${one} `)].split(" ")[2];
+      let page = -1;
+      scores.set(one, [...places.matchAll(/(\d*)([a-zA-Z])/g)].map(([, step, letter]) => [page += Number(step || 1), worth(letter)]));
+    }
+    return scores.get(one);
   };
   /* The stems that begin with a word, and how much each counts: itself wholly, others less the longer they are. */
   const begunBy = (word, withLonger) => {
-    const found = index.has(word) ? [[word, 1]] : [];
-    if (!withLonger) return found;
-    let [from, to] = [0, sorted.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (sorted[middle] < word) from = middle + 1; else to = middle;
-    }
-    for (; from < sorted.length && sorted[from].startsWith(word); from++) {
-      if (sorted[from] !== word) found.push([sorted[from], 0.4 * word.length / (word.length + 0.3 * (sorted[from].length - word.length))]);
+    const found = isStem(word) ? [[word, 1]] : [];
+    for (let at = firstFrom(word); withLonger && lines[at]?.startsWith(word); at++) {
+      const one = stemOf(lines[at]);
+      if (one !== word) found.push([one, 0.4 * word.length / (word.length + 0.3 * (one.length - word.length))]);
     }
     return found;
   };
@@ -76,16 +80,18 @@ const ptguideRank = (() => {
     }
     return row[two.length];
   };
-  let all;
+  let all, forms;
   const isKnown = word => {
-    all ||= ` ${[...index.values()].map(term => term.form).join(" ")}`;
-    return index.has(stem(word)) || all.includes(` ${word}`);
+    if (isStem(stem(word))) return true;
+    all ||= ` ${lines.map(formOf).join(" ")}`;
+    return all.includes(` ${word}`);
   };
   const nearest = word => {
     const most = word.length < 4 ? 0 : word.length < 8 ? 1 : 2;
     const begins = stem(word);
     let best = "", near = most + 1, often = 0;
-    for (const [of, {form}] of index) {
+    forms ||= lines.map(line => [stemOf(line), formOf(line)]);
+    for (const [of, form] of forms) {
       if (Math.abs(of.length - begins.length) > most || /[^a-z_]/.test(form)) continue;
       const far = Math.min(distance(begins, of), distance(word, form));
       const count = far <= near ? scoresOf(of).length : 0;  // the word of more pages where two are as near
@@ -128,8 +134,14 @@ const ptguideRank = (() => {
   };
 
   /* Other names of a page that have several words. */
-  const others = new Map(pages.map(page => [page.id, page.other.split(" | ").map(asked).filter(words => words.length > 1)
-    .map(words => words.map(stem).join(" "))]));
+  const others = new Map();
+  const othersOf = id => {
+    if (!others.has(id)) {
+      others.set(id, byId.get(id).other.split(" | ").map(asked).filter(words => words.length > 1)
+        .map(words => words.map(stem).join(" ")));
+    }
+    return others.get(id);
+  };
 
   /* Find pages; what was searched for, and whether a message that was pasted stands on one. */
   const search = query => {
@@ -148,7 +160,7 @@ const ptguideRank = (() => {
     const factor = id => {
       const isNamed = words(id.replace(/.*\//, ""), new Set()).join(" ") === name;
       const isTitle = byId.get(id).title === query;
-      const isCalled = others.get(id).some(phrase => ` ${stemsOfTerms} `.includes(` ${phrase} `));
+      const isCalled = othersOf(id).some(phrase => ` ${stemsOfTerms} `.includes(` ${phrase} `));
       return (1 + 4 * shareOf(id)) * (isTitle ? 10 : isNamed || isCalled ? 2 : 1) * (id.startsWith("guide/") ? 1 : 0.6)
         * (!pastedFrom && id.startsWith("guide/errors/") ? 0.8 : 1)  // a question is seldom about an error
         * (!pastedFrom && id === "reference/messages_of_torch" ? 0.5 : 1);

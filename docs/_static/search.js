@@ -131,7 +131,7 @@ const ptguideSearch = (() => {
   };
 })();
 
-document.addEventListener("DOMContentLoaded", () => {
+(() => {
   const field = document.querySelector(".bd-search-container input[type=search]");
   const box = document.getElementById("search-results");
   const root = document.documentElement.dataset.content_root;
@@ -174,4 +174,4 @@ document.addEventListener("DOMContentLoaded", () => {
   }, {capture: true});
   ptguideSearch.show(field.value, box, root);
   field.focus();
-});
+})();

@@ -301,7 +301,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`one-model-on-several-processes`, for when one GPU is not enough. :ref:`pinned-memory` lets Python go on while a
+# :ref:`tensor-cores-and-tf32`: what large products may gain, and lose. :ref:`pinned-memory` lets Python go on while a
 # batch travels.
 #
 # - He (2022). `Making deep learning go brrrr from first principles <https://horace.io/brrr_intro.html>`__. Computing,

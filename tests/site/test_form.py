@@ -5,30 +5,8 @@ from pathlib import Path
 import browser_checks
 import pytest
 
-from pipeline.form import check
-from pipeline.gallery import adapter
-
 REPOSITORY = Path(__file__).parents[2]
 PAGE = "guide/shapes/stack.html"
-
-
-def visible_problems(page, origin, name):
-    """Return what a browser sees that is not in the form."""
-    script = check.Script(adapter.blocks(REPOSITORY / f"gallery/{name}.py"))
-    page.goto(f"{origin}guide/{name}.html")
-    found = browser_checks.first_result(page, 1280, 800) + browser_checks.first_result(page, 390, 844)
-    found += browser_checks.length(page, script.longer.get("screens", check.SCREENS))
-    if "screens" in script.longer and not browser_checks.length(page, check.SCREENS):
-        found.append(f"it says that it has {script.longer['screens']} screens, and has {check.SCREENS}: delete that")
-    return found
-
-
-def test_each_page_keeps_the_form(new_page, origin, guide_pages):
-    page = new_page()
-    names = [name.removeprefix("guide/").removesuffix(".html") for name in guide_pages]
-    assert names
-    found = {name: visible_problems(page, origin, name) for name in names}
-    assert not any(found.values()), {name: said for name, said in found.items() if said}
 
 
 def test_a_link_into_a_fold_opens_it(new_page, origin, site):

@@ -10,7 +10,11 @@ from pathlib import Path
 import browser_checks
 import pytest
 
-MOVED = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "conf.py"))["pages_moved"]
+from pipeline.form import check
+from pipeline.gallery import adapter
+
+REPOSITORY = Path(__file__).parents[2]
+MOVED = runpy.run_path(str(REPOSITORY / "docs" / "conf.py"))["pages_moved"]
 
 
 def go(page, origin: str, name: str) -> None:
@@ -55,10 +59,22 @@ def known_constructs() -> set[str]:
     return set()
 
 
-def test_page(visit, new_page, origin, known_constructs, any_page):
+def in_the_form(page, name: str) -> list[str]:
+    """Return the complaints about what stands where on a page that was made of a script."""
+    script = check.Script(adapter.blocks(REPOSITORY / f"gallery/{name}.py"))
+    complaints = browser_checks.first_result(page, 390, 844) + browser_checks.first_result(page, 1280, 800)
+    complaints += browser_checks.length(page, script.longer.get("screens", check.SCREENS))
+    if "screens" in script.longer and not browser_checks.length(page, check.SCREENS):
+        complaints.append(f"it says {script.longer['screens']} screens, and has {check.SCREENS}: delete that")
+    return complaints
+
+
+def test_page(visit, new_page, origin, known_constructs, any_page, guide_pages):
     page, watch = visit(any_page)
     complaints = browser_checks.unreachable(page)
     complaints += browser_checks.overflow(page, 390)
+    if any_page in guide_pages:
+        complaints += in_the_form(page, any_page.removeprefix("guide/").removesuffix(".html"))
     complaints += browser_checks.overflow(page, 1280)
     complaints += browser_checks.crowded(page)
     complaints += browser_checks.contrast(page)[-1]

@@ -1,0 +1,351 @@
+"""
+.. _tensor-cores-and-tf32:
+
+What is TF32, and should I turn it on? (tensor cores)
+=====================================================
+
+A convolution on your GPU differs from the CPU's in the fourth digit. Many GPUs round the inputs of products to TF32,
+which has the range of float32 and the digits of float16. torch allows it for convolutions, but not for ``matmul``.
+"""
+
+# %%
+# Set-up
+
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from ptguide.data import batches, digits
+from ptguide.errors import expect_error
+from ptguide.exercises import check
+from ptguide.questions import ask
+
+torch.manual_seed(0)
+formats = {
+    "float32": torch.float32,
+    "TF32": None,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def bits_of(dtype):
+    """Return how many bits hold the exponent and the digits, as torch says it; TF32 is no dtype of torch."""
+    if dtype is None:
+        return 8, 10
+    about = torch.finfo(dtype)
+    digits = round(-math.log2(about.eps))
+    return about.bits - 1 - digits, digits
+
+
+def draw_formats():
+    _, axis = plt.subplots(figsize=(7, 2.2), layout="constrained")
+    for row, dtype in enumerate(formats.values()):
+        left = 0
+        for (name, color), width in zip(
+            {"sign": "#777777", "exponent": "#0072B2", "digits": "#E69F00"}.items(),
+            (1, *bits_of(dtype)),
+            strict=True,
+        ):
+            axis.barh(
+                row,
+                width,
+                left=left,
+                color=color,
+                edgecolor="white",
+                label=name if row == 0 else None,
+            )
+            if width > 1:
+                axis.text(
+                    left + width / 2,
+                    row,
+                    width,
+                    ha="center",
+                    va="center",
+                    color="black",
+                    fontweight="bold",
+                )
+            left += width
+    axis.set_yticks(range(len(formats)), list(formats))
+    axis.invert_yaxis()
+    axis.set_xlabel("bits")
+    axis.legend(loc="lower right")
+    axis.set_title("TF32 has the exponent of float32 and the digits of float16")
+    plt.show()
+
+
+def rounded(x, digits=10):
+    """Return float32 numbers with so many binary digits after the leading one; TF32 has 10."""
+    dropped = 23 - digits
+    bits = x.contiguous().view(torch.int32) + (1 << (dropped - 1))  # a half goes away from zero
+    return (bits & -(1 << dropped)).view(torch.float32)
+
+
+class Product(torch.autograd.Function):
+    """A product whose inputs are rounded to TF32, forward and backward, as a GPU may do it."""
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(x, weight)
+        return rounded(x) @ rounded(weight).T
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        return rounded(gradient) @ rounded(weight), rounded(gradient).T @ rounded(x)
+
+
+def train(seed, tf32):
+    """Train two linear layers on the digits; return the last loss and the accuracy on the test images, in percent."""
+    train_set, test_set = digits("train"), digits("test")
+    torch.manual_seed(seed)
+    layers = [nn.Linear(64, 32), nn.Linear(32, 10)]
+    product = Product.apply if tf32 else F.linear
+
+    def network(images):
+        hidden = product(images.flatten(1), layers[0].weight) + layers[0].bias
+        return product(hidden.relu(), layers[1].weight) + layers[1].bias
+
+    optimizer = torch.optim.SGD(
+        [p for layer in layers for p in layer.parameters()], lr=0.1, momentum=0.9
+    )
+    order = torch.Generator().manual_seed(seed)
+    for _epoch in range(8):
+        for images, labels in batches(train_set, 50, shuffle=True, generator=order):
+            optimizer.zero_grad()
+            F.cross_entropy(network(images), labels).backward()
+            optimizer.step()
+    with torch.no_grad():
+        loss = F.cross_entropy(network(train_set.inputs), train_set.targets).item()
+        right = network(test_set.inputs).argmax(1) == test_set.targets
+    return loss, 100 * right.float().mean().item()
+
+
+# %%
+
+draw_formats()
+
+# %%
+# *Tensor cores* are the parts of a GPU that multiply small blocks of matrices, in formats such as these. TF32 is how
+# they take float32: 10 of its 23 binary digits. In memory, the numbers stay float32. You need to know
+# :ref:`dtypes` and :ref:`matmul`.
+#
+# .. longer: 5 screens — what is rounded, what it changes, and which switch is for what are three questions
+#
+# What is lost
+# ------------
+#
+# This page ran without such a GPU, so that ``rounded`` in the set-up imitates TF32: it drops the last 13 bits of a
+# float32, and rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
+
+print(f"{'':>10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
+for number in (1024.5, 3.14159265, 70000.0, 1e-8):
+    x = torch.tensor([number])
+    shown = [rounded(x).item(), *(x.to(dtype).item() for dtype in (torch.float16, torch.bfloat16))]
+    print(f"{number:>10.8g} " + " ".join(f"{value:>14.8g}" for value in shown))
+assert rounded(torch.tensor([1024.5])).item() == 1025
+
+# %%
+# Somebody multiplied ``1024.5`` by 1 on a GPU with tensor cores, and got ``1025``: `torch.matmul() gives rounded
+# results <https://github.com/pytorch/pytorch/issues/53635>`__. That was torch 1.8, where ``matmul`` used TF32, too.
+#
+# What it does to a product
+# -------------------------
+#
+# Only the inputs are rounded. Two numbers of 11 binary digits have a product of 22, which float32 holds, and the sums
+# stay in float32. So the error of a long product stays near that of one number. The cell prints errors relative
+# to the result in float64.
+
+for size in (16, 256, 4096):
+    x, y = torch.randn(64, size), torch.randn(size, 64)
+    exact = x.double() @ y.double()
+    errors = {
+        name: ((rounded(x, bits) @ rounded(y, bits)).double() - exact).norm() / exact.norm()
+        for name, bits in {"TF32": 10, "bfloat16": 7}.items()
+    }
+    errors = {"float32": ((x @ y).double() - exact).norm() / exact.norm()} | errors
+    print(
+        f"{size:>5} products in a sum: ",
+        ", ".join(f"{name} {error:.0e}" for name, error in errors.items()),
+    )
+    assert errors["float32"] < 1e-6
+    assert 1e-4 < errors["TF32"] < 1e-3 < errors["bfloat16"] < 1e-2
+
+# %%
+# Does a training suffer?
+# -----------------------
+#
+# Here each product of a small network is rounded so, forward and backward. The losses differ from those in float32,
+# and for four seeds the right answers differ by less than a percent of the test images.
+
+# Varies with the processor: a training amplifies how it rounds.
+for seed in range(4):
+    (plain, right), (tf32, also_right) = train(seed, tf32=False), train(seed, tf32=True)
+    print(
+        f"seed {seed}: loss {plain:.4f} in float32, {tf32:.4f} in TF32; "
+        f"{right:.1f} % and {also_right:.1f} % of the test images"
+    )
+    assert abs(right - also_right) < 1
+    assert abs(plain - tf32) < 0.01
+
+# %%
+# Which switch is for what
+# ------------------------
+#
+# ``matmul`` and linear layers stay in float32 unless you say otherwise. Convolutions and recurrent layers of cuDNN may
+# use TF32. Both are settings of the process, which you can read and set without a GPU.
+
+print(
+    "matmul:",
+    torch.get_float32_matmul_precision(),
+    "| TF32:",
+    torch.backends.cuda.matmul.allow_tf32,
+)
+print("cuDNN:  TF32:", torch.backends.cudnn.allow_tf32)
+torch.set_float32_matmul_precision("high")
+print(
+    "matmul:",
+    torch.get_float32_matmul_precision(),
+    "| TF32:",
+    torch.backends.cuda.matmul.allow_tf32,
+)
+assert torch.backends.cuda.matmul.allow_tf32
+torch.set_float32_matmul_precision("highest")
+assert not torch.backends.cuda.matmul.allow_tf32
+
+# %%
+# .. use-this::
+#
+#    Write ``torch.set_float32_matmul_precision("high")`` at the top of a script that trains on a GPU with tensor
+#    cores. To compare with a CPU, or to solve equations, keep ``"highest"`` and set
+#    ``torch.backends.cudnn.allow_tf32 = False``. The cost: products have about three decimal digits. How much faster
+#    it is depends on the GPU and on the sizes: measure a step of yours (:ref:`timing-on-a-gpu`).
+#
+# TF32 saves no memory. Autocast does, because it keeps activations in half precision: :ref:`mixed-precision`.
+#
+# A common mistake
+# ----------------
+#
+# **A test has the tolerance of float32.** ``assert_close`` allows a relative error of ``1.3e-6``, and a result from
+# TF32 fails. Turn TF32 off in the test, or allow what the format costs.
+
+x, y = torch.rand(8, 64), torch.rand(64, 8)  # positive numbers, so that no sum is near 0
+with expect_error(AssertionError, match="not close"):
+    assert_close(rounded(x) @ rounded(y), x @ y)
+assert_close(rounded(x) @ rounded(y), x @ y, rtol=1e-3, atol=0)
+
+# %%
+# **Two ways to say it are mixed.** Since torch 2.9 there is ``fp32_precision``, for each backend by itself. Once it
+# is set, the older functions refuse to answer. Take one way in a program.
+
+torch.backends.cuda.matmul.fp32_precision = "tf32"
+with expect_error(RuntimeError, match="mix of the legacy and new APIs"):
+    torch.get_float32_matmul_precision()
+torch.backends.cuda.matmul.fp32_precision = "ieee"  # float32 as it is
+assert torch.get_float32_matmul_precision() == "highest"
+
+# %%
+# How this was checked
+
+# `rounded` against torch's own conversions; a half, which goes to the even neighbour there, is left out.
+x = torch.randn(100_000)
+for digits_kept, dtype in ((7, torch.bfloat16), (10, torch.float16)):
+    dropped = 23 - digits_kept
+    is_half = (x.view(torch.int32) & ((1 << dropped) - 1)) == 1 << (dropped - 1)
+    normal = x.abs() > torch.finfo(dtype).tiny
+    chosen = ~is_half & normal
+    assert chosen.sum() > 90_000
+    assert torch.equal(rounded(x, digits_kept)[chosen], x.to(dtype).float()[chosen])
+assert torch.equal(rounded(rounded(x)), rounded(x))
+assert torch.equal(rounded(-x), -rounded(x))
+# The product of two rounded numbers is exact in float32.
+a, b = rounded(x), rounded(x.flip(0))
+assert torch.equal((a * b).double(), a.double() * b.double())
+for name, dtype in formats.items():
+    assert sum(bits_of(dtype)) + 1 == (19 if name == "TF32" else torch.finfo(dtype).bits)
+# The imitated product is differentiated by its own rule, which rounds the gradients as well.
+x, weight = torch.randn(3, 4, requires_grad=True), torch.randn(2, 4, requires_grad=True)
+Product.apply(x, weight).sum().backward()
+ones = torch.ones(3, 2)
+assert torch.equal(x.grad, ones @ rounded(weight.detach()))
+assert torch.equal(weight.grad, ones.T @ rounded(x.detach()))
+assert isinstance(torch.backends.cudnn.allow_tf32, bool)
+
+# %%
+# Check yourself
+# --------------
+
+numbers = torch.arange(2**23, dtype=torch.int32) + torch.tensor(1.0).view(torch.int32)
+between = rounded(numbers.view(torch.float32)).unique()
+ask(
+    "How many numbers from 1 to below 2 has TF32?",
+    answer=int((between < 2).sum()),
+    choices={
+        1024: "Ten binary digits after the leading one: two to the power of ten.",
+        8388608: "So many has float32, with 23 digits.",
+        128: "So many has bfloat16, with 7 digits.",
+    },
+)
+
+# %%
+# The next question is about a layer.
+
+ask(
+    "Nothing was set. On a GPU with tensor cores, may nn.Conv2d round its float32 inputs to TF32, and may nn.Linear?",
+    answer=(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32),
+    choices={
+        (True, False): "cuDNN may, and matmul, which a linear layer uses, may not.",
+        (True, True): "That was so before torch 1.12. Since then matmul needs a setting.",
+        (False, False): "allow_tf32 of cuDNN is True from the start.",
+    },
+)
+
+# %%
+# **Exercise.** Return for each positive number the distance to the next larger number of TF32. The checker counts up
+# the bits.
+
+
+def step(x):
+    raise NotImplementedError
+
+
+def by_bits(x):
+    low = rounded(x.clone())
+    low = torch.where(low > x, (low.view(torch.int32) - (1 << 13)).view(torch.float32), low)
+    return (low.view(torch.int32) + (1 << 13)).view(torch.float32) - low
+
+
+cases = [(torch.tensor([1.0, 1.7, 2.0]),), (torch.tensor([1024.5, 0.1, 3e-5, 70000.0]),)]
+check(step, by_bits, cases)
+
+# %%
+# The distance is the same from one power of two to the next.
+
+# Solution
+
+
+def step(x):
+    return 2.0 ** (x.log2().floor() - 10)
+
+
+report = check(step, by_bits, cases)
+assert report.passed
+report
+
+# %%
+# Read next
+# ---------
+#
+# :ref:`one-model-on-several-processes`, for when one GPU is not enough. In :ref:`mixed-precision`, half precision
+# saves memory, too.
+#
+# - PyTorch (2026). `TensorFloat-32 on Ampere and later devices
+#   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it
+#   gained on an A100.
+# - Stosic and Micikevicius (2021). `Accelerating AI training with NVIDIA TF32 tensor cores
+#   <https://developer.nvidia.com/blog/accelerating-ai-training-with-tf32-tensor-cores/>`__. Trainings in float32 and
+#   in TF32, side by side.
