@@ -9,8 +9,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 
-# In an interpreter of its own, which imports one package and nothing else. Most names are there at once; of the rest
-# each is tried in a fork, so that what one of them loads is not there for the next.
+# In an interpreter of its own, which imports one package and nothing else. Most names are there at once; those below
+# one module that is not are tried in a fork of their own, so that what it loads is not there for the others.
 RESOLVE = """
 import importlib, json, os, sys, types
 
@@ -21,36 +21,43 @@ except ImportError:
     names = []
 
 
-def is_there(name):
-    thing = top
+def first_missing(name):
+    thing, here = top, package
     for part in name.split(".")[1:]:
+        here += f".{part}"
         if isinstance(thing, types.ModuleType):
             if part not in vars(thing):
-                return False
+                return here
             thing = vars(thing)[part]
-    return True
+    return ""
 
 
-def must_be_imported(name):
+def must_be_imported(name, ours):
     thing, here, found = top, package, []
     for part in name.split(".")[1:]:
         here += f".{part}"
         if not isinstance(thing, types.ModuleType):
             break
-        if not hasattr(thing, part):  # some modules load a part when it is asked for
+        if here in ours or not hasattr(thing, part):  # some modules load a part when it is asked for
             try:
                 importlib.import_module(here)
             except ImportError:  # no module at all: the page shows an error, or wants another version
                 break
+            ours.add(here)
             found.append(here)
         thing = getattr(thing, part)
     return found
 
 
+groups = {}
 for name in names:
-    if not is_there(name):
+    groups.setdefault(first_missing(name), []).append(name)
+for missing, group in groups.items():
+    if missing:
         if os.fork() == 0:
-            print(json.dumps([name, must_be_imported(name)]), flush=True)
+            ours = set()
+            for name in group:
+                print(json.dumps([name, must_be_imported(name, ours)]), flush=True)
             os._exit(0)
         os.wait()
 """

@@ -6,6 +6,7 @@ The device is pretended, for machines without a GPU; on a real one `nox -s recor
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import notebook_runs
@@ -39,13 +40,25 @@ def run_there(script: Path, folder: Path) -> dict[str, str]:
     return found or {"failure": "its process died without a word"}
 
 
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """Return by page the coming answer of each run that a test is chosen for: two at once, ahead of the tests."""
+    chosen = [test for test in request.session.items if test.originalname == "test_page_runs_on_another_device"]
+    with ThreadPoolExecutor(2) as pool:
+        names = [test.callspec.params["name"] for test in chosen]
+        yield {
+            name: pool.submit(run_there, GALLERY / f"{name}.py", tmp_path_factory.mktemp("device")) for name in names
+        }
+        pool.shutdown(cancel_futures=True)
+
+
 def test_the_pages_about_the_device_are_there():
     assert ABOUT_THE_DEVICE < PICKS
 
 
 @pytest.mark.parametrize("name", sorted(PICKS - ABOUT_THE_DEVICE))
-def test_page_runs_on_another_device(name, tmp_path):
-    answer = run_there(GALLERY / f"{name}.py", tmp_path)
+def test_page_runs_on_another_device(name, runs):
+    answer = runs[name].result()
     assert "failure" not in answer, answer["failure"][-4000:]
     assert int(re.search(r"(\d+) operations on the pretended device", answer["printed"])[1]) > 20, (
         "it stayed on the CPU"
