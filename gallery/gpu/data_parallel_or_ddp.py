@@ -43,7 +43,7 @@ def draw_memory(parameters):
         axis.barh(list(rows), widths, left=left, label=name)
         left = [one + more for one, more in zip(left, widths, strict=True)]
     axis.invert_yaxis()
-    axis.set_xlabel("GB on each GPU, without activations")
+    axis.set_xlabel("GB on each GPU, without activations and buffers")
     axis.legend(fontsize=8)
     axis.set_title("FSDP divides what DDP copies (the smallest GPT-2, with Adam)")
     plt.show()
@@ -111,6 +111,13 @@ found["early"] = max((full(model)[name] - before[name]).abs().max().item() for n
 late = torch.optim.Adam(model.parameters(), lr=0.01)
 train(model, late)
 found["late"] = max((full(model)[name] - before[name]).abs().max().item() for name in before)
+# Where the gradients of DDP are: the bytes of their storages, by default and as views of what is sent.
+found["storages"] = []
+for view in (False, True):
+    network = DistributedDataParallel(new_model(), gradient_as_bucket_view=view)
+    F.cross_entropy(network(inputs), labels).backward()
+    grads = [weight.grad for weight in network.parameters()]
+    found["storages"].append([grad.untyped_storage().nbytes() for grad in grads])
 torch.save(found | {"told": told}, f"{rank}.pt")
 dist.barrier()
 dist.destroy_process_group()
@@ -147,9 +154,10 @@ draw_memory(parameters)
 # The rule
 # --------
 #
-# Training with Adam keeps four numbers for each parameter: the weight, its gradient and two averages. Each takes four
-# bytes. Let there be :math:`N` parameters and :math:`P` GPUs. With DDP each GPU holds :math:`16 N` bytes, and with
-# FSDP :math:`16 N / P`. FSDP also fetches the weights of one layer at a time, which adds the largest layer.
+# Training with Adam keeps four numbers for each parameter: the weight, its gradient and two averages. In float32 each
+# takes four bytes. Let there be :math:`N` parameters and :math:`P` GPUs. With DDP each GPU holds :math:`16 N` bytes,
+# and with FSDP :math:`16 N / P`. What is being sent comes on top. DDP keeps buffers for it, as large as the gradients,
+# unless you give ``gradient_as_bucket_view=True``. FSDP fetches whole layers, one or two at a time.
 #
 # ================  ================  =============================  ===========================================
 # Way               Processes         What is copied or divided      What is sent in a step
@@ -169,8 +177,9 @@ assert sum(megabytes(parameters, 1)) * 1e6 == 16 * parameters
 # DDP: each process has a copy
 # ----------------------------
 #
-# ``torchrun`` starts one process for each GPU, and tells it its number in variables. A process reads its own part of
-# the batch. This is the code of a script, which runs below on two processes of the CPU.
+# ``torchrun --nproc-per-node=gpu`` starts one process for each GPU, and tells it its number in variables. DDP divides
+# neither the model nor the batch: your code gives each process its part (:ref:`data-for-several-processes`). This piece
+# of a script runs below on two processes of the CPU. Its functions stand in the Set-up; ``train`` takes five steps.
 
 by_ddp = """
 model = new_model()
@@ -186,12 +195,12 @@ found["DDP weights"] = full(model)
 # -----------------------------
 #
 # ``fully_shard`` divides the weights of a module along their first axis. Call it on the large layers first, and then
-# on the model: what stands in one call is fetched together. The optimizer comes afterwards. You go on calling the
-# model itself, and there is no wrapper.
+# on the model: what is left for one call is fetched together. On the model alone, that would be all of it. The
+# optimizer comes afterwards. There is no wrapper, as ``FullyShardedDataParallel`` is in older code.
 
 by_fsdp = """
 model = new_model()
-mesh = init_device_mesh("cpu", (world_size,))  # "cuda" on GPUs
+mesh = init_device_mesh("cpu", (world_size,))  # the processes; "cuda" on GPUs
 for layer in (model[0], model[2]):
     fully_shard(layer, mesh=mesh)
 fully_shard(model, mesh=mesh)
@@ -206,8 +215,8 @@ found["shapes"] = [tuple(model[0].weight.shape), tuple(local(model[0].weight).sh
 # The same training, half the numbers in each process
 # ---------------------------------------------------
 #
-# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The printed lines count
-# the numbers that process 0 holds after five steps. The weights of both trainings agree.
+# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The next lines count the
+# numbers that process 0 holds after five steps. The weights of both trainings agree, up to rounding.
 
 first, second = torchrun(START, by_ddp, by_fsdp, END)
 print("told:", first["told"], second["told"])
@@ -221,8 +230,8 @@ torch.testing.assert_close(first["FSDP weights"], first["DDP weights"], rtol=1e-
 # DataParallel: kept for old code
 # -------------------------------
 #
-# ``nn.DataParallel(model)`` needs no ``torchrun``. Its own documentation recommends DDP, on a single machine too.
-# Without a GPU it calls the model and does nothing else, as here.
+# ``nn.DataParallel(model)`` needs no ``torchrun``. It is not deprecated, but its own documentation recommends DDP,
+# on a single machine too. Without a GPU it calls the model and does nothing else, as here.
 
 wrapped = nn.DataParallel(nn.Linear(40, 10)) if not torch.cuda.is_available() else None
 said = " ".join(nn.DataParallel.__doc__.split())
@@ -235,10 +244,10 @@ if wrapped is not None:
 # %%
 # .. use-this::
 #
-#    Use DDP while the training state fits on one GPU: sixteen bytes for each parameter, and the activations. Where it
-#    does not fit, call ``fully_shard`` on each block and then on the model. Start both with ``torchrun
-#    --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``. Do not begin new code with
-#    ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass, and again in
+#    Use DDP while the training fits on one GPU: 16 bytes for each parameter, up to 4 for the buffers, and the
+#    activations. Where it does not fit, call ``fully_shard`` on each block and then on the model. Start both with
+#    ``torchrun --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``. Do not begin new
+#    code with ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass, and again in
 #    ``backward``.
 #
 # A common mistake
@@ -287,6 +296,15 @@ torch.testing.assert_close(
 )
 assert all(part.is_meta for part in gpt2.parameters())
 assert "replicated" in nn.DataParallel.__doc__
+assert "deprecated" not in nn.DataParallel.__doc__
+# DDP has the gradients twice, in .grad and in what it sends, unless the first are views of the second.
+for found in (first, second):
+    own, views = found["storages"]
+    assert own == [4 * 40 * 64, 4 * 64, 4 * 64 * 10, 4 * 10]
+    assert min(views) > 4 * 10
+    assert sum(own) == 4 * numel
+said = " ".join(nn.parallel.DistributedDataParallel.__doc__.split())
+assert "the saved memory size will be equal to the total gradients size" in said
 assert "re-all-gathers them in backward" in " ".join(fully_shard.__doc__.split())
 
 # %%

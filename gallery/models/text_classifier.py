@@ -95,7 +95,7 @@ ids, labels = tensors_of(unseen)
 negated = (ids == number_of["not"]).any(dim=1)
 
 
-def train(new, seed, epochs=20):
+def train(new, seed, epochs=12):
     torch.manual_seed(seed)
     model = new().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -161,11 +161,15 @@ draw_words(shown)
 # The rule
 # --------
 #
-# Text becomes ids (B, T), vectors (B, T, D), one vector for each text (B, D), and logits (B, C). Number the words of
-# the *training* texts. 0 is the padding, and 1 is for words that are not in the list. The mask is True at the words.
+# Take B texts of T words, D features and C classes. The numbers of the words (B, T) become vectors (B, T, D), one
+# vector for each text (B, D), and logits (B, C). Number the words of the *training* texts. 0 is the padding, and 1 is
+# for words that are not in the list. The mask is True at the words.
 
+words = sorted({word for text, _ in training for word in text})
+number_of = {word: number for number, word in enumerate(["<pad>", "<unknown>", *words])}
 texts = ["the food was good", "the sushi was not very fresh"]
-batch = encode(text.split() for text in texts)  # (B, T)
+rows = [torch.tensor([number_of.get(word, UNKNOWN) for word in text.split()]) for text in texts]
+batch = pad_sequence(rows, batch_first=True, padding_value=PAD)  # (B, T)
 mask = batch != PAD
 print(batch)
 print(mask.int())
@@ -178,15 +182,16 @@ assert batch[1, 1] == UNKNOWN
 # The mean without the padding
 # ----------------------------
 #
-# Multiply the vectors by the mask, add them up, and divide by the number of words. ``nn.EmbeddingBag`` does the same:
-# with ``padding_idx=0`` for padded rows, or for words in a row without padding, with the place where each text begins.
+# Multiply the vectors by the mask, add them up, and divide by the number of words. ``nn.EmbeddingBag`` does the same
+# for padded rows, with ``padding_idx=0``. Or it takes the words of these texts in one long row, and *offsets*: the
+# place where each text begins.
 
 table = nn.Embedding(len(number_of), 16)
 by_hand = (table(batch) * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 bag = nn.EmbeddingBag.from_pretrained(table.weight.detach(), padding_idx=0)  # the mean by default
 torch.testing.assert_close(bag(batch), by_hand)
-flat, begins = batch[mask], torch.tensor([0, 4])
-torch.testing.assert_close(bag(flat, begins), by_hand)
+flat, offsets = batch[mask], torch.tensor([0, 4])
+torch.testing.assert_close(bag(flat, offsets), by_hand)
 print("padded", tuple(batch.shape), "or flat", tuple(flat.shape), "->", tuple(by_hand.shape))
 
 # %%
@@ -217,7 +222,8 @@ for one in lstms:
 # -------------------
 #
 # Split it in the same way, use the same numbers, add the axis of the batch, and put the model into ``eval`` mode. The
-# mean gives both orders the same probability, and the LSTM does not.
+# mean gives both orders the same probability, and the LSTM does not. "Sushi" is unknown. No training text has the
+# number 1, so its vector is still the random one it began with. :ref:`mixed-table` trains such a row.
 
 
 @torch.no_grad()
@@ -236,10 +242,10 @@ for one in means:
 # %%
 # .. use-this::
 #
-#    Begin with ``nn.EmbeddingBag`` and a linear layer: each word says why, as in the picture. Where the order
-#    counts, take an LSTM, read at the last word, or a :ref:`transformer-block` with ``src_key_padding_mask``. An LSTM
-#    costs a step for each place, one after the other. Save the numbering beside the model. With few labels and real
-#    language, begin with a pretrained model and its own tokenizer.
+#    Begin with ``nn.EmbeddingBag`` and a linear layer: each word has its part in the answer, as in the picture. Where
+#    the order counts, take an LSTM, read at the last word, or a :ref:`transformer-block` with
+#    ``src_key_padding_mask``. An LSTM costs a step for each place, one after the other. Save the numbering beside the
+#    model. With few labels and real language, begin with a pretrained model and its own tokenizer.
 #
 # A common mistake
 # ----------------
@@ -263,6 +269,14 @@ with torch.no_grad():
 
 assert len({" ".join(text) for text, _ in reviews}) == len(reviews)  # no text is in both parts
 assert len(training) == 900
+assert not set(shown) & {" ".join(text) for text, _ in training}  # the shown reviews are new
+assert not (train_ids == UNKNOWN).any()
+# So the vector of unknown words is the one that each training began with.
+for seed, one in enumerate(means):
+    torch.manual_seed(seed)
+    assert torch.equal(
+        one.embedding.weight[UNKNOWN].cpu(), MeanClassifier().embedding.weight[UNKNOWN]
+    )
 shares = [sum(label for _, label in some) / len(some) for some in (training, unseen)]
 assert all(0.45 < share < 0.55 for share in shares)  # guessing is right in half of the texts
 # The mean is linear: with a word's own part it is the picture of the page.

@@ -50,7 +50,7 @@ for name in flats:
 
 # %%
 # These are four of six invented flats, and below them what ``torch.tensor(column.to_numpy())`` makes of each column.
-# Columns of numbers and of truth values become tensors. Text and dates raise an error. You need to know
+# These columns of numbers and of truth values become tensors. Text and dates raise an error. You need to know
 # :ref:`numpy-and-back`.
 #
 # .. longer: 6 screens — numbers, missing values, categories and dates each need a cell
@@ -59,8 +59,8 @@ for name in flats:
 # --------
 #
 # ``to_numpy`` makes one array of a table with N rows and F columns, of shape (N, F). It has one dtype, into which these
-# columns fit. Where numbers stand beside truth values or text, this is ``object``, a type for arbitrary things of
-# Python, and PyTorch has no such type.
+# columns fit. Where numbers stand beside truth values or text, or ``float64`` beside the ``Int64`` of pandas, this
+# is ``object``. It is a type for arbitrary things of Python, and PyTorch has no such type.
 
 for names in (["rooms"], ["rooms", "area"], ["rooms", "balcony"], ["rooms", "city"]):
     print(f"{names!s:<22} {flats[names].to_numpy().dtype}")
@@ -92,13 +92,13 @@ assert not torch.equal(by_position[0], x[0])
 # Missing values
 # --------------
 #
-# One NaN makes the loss NaN, and then the weights. A simple way is to put the mean of the column there, and to tell the
-# network in a column of its own that the value was missing. Compute the mean from the rows of the training alone.
+# One NaN in a batch makes its loss NaN, and then the weights. A simple way is to put the mean of the column there, and
+# to tell the network in a column of its own that the value was missing. Compute the mean from the training rows alone.
 
 missing = x.isnan()  # (N, F)
 mean = x[:4].nanmean(dim=0)  # the first four rows are for training
 filled = torch.where(missing, mean, x)
-x_all = torch.cat([filled, missing[:, 1:2].float()], dim=1)  # (N, F + 1)
+x_all = torch.cat([filled, missing[:, 1:2].float()], dim=1)  # (N, F + 1), 1 where area is missing
 print(x_all[:3])
 assert x.mean().isnan()
 assert x_all.isfinite().all()
@@ -126,8 +126,9 @@ assert new.tolist() == [3, 0]
 # -----
 #
 # A network can use how long ago something was, and where in the week or the year. Subtract a fixed day, and take the
-# days as a number. For the week, ``day_of_week`` gives 0 for Monday. A missing date becomes NaN here. As an
-# integer it would be the smallest one there is, because pandas keeps it so.
+# days as a number. ``day_of_week`` gives 0 for Monday and 6 for Sunday, the day before: treat it as a category. A
+# missing date becomes NaN here. As integers, dates count a unit of the dtype, here ``us``, microseconds. Float32 is too
+# coarse for such numbers, and a missing date is the smallest one there is.
 
 days = (flats["sold"] - pd.Timestamp("2025-01-01")).dt.days
 dates = pd.DataFrame({"days": days, "weekday": flats["sold"].dt.day_of_week})
@@ -135,22 +136,27 @@ names = ["days", "weekday"]
 features = torch.tensor(dates[names].to_numpy(dtype="float32"))  # (N, F)
 print(features.T)
 as_integers = torch.tensor(flats["sold"].to_numpy().view("int64"))
-print("the missing date as an integer:", as_integers[3].item())
+print(f"as integers ({flats['sold'].dtype}):", as_integers[:4].tolist())
 assert as_integers[3] == torch.iinfo(torch.int64).min
 assert features[3].isnan().all()
+second_later = as_integers + 10**6  # microseconds
+assert torch.equal(as_integers.float(), second_later.float())
 
 # %%
 # .. use-this::
 #
 #    Take ``torch.tensor(df[names].to_numpy(dtype="float32"))`` for numbers, and ``categories.get_indexer(df[name])``
 #    plus one for a category. Save ``names`` and ``categories`` beside the model. The tensor is a copy, with four bytes
-#    for each number. Take ``torch.from_numpy`` where the table is too large for a copy, and do not write into it then.
+#    for each number. Take ``torch.from_numpy`` where memory is short, and do not write into the tensor then. Whole
+#    numbers are exact in float32 up to :val:`int(2 / torch.finfo(torch.float32).eps)`, so treat a longer order number
+#    as a category.
 #
 # What is shared with the table?
 # ------------------------------
 #
-# The array of one column is a view of the table, and pandas :val:`pd.__version__` marks it as read-only.
-# ``from_numpy`` warns and shares it, so a write into the tensor changes the table. ``torch.tensor`` copies.
+# The array of one column of numbers, in its own dtype, is a view of the table, and pandas :val:`pd.__version__` marks
+# it as read-only. ``from_numpy`` warns and shares it, so a write into the tensor changes the table. ``torch.tensor``
+# copies.
 
 prices = pd.DataFrame({"price": [3.0, 4.0]})
 with expect_warning(UserWarning, match="The given NumPy array is not writable"):
@@ -200,6 +206,15 @@ for first in examples:
             assert made.dtype == torch.float32
             assert made[:, 0].tolist() == [float(value) for value in examples[first]]
 assert x.nbytes == 4 * x.numel()
+# float32 holds whole numbers up to 2 ** 24, and not the next one.
+large = pd.Series([16_777_215, 16_777_216, 16_777_217])
+assert (large.to_numpy(dtype="float32").astype("int64") == large).tolist() == [True, True, False]
+# One NaN in a batch, and the gradients, so the weights after a step, are NaN.
+layer = torch.nn.Linear(3, 1)
+layer(x).square().mean().backward()
+torch.optim.SGD(layer.parameters(), lr=0.1).step()
+assert layer.bias.isnan().all()
+assert layer.weight.isnan().all()
 # The columns by a loop.
 for row in range(len(flats)):
     for column, name in enumerate(numbers):
@@ -220,10 +235,13 @@ assert (other.cat.codes + 1).tolist() == [2, 1]
 for row, date in enumerate(flats["sold"]):
     if not pd.isna(date):
         assert features[row].tolist() == [(date - pd.Timestamp(2025, 1, 1)).days, date.weekday()]
-# The column of pandas' own integers with a missing value.
+# The column of pandas' own integers with a missing value, alone and beside another.
 whole = pd.Series([1, None, 3], dtype="Int64")
 made = torch.tensor(whole.to_numpy(dtype="float32", na_value=np.nan))
 assert made.isnan().tolist() == [False, True, False]
+beside = pd.DataFrame({"whole": whole, "half": [0.5, 1.5, 2.5]})
+assert beside.to_numpy().dtype == object
+assert beside.to_numpy(dtype="float32")[0].tolist() == [1.0, 0.5]
 with expect_error(ValueError, match="cannot convert to 'int64'-dtype NumPy array with missing"):
     whole.to_numpy(dtype="int64")
 # A column, or a table of one dtype, is shared and read-only; a table of several is a copy.

@@ -20,7 +20,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.profiler import ProfilerActivity, profile, record_function, schedule
+from torch.profiler import (
+    ProfilerActivity,
+    profile,
+    record_function,
+    schedule,
+    supported_activities,
+)
 
 from ptguide.exercises import check
 from ptguide.questions import ask
@@ -99,9 +105,9 @@ def draw_parts():
 draw_parts()
 
 # %%
-# A small network, whose features are compared with one prototype for each of :val:`300 <CLASSES>` classes. The line
-# that computes the distances is slow, and so is its part of ``backward``. You need to know :ref:`the-training-loop`
-# and :ref:`broadcasting`.
+# A small network makes features, which are compared with a vector for each of :val:`300 <CLASSES>` classes, its
+# prototype. The line that computes the distances is slow, and so is its part of ``backward``. You need to know
+# :ref:`the-training-loop` and :ref:`broadcasting`.
 #
 # .. longer: 6 screens — time, memory, loops and the trace are four questions of their own
 #
@@ -110,7 +116,7 @@ draw_parts()
 #
 # Run one step under ``profile``, after a first step that warms up. The *total* time of an operation holds the
 # operations that it calls, and the *self* time leaves them out: self = total − sum of the totals of its children.
-# Sort by self time to see where the work is done.
+# Sort by self time to see where the work is done. The table of torch calls the two "Self CPU" and "CPU total".
 
 # Measured on the CPU of the machine that built this page.
 step(distances)
@@ -127,8 +133,8 @@ for row in rows[:6]:
 # From the operation to the line
 # ------------------------------
 #
-# ``aten::`` is PyTorch's library of operations, which does not know your lines. Put ``record_function`` around the
-# parts of your step. Below each name stand the operations that were called directly in it.
+# ``aten::`` is PyTorch's library of operations, and such a name does not tell your line. Put ``record_function``
+# around the parts of your step. Beside each name stand the operations that were called directly in it.
 
 
 def children(event):
@@ -149,8 +155,9 @@ assert torch.equal(squared, distances(features))
 # How much memory?
 # ----------------
 #
-# With ``profile_memory=True`` each operation has the bytes that it took. The subtraction is the cause: it broadcasts
-# to the axes image, class and feature. That is 200 × 300 × 64 numbers of 4 bytes, to get 200 × 300 distances.
+# With ``profile_memory=True`` each operation has the bytes that it took, less those that it gave back. The subtraction
+# is the cause: it broadcasts to the axes image, class and feature. That is 200 × 300 × 64 numbers of 4 bytes, to get
+# 200 × 300 distances.
 
 with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as prof:
     distances(network(images))
@@ -164,7 +171,8 @@ assert used["aten::sub"] == 200 * 300 * 64 * 4
 # -----------------------------------
 #
 # :math:`\|f - p\|^2 = \|f\|^2 + \|p\|^2 - 2 f \cdot p`, and the last term is one product of matrices. First see that
-# the numbers are the same, then measure without the profiler: ``Timer`` warms up, calls often, and gives the median.
+# the numbers agree, up to rounding: between equal vectors the new line need not give 0. Then measure without the
+# profiler. ``Timer`` warms up, calls often, and gives the median, on *one* thread unless you set ``num_threads``.
 
 # Measured on the CPU of the machine that built this page.
 from torch.utils.benchmark import Timer
@@ -180,13 +188,15 @@ for function in (distances, distances_by_product):
     print(f"{function.__name__:21} {1000 * measured_steps.median:6.2f} ms a step")
     least.append(min(measured_steps.times))
 assert least[0] > 2 * least[1]
+assert measured_steps.task_spec.num_threads == 1
 
 # %%
 # A loop of many steps
 # --------------------
 #
-# A profile of a whole training would fill the memory. A schedule leaves steps out, warms up, and then records a few.
-# ``prof.step()`` at the end of each step counts. ``on_trace_ready`` is called when the recorded steps are over.
+# A profile of a whole training would fill the memory. The schedule below leaves out two steps, warms up in one, and
+# records two. ``prof.step()`` at the end of each step counts. ``on_trace_ready`` is called when the recorded steps are
+# over. With ``repeat=1`` this happens once, and by default again and again.
 
 recorded = []
 
@@ -224,24 +234,25 @@ print([event["name"] for event in sorted(named, key=lambda event: event["ts"])])
 #
 #    Profile two or three steps in the middle of a run, with ``record_function`` around your parts. Read self time and
 #    the number of calls, then memory. Correct one line, and measure with ``torch.utils.benchmark.Timer``. On a GPU
-#    add ``ProfilerActivity.CUDA``, and sort by ``self_device_time_total``: CPU times are then those of handing over
-#    (:ref:`timing-on-a-gpu`). The cost is time for each recorded call, and memory for its record.
+#    add ``ProfilerActivity.CUDA`` or leave ``activities`` out, and sort by ``self_device_time_total``: CPU times are
+#    then those of handing over (:ref:`timing-on-a-gpu`). The cost is time and memory for each recorded call.
 #
 # A common mistake
 # ----------------
 #
 # **To read the profile as a clock.** The profiler adds time to each operation, so code of many small calls looks
-# slower than it is. Here are 2000 small additions, without it and with it, when it also keeps shapes and stacks. Use
-# the profile to find the line, and ``Timer`` to say how fast it is.
+# slower than it is. Here are 2000 small additions, without it and with one that also keeps shapes and stacks. Use the
+# profile to find the line, and ``Timer`` to say how fast it is.
 
 # Measured on the CPU of the machine that built this page.
 small = torch.ones(3)
 timer = Timer("for _ in range(2000): small + 1", globals={"small": small})
 timer.timeit(1)
-without = min(timer.timeit(1).mean for _ in range(5))
+without = min(timer.timeit(1).mean for _ in range(5))  # other work on the machine only adds
 with profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_stack=True) as prof:
     within = min(timer.timeit(1).mean for _ in range(3))
 print(f"{1000 * without:.1f} ms without the profiler, {1000 * within:.1f} ms with it")
+assert within > 1.1 * without
 
 # %%
 # How this was checked
@@ -279,10 +290,24 @@ assert recorded == [["batch 3", "batch 4"]]
 names = [plan(number).name for number in range(8)]
 assert names == ["NONE"] * 2 + ["WARMUP", "RECORD", "RECORD_AND_SAVE"] + ["NONE"] * 3
 assert sorted(event["name"] for event in named) == sorted(PARTS)
+# A second cycle comes unless repeat forbids it.
+again = [schedule(wait=2, warmup=1, active=2)(number).name for number in range(10)]
+assert again == (["NONE"] * 2 + ["WARMUP", "RECORD", "RECORD_AND_SAVE"]) * 2
+# Both the forward and the backward pass of the slow line take longer.
+for part in ("distances", "backward"):
+    slow, fast = (one[PARTS.index(part)] for one in measured.values())
+    assert slow > 1.5 * fast, part
+# From each prototype to itself: 0 by the difference, and not by the product.
+own = prototypes.detach()
+assert not distances(own).diagonal().any()
+assert 0 < distances_by_product(own).diagonal().abs().max() < 1e-3
 # The names in the box exist, and the columns for a GPU are there without one.
 assert hasattr(ProfilerActivity, "CUDA")
+assert profile().activities == supported_activities()
 assert all(hasattr(row, "self_device_time_total") for row in rows)
-assert "Self CPU" in prof.key_averages().table(sort_by="self_cpu_time_total", row_limit=3)
+table = prof.key_averages().table(sort_by="self_cpu_time_total", row_limit=3)
+for column in ("Self CPU", "CPU total"):
+    assert f" {column} " in table
 
 # %%
 # Check yourself
