@@ -35,7 +35,7 @@ def autoencoder(latent, seed, hidden=(96,)):
     return models.Autoencoder(settings).to(device)
 
 
-def train(model, seed, noise=0.0, steps=600):
+def train(model, seed, noise=0.0, steps=500):
     """Train a model to give clean images back, from noisy ones if there is noise."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
@@ -51,7 +51,7 @@ def train(model, seed, noise=0.0, steps=600):
 
 def train_to_the_end(model):
     """Train on all images at once, with a method that finds the minimum precisely."""
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=400, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=150, line_search_fn="strong_wolfe")
 
     def closure():
         optimizer.zero_grad()
@@ -83,7 +83,7 @@ class PCA:
 
 
 trained = {
-    latent: [train(autoencoder(latent, seed), seed) for seed in range(3)] for latent in (2, 4, 10)
+    latent: [train(autoencoder(latent, seed), seed) for seed in range(2)] for latent in (2, 4, 10)
 }
 linear = {latent: PCA(images, latent) for latent in trained}
 
@@ -156,7 +156,8 @@ draw_reconstructions()
 #
 # The **encoder** maps an image :math:`x` to its **code** :math:`z`, the **decoder** maps the code to an image
 # :math:`\hat x`. The loss compares the output with the *input*, for example :math:`\frac{1}{D}\sum_d (\hat x_d -
-# x_d)^2` over :math:`D` pixels. Because the code has fewer numbers than the image, the network cannot copy.
+# x_d)^2` over :math:`D` pixels. The code has fewer numbers than the image, so it cannot hold a copy pixel by pixel. The
+# network has to use what the images have in common.
 
 
 class Autoencoder(nn.Module):
@@ -184,8 +185,8 @@ for name, tensor in {"images": images[:5], "codes": code, "output": model(images
 # --------
 #
 # The training loop is that of :ref:`the-training-loop`, with ``x`` in the place of the labels. Measure on images that
-# it has not seen: an autoencoder can overfit like a classifier. For comparison, the last line says how much the pixels
-# vary, which is the error of an answer that is the mean image each time.
+# it has not seen: an autoencoder can overfit like a classifier. For comparison, the last number is the error of a model
+# that answers each image with the mean of the training images.
 
 # Varies with the processor: a training amplifies how it rounds.
 optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
@@ -222,13 +223,13 @@ for seed, one in enumerate(trained[2]):
 # Without hidden layers it is PCA
 # -------------------------------
 #
-# PCA keeps the directions in which the images vary most. A linear encoder and decoder cannot do better, and training
-# finds the same plane, here of four dimensions. The numbers in the bottleneck are others. PCA makes its directions
-# orthogonal, and the loss does not ask for that.
+# PCA keeps the directions in which the images vary most. A linear encoder and decoder cannot do better on the images
+# that both are fitted to. A long training comes close to the same plane, here of four dimensions. The numbers in the
+# bottleneck are others. PCA makes its directions orthogonal, and the loss does not ask for that.
 
 # Varies with the processor: a training amplifies how it rounds.
 best = linear[4]
-for seed in range(3):
+for seed in range(2):
     model_4 = train_to_the_end(autoencoder(4, seed, hidden=()))
     print(
         f"seed {seed}: linear autoencoder {error(model_4, images):.5f}, PCA {error(best, images):.5f}"
@@ -240,25 +241,30 @@ for seed in range(3):
 # --------------------------------
 #
 # They let the images lie on a curved surface. At each of the three sizes, the error on unseen images is at least a
-# fifth smaller than that of PCA. Small dots are three seeds.
+# fifth smaller than that of PCA. Small dots are two seeds. More numbers in the bottleneck make both errors smaller,
+# so this error does not say where to stop.
 
 # Varies with the processor: a training amplifies how it rounds.
 draw_sizes()
 for size, group in trained.items():
     assert max(error(one, unseen) for one in group) < 0.8 * error(linear[size], unseen)
+for smaller, larger in ((2, 4), (4, 10)):
+    assert error(linear[larger], unseen) < 0.8 * error(linear[smaller], unseen)
+    least = min(error(one, unseen) for one in trained[smaller])
+    assert max(error(one, unseen) for one in trained[larger]) < 0.8 * least
 
 # %%
 # How does it remove noise?
 # -------------------------
 #
 # A **denoising** autoencoder gets a noisy image and is compared with the *clean* one. Trained in this way, it removes
-# noise from unseen images better than one that saw clean images alone, with the same bottleneck. The table shows the
-# error against the clean images.
+# noise of the same strength from unseen images better than one that saw clean images alone, with the same bottleneck.
+# The table shows the error against the clean images.
 
 # Varies with the processor: a training amplifies how it rounds.
 generator = torch.Generator().manual_seed(9)
 noisy = unseen + 0.4 * torch.randn(unseen.shape, generator=generator).to(device)
-denoising = [train(autoencoder(10, seed), seed, noise=0.4) for seed in range(3)]
+denoising = [train(autoencoder(10, seed), seed, noise=0.4) for seed in range(2)]
 with torch.no_grad():
     rows = {"noisy": noisy[:10], "denoised": denoising[0](noisy[:10]), "clean": unseen[:10]}
 draw_rows(rows, "Trained on noisy inputs, it gives back the digit")
@@ -270,9 +276,9 @@ print(f"the noisy images        {F.mse_loss(noisy, unseen).item():.4f}")
 # .. use-this::
 #
 #    An encoder and a decoder that mirror each other, ``F.mse_loss(model(x), x)``, and no activation on the code or the
-#    output. Choose the bottleneck by the error on unseen images, and compare with PCA, which needs no training. For
-#    photos, take convolutions with stride 2, and :class:`torch.nn.ConvTranspose2d` back. It costs a second network,
-#    the decoder, for training. To draw *new* images from random codes, take a :ref:`vae`.
+#    output. Take the smallest bottleneck whose error on unseen images you can accept, and compare with PCA, which needs
+#    no training. For photos, take convolutions with stride 2, and :class:`torch.nn.ConvTranspose2d` back. It costs a
+#    second network, the decoder, for training. To draw *new* images from random codes, take a :ref:`vae`.
 #
 # A common mistake
 # ----------------
@@ -299,10 +305,10 @@ mine = Autoencoder(64, 96, 10).to(device)
 for parameter, other in zip(mine.parameters(), twin.parameters(), strict=True):
     parameter.data.copy_(other.data)
 torch.testing.assert_close(mine(unseen), twin(unseen))
-# Denoising: better for each of three seeds.
+# Denoising: better for both seeds.
 plain = [error(one, noisy, unseen) for one in trained[10]]
 better = [error(one, noisy, unseen) for one in denoising]
-assert max(better) < 0.6 * min(plain)
+assert max(better) < 0.7 * min(plain)
 assert max(better) < 0.3 * F.mse_loss(noisy, unseen)
 # PCA: the rows are orthonormal, and no random directions do better.
 for latent, one in linear.items():
@@ -319,7 +325,7 @@ for latent, one in linear.items():
 # The same plane, but other axes: the decoder's columns span the directions of PCA, and are not orthogonal.
 columns = model_4.decoder.layers[0].weight.detach()  # (64, 4)
 angles = torch.linalg.svdvals(best.directions @ torch.linalg.qr(columns).Q)
-assert angles.min() > 0.9
+assert angles.min() > 0.99
 gram = F.normalize(columns, dim=0).T @ F.normalize(columns, dim=0)
 assert (gram - torch.eye(4, device=device)).abs().max() > 0.05
 # A bottleneck as wide as the image can copy everything, noise as well.

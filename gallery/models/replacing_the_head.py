@@ -4,8 +4,8 @@
 How do I replace the last layer? (model.fc, nn.Identity, freezing)
 ==================================================================
 
-You have a trained :term:`network`, and your images belong to other classes. Its last layer, the **head**, is an
-attribute: assign ``nn.Identity()`` for the features, or a new layer for your classes.
+You have a trained :term:`network`, and your images belong to other classes. The last layer of a ResNet, its **head**,
+is the attribute ``fc``: assign ``nn.Identity()`` for the features, or a new layer for your classes.
 """
 
 # %%
@@ -149,8 +149,9 @@ with torch.no_grad():
 # What is the head called?
 # ------------------------
 #
-# Print the network, or look for the last layer with weights. ``set_submodule`` replaces a layer by its name with dots,
-# also inside a ``nn.Sequential``. SqueezeNet ends with a convolution, and averages its maps.
+# Print the network, or look for the last layer with weights. That is the head of these five, but the order is the one
+# in which ``__init__`` made the layers: check the shape of the output. ``set_submodule`` replaces a layer by its name
+# with dots, also inside a ``nn.Sequential``. SqueezeNet ends with a convolution, and averages its maps.
 
 new_heads = {
     nn.Linear: lambda last: nn.Linear(last.in_features, 7),
@@ -169,9 +170,10 @@ for build in (resnet18, vgg11, mobilenet_v3_small, densenet121, squeezenet1_0):
 # Which parameters does the optimizer get?
 # ----------------------------------------
 #
-# Freezing decides what is computed: without it, ``backward()`` fills the gradients of the body, and keeps all that
-# they need. What the optimizer gets decides what moves. It skips a parameter whose ``.grad`` is ``None``, so a frozen
-# body in its list does no harm. Each row is one training step:
+# Freezing decides what is computed: without it, the forward pass keeps what the gradients of the body need, and
+# ``backward()`` fills them. What the optimizer gets decides what moves. It skips a parameter whose ``.grad`` is
+# ``None``. So a frozen body in its list does no harm, unless gradients from before are left: ``zero_grad()`` removes
+# them. Each row is one training step:
 
 print("frozen  optimizer gets   gradients  kept for backward()  body moved")
 for frozen in (False, True):
@@ -193,8 +195,8 @@ print("MB of tensors for a batch of 60 images, on", device.type)
 # -------------------------
 #
 # A frozen body in evaluation mode gives the same features in each epoch, as long as the images stay the same. So let
-# it see each image once, and train a linear layer on what it gives. The weights become those of the slow way. With
-# random :ref:`augmentation <augmentation>` this is not possible.
+# it see each image once, and train a linear layer on what it gives. The weights become those of the slow way, up to
+# rounding. With random :ref:`augmentation <augmentation>` this is not possible.
 
 torch.manual_seed(0)
 head = nn.Linear(64, 4).to(device)
@@ -214,23 +216,25 @@ print("images through the body, slow and fast:", 3 * (len(images) // 60 * 60), l
 # .. use-this::
 #
 #    ``network.requires_grad_(False)``, then ``network.fc = nn.Linear(network.fc.in_features, classes)``, then the
-#    optimizer, from the parameters that require a gradient. Keep the body in ``eval()`` while only the head learns.
-#    Where nothing is augmented, compute the features once with ``nn.Identity()``: they need memory for each image.
-#    Unfreeze the last stage, or all, where :ref:`the frozen body is the limit <transfer-learning>`.
+#    optimizer, from the parameters that require a gradient. Keep the body in ``eval()`` while only the head learns: a
+#    loop that calls ``network.train()`` in each epoch undoes it. Where nothing is augmented, compute the features once
+#    with ``nn.Identity()``: they need memory for each image. Unfreeze the last stage, or the whole network, where
+#    :ref:`the frozen body is the limit <transfer-learning>`.
 #
 # Common mistakes
 # ---------------
 #
 # **Frozen, and in train mode.** ``requires_grad_(False)`` is about parameters. The running mean of :ref:`batch norm
-# <batch-norm>` is a buffer, and each forward pass in train mode moves it, without any optimizer. ``eval()`` holds it,
-# and the head learns in this mode as well. :ref:`frozen-batch-norm` shows what it costs.
+# <batch-norm>` is a buffer, and each forward pass in train mode moves it, under ``torch.no_grad()``, too. ``eval()``
+# holds it, and the head learns in this mode as well. :ref:`frozen-batch-norm` shows what it costs.
 
 network = pretrained().requires_grad_(False)
 network.fc = nn.Linear(64, 4).to(device)
 for mode in (True, False):
     network.train(mode)
     before = network.bn1.running_mean.clone()
-    network(images[:60])
+    with torch.no_grad():
+        network(images[:60])
     moved = ((network.bn1.running_mean - before).norm() / before.norm()).item()
     print(f"train({mode}): running_mean moved by {moved:.1%} of its length")
     assert (moved > 0) == mode
@@ -291,6 +295,24 @@ for _ in range(2):
     F.cross_entropy(network(images[:60]), labels[:60]).backward()
     sums.append(network.conv1.weight.grad.clone())
 torch.testing.assert_close(sums[1], 2 * sums[0], rtol=1e-3, atol=1e-6)
+# A gradient from before the freezing is still there: a step moves the frozen body, unless zero_grad() removed it.
+for cleared in (False, True):
+    network = pretrained()
+    F.cross_entropy(network(images[:60]), labels[:60]).backward()
+    network.requires_grad_(False)
+    network.fc = nn.Linear(64, 4).to(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    if cleared:
+        optimizer.zero_grad()
+    F.cross_entropy(network(images[:60]), labels[:60]).backward()
+    optimizer.step()
+    assert torch.equal(network.conv1.weight, source.conv1.weight) == cleared
+# The last layer that was made is not the last that runs.
+turned = nn.Module()
+turned.head, turned.body = nn.Linear(3, 2), nn.Linear(5, 3)
+turned.forward = lambda x: turned.head(turned.body(x))
+assert [name for name, _ in turned.named_children()][-1] == "body"
+assert turned(torch.rand(4, 5)).shape == (4, 2)
 # A skipped parameter has no state in the optimizer either, for each of four of them, and weight decay leaves it alone.
 for rule in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop):
     network = pretrained().requires_grad_(False)

@@ -4,8 +4,8 @@
 How is a ResNet built? Stem, stages, blocks and downsample
 ==========================================================
 
-You open torchvision's ResNet-18 and meet ``layer1``, ``downsample`` and ``avgpool``. The four layers with numbers are
-its *stages*, and the picture shows what a photo becomes after each of them.
+You open torchvision's ResNet-18 and meet ``layer1``, ``downsample`` and ``avgpool``. ``layer1`` to ``layer4`` are its
+*stages*, each made of blocks, and the picture shows what a photo becomes after each of them.
 """
 
 # %%
@@ -45,7 +45,7 @@ def count(module):
 
 
 def multiplications(model, x):
-    """Return how many products a model computes in each of its parts, and in all."""
+    """Return how many products convolutions and linear layers compute, in each part and in all."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(x)
     flops = counter.get_flop_counts()  # a product and its addition are two
@@ -104,7 +104,7 @@ assert [tuple(outputs[f"layer{k}"].shape[1:]) for k in (1, 2, 3, 4)] == [
 ]
 
 # %%
-# Below each name stands the shape as channels × height × width, and one of the :term:`feature maps <feature map>`. The
+# Below each name you see one of the :term:`feature maps <feature map>`, and the shape as channels × height × width. The
 # weights are random, and the temple can still be made out at first. You need to know :ref:`skip-connections`.
 #
 # .. longer: 6 screens — the block, its costs, the mean, ResNet-50 and the whole network have a cell each
@@ -114,8 +114,8 @@ assert [tuple(outputs[f"layer{k}"].shape[1:]) for k in (1, 2, 3, 4)] == [
 #
 # ResNet-18 is a **stem** (``conv1`` to ``maxpool``), four **stages** of two blocks each, a mean over the places of
 # each map (``avgpool``) and one linear layer (``fc``). The first block of ``layer2``, ``layer3`` and ``layer4`` has
-# stride 2. The table lists shapes, parameters, and millions of multiplications. The 18 in the name counts ``fc`` and
-# the convolutions that are not on a shortcut.
+# stride 2. The table lists shapes, parameters, and millions of multiplications, where convolutions and linear layers
+# alone are counted. The 18 in the name counts ``fc`` and the convolutions that are not on a shortcut.
 
 print("part    shape          parameters  multiplications")
 for name, output in outputs.items():
@@ -131,9 +131,9 @@ assert sum("downsample" not in name for name in weighted) == 18
 # One block, and its ``downsample``
 # ---------------------------------
 #
-# Two 3 × 3 convolutions are the branch, and the block adds its input to what they give. Where the shape changes, the
-# input cannot be added as it is. There ``downsample``, a 1 × 1 convolution with the same stride, gives it the new
-# shape.
+# Two 3 × 3 convolutions are the branch. The block adds its input to what they give, and the last ReLU comes after the
+# sum. Where the shape changes, the input cannot be added as it is. There ``downsample``, a 1 × 1 convolution with the
+# same stride and a batch norm, gives it the new shape.
 
 
 class Block(nn.Module):
@@ -176,8 +176,9 @@ assert count(model.layer4) > 0.5 * count(model)
 # ----------------------------
 #
 # ``avgpool`` keeps one mean for each channel, so ``fc`` gets 512 numbers from an image of another size, too.
-# Flattening the maps would need a linear layer with more weights than the whole network has, and fix the size of the
-# image. The price is that the mean no longer knows where something was: a mirrored map gives the same logits.
+# For 1000 classes and 224 by 224 pixels, flattened maps would need a linear layer with more weights than the whole
+# network has. It would also fix the size of the image. The price of the mean is that it no longer knows where something
+# was: a mirrored map gives the same logits.
 
 for size in ((224, 224), (160, 288), (97, 65)):
     parts = through(model, torch.rand(1, 3, *size))
@@ -193,10 +194,10 @@ assert flat > 2 * count(model)
 # -----------------------------------
 #
 # Its *bottleneck* block shrinks the channels with a 1 × 1 convolution, applies one 3 × 3 convolution, and expands them
-# to four times as many. That makes many channels affordable. The stride belongs to the 3 × 3 convolution in
-# torchvision, and to the first 1 × 1 convolution in the paper.
+# to four times as many. That makes many channels affordable. torchvision gives the stride to the 3 × 3 convolution, the
+# original to the first 1 × 1. ``fc`` gets :val:`2048 <deep.fc.in_features>` means, from images of other sizes, too.
 
-with torch.device("meta"):
+with torch.device("meta"):  # shapes without memory
     deep = resnet50()
     print(f"256 channels: bottleneck {count(Bottleneck(256, 64)):,}", end=", ")
     print(f"two 3 x 3 convolutions {count(BasicBlock(256, 256)):,} parameters")
@@ -209,9 +210,9 @@ assert count(BasicBlock(256, 256)) > 16 * count(Bottleneck(256, 64))
 # .. use-this::
 #
 #    For photos, take ``resnet18()`` or ``resnet50()`` with :ref:`pretrained weights <pretrained-weights>`. For images
-#    of about 32 pixels, replace the stem as below. Leave the stages as they are. ResNet-50 has about twice the
-#    parameters and multiplications of ResNet-18. A batch of larger images costs more time and memory, and no
-#    parameters.
+#    of about 32 pixels, replace the stem as below, whose new ``conv1`` begins with random weights. Leave the stages as
+#    they are. ResNet-50 has about twice the parameters and multiplications of ResNet-18. A batch of larger images
+#    costs more time and memory, and no parameters.
 #
 # A common mistake
 # ----------------
@@ -237,7 +238,8 @@ assert model.train()(small).shape == (1, 1000)
 # -------------------------------
 #
 # With the block from above, ResNet-18 is these lines. The parts bear torchvision's names, so ``load_state_dict`` takes
-# its weights, and both give the same logits.
+# its weights, and both give the same logits. To train it from the start, copy how torchvision initializes it, too:
+# ``nn.init.kaiming_normal_`` with ``mode="fan_out"`` for the convolutions.
 
 
 class ResNet(nn.Sequential):
@@ -274,6 +276,14 @@ for one in (theirs, ours, twin):
 for logits, gradient in results[1:]:
     torch.testing.assert_close(logits, results[0][0])
     torch.testing.assert_close(gradient, results[0][1], rtol=1e-3, atol=1e-5)
+# torchvision's convolutions do not begin like nn.Conv2d.
+fresh = {"theirs": resnet18(), "ours": ResNet(1000)}
+for name, one in fresh.items():
+    weight = one.layer4[1].conv2.weight
+    kaiming = nn.init.kaiming_normal_(torch.empty_like(weight), mode="fan_out", nonlinearity="relu")
+    ratio = (weight.std() / kaiming.std()).item()
+    assert (0.98 < ratio < 1.02) == (name == "theirs")
+    assert name == "theirs" or ratio < 0.6
 # The counts are torchvision's own, in billions of multiplications.
 meta = ResNet18_Weights.DEFAULT.meta
 assert count(theirs) == meta["num_params"] == 11_689_512
@@ -299,6 +309,11 @@ assert 1.8 < count(deep) / count(theirs) < 2.5
 with torch.device("meta"):
     photo_of_meta = torch.rand(1, 3, 224, 224)
 assert 1.8 < multiplications(deep.eval(), photo_of_meta)[1] / total < 2.5
+for size in ((224, 224), (97, 65)):  # ResNet-50 takes other sizes, too
+    with torch.device("meta"):
+        assert deep(torch.rand(1, 3, *size)).shape == (1, 1000)
+# The counter leaves batch norm out, which multiplies each number of its input at least once.
+assert products["bn1"] == products["relu"] == 0
 # Sides are halved and rounded up, five times.
 for side in (224, 97, 65, 33, 32, 1):
     left = side

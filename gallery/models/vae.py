@@ -30,7 +30,7 @@ images = digits("train").inputs.to(device)  # (1085, 1, 8, 8), from 0 to 1
 unseen = digits("validation").inputs.to(device)
 
 
-def train(seed, beta=1.0, latent=8, steps=500):
+def train(seed, beta=1.0, latent=8, steps=350):
     """Train a VAE whose KL divergence counts ``beta`` times; with 0, a plain autoencoder."""
     torch.manual_seed(seed)
     settings = models.VAESettings(shape=(1, 8, 8), hidden=(128,), latent=latent, activation="relu")
@@ -64,8 +64,8 @@ def codes_of(model, beta=1.0):
     return model.reparameterise(mean, log_variance) if beta else mean
 
 
-plain = [train(seed, beta=0) for seed in range(3)]
-by_beta = {beta: [train(seed, beta) for seed in range(3)] for beta in (0.2, 1, 5)}
+plain = [train(seed, beta=0) for seed in range(2)]
+by_beta = {beta: [train(seed, beta) for seed in range(2)] for beta in (0.2, 1, 5)}
 flat = train(seed=0, latent=2)
 
 
@@ -102,8 +102,9 @@ def draw_plane():
         (10 * ticks + 5).tolist(), [f"{round(-at[k].item(), 1) + 0:.1f}" for k in ticks], fontsize=8
     )
     axis.set(xlabel="first number of the code", ylabel="second number")
-    axis.set_title("The plane of codes, decoded", fontsize=10)
+    axis.set_title("Neighbors in the plane of codes look alike", fontsize=10)
     plt.show()
+    return tiles
 
 
 # %%
@@ -113,21 +114,21 @@ draw_samples()
 
 # %%
 # Each row decodes the same ten random codes. The rows differ in how much the loss asks for Gaussian codes (the weight
-# is :math:`\beta` below). A small weight gives sharper digits, and the largest gives nearly the same image for each.
-# A weight of 0 is a plain autoencoder. The numbers are the standard deviations of its codes, and of those of the VAE
-# with weight 1. The Gaussian has 1. You need to know :ref:`autoencoder` and :ref:`kl-divergence`.
+# is :math:`\beta` below). A small weight gives sharper images, and the largest gives nearly the same one for each code.
+# A plain autoencoder has weight 0 and no noise. Printed are the standard deviations of its codes, and of those of the
+# VAE with weight 1. The Gaussian has 1. You need to know :ref:`autoencoder` and :ref:`kl-divergence`.
 #
 # .. longer: 9 cells; 7 screens — the trick, the KL divergence, the plane of codes and its weight have a cell each
 
 # Varies with the processor: a training amplifies how it rounds.
-for seed in range(3):
+for seed in range(2):
     spread = codes_of(plain[seed], beta=0).std(dim=0)
     spread_vae = codes_of(by_beta[1][seed]).std(dim=0)
     print(
         f"seed {seed}: autoencoder {spread.min().item():.1f} to {spread.max().item():.1f}", end=", "
     )
     print(f"VAE {spread_vae.min().item():.2f} to {spread_vae.max().item():.2f}")
-    assert spread.min() > 1.35
+    assert spread.min() > 1.15 * spread_vae.max()
     assert 0.7 < spread_vae.min() < spread_vae.max() < 1.3
 
 # %%
@@ -140,7 +141,8 @@ for seed in range(3):
 #
 # .. math:: -\log p(x \mid z) + \tfrac12 \sum_{l=1}^{L} \left(\mu_l^2 + \sigma_l^2 - 1 - \log \sigma_l^2\right)
 #
-# The encoder gives :math:`\log \sigma^2`, because a logarithm may be negative, and a variance may not.
+# The encoder gives :math:`\log \sigma^2`, because a logarithm may be negative, and a variance may not. For a code of 8
+# numbers, its last layer has 16 outputs.
 
 
 class VAE(nn.Module):
@@ -164,11 +166,9 @@ class VAE(nn.Module):
 
 torch.manual_seed(0)
 model = VAE(64, 128, 8).to(device)
-print(
-    "code",
-    tuple(model.encoder(images[:5]).shape),
-    [round(part.item(), 2) for part in model.loss(images)],
-)
+print("five images give", tuple(model.encoder(images[:5]).shape))
+reconstruction, divergence = model.loss(images)
+print(f"untrained: reconstruction {reconstruction.item():.2f}, KL {divergence.item():.2f} nats")
 
 # %%
 # Why ``mean + std * noise``? The reparameterization trick
@@ -215,19 +215,20 @@ torch.testing.assert_close(sampled, formula, rtol=0, atol=0.03)
 # Train it
 # --------
 #
-# The two parts pull in two directions: exact codes rebuild the image better, and cost more KL divergence. A gray pixel
-# counts as the probability of ink, so the reconstruction loss cannot reach 0.
+# The two parts pull in two directions: exact codes rebuild the image better, and cost more KL divergence. The loss is
+# that of the last batch of the epoch. A gray pixel counts as the probability of ink, so the reconstruction loss cannot
+# reach 0.
 
 # Varies with the processor: a training amplifies how it rounds.
 optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
-for epoch in range(50):
+for epoch in range(30):
     for chosen in torch.randperm(len(images)).split(100):
         reconstruction, divergence = model.loss(images[chosen.to(device)])
         loss = reconstruction + divergence
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    if epoch in (0, 9, 49):
+    if epoch in (0, 9, 29):
         print(
             f"epoch {epoch + 1:>2}: reconstruction {reconstruction.item():.1f}, KL {divergence.item():.1f} nats"
         )
@@ -238,18 +239,19 @@ print(f"the least that is possible for gray pixels: {floor.item():.1f} nats")
 # What lies between the codes?
 # ----------------------------
 #
-# This VAE has a code of two numbers. Each place of the plane is decoded, in steps that are equally probable under the
-# Gaussian. One digit changes into another, without gaps between them.
+# This VAE has a code of two numbers. Its plane is decoded at :val:`81 <tiles.shape[:2].numel()>` places, in steps that
+# are equally probable under the Gaussian. Neighbors look alike, so one digit changes into another from tile to tile.
 
 # Varies with the processor: a training amplifies how it rounds.
-draw_plane()
+tiles = draw_plane()
 
 # %%
 # A weight on the KL divergence: :math:`\beta`
 # --------------------------------------------
 #
 # With :math:`\beta = 0.2` images are rebuilt better, at the price of a larger KL divergence. With :math:`\beta = 5`
-# the divergence is 0, and the codes say nothing of the image. The table has means of unseen images, for three seeds.
+# the divergence is nearly 0, and the codes say next to nothing of the image. The table has means of unseen images, for
+# two seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 table = {beta: torch.tensor([measure(one) for one in group]) for beta, group in by_beta.items()}
@@ -266,9 +268,9 @@ assert table[5][:, 1].max() < 0.2
 #
 #    Sum the reconstruction loss over the pixels and the KL divergence over the code, and take the mean of their sum
 #    over the batch, with :math:`\beta = 1`. For pixels from 0 to 1, ``binary_cross_entropy_with_logits``. New images
-#    are ``decoder(torch.randn(N, L)).sigmoid()``. Lower :math:`\beta` where the images are too soft. Where you need
-#    codes rather than new images, a plain autoencoder rebuilds better. A VAE costs one more output of the encoder for
-#    each number of the code.
+#    are ``decoder(torch.randn(N, L)).sigmoid()``. Lower :math:`\beta` where the images are too soft, and look whether
+#    random codes still give digits. Where you need codes rather than new images, a plain autoencoder rebuilds better. A
+#    VAE costs one more output of the encoder for each number of the code.
 #
 # A common mistake
 # ----------------
@@ -279,7 +281,7 @@ assert table[5][:, 1].max() < 0.2
 # pixels.
 
 # Varies with the processor: a training amplifies how it rounds.
-collapsed = [train(seed, beta=64) for seed in range(3)]
+collapsed = [train(seed, beta=64, steps=200) for seed in range(2)]
 for name, group in {"mean over pixels": collapsed, "sum over pixels": by_beta[1]}.items():
     for seed, one in enumerate(group):
         _, divergence, spread = measure(one)
@@ -347,6 +349,11 @@ with torch.no_grad():
         assert loss > -log_likelihood - 0.2
 # The prior on the grid adds up to 1.
 torch.testing.assert_close(log_prior.exp().sum().item(), 1.0, rtol=0, atol=1e-3)
+# In the plane, neighbors look alike: they differ by less than half of what two places differ by on average.
+rows = tiles.flatten(2)  # (row, column, pixel)
+everywhere = torch.cdist(rows.flatten(0, 1), rows.flatten(0, 1)).mean()
+for near in (rows[1:] - rows[:-1], rows[:, 1:] - rows[:, :-1]):
+    assert near.norm(dim=-1).mean() < 0.5 * everywhere
 # What is drawn: sharper with the small weight, and the same for each code with the largest.
 softness = {}
 for beta, group in by_beta.items():
@@ -356,7 +363,7 @@ for beta, group in by_beta.items():
     for many in drawn:
         assert (many.std(dim=0).mean() < 0.05) == (beta == 5)
 print("softness:", {beta: [round(one, 3) for one in each] for beta, each in softness.items()})
-assert max(softness[0.2]) < 0.95 * min(softness[1])
+assert max(softness[0.2]) < 0.97 * min(softness[1])
 assert max(softness[1]) < 0.95 * min(softness[5])
 # A plain autoencoder rebuilds better, for each pair of seeds.
 rebuilt = []
