@@ -23,11 +23,14 @@ logger = logging.getLogger(__name__)
 
 def _start_server(app: Sphinx, _config: Any) -> None:
     """Start to import torch while Sphinx goes on loading, if any page must run."""
+    pages = gallery_pages.of(app)
     app._ptguide_stale = _stale(app)
     if app._ptguide_stale:
+        texts = "".join(pages.source(name).read_text(encoding="utf-8") for name in app._ptguide_stale)
         imported = set().union(*map(keys.of(app).packages, app._ptguide_stale))
-        # What no page imports is not worth waiting for.
-        forks.start_server([name for name in app.config.pages_preload if name.partition(".")[0] in imported])
+        tops = {name: name.partition(".")[0] for name in app.config.pages_preload}
+        # What no page names, and no helper of one imports, is not worth waiting for.
+        forks.start_server([name for name, top in tops.items() if top in texts or top in imported])
 
 
 def _stale(app: Sphinx) -> dict[str, int]:
