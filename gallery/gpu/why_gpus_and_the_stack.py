@@ -11,10 +11,13 @@ come from you, the rest comes with torch, and a GPU pays for work with many mult
 # %%
 # Set-up
 
-import importlib.metadata
+import csv
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -58,7 +61,7 @@ def draw_intensity():
     for row, value in enumerate(intensity.values()):
         axis.text(value, row, f" {value:.3g}", va="center", fontsize=8)
     axis.margins(x=0.12)
-    axis.set_title("Products of large matrices give a GPU enough to compute")
+    axis.set_title("Products of two large matrices give a GPU enough to compute")
     plt.show()
 
 
@@ -68,8 +71,8 @@ draw_intensity()
 
 # %%
 # Each bar is the *arithmetic intensity*: the additions and multiplications of a call, divided by the bytes that it
-# reads and writes. Adding 1 needs more time for the bytes than for the sums. You need to know :ref:`matmul` and
-# :ref:`check-the-installation`.
+# reads and writes, each number once. Adding 1 to a large tensor needs more time for the bytes than for the sums. You
+# need to know :ref:`matmul` and :ref:`check-the-installation`.
 #
 # .. longer: 6 screens — what pays, who brings which part, and which versions fit are three questions
 #
@@ -119,15 +122,16 @@ for rows in (1, 8, 64, 512, 4096):
 # toolkit, with ``nvcc``      compiles kernels of your own        you, if you compile
 # ==========================  ==================================  ===========================================
 #
-# The cell looks into the files of the packages that are installed here.
+# So it is with the builds of pip on Linux. The cell looks into the files of the packages that are installed here.
 
 # Measured where this page ran.
-parts = [
-    one
-    for one in importlib.metadata.distributions()
-    if one.name.startswith(("torch", "nvidia", "triton"))
-]
-files = {file.name: part.name for part in parts for file in part.files or ()}
+beside = Path(torch.__file__).parents[1]  # the folder of the installed packages
+files = {}
+for part in ("torch", "nvidia", "triton"):
+    for record in sorted(beside.glob(f"{part}*.dist-info/RECORD")):
+        package = record.parent.name.partition("-")[0].replace("_", "-")
+        for path, *_ in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+            files[path.rpartition("/")[2]] = package
 
 
 def brought_by(name):
@@ -169,8 +173,8 @@ for built_for, driver_supports in (
 # --------------------------------------
 #
 # Each model of GPU has a *compute capability*, such as 8.6. ``get_arch_list`` names those that the build has code
-# for. Code runs on GPUs with the same first number and the same or a larger second one. Else the message is *no
-# kernel image is available*: :ref:`cuda-capability-is-not-compatible`.
+# for. ``sm_`` code runs on GPUs with the same first number and the same or a larger second one (Jetson boards differ).
+# Else the message is *no kernel image is available*: :ref:`cuda-capability-is-not-compatible`.
 #
 # .. not looked up: 8.6 — an example of how a capability is written
 
@@ -186,24 +190,29 @@ print(
 #
 #    Install the driver of your GPU, and then torch by the command of `pytorch.org
 #    <https://pytorch.org/get-started/locally/>`__. Install no toolkit and no cuDNN: torch does not look for them. You
-#    need the toolkit if you compile CUDA code yourself, with the first number of ``torch.version.cuda``. If
-#    ``nvidia-smi`` says less than torch was built for, renew the driver, or take a build for an older CUDA. The cost:
-#    such a build takes gigabytes of disk.
+#    need the toolkit if you compile CUDA code yourself, with the first number of ``torch.version.cuda``. If the first
+#    number of ``nvidia-smi`` is less than that, renew the driver, or take a build for an older CUDA. The cost: a build
+#    for CUDA takes gigabytes of disk.
 #
 # A common mistake
 # ----------------
 #
-# **A toolkit is installed to change torch's CUDA.** It changes nothing, because torch loads the libraries beside
-# itself, unless ``LD_LIBRARY_PATH`` leads to others. In a process without search paths, the build is the same. A
-# toolkit of another first number matters to those who compile: :ref:`the-detected-cuda-version-mismatches`.
+# **A toolkit is installed to change torch's CUDA.** It changes nothing, because pip's build has a fixed path
+# (``RPATH``) to its own libraries, which goes before ``LD_LIBRARY_PATH``. The cell puts a second CUDA runtime there,
+# and asks a process which one it has loaded. A toolkit of another first number matters to those who compile:
+# :ref:`the-detected-cuda-version-mismatches`.
 
-hidden = ("CUDA", "LD_", "PATH")
-without = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-code = "import torch; print(torch.version.cuda, torch.cuda.get_arch_list())"
-answer = subprocess.check_output([sys.executable, "-c", code], env=without, text=True).strip()
-here = f"{torch.version.cuda} {torch.cuda.get_arch_list()}"
-print("without search paths, torch is the same:", answer == here)
-assert answer == here
+# Measured where this page ran.
+code = "import torch; print(*{line.split()[-1] for line in open('/proc/self/maps') if 'libcudart' in line})"
+runtime = next(beside.glob("nvidia/cu*/lib/libcudart.so.*"), None)
+if runtime and sys.platform == "linux":
+    with tempfile.TemporaryDirectory() as toolkit:
+        shutil.copy(runtime, toolkit)
+        settings = os.environ | {"LD_LIBRARY_PATH": toolkit}
+        loaded = subprocess.check_output([sys.executable, "-c", code], env=settings, text=True)
+    print("the runtime beside torch is the one that is loaded:", loaded.strip() == str(runtime))
+    assert loaded.strip() == str(runtime)
+
 # %%
 # How this was checked
 

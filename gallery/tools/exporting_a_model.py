@@ -69,7 +69,7 @@ def refused(model, *arguments, **settings):
 
 dynamic = ({0: Dim("batch")},)  # axis 0 of the first input has no fixed size
 settings = {"dynamic_shapes": dynamic, "input_names": ["images"], "verbose": False}
-torch.onnx.export(model, (images,), "digits.onnx", dynamo=True, external_data=False, **settings)
+torch.onnx.export(model, (images,), "digits.onnx", dynamo=True, **settings)
 
 session = onnxruntime.InferenceSession("digits.onnx", providers=["CPUExecutionProvider"])
 (logits,) = session.run(None, {"images": others.numpy()})
@@ -78,11 +78,12 @@ with torch.no_grad():
 print(
     f"{len(others)} images in ONNX Runtime, largest difference below 1e-5: {bool(difference < 1e-5)}"
 )
+print("files:", sorted(path.name for path in Path().glob("digits.onnx*")))
 
 # %%
 # The file was made from :val:`5 <len(images)>` images and runs on :val:`19 <len(others)>`, without PyTorch and
-# without the class ``Net``. Compare the results on data like yours before you trust a file. You need to know
-# :ref:`anatomy-of-nn-module` and :ref:`saving-and-loading`.
+# without the class ``Net``. The weights are in the second file, so move the two together (``external_data=False``
+# makes one file). You need to know :ref:`anatomy-of-nn-module` and :ref:`saving-and-loading`.
 #
 # .. longer: 5 screens — two formats, the sizes, the limits and the old way are five questions of their own
 #
@@ -90,8 +91,9 @@ print(
 # --------
 #
 # The model runs once with tensors that have shapes and no numbers, and each operation is written down. What Python
-# decides on the way is fixed: a branch, a loop, a number of Python. What remains are operations, weights and sizes.
-# The size ``batch`` stays open.
+# decides on the way is fixed: a branch, a loop, a number of Python. What remains is the *graph*: operations, weights
+# and sizes. The size ``batch`` stays open. A later call with another fixed size is refused. Another dtype is not, and
+# takes the branch of the example.
 
 program = torch.export.export(model, (images,), dynamic_shapes=dynamic)
 for node in program.graph.nodes:
@@ -171,16 +173,17 @@ assert torch.equal(traced(others), model(others))
 # %%
 # .. use-this::
 #
-#    Call ``model.eval()`` first. For another program, use ``torch.onnx.export(..., dynamo=True)``, which needs
-#    ``onnx`` and ``onnxscript``. To stay within PyTorch, use ``torch.export``. If Python is there anyway, keep the
-#    class and a ``state_dict``, and let :ref:`torch.compile <torch-compile>` make it fast. Give two or more examples
-#    and ``dynamic_shapes``, and compare on other sizes. The cost: branches and Python types become fixed.
+#    Call ``model.eval()`` first. For another program, use ``torch.onnx.export``, which needs ``onnx`` and
+#    ``onnxscript`` (an older torch needs ``dynamo=True``, now the default). To stay within PyTorch, use
+#    ``torch.export``. If Python is there anyway, keep the class and a ``state_dict``, and let
+#    :ref:`torch.compile <torch-compile>` make it fast. Give two or more examples and ``dynamic_shapes``, and compare
+#    on other sizes. The cost: branches and Python types become fixed.
 #
 # A common mistake
 # ----------------
 #
 # **Exported in training mode.** Then the dropout of the graph is active, and the same images get other logits each
-# time. The loaded module has no ``eval()`` that could repair it. Call ``model.eval()`` before the export.
+# time. It is too late then: ``eval()`` of the exported module raises. Call ``model.eval()`` before the export.
 
 model.train()
 training = torch.export.export(model, (images,)).module()
@@ -210,13 +213,18 @@ assert "Dropout" not in {node.op_type for node in graph.node}
 ]
 assert shape[1:] == [1, 8, 8]
 assert isinstance(shape[0], str)
-# A program without the class loads the file.
+# A program without torch runs the one file, and one without the class loads the other.
 code = (
-    "import torch; module = torch.export.load('digits.pt2').module();"
-    "print(tuple(module(torch.zeros(7, 1, 8, 8)).shape))"
+    "import sys, numpy, onnxruntime; session = onnxruntime.InferenceSession('digits.onnx');"
+    "images = numpy.zeros((7, 1, 8, 8), 'float32');"
+    "print(session.run(None, {'images': images})[0].shape, 'torch' in sys.modules)"
 )
 answer = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True)
-assert answer.strip() == "(7, 10)"
+assert answer.strip() == "(7, 10) False"
+del Net
+assert torch.equal(torch.export.load("digits.pt2").module()(others), model(others))
+# The onnx exporter takes the graph of torch.export if nothing is said.
+assert inspect.signature(torch.onnx.export).parameters["dynamo"].default is True
 # A script warns, too; a trace keeps the branch of the example, with a warning; the older argument is not recommended.
 with (
     contextlib.redirect_stdout(io.StringIO()),
@@ -230,7 +238,7 @@ assert any(one.category.__name__ == "TracerWarning" for one in given)
 assert not torch.equal(kept(3 * images), Scale()(3 * images))
 converter = importlib.import_module("torch.onnx._internal.exporter._compat")
 assert "'dynamic_axes' is not recommended" in inspect.getsource(converter)
-# The branch on a shape is decided by the example.
+# The branches on a shape and on a dtype are decided by the example, and the dtype is not looked at later.
 
 
 class ByShape(nn.Module):
@@ -242,8 +250,18 @@ assert torch.equal(
     torch.export.export(ByShape(), (torch.ones(3, 7),)).module()(torch.ones(3, 7)),
     2 * torch.ones(3, 7),
 )
-for left in ("digits.onnx", "digits.pt2"):
-    Path(left).unlink()
+
+
+class ByDtype(nn.Module):
+    def forward(self, x):
+        return x + 1 if x.dtype == torch.float32 else x - 1
+
+
+by_dtype = torch.export.export(ByDtype(), (torch.ones(3),)).module()
+for dtype in (torch.float32, torch.float64, torch.int64):
+    assert torch.equal(by_dtype(torch.ones(3, dtype=dtype)), torch.full((3,), 2, dtype=dtype))
+for left in Path().glob("digits.*"):
+    left.unlink()
 
 # %%
 # Check yourself

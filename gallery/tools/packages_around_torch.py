@@ -15,6 +15,7 @@ import datetime
 import importlib
 import importlib.metadata
 import json
+import pickle
 import tempfile
 import warnings
 from collections import Counter
@@ -102,9 +103,10 @@ for name, purpose in inside.items():
 # Which version fits which torch?
 # -------------------------------
 #
-# Ask what a package requires, and whether it has compiled code that is linked with torch. The library of torchvision
-# is, so install the two together, in versions that were made for each other. ``torchmetrics`` is Python alone.
-# ``safetensors`` has compiled code of its own and requires no torch.
+# Ask what a package requires, and whether it has compiled code that is linked with torch. That of torchvision is.
+# ``stable`` in its name means the part of torch's interface that newer versions keep, hence the ``>=``. An older
+# torchvision was made for one torch, so let one command of pip choose both. ``torchmetrics`` is Python alone.
+# ``safetensors`` has compiled code of its own.
 
 
 def about(name):
@@ -113,14 +115,15 @@ def about(name):
         one for one in part.requires or () if one.startswith("torch") and "extra" not in one
     ]
     libraries = [file.locate() for file in part.files or () if file.name.endswith((".so", ".pyd"))]
-    linked = sum(b"libtorch" in library.read_bytes() for library in libraries)
+    linked = sorted(one.name for one in libraries if b"libtorch" in one.read_bytes())
     return required, len(libraries), linked
 
 
 for name in ("torchvision", "torchmetrics", "safetensors"):
     required, libraries, linked = about(name)
     print(
-        f"{name:13} requires {required or 'no torch'}; {libraries} libraries, {linked} linked with torch"
+        f"{name:13} requires {', '.join(required) or 'no torch'}; "
+        f"{libraries} libraries, linked with torch: {', '.join(linked) or 'none'}"
     )
 
 # %%
@@ -142,7 +145,8 @@ for name in ("torchvision", "torchmetrics", "safetensors"):
 #
 # .. not looked up: 0.18 — the last version in the list of the first cell
 #
-# One line of this table can be asked here: torch itself warns of the old quantization.
+# One line of this table can be asked here: torch itself warns of the old quantization. The version in the message has
+# passed, and the old code still runs in this one.
 
 with warnings.catch_warnings(record=True) as given:
     warnings.simplefilter("always")
@@ -155,9 +159,9 @@ assert "please migrate to use torchao" in said
 # torchmetrics: a metric over many batches
 # ----------------------------------------
 #
-# The mean of the accuracies of two batches is not the accuracy, if the batches differ in size. A metric object
-# counts, and divides once at the end. It also adds up over several processes. By hand it is two sums:
-# :ref:`averages-of-unequal-batches`.
+# The mean of the accuracies of two batches is not the accuracy, if the batches differ in size. A metric object counts,
+# and divides once at the end. Here ``"micro"`` counts images. The default, ``"macro"``, is the mean over the classes.
+# By hand it is two sums: :ref:`averages-of-unequal-batches`.
 
 labels = digits("test").targets[:10]
 batches = [(labels[:8], labels[:8]), ((labels[8:] + 1) % 10, labels[8:])]  # right, and wrong
@@ -173,9 +177,10 @@ print(
 # safetensors: weights that are data
 # ---------------------------------------
 #
-# A file of ``torch.save`` is a pickle, which can hold calls of Python (``weights_only=True`` limits them). A file of
-# safetensors is a header in JSON and the bytes of the tensors, so others can read it, and a part of it can be read
-# alone. It holds tensors by name. An optimizer's state does not fit without rewriting.
+# A file of ``torch.save`` has a pickle in it, which can hold calls of Python (``weights_only=True``, the default of
+# ``torch.load``, limits them). A file of safetensors is a header in JSON and the bytes of the tensors, so a part of it
+# can be read alone. It holds tensors by name. An optimizer's state does not fit without rewriting. Two names for one
+# tensor (tied weights) are refused by ``save_file``, and ``save_model`` keeps one.
 
 model = nn.Linear(5, 3)
 with tempfile.TemporaryDirectory() as folder:
@@ -220,10 +225,14 @@ for name, (_, month) in RELEASES.items():
 for name in ("torchvision", "torchmetrics", "safetensors"):
     newest = tuple(map(int, RELEASES[name][0].split(".")))
     assert tuple(map(int, importlib.metadata.version(name).partition("+")[0].split("."))) <= newest
-assert about("torchvision")[2] >= 1
-assert about("torchmetrics")[1:] == (0, 0)
-assert about("safetensors")[0] == []
-assert about("safetensors")[2] == 0
+required, libraries, linked = about("torchvision")
+assert len(linked) == libraries >= 1
+if ">=" in required[0]:
+    assert all("stable" in name for name in linked)
+assert about("torchmetrics")[1:] == (0, [])
+assert about("safetensors")[0] == about("safetensors")[2] == []
+assert tuple(map(int, torch.__version__.split(".")[:2])) > (2, 10)  # the version in the warning
+assert "removed in 2.10" in said
 boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10]])
 assert torchvision.ops.nms(boxes, torch.tensor([0.9, 0.8]), 0.5).tolist() == [0]
 # functorch says itself where its functions are now, and torchvision where its video decoding goes.
@@ -235,6 +244,25 @@ assert "We recommend that you migrate to TorchCodec" in notice.read_text(encodin
 assert hasattr(torch.utils.data, "DataLoader")
 assert metric.compute().item() == torch.tensor(0.8).item()
 assert torch.stack(means).mean().item() == 0.5
+# micro counts images, and macro, the default, is the mean over the classes.
+for average, expected in (({"average": "micro"}, 3 / 4), ({}, (3 / 3 + 0 / 1) / 2)):
+    one_wrong = MulticlassAccuracy(num_classes=2, **average)
+    one_wrong.update(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]))
+    assert one_wrong.compute().item() == expected
+# Tied weights: save_file refuses them, and save_model keeps one name.
+tied = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+tied[1].weight = tied[0].weight
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, "tied.safetensors")
+    with expect_error(RuntimeError, match="Some tensors share memory"):
+        safetensors.torch.save_file(tied.state_dict(), path)
+    safetensors.torch.save_model(tied, path)
+    assert sorted(safetensors.torch.load(path.read_bytes())) == ["0.bias", "0.weight", "1.bias"]
+# torch.load refuses a call of Python if nothing is said.
+with tempfile.TemporaryDirectory() as folder:
+    torch.save(datetime.date(2026, 1, 1), Path(folder, "date.pt"))
+    with expect_error(pickle.UnpicklingError, match="Weights only load failed"):
+        torch.load(Path(folder, "date.pt"))
 right = sum((predicted == targets).sum() for predicted, targets in batches)
 assert right / sum(len(targets) for _, targets in batches) == metric.compute()
 loaded = safetensors.torch.load(content)
