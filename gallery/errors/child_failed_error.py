@@ -35,41 +35,52 @@ main()
 """
 RECORD = "from torch.distributed.elastic.multiprocessing.errors import record\n\n@record\ndef main"
 ENDED = TRAIN.replace("raise ValueError", "os.kill(os.getpid(), 9)  # ")
-SPAWN = """# spawn.py
+# torch is imported once for three runs of torchrun, and once more in each process that mp.spawn starts.
+START = """# start.py
 import os
+import sys
 import torch.multiprocessing as mp
 
 def train(rank, how):
-    if rank == 1 and how == "raise":
-        raise ValueError("this process has no labels")
-    if rank == 1:
+    if how == "end":
         os.kill(os.getpid(), 9)
+    if rank == 1:
+        raise ValueError("this process has no labels")
 
 if __name__ == "__main__":
-    for how in ("raise", "end"):
+    from torch.distributed.run import main  # what torchrun calls
+
+    forked = {}
+    for name in ("plain", "record", "ended"):
+        forked[name] = os.fork()
+        if forked[name] == 0:
+            os.dup2(os.open(f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+            main(["--standalone", "--nproc-per-node=2", f"{name}.py"])
+            sys.exit()
+    for how, processes in (("raise", 2), ("end", 1)):
         try:
-            mp.spawn(train, args=(how,), nprocs=2)
+            mp.spawn(train, args=(how,), nprocs=processes)
         except Exception as error:
             print(f"{type(error).__module__}.{type(error).__name__}: {error}")
+    for name, process in forked.items():
+        _, status = os.waitpid(process, 0)
+        print("exit code of", name, os.waitstatus_to_exitcode(status))
 """
 BREAK = "=" * 9
-torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 scripts = {
-    "plain": (TRAIN, torchrun),
-    "record": (TRAIN.replace("\ndef main", f"\n{RECORD}"), torchrun),
-    "ended": (ENDED, torchrun),
-    "spawn": (SPAWN, []),
+    "plain": TRAIN,
+    "record": TRAIN.replace("\ndef main", f"\n{RECORD}"),
+    "ended": ENDED,
+    "start": START,
 }
 env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 with tempfile.TemporaryDirectory() as folder:
-    started = {}
-    for name, (code, launcher) in scripts.items():
+    for name, code in scripts.items():
         Path(folder, f"{name}.py").write_text(code)
-        command = [sys.executable, *launcher, f"{name}.py"]
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started[name] = subprocess.Popen(command, cwd=folder, env=env, **streams)
-    printed = {name: process.communicate() for name, process in started.items()}
-said = {name: errors for name, (_, errors) in printed.items()}
+    command = [sys.executable, "start.py"]
+    started = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    said = {name: Path(folder, f"{name}.log").read_text() for name in ("plain", "record", "ended")}
+from_spawn, *exit_codes = re.split("exit code of ", started.stdout)
 
 
 def part(text, start, end=None):
@@ -213,7 +224,6 @@ assert 'File "<string>", line 2' in done.stderr
 # ``mp.spawn`` puts the traceback of the process below its own. Its last line is the cause. If a signal ended the
 # process, ``ProcessExitedException`` names it, and the rules above hold.
 
-from_spawn = printed["spawn"][0]
 raised, ended = from_spawn.split("torch.multiprocessing.spawn.ProcessExitedException: ")
 lines = [line for line in raised.splitlines() if line]
 print(lines[0], lines[1], "...", lines[-1], sep="\n")
@@ -246,8 +256,8 @@ assert "labels" not in said["plain"].split("ChildFailedError")[-1]
 # %%
 # How this was checked
 
-assert all(started[name].returncode == 1 for name in ("plain", "record", "ended"))
-assert started["spawn"].returncode == 0  # it caught both
+assert [line.split() for line in exit_codes] == [["plain", "1"], ["record", "1"], ["ended", "1"]]
+assert started.returncode == 0  # it caught both of mp.spawn
 for name in ("plain", "record", "ended"):
     assert "ChildFailedError" in said[name]
     assert re.search(r"rank +: 1 \(local_rank: 1\)", said[name])

@@ -25,12 +25,12 @@ from ptguide.questions import ask
 images = digits("all").inputs.flatten(1)
 
 
-def score(x, y, train, test, hidden=0, epochs=100):
+def score(x, y, train, test, hidden=0, epochs=50):
     """Train on some rows of ``x``, and return the accuracy on others."""
     torch.manual_seed(0)
     layers = [nn.Linear(x.shape[1], hidden), nn.ReLU()] if hidden else []
     model = nn.Sequential(*layers, nn.Linear(hidden or x.shape[1], 2))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02, fused=True)
     for _ in range(epochs):
         loss = F.cross_entropy(model(x[train]), y[train])
         optimizer.zero_grad()
@@ -68,7 +68,7 @@ def forecast(series, by_time, ahead=30, width=16):
     else:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
         train, test = order[n // 4 :], order[: n // 4]
-    return score((x - x[train].mean()) / x[train].std(), y, train, test, hidden=64, epochs=200)
+    return score((x - x[train].mean()) / x[train].std(), y, train, test, hidden=64, epochs=100)
 
 
 def scale(x, y, first):

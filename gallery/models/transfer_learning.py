@@ -141,10 +141,10 @@ def measure(spread, counts, ways=ways, seeds=3):
 counts = [2, 10, 80]
 found = measure(anywhere, counts)
 pairs = [(0.002, 0.02), (0.002, 0.002), (0.01, 0.01)]  # of the body and of the head
-by_rates = measure(
+by_rates = {pairs[0]: found["fine-tuned"]} | measure(
     anywhere,
     counts,
-    {pair: partial(fine_tune, body_lr=pair[0], head_lr=pair[1]) for pair in pairs},
+    {pair: partial(fine_tune, body_lr=pair[0], head_lr=pair[1]) for pair in pairs[1:]},
 )
 
 frozen, tuned, nothing = (values.mean(dim=0) for values in found.values())  # each (3,)
@@ -285,7 +285,7 @@ assert min(frozen[0], tuned[0]) > nothing[0] + 0.05
 assert tuned[1] > max(frozen[1], nothing[1]) + 0.04
 assert frozen[2] < min(tuned[2], nothing[2]) - 0.1
 convention, same, larger = (values.mean(dim=0) for values in by_rates.values())
-assert torch.equal(convention, tuned)
+assert fine_tune.__defaults__ == pairs[0]
 assert (same - convention).abs().max() < 0.04
 assert larger[0] < convention[0] - 0.01
 assert larger[1] > convention[1] + 0.01

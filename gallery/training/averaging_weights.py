@@ -151,17 +151,18 @@ torch.testing.assert_close(by_hand[-1], weights(ema), atol=1e-5, rtol=1e-5)
 #
 # A weight of n steps ago counts :math:`(1 - d) \, d^n`, so the average looks back about :math:`1 / (1 - d)` steps. The
 # first one has no factor of :math:`1 - d`. If the average looks back longer than the training, it is mostly this first
-# one. The training has 660 steps, and a line has three seeds.
+# one. The training has 660 steps and feeds the five averages, and a line has three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
-for decay in (0.5, 0.9, 0.99, 0.999, 0.9999):
-    found = []
-    for seed in range(3):
-        ema = exponential(decay)
-        train(seed, after_step=ema.update_parameters)
-        found.append(accuracy(ema))
+memories = {decay: [] for decay in (0.5, 0.9, 0.99, 0.999, 0.9999)}
+for seed in range(3):
+    averages = [exponential(decay) for decay in memories]  # of the same training
+    train(seed, after_step=lambda net, emas=averages: [ema.update_parameters(net) for ema in emas])
+    for values, ema in zip(memories.values(), averages, strict=True):
+        values.append(accuracy(ema))
+for decay, values in memories.items():
     print(f"decay {decay:<7}{1 / (1 - decay):>6.0f} steps back:", end=" ")
-    print(", ".join(f"{one:.1f} %" for one in found))
+    print(", ".join(f"{one:.1f} %" for one in values))
 
 # %%
 # Equal parts: SWA, beside a falling rate

@@ -5,25 +5,25 @@ How do I reduce overfitting? Seven remedies, measured
 =====================================================
 
 The training loss is near 0, and the loss on new data is large: the network has learned its samples by heart, wrong
-labels included. More images help most here, and the best three remedies together help most of all.
+labels included. Seven remedies lower the test loss here, and three of them together lower it by far the most.
 """
 
 # %%
 # Set-up
 
 # Varies with the processor: a training amplifies how it rounds.
-import copy
-
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
+from torch.func import stack_module_state
 from torch.nn import functional as F
 
-from ptguide.data import TensorData, digits
+from ptguide.data import digits
 from ptguide.exercises import check
 from ptguide.questions import ask
 
 train_set, validation, test = (digits(split) for split in ("train", "validation", "test"))
+SEEDS = range(3)
 
 
 def some_images(number, wrong, generator):
@@ -49,18 +49,29 @@ def augment(images):
     return F.grid_sample(images, grid, align_corners=False)
 
 
-def measure(model, data):
-    """Return loss and accuracy in eval mode."""
-    model.eval()
-    with torch.no_grad():
-        logits = model(data.inputs)
-    model.train()
-    right = (logits.argmax(dim=1) == data.targets).float().mean().item()
-    return F.cross_entropy(logits, data.targets).item(), right
+def logits_of(weights, images, dropout=0.0):
+    """Return what networks whose weights are stacked along a new first axis give for images (network, B, 1, 8, 8)."""
+    hidden = (images.flatten(2) @ weights["1.weight"].mT + weights["1.bias"][:, None]).relu()
+    hidden = F.dropout(hidden, dropout) if dropout else hidden
+    return hidden @ weights["3.weight"].mT + weights["3.bias"][:, None]
 
 
-def train(
-    seed,
+@torch.no_grad()
+def measure(weights, images, labels):
+    """Return loss and accuracy of each network without dropout, shape (network, 2)."""
+    logits = logits_of(weights, images)
+    labels = labels.expand(logits.shape[:2])
+    loss = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(dim=1)
+    right = (logits.argmax(dim=2) == labels).float().mean(dim=1)
+    return torch.stack([loss, right], dim=1)
+
+
+def new_network(seed, hidden):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+
+
+def several(
     wrong=0.2,
     images=200,
     hidden=128,
@@ -71,29 +82,39 @@ def train(
     stop=False,
     epochs=60,
 ):
-    """Train on some images; return the losses and accuracies of the three sets."""
-    torch.manual_seed(seed)
-    x, y = some_images(images, wrong, torch.Generator().manual_seed(seed))
-    model = nn.Sequential(
-        *(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU()),
-        *(nn.Dropout(dropout), nn.Linear(hidden, 10)),
-    )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=decay, fused=True)
-    curve = []
+    """Train a network for each seed on some images, side by side.
+
+    Returns the losses and accuracies of the three sets, shape (seed, set, 2).
+    """
+    orders = [torch.Generator().manual_seed(seed) for seed in SEEDS]
+    sets = [some_images(images, wrong, order) for order in orders]
+    x, y = (torch.stack(parts) for parts in zip(*sets, strict=True))  # (seed, image, ...)
+    stacked, _ = stack_module_state([new_network(seed, hidden) for seed in SEEDS])
+    weights = {name: value.detach().requires_grad_() for name, value in stacked.items()}
+    optimizer = torch.optim.AdamW(weights.values(), lr=0.01, weight_decay=decay, fused=True)
+    lowest, best = torch.full((len(SEEDS),), float("inf")), weights
+    own = torch.arange(len(SEEDS))[:, None]
     for _ in range(epochs):
-        for rows in torch.randperm(images).split(40):
-            inputs = change(x[rows]) if change else x[rows]
-            loss = F.cross_entropy(model(inputs), y[rows], label_smoothing=smoothing)
+        mixed = torch.stack([torch.randperm(images, generator=order) for order in orders])
+        for rows in mixed.split(40, dim=1):
+            inputs = x[own, rows]
+            if change:
+                inputs = change(inputs.flatten(0, 1)).unflatten(0, rows.shape)
+            logits = logits_of(weights, inputs, dropout).flatten(0, 1)
+            loss = F.cross_entropy(logits, y[own, rows].flatten(), label_smoothing=smoothing)
             optimizer.zero_grad()
-            loss.backward()
+            (len(SEEDS) * loss).backward()  # the sum of the mean losses
             optimizer.step()
         if stop:
-            curve.append(measure(model, validation)[0])
-            if curve[-1] == min(curve):
-                best = copy.deepcopy(model.state_dict())
-    if stop:
-        model.load_state_dict(best)
-    return torch.tensor([measure(model, d) for d in (TensorData(x, y), validation, test)])
+            now = measure(weights, validation.inputs[None], validation.targets)[:, 0]
+            better, lowest = now <= lowest, torch.minimum(now, lowest)
+            best = {
+                name: torch.where(better.view(-1, *[1] * (w.ndim - 1)), w.detach(), best[name])
+                for name, w in weights.items()
+            }
+    weights = best if stop else weights
+    held_out = [(data.inputs[None], data.targets) for data in (validation, test)]
+    return torch.stack([measure(weights, *data) for data in ((x, y), *held_out)], dim=1)
 
 
 REMEDIES = {
@@ -107,14 +128,6 @@ REMEDIES = {
     "4 times the images": {"images": 800},
     "the last three": {"stop": True, "change": augment, "images": 800},
 }
-
-SEEDS = range(3)
-
-
-def several(**settings):
-    """Return losses and accuracies of three seeds, shape (seed, set, 2)."""
-    return torch.stack([train(seed, **settings) for seed in SEEDS])
-
 
 results = {name: several(**settings) for name, settings in REMEDIES.items()}
 
@@ -224,16 +237,16 @@ assert sweep[10.0][1] - sweep[10.0][0] < 0.1
 #
 # How much a remedy gives depends on the data. With the same images and right labels there is less that could be
 # learned wrongly. At the same strengths, dropout and augmentation change little here, and stopping early lowers the
-# loss somewhat. More images still help most.
+# loss somewhat. More images help most.
 
 # Varies with the processor: three trainings for each row.
 kept = ("nothing", "dropout", "early stopping", "augmentation", "4 times the images")
 right_labels = {name: several(wrong=0.0, **REMEDIES[name]) for name in kept}
 for name, found in right_labels.items():
     print(f"{name:<19} test loss {found[:, 2, 0].mean():.2f}, accuracy {found[:, 2, 1].mean():.1%}")
-assert (
-    right_labels["4 times the images"][:, 2, 0].max() < 0.5 * right_labels["nothing"][:, 2, 0].min()
-)
+more_images = right_labels["4 times the images"][:, 2, 0]
+for name in kept[:-1]:
+    assert more_images.max() < 0.8 * right_labels[name][:, 2, 0].min()
 
 # %%
 # .. use-this::
@@ -277,10 +290,8 @@ for name, one in results.items():
         assert loss < nothing[:, 0].mean() - 0.2
         assert (one[:, 2, 0] < nothing[:, 0]).all()
         assert right > nothing[:, 1].mean()
-    if name not in ("4 times the images", "the last three"):
-        assert results["4 times the images"][:, 2, 0].mean() < loss - 0.05
-        assert together[:, 0].max() < one[:, 2, 0].min()
-assert together[:, 0].max() < results["4 times the images"][:, 2, 0].min()
+    if name != "the last three":
+        assert together[:, 0].max() < 0.7 * one[:, 2, 0].min()
 assert results["nothing"][:, 0, 0].max() < 0.1
 # A quarter of the epochs gives the larger set as many steps as the others have.
 as_many_steps = several(images=800, epochs=15)[:, 2, 0]
@@ -301,6 +312,17 @@ assert (
 gaps = {name: (one[:, 2, 0] - one[:, 0, 0]).mean() for name, one in results.items()}
 for name in list(REMEDIES)[1:]:
     assert gaps[name] < 0.75 * gaps["nothing"]
+# The networks side by side are those of a plain loop: the second seed, for two epochs.
+plain, order = new_network(1, hidden=128), torch.Generator().manual_seed(1)
+x, y = some_images(200, 0.2, order)
+optimizer = torch.optim.AdamW(plain.parameters(), lr=0.01, weight_decay=0.5)
+for _ in range(2):
+    for rows in torch.randperm(200, generator=order).split(40):
+        optimizer.zero_grad()
+        F.cross_entropy(plain(x[rows]), y[rows]).backward()
+        optimizer.step()
+beside = several(decay=0.5, epochs=2)[1, 0, 0]
+torch.testing.assert_close(F.cross_entropy(plain(x), y).detach(), beside, rtol=1e-3, atol=1e-4)
 # One in five labels is wrong.
 for seed in SEEDS:
     generator = torch.Generator().manual_seed(seed)

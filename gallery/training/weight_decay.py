@@ -44,9 +44,9 @@ def loss_of(weights, images, labels):
     return F.cross_entropy(functional_call(frame, weights, (images,)), labels)
 
 
-def start(seeds):
-    """Return the weights of one network for each seed, stacked along a new first axis."""
-    weights, _ = stack_module_state([new_network(seed) for seed in range(seeds)])
+def start(copies, seeds):
+    """Return the weights of one network for each copy and seed, stacked along a new first axis."""
+    weights, _ = stack_module_state([new_network(k) for _ in range(copies) for k in range(seeds)])
     return {name: value.detach().requires_grad_() for name, value in weights.items()}
 
 
@@ -56,17 +56,18 @@ def train(kind, decays, spare=(), epochs=100, seeds=5, size=FEW, penalty=None):
     Returns the right answers on validation data in %, shape (decay, seed), the stacked weights, and how many of the
     labels that it was given it repeats, in %.
     """
-    sets, groups = [start(seeds) for _ in decays], []
-    for weights, decay in zip(sets, decays, strict=True):
-        for name, value in weights.items():
-            groups.append(
-                {"params": [value], "weight_decay": 0.0 if name.endswith(spare) else decay}
-            )
-    optimizer = kind(groups, lr=0.01)
-
-    def joined():
-        return {key: torch.cat([s[key] for s in sets]) for key in sets[0]}
-
+    weights, groups = start(len(decays), seeds), []
+    for name, value in weights.items():
+        value.grad = torch.zeros_like(value)
+        for part, grad, decay in zip(
+            value.split(seeds), value.grad.split(seeds), decays, strict=True
+        ):
+            own = (
+                part.detach().requires_grad_()
+            )  # shares its numbers and its gradient with the whole
+            own.grad = grad
+            groups.append({"params": [own], "weight_decay": 0.0 if name.endswith(spare) else decay})
+    optimizer = kind(groups, lr=0.01, fused=True)
     orders = [torch.Generator().manual_seed(seed) for seed in range(seeds)]
     few = torch.stack([torch.randperm(len(train_set), generator=order)[:size] for order in orders])
     for _ in range(epochs):
@@ -74,22 +75,21 @@ def train(kind, decays, spare=(), epochs=100, seeds=5, size=FEW, penalty=None):
         for places in few.gather(1, mixed).split(50, dim=1):
             images = train_set.inputs[places].repeat(len(decays), 1, 1, 1, 1)
             labels = targets[places].repeat(len(decays), 1)
-            loss = vmap(loss_of)(joined(), images, labels).sum()
+            loss = vmap(loss_of)(weights, images, labels).sum()
             if penalty:
-                loss = loss + penalty(joined())
-            optimizer.zero_grad()
+                loss = loss + penalty(weights)
+            for value in weights.values():
+                value.grad.zero_()
             loss.backward()
             optimizer.step()
     with torch.no_grad():
-        answers = vmap(lambda w: functional_call(frame, w, (validation_set.inputs,)))(joined())
+        answers = vmap(lambda w: functional_call(frame, w, (validation_set.inputs,)))(weights)
         given = vmap(lambda w, x: functional_call(frame, w, (x,)))(
-            joined(), train_set.inputs[few].repeat(len(decays), 1, 1, 1, 1)
+            weights, train_set.inputs[few].repeat(len(decays), 1, 1, 1, 1)
         )
     repeated = given.argmax(dim=-1) == targets[few].repeat(len(decays), 1)
     right = answers.argmax(dim=-1) == validation_set.targets
-    shaped = {
-        key: value.detach().unflatten(0, (len(decays), seeds)) for key, value in joined().items()
-    }
+    shaped = {key: value.detach().unflatten(0, (-1, seeds)) for key, value in weights.items()}
     percent = [
         100 * hits.float().mean(dim=1).unflatten(0, (-1, seeds)) for hits in (right, repeated)
     ]
