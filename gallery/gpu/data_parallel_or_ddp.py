@@ -154,10 +154,11 @@ draw_memory(parameters)
 # The rule
 # --------
 #
-# Training with Adam keeps four numbers for each parameter: the weight, its gradient and two averages. In float32 each
-# takes four bytes. Let there be :math:`N` parameters and :math:`P` GPUs. With DDP each GPU holds :math:`16 N` bytes,
-# and with FSDP :math:`16 N / P`. What is being sent comes on top. DDP keeps buffers for it, as large as the gradients,
-# unless you give ``gradient_as_bucket_view=True``. FSDP fetches whole layers, one or two at a time.
+# Training with Adam keeps four numbers for each parameter: the weight, its gradient and two averages. In
+# :val:`float32 <torch.empty(1).dtype>` each takes four bytes. Let there be :math:`N` parameters and :math:`P` GPUs.
+# With DDP each GPU holds :math:`16 N` bytes, and with FSDP :math:`16 N / P`. What is being sent comes on top. DDP
+# keeps buffers for it, as large as the gradients, unless you give ``gradient_as_bucket_view=True``. FSDP fetches whole
+# layers, one or two at a time.
 #
 # ================  ================  =============================  ===========================================
 # Way               Processes         What is copied or divided      What is sent in a step
@@ -244,11 +245,12 @@ if wrapped is not None:
 # %%
 # .. use-this::
 #
-#    Use DDP while the training fits on one GPU: 16 bytes for each parameter, up to 4 for the buffers, and the
-#    activations. Where it does not fit, call ``fully_shard`` on each block and then on the model. Start both with
-#    ``torchrun --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``. Do not begin new
-#    code with ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass, and again in
-#    ``backward``.
+#    Use DDP while the training fits on one GPU:
+#    :val:`16 <round(sum(megabytes(parameters, 1)) * 1e6 / parameters)>` bytes for each parameter, up to 4 for the
+#    buffers, and the activations. Where it does not fit, call ``fully_shard`` on each block and then on the model.
+#    Start both with ``torchrun --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``.
+#    Do not begin new code with ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass,
+#    and again in ``backward``.
 #
 # A common mistake
 # ----------------

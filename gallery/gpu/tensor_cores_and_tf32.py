@@ -6,6 +6,8 @@ What is TF32, and should I turn it on? (tensor cores)
 
 A convolution on your GPU differs from the CPU's in the fourth digit. Many GPUs round the inputs of products to TF32,
 which has the range of float32 and the digits of float16. torch allows it for convolutions, but not for ``matmul``.
+
+.. not looked up: float32; float16 — names of formats, which the picture of the page draws
 """
 
 # %%
@@ -131,15 +133,17 @@ draw_formats()
 
 # %%
 # *Tensor cores* are the parts of a GPU that multiply small blocks of matrices, in formats such as these. TF32 is how
-# they take float32: 10 of its 23 binary digits. In memory, the numbers stay float32. You need to know
-# :ref:`dtypes` and :ref:`matmul`.
+# they take float32: fewer of its binary digits. In memory, the numbers stay float32. You need to know :ref:`dtypes`
+# and :ref:`matmul`.
+#
+# .. not looked up: float32 — names of formats, which the picture of the page draws
 #
 # .. longer: 5 screens — what is rounded, what it changes, and which switch is for what are three questions
 #
 # What is lost
 # ------------
 #
-# This page ran without such a GPU, so that ``rounded`` in the set-up imitates TF32: it drops the last 13 bits of a
+# This page ran without such a GPU, so that ``rounded`` in the set-up imitates TF32: it drops the last bits of a
 # float32, and rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
 
 print(f"{'':>10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
@@ -156,9 +160,11 @@ assert rounded(torch.tensor([1024.5])).item() == 1025
 # What it does to a product
 # -------------------------
 #
-# Only the inputs are rounded. Two numbers of 11 binary digits have a product of 22, which float32 holds, and the sums
-# stay in float32. So the error of a long product stays near that of one number. The cell prints errors relative
+# Only the inputs are rounded. The product of two such numbers has twice as many digits, which float32 holds, and the
+# sums stay in float32. So the error of a long product stays near that of one number. The cell prints errors relative
 # to the result in float64.
+#
+# .. not looked up: float32; float64 — the cell compares with .double(), and names its rows by format
 
 for size in (16, 256, 4096):
     x, y = torch.randn(64, size), torch.randn(size, 64)
@@ -199,20 +205,11 @@ for seed in range(4):
 # ``matmul`` and linear layers stay in float32 unless you say otherwise. Convolutions and recurrent layers of cuDNN may
 # use TF32. Both are settings of the process, which you can read and set without a GPU.
 
-print(
-    "matmul:",
-    torch.get_float32_matmul_precision(),
-    "| TF32:",
-    torch.backends.cuda.matmul.allow_tf32,
-)
-print("cuDNN:  TF32:", torch.backends.cudnn.allow_tf32)
+settings = torch.backends
+print(torch.get_float32_matmul_precision(), "| TF32 in matmul:", settings.cuda.matmul.allow_tf32)
+print("cuDNN   | TF32 in convolutions:", settings.cudnn.allow_tf32)
 torch.set_float32_matmul_precision("high")
-print(
-    "matmul:",
-    torch.get_float32_matmul_precision(),
-    "| TF32:",
-    torch.backends.cuda.matmul.allow_tf32,
-)
+print(torch.get_float32_matmul_precision(), "   | TF32 in matmul:", settings.cuda.matmul.allow_tf32)
 assert torch.backends.cuda.matmul.allow_tf32
 torch.set_float32_matmul_precision("highest")
 assert not torch.backends.cuda.matmul.allow_tf32
@@ -232,6 +229,8 @@ assert not torch.backends.cuda.matmul.allow_tf32
 #
 # **A test has the tolerance of float32.** ``assert_close`` allows a relative error of ``1.3e-6``, and a result from
 # TF32 fails. Turn TF32 off in the test, or allow what the format costs.
+#
+# .. not looked up: float32 — names of formats, which the picture of the page draws
 
 x, y = torch.rand(8, 64), torch.rand(64, 8)  # positive numbers, so that no sum is near 0
 with expect_error(AssertionError, match="not close"):
@@ -278,6 +277,8 @@ assert isinstance(torch.backends.cudnn.allow_tf32, bool)
 # %%
 # Check yourself
 # --------------
+#
+# .. not looked up: float32; bfloat16 — names of formats, which the picture of the page draws
 
 numbers = torch.arange(2**23, dtype=torch.int32) + torch.tensor(1.0).view(torch.int32)
 between = rounded(numbers.view(torch.float32)).unique()
@@ -295,7 +296,7 @@ ask(
 # The next question is about a layer.
 
 ask(
-    "Nothing was set. On a GPU with tensor cores, may nn.Conv2d round its float32 inputs to TF32, and may nn.Linear?",
+    "Nothing was set. On a GPU with tensor cores, may nn.Conv2d round its inputs to TF32, and may nn.Linear?",
     answer=(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32),
     choices={
         (True, False): "cuDNN may, and matmul, which a linear layer uses, may not.",

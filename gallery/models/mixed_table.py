@@ -255,7 +255,7 @@ for seed, (one, other) in enumerate(zip(networks, hidden, strict=True)):
 #    Begin with boosted trees and a logistic regression as the measure. A network can pay where there are many rows or
 #    many categories, or where texts or images stand beside the table. Give each column of categories its own
 #    ``nn.Embedding``, with a row for each category and row 0 for unknown ones. Begin with vectors of at most half as
-#    many numbers as there are categories; this page takes 1 and 2. Standardize numbers by the training rows, and take
+#    many numbers as there are categories. Standardize numbers by the training rows, and take
 #    logarithms of prices. Fill :ref:`missing numbers <pandas-and-back>`. Save lists, means and deviations, too.
 #
 # A common mistake

@@ -61,6 +61,8 @@ for name in flats:
 # ``to_numpy`` makes one array of a table with N rows and F columns, of shape (N, F). It has one dtype, into which these
 # columns fit. Where numbers stand beside truth values or text, or ``float64`` beside the ``Int64`` of pandas, this
 # is ``object``. It is a type for arbitrary things of Python, and PyTorch has no such type.
+#
+# .. not looked up: float64 — a claim in "How this was checked"
 
 for names in (["rooms"], ["rooms", "area"], ["rooms", "balcony"], ["rooms", "city"]):
     print(f"{names!s:<22} {flats[names].to_numpy().dtype}")
@@ -147,9 +149,9 @@ assert torch.equal(as_integers.float(), second_later.float())
 #
 #    Take ``torch.tensor(df[names].to_numpy(dtype="float32"))`` for numbers, and ``categories.get_indexer(df[name])``
 #    plus one for a category. Save ``names`` and ``categories`` beside the model. The tensor is a copy, with four bytes
-#    for each number. Take ``torch.from_numpy`` where memory is short, and do not write into the tensor then. Whole
-#    numbers are exact in float32 up to :val:`int(2 / torch.finfo(torch.float32).eps)`, so treat a longer order number
-#    as a category.
+#    for each number. Take ``torch.from_numpy`` where memory is short, and do not write into the tensor then. In
+#    :val:`float32 <features.dtype>`, whole numbers are exact up to :val:`int(2 / torch.finfo(torch.float32).eps)`, so
+#    treat a longer order number as a category.
 #
 # What is shared with the table?
 # ------------------------------
