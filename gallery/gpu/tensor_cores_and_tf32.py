@@ -220,7 +220,7 @@ assert not torch.backends.cuda.matmul.allow_tf32
 #    Write ``torch.set_float32_matmul_precision("high")`` at the top of a script that trains on a GPU with tensor
 #    cores. To compare with a CPU, or to solve equations, keep ``"highest"`` and set
 #    ``torch.backends.cudnn.allow_tf32 = False``. The cost: products have about three decimal digits. How much faster
-#    it is depends on the GPU and on the sizes: measure a step of yours (:ref:`timing-on-a-gpu`).
+#    it is depends on the GPU and on the sizes: measure your own step (:ref:`timing-on-a-gpu`).
 #
 # TF32 saves no memory. Autocast does, because it keeps activations in half precision: :ref:`mixed-precision`.
 #
@@ -348,5 +348,5 @@ report
 #   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it
 #   gained on an A100.
 # - Stosic and Micikevicius (2021). `Accelerating AI training with NVIDIA TF32 tensor cores
-#   <https://developer.nvidia.com/blog/accelerating-ai-training-with-tf32-tensor-cores/>`__. Trainings in float32 and
-#   in TF32, side by side.
+#   <https://developer.nvidia.com/blog/accelerating-ai-training-with-tf32-tensor-cores/>`__. Trainings with
+#   and without it, side by side.

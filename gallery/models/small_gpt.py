@@ -100,8 +100,8 @@ draw_next()
 # --------
 #
 # At place :math:`t` the model computes a row of logits :math:`z_t` from the tokens up to there, and :math:`p(x_{t+1}
-# \mid x_0, \ldots, x_t) = \text{softmax}(z_t)`. Follow the sentence through it: a number for each token, its row of a
-# table plus that of its position, blocks, a layer norm, and a product with the table of tokens again.
+# \mid x_0, \ldots, x_t) = \text{softmax}(z_t)`. Follow the sentence through it: a number for each token, and its row
+# of a table plus that of its position. Then come blocks, a layer norm, and a product with the table of tokens again.
 
 with torch.no_grad():
     embedded = model.token_embedding(ids) + model.position_embedding.weight[: ids.shape[1]]
@@ -256,8 +256,8 @@ print(f"a full cache of GPT-2 small in float32: {numbers * 4 / 1e6:.0f} MB for e
 #
 # **is_causal=True with a cache.** There is one new query and many keys. The mask of ``is_causal`` starts in the upper
 # left corner, so the new query reads the *first* key alone, and nothing complains. One query may read all keys and
-# needs no mask. For several, give a mask that puts the last query at the last key, as ``causal_lower_right`` of
-# ``torch.nn.attention.bias`` does.
+# needs no mask. For several, give a mask that puts the last query at the last key: ``causal_lower_right`` of
+# ``torch.nn.attention.bias``.
 
 torch.manual_seed(0)
 q, k, v = (torch.randn(1, H, places, 16) for places in (1, 10, 10))
