@@ -146,11 +146,11 @@ draw_formats()
 # This page ran without such a GPU, so that ``rounded`` in the set-up imitates TF32: it drops the last bits of a
 # float32, and rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
 
-print(f"{'':>10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
+print(f"{'number':<10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
 for number in (1024.5, 3.14159265, 70000.0, 1e-8):
     x = torch.tensor([number])
     shown = [rounded(x).item(), *(x.to(dtype).item() for dtype in (torch.float16, torch.bfloat16))]
-    print(f"{number:>10.8g} " + " ".join(f"{value:>14.8g}" for value in shown))
+    print(f"{number:<10.8g} " + " ".join(f"{value:>14.8g}" for value in shown))
 assert rounded(torch.tensor([1024.5])).item() == 1025
 
 # %%
@@ -175,7 +175,7 @@ for size in (16, 256, 4096):
     }
     errors = {"float32": ((x @ y).double() - exact).norm() / exact.norm()} | errors
     print(
-        f"{size:>5} products in a sum: ",
+        f"{size:<5} products in a sum:",
         ", ".join(f"{name} {error:.0e}" for name, error in errors.items()),
     )
     assert errors["float32"] < 1e-6

@@ -107,7 +107,7 @@ assert [tuple(outputs[f"layer{k}"].shape[1:]) for k in (1, 2, 3, 4)] == [
 # Below each name you see one of the :term:`feature maps <feature map>`, and the shape as channels × height × width. The
 # weights are random, and the temple can still be made out at first. You need to know :ref:`skip-connections`.
 #
-# .. longer: 6 screens — the block, its costs, the mean, ResNet-50 and the whole network have a cell each
+# .. longer: 7 screens — the block, its costs, the mean, ResNet-50 and the whole network have a cell each
 #
 # The rule
 # --------

@@ -22,6 +22,7 @@ PROVENANCE = re.compile(
     r"(?:, from commit (?P<commit>\S+?))?\. "
 )
 CODE_LINK = re.compile(r"^https://docs\.pytorch\.org/(?:docs|vision)/stable/\S+\.html#\S+")
+TYPE = re.compile(r"^https://docs\.python\.org/3/library/stdtypes\.html#\w+$")
 RAW_MARKUP = re.compile(r":(?:doc|ref|func|class|meth|mod|attr|term|py:\w+):|^\.\. [\w-]+::|\{\w+\}`", re.MULTILINE)
 NO_PROSE = {"pre", "code", "script", "style", "annotation", "svg"}
 SAYS_MORE = re.compile(r"[a-z]{2}")  # an alternative text that has words
@@ -172,10 +173,10 @@ def code_links(document: BeautifulSoup) -> list[str]:
     """Return a complaint if the names of torch in the code cells of a page do not lead to PyTorch's documentation."""
     cells = document.select(".highlight-Python, .highlight-python")
     found = [] if cells else ["there is no code"]
-    linked = {str(link["href"]): link.get_text() for cell in cells for link in cell.select("a[href]")}
-    # What each module has, such as torch.__file__, is described nowhere; sphinx-gallery links its type.
-    torch = {href: name for href, name in linked.items() if re.match(r"torch\.(?!__)", name)}
-    found += [f"{name} leads to {href}" for href, name in torch.items() if not CODE_LINK.match(href)]
+    linked = {(link.get_text(), str(link["href"])) for cell in cells for link in cell.select("a[href]")}
+    # Of what is no function and no class, such as torch.inf or torch.version.cuda, sphinx-gallery links the type.
+    torch = sorted((name, href) for name, href in linked if re.match(r"torch\.(?!__)", name))
+    found += [f"{name} leads to {href}" for name, href in torch if not (CODE_LINK.match(href) or TYPE.match(href))]
     if not torch:
         code = "".join(str(text) for cell in cells for text in cell.find_all(string=True) if not _is_in_a_string(text))
         if re.search(r"\btorch\.[a-z]\w+\(", code):

@@ -128,6 +128,12 @@ def test_code_links():
     assert html_checks.code_links(read(cell.format("https://example.org"))) == [
         "torch.stack leads to https://example.org"
     ]
+    link = '<a href="https://docs.python.org/3/library/{}">{}</a>'
+    two = link.format("stdtypes.html#str", "torch.version.cuda") + link.format("functions.html#print", "torch.stack")
+    two += link.format("functions.html#print", "say")
+    assert html_checks.code_links(read(f'<div class="highlight-Python">{two}</div>')) == [
+        "torch.stack leads to https://docs.python.org/3/library/functions.html#print"
+    ]
     assert html_checks.code_links(read('<div class="highlight-Python">torch.cat(y)</div>')) == [
         "no name of torch in the code is a link"
     ]
