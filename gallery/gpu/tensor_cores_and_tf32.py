@@ -68,7 +68,7 @@ def draw_formats():
                     width,
                     ha="center",
                     va="center",
-                    color="black",
+                    color="white" if name == "exponent" else "black",
                     fontweight="bold",
                 )
             left += width
