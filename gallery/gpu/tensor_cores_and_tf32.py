@@ -160,9 +160,9 @@ assert rounded(torch.tensor([1024.5])).item() == 1025
 # What it does to a product
 # -------------------------
 #
-# Only the inputs are rounded. The product of two such numbers has twice as many digits, which float32 holds, and the
-# sums stay in float32. So the error of a long product stays near that of one number. The cell prints errors relative
-# to the result in float64.
+# Only the inputs are rounded. The product of two such numbers has at most twice as many digits, which float32 holds.
+# The sums stay in float32. So the error of a long product stays near that of one number. The cell prints errors
+# relative to the result in float64.
 #
 # .. not looked up: float32; float64 — the cell compares with .double(), and names its rows by format
 
@@ -185,8 +185,8 @@ for size in (16, 256, 4096):
 # Does a training suffer?
 # -----------------------
 #
-# Here each product of a small network is rounded so, forward and backward. The losses differ from those in float32,
-# and for four seeds the right answers differ by less than a percent of the test images.
+# Here the inputs of each product of a small network are rounded so, forward and backward. The losses differ from those
+# in float32. For four seeds, the right answers differ by less than one in a hundred test images.
 
 # Varies with the processor: a training amplifies how it rounds.
 for seed in range(4):
@@ -238,8 +238,8 @@ with expect_error(AssertionError, match="not close"):
 assert_close(rounded(x) @ rounded(y), x @ y, rtol=1e-3, atol=0)
 
 # %%
-# **Two ways to say it are mixed.** Since torch 2.9 there is ``fp32_precision``, for each backend by itself. Once it
-# is set, the older functions refuse to answer. Take one way in a program.
+# **Two ways to say it are mixed.** There is also ``fp32_precision``, for each backend by itself. Where it differs from
+# the older setting, ``get_float32_matmul_precision`` raises. Take one way in a program.
 
 torch.backends.cuda.matmul.fp32_precision = "tf32"
 with expect_error(RuntimeError, match="mix of the legacy and new APIs"):
@@ -347,6 +347,6 @@ report
 # - PyTorch (2026). `TensorFloat-32 on Ampere and later devices
 #   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it
 #   gained on an A100.
-# - Stosic and Micikevicius (2021). `Accelerating AI training with NVIDIA TF32 tensor cores
+# - NVIDIA (2021). `Accelerating AI training with NVIDIA TF32 tensor cores
 #   <https://developer.nvidia.com/blog/accelerating-ai-training-with-tf32-tensor-cores/>`__. Trainings with
 #   and without it, side by side.

@@ -43,7 +43,8 @@ def run_there(script: Path, folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def runs(request, tmp_path_factory):
     """Return by page the coming answer of each run that a test is chosen for: two at once, ahead of the tests."""
-    chosen = [test for test in request.session.items if test.originalname == "test_page_runs_on_another_device"]
+    name_of = "test_page_runs_on_another_device"
+    chosen = [test for test in request.session.items if getattr(test, "originalname", "") == name_of]
     with ThreadPoolExecutor(2) as pool:
         names = [test.callspec.params["name"] for test in chosen]
         yield {
