@@ -10,7 +10,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.text import strings
+from pipeline.text import strings, typed
 
 SIBLINGS = [
     ("max", "min"),
@@ -41,9 +41,12 @@ OPERATORS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "@": "
 OPERATORS |= {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 CLAIMS = re.compile(r"(.*\.)?(assert_\w+|expect_\w+|ask|check)$")
 
-# Of a text: no claim stands in a role that leads elsewhere, a label, a directive, an address or a rule below a title.
+# Of a text: no claim stands in a role that leads elsewhere, a label, a directive, an address or a rule below a title;
+# a source's year and the version of a program are none of the page's values.
 NO_CLAIM = re.compile(
-    r":(?:ref|doc|term|func|class|meth|mod|attr|data|math):`[^`]*`|^(?:# |\s*)\.\. .*$|^\s+:\w+:.*$|\S+://\S+", re.M
+    r":(?:ref|doc|term|func|class|meth|mod|attr|data|math):`[^`]*`|^(?:# |\s*)\.\. .*$|^\s+:\w+:.*$|\S+://\S+"
+    rf"|{typed.NO_CLAIM.pattern}",
+    re.M,
 )
 SMALL = 12  # a whole number up to here stands in many cells by chance
 IN_TEXT = {
