@@ -21,7 +21,7 @@ from ptguide.training import _order as rng
 from ptguide.training._batches import batch_size, map_tensors, mover, named_tensors, tensors_of
 from ptguide.training._compute import place
 from ptguide.training._figures import READ_EVERY, Figures, Mean
-from ptguide.training._guard import Guard, is_finite
+from ptguide.training._nonfinite import Guard, is_finite
 from ptguide.training._order import END, DataOrder
 from ptguide.training._processes import Team
 

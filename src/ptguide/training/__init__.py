@@ -29,10 +29,10 @@ Imports go down this list and not up (the import linter holds them to it):
 
 from ptguide.training._checkpoints import Checkpoints
 from ptguide.training._evaluate import Evaluation, accuracy, confusion, evaluate
+from ptguide.training._files import load_weights, save_weights
 from ptguide.training._fit import fit
 from ptguide.training._history import History
 from ptguide.training._run import Run
-from ptguide.training._weights import load_weights, save_weights
 
 __all__ = [
     "Checkpoints",

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ptguide.training._batches import Forward, Loss, forward_pair, mover, tensors_of
-from ptguide.training._losses import Count, Counted, check_targets
+from ptguide.training._batches import Count, Counted, Forward, Loss, check_targets, forward_pair, mover, tensors_of
 from ptguide.training._processes import Team
 
 

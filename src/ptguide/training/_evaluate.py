@@ -18,10 +18,9 @@ from ptguide.training._arguments import (
     check_precision,
     empty,
 )
-from ptguide.training._batches import Forward, Loss, forward_pair
+from ptguide.training._batches import Count, Forward, Loss, forward_pair
 from ptguide.training._compute import Computation, evaluation_mode, place
 from ptguide.training._figures import Figures, Mean
-from ptguide.training._losses import Count
 from ptguide.training._processes import join
 from ptguide.training._shares import part_of, share
 

@@ -11,20 +11,17 @@ import torch
 from torch import nn
 
 from ptguide.training import _arguments as arguments
-from ptguide.training._batches import Forward, Loss, forward_pair
+from ptguide.training._batches import Count, Forward, Loss, forward_pair
 from ptguide.training._compute import Computation, place, training_mode
 from ptguide.training._figures import Figures
-from ptguide.training._guard import Guard
 from ptguide.training._history import History, Monitor, kept_after_errors
 from ptguide.training._loop import Loop, Validation
-from ptguide.training._losses import Count
-from ptguide.training._processes import join
+from ptguide.training._nonfinite import Guard
+from ptguide.training._processes import join, shard_model
 from ptguide.training._progress import Watch
 from ptguide.training._run import Run
 from ptguide.training._settings import choose_figure, describe
-from ptguide.training._sharding import shard_model
-from ptguide.training._shares import share
-from ptguide.training._stores import CheckpointStore
+from ptguide.training._shares import CheckpointStore, share
 
 
 def fit(

@@ -11,16 +11,14 @@ from torch import Tensor
 
 from ptguide.training._arguments import PLATEAU
 from ptguide.training._compute import Computation
-from ptguide.training._diagnosis import bad_buffer, diagnose
 from ptguide.training._evaluate import run_over
 from ptguide.training._figures import Figures
-from ptguide.training._guard import Guard
 from ptguide.training._history import VALIDATION, Monitor
+from ptguide.training._nonfinite import Guard, bad_buffer, diagnose
 from ptguide.training._progress import Watch
 from ptguide.training._run import Run
 from ptguide.training._shares import Part
-from ptguide.training._step import clip_gradients, parameters_of
-from ptguide.training._unmarked import Unmarked
+from ptguide.training._step import Unmarked, clip_gradients, parameters_of
 
 
 @dataclass

@@ -19,9 +19,8 @@ from ptguide.training._history import History
 from ptguide.training._order import END, DataOrder, rng_state, set_rng_state
 from ptguide.training._processes import join
 from ptguide.training._settings import check_same, describe_data
-from ptguide.training._shares import Part, part_of, share
+from ptguide.training._shares import CheckpointStore, Part, TeamStore, part_of, share
 from ptguide.training._step import Step
-from ptguide.training._stores import CheckpointStore, TeamStore
 
 FORMAT = 2  # of the dictionary that state_dict returns
 OWN = ("format", "settings", "epoch", "step", "notes", "rng", "data", "figures", "history", "others")

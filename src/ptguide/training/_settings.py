@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DistributedSampler
 
 from ptguide.training._arguments import PLATEAU
+from ptguide.training._batches import known
 from ptguide.training._history import VALIDATION
-from ptguide.training._losses import known
 
 # What a schedule counts while it is in use, and what it takes from the optimizer.
 CHANGING = {"last_epoch", "best", "num_bad_epochs", "cooldown_counter", "T_cur", "T_i", "base_lrs"}
