@@ -9,7 +9,7 @@ import ast
 import functools
 import operator
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ OPERATIONS = {
     ast.Pow: operator.pow,
 }
 LARGEST_POWER = 200  # of what is calculated here
+KEPT = 64  # what was found in so many texts: a cell is behind those of its neighbours, a module behind its docstrings
 OTHER_NAMES = {"float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int"}
 # Of code in a text: the tensor in front, and a name that is neither called nor that of an argument.
 OWNER = re.compile(r"\A(?!(?:torch|nn|F|np|math)\b)[A-Za-z_]\w*(?=[.\[])")
@@ -45,8 +46,8 @@ class Backing:
     """
 
     def __init__(self, code: Iterable[str], outputs: Iterable[str] = ()) -> None:
-        self._code = list(code)
-        self._all = "\n".join([*self._code, *outputs])
+        self._code, self._outputs = list(code), list(outputs)
+        self._all = "\n".join([*self._code, *self._outputs])
         shapes = (str(shape) for part in self._code for shape in _shapes(part))
         self._flat = " ".join(re.sub(r"\s*,\s*", ", ", "\n".join([self._all, *shapes])).split())
 
@@ -65,9 +66,7 @@ class Backing:
     @functools.cached_property
     def _values(self) -> set[float]:
         """The numbers that stand there, and those that code writes as a calculation."""
-        found = list(numbers(self._all))
-        values = {one.value for one in found} | {one.value / 100 for one in found if one.percent}
-        return values.union(*map(_calculated, self._code))
+        return set().union(*map(_written, [*self._code, *self._outputs]), *map(_calculated, self._code))
 
     def _has_number(self, number: Number) -> bool:
         if number.value in self._values or (-number.value in self._values and number.value > 0):
@@ -147,29 +146,40 @@ def _plain(words: str) -> str:
     return " ".join(plain.split()).lower()
 
 
-def _shapes(code: str) -> Iterator[tuple[int, ...]]:
-    """Yield the shapes of the nested lists that stand in code."""
+@functools.lru_cache(KEPT)
+def _written(text: str) -> frozenset[float]:
+    """Return the numbers that stand in code or an output."""
+    found = list(numbers(text))
+    return frozenset(one.value for one in found) | {one.value / 100 for one in found if one.percent}
+
+
+@functools.lru_cache(KEPT)
+def _nodes(code: str) -> tuple[ast.AST, ...]:
+    """Return the parts of code; nothing of what is none."""
     try:
-        tree = ast.parse(code)
+        return tuple(ast.walk(ast.parse(code)))
     except SyntaxError:
-        return
-    for node in ast.walk(tree):
+        return ()
+
+
+@functools.lru_cache(KEPT)
+def _shapes(code: str) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the nested lists that stand in code."""
+    found = []
+    for node in _nodes(code):
         sizes: tuple[int, ...] = ()
         while isinstance(node, ast.List) and node.elts:
             sizes, node = (*sizes, len(node.elts)), node.elts[0]
         if len(sizes) > 1:
-            yield sizes
+            found.append(sizes)
+    return tuple(found)
 
 
-def _calculated(code: str) -> Iterator[float]:
-    """Yield the values of the calculations with numbers alone that stand in code."""
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp | ast.UnaryOp) and (value := _value(node)) is not None:
-            yield value
+@functools.lru_cache(KEPT)
+def _calculated(code: str) -> frozenset[float]:
+    """Return the values of the calculations with numbers alone that stand in code."""
+    values = (_value(node) for node in _nodes(code) if isinstance(node, ast.BinOp | ast.UnaryOp))
+    return frozenset(value for value in values if value is not None)
 
 
 def _value(node: ast.AST) -> Any:

@@ -134,11 +134,17 @@ def _exceptions(one: Docstring, source: str, kind: str) -> list[Exceptional]:
     first = 1 if isinstance(one.node, ast.Module) else one.node.lineno
     last = len(source.splitlines()) if isinstance(one.node, ast.Module) else one.node.end_lineno or first
     found = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        line = token.start[0]
-        if token.type == tokenize.COMMENT and first <= line <= last and line not in hidden:
-            found += in_comment(token.string.lstrip("# "), line, kind)
+    for line, words in _comments(source):
+        if first <= line <= last and line not in hidden:
+            found += in_comment(words, line, kind)
     return found
+
+
+@functools.lru_cache(1)  # for each docstring of a file
+def _comments(source: str) -> list[tuple[int, str]]:
+    """Return the comments of code with their lines."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [(token.start[0], token.string.lstrip("# ")) for token in tokens if token.type == tokenize.COMMENT]
 
 
 def _prose(text: str) -> str:
