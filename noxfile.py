@@ -137,6 +137,14 @@ def scripts(session: nox.Session) -> None:
     run(session, "-m", "pipeline", "scripts", *session.posargs)
 
 
+@nox.session(reuse_venv=True, default=False)
+def scripts_lowest(session: nox.Session) -> None:
+    """Run the scripts of the built site with the oldest torch that the package supports, whatever they print."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lowest-pages"))
+    session.install("--no-deps", "--no-build-isolation", "-e", ".")
+    session.run("python", "-m", "pipeline", "scripts", "--any-output", *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def site(session: nox.Session) -> None:
     """Check the built site: in a browser, and every download in an empty directory."""

@@ -167,6 +167,8 @@ def test_scripts_run_once_after_their_pages(minisite):
     minisite.edit("docs/outputs/cpu/one/alpha.txt", "four = 4", "four = 5")  # what is kept counts
     for again in ("one/alpha", "one"):  # what failed runs again
         assert "--- kept\nfour = 5, 1.3333\n--- now\nfour = 4, 1.3333" in minisite.run("scripts", again, status=1)
+        assert ", 0 failed" in minisite.run("scripts", again, "--any-output")
+        assert "--- kept" in minisite.run("scripts", again, status=1)  # for nothing was compared
     shutil.rmtree(minisite.root / "docs/guide/one")
     assert "The site has no run of one/alpha, one/beta" in minisite.run("scripts", status=1)
     assert "there is no page or chapter two" in minisite.run("scripts", "two", status=2)
