@@ -85,7 +85,7 @@ print("a perfect prediction costs", wrong.item())
 # --------
 #
 # Shape :math:`(N, 1)` minus shape :math:`(N)` gives :math:`(N, N)`. The differences that were meant are on the
-# diagonal. The other 20 are of one sample's prediction and another sample's target.
+# diagonal. The other 20 compare one sample's prediction with another sample's target.
 
 assert F.mse_loss(prediction.squeeze(1), target) == 0
 assert (prediction - target).count_nonzero() == 20
@@ -130,7 +130,7 @@ for _ in range(3):
 # Which losses say something?
 # ---------------------------
 #
-# For this table, the page calls five losses with the prediction and the target from above.
+# The cell calls five losses with the prediction and the target from above. One of them says nothing.
 
 verdicts = {}
 for loss in [
@@ -157,7 +157,7 @@ assert set(verdicts.values()) == {"warns", "says nothing", "raises"}
 # ---------------------
 #
 # The line that compares predictions with labels calls no loss that could warn. With two classes of equal size it gives
-# 0.5 for each of the 16 lists of answers: the predictions do not matter.
+# 0.5 for each of the 16 possible lists of four answers: the predictions do not matter.
 
 labels = torch.tensor([0, 1, 1, 0])
 lists = torch.cartesian_prod(*[torch.tensor([0, 1])] * 4)
@@ -201,8 +201,8 @@ print("the corrected loss passes")
 #
 #    Drop the axis where the prediction is made: ``prediction.squeeze(1)``. Or give the targets the axis in the data
 #    set, ``target[:, None]``. Neither copies. In a loss that you write, refuse what does not fit:
-#    ``assert prediction.shape == target.shape``. Run your tests with ``python -W error``, which makes errors of
-#    warnings. The price of the assert: a loss can no longer broadcast where you mean it, as in a table of distances.
+#    ``assert prediction.shape == target.shape``. Run your tests with ``python -W error``, which turns warnings into
+#    errors. With the assert, a loss can no longer broadcast where you mean it, as in a table of distances.
 #
 # A common mistake
 # ----------------
@@ -266,7 +266,7 @@ with expect_error(
 # Check yourself
 # --------------
 #
-# How many differences?
+# The first question is about the number of differences.
 
 ask(
     "prediction has shape (6, 1), target has shape (6,). Over how many differences does the mean go?",
