@@ -159,7 +159,7 @@ print(results["predict.py"])
 #
 # If the class is in the script that saves, the file of a whole model names it ``__main__.Net``. The state dict does not
 # name ``Net``. Put the class into a file that both scripts import. Keep the training under
-# ``if __name__ == "__main__":``, otherwise the import trains again.
+# ``if __name__ == "__main__":``. Otherwise the import trains again.
 
 print(TRAIN)
 print(BETTER)

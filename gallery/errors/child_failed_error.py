@@ -173,7 +173,8 @@ assert signal.Signals(9).name == "SIGKILL"
 # -----------------------------
 #
 # Before you start, multiply the number of processes on the machine by what each one loads. A file of weights that is
-# mapped is not read as a whole. Each process then holds the weights once, not twice.
+# mapped is not read as a whole. Each process then holds the weights once, not twice. The cell counts for
+# :val:`8 <processes>` processes with :val:`4 <workers>` workers each.
 
 weights, processes, workers, dataset = (
     13e9,

@@ -261,10 +261,10 @@ print("the labels as they came pass")
 # %%
 # .. use-this::
 #
-#    Keep an input and its label in one object from the first line on. This is a data set that returns both, or a table
-#    with a column of file names. If you shuffle by hand, index both with one list of positions. Before the first run,
-#    draw eight pairs as they come from the loader, after the transforms. This costs a minute. Give training and test
-#    one ``class_to_idx``. Deviate where labels are wrong on purpose, as in the test above.
+#    Keep an input and its label in one object from the first line on. Use a data set that returns both, or a table with
+#    a column of file names. If you shuffle by hand, index both with one list of positions. Before the first run, draw
+#    eight pairs as they come from the loader, after the transforms. This costs a minute. Give training and test one
+#    ``class_to_idx``. Deviate where labels are wrong on purpose, as in the test above.
 #
 # A common mistake
 # ----------------

@@ -85,7 +85,8 @@ print("a perfect prediction costs", wrong.item())
 # --------
 #
 # Shape :math:`(N, 1)` minus shape :math:`(N)` gives :math:`(N, N)`. The differences that were meant are on the
-# diagonal. The other 20 compare one sample's prediction with another sample's target.
+# diagonal. The other :val:`20 <(prediction - target).count_nonzero().item()>` compare one sample's prediction with
+# another sample's target.
 
 assert F.mse_loss(prediction.squeeze(1), target) == 0
 assert (prediction - target).count_nonzero() == 20
@@ -98,9 +99,9 @@ draw(torch.sub, (prediction, target), names=["prediction", "target"])
 # What the model learns
 # ---------------------
 #
-# A model fits a line to 30 noisy points around a line of slope 3: once with the axis dropped, once without, for five
-# draws each. Nothing warns. The wrong loss (orange) falls as well, and stops at the variance of the targets. Its line
-# has slope 0: the model gives the mean of the targets and ignores the input.
+# A model fits a line to :val:`30 <len(x)>` noisy points around a line of slope 3. It does so once with the axis dropped
+# and once without, for five draws each. Nothing warns. The wrong loss (orange) falls as well, and stops at the variance
+# of the targets. Its line has slope 0: the model gives the mean of the targets and ignores the input.
 #
 # Each prediction :math:`p_i` is compared with the whole list of targets. The loss is then the mean squared distance to
 # their mean :math:`\bar{y}`, plus the variance of the targets, which does not depend on the model: :math:`L =

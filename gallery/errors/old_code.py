@@ -248,7 +248,7 @@ assert torch.equal(F.tanh(x), torch.tanh(x))
 # ----------------
 #
 # ``~`` is right for truth values, and wrong for a mask of ``uint8`` from an old file. There it inverts each bit and
-# gives 255 and :val:`254 <(~old_mask).min()>`, which both count as true. Convert with ``bool()`` first. See
+# gives 255 and :val:`254 <(~old_mask).min().item()>`, which both count as true. Convert with ``bool()`` first. See
 # :ref:`boolean-masks`.
 
 print((~old_mask).tolist())

@@ -243,7 +243,8 @@ for leaky, who in [
 # ----------------
 #
 # **The best of many on the test set.** Choosing a seed, an epoch or a setting by the test score is a leak, too. Here
-# the best of 50 guesses at 40 random labels looks like a model. Choose on a validation set, and test once.
+# the best of :val:`50 <len(guesses)>` guesses at :val:`40 <len(truth)>` random labels looks like a model. Choose on a
+# validation set, and test once.
 
 torch.manual_seed(0)
 truth, guesses = torch.randint(2, (40,)), torch.randint(2, (50, 40))

@@ -160,9 +160,10 @@ assert abs(scheduler.get_last_lr()[0] - 0.5 * 0.8**22) < 1e-12
 # What other schedules do
 # -----------------------
 #
-# Each of these schedules was made for 12 epochs. ``StepLR`` ends near 0, too. ``CosineAnnealingLR`` goes up again when
-# its ``T_max`` calls are over, so its rate swings with a period of 24 batches. Here training stops where it is high.
-# ``ReduceLROnPlateau`` looks for a loss that no longer falls, and the loss rises and falls from batch to batch.
+# Each of these schedules was made for :val:`12 <EPOCHS>` epochs. ``StepLR`` ends near 0, too. ``CosineAnnealingLR``
+# goes up again when its ``T_max`` calls are over, so its rate swings with a period of 24 batches. Here training stops
+# where it is high. ``ReduceLROnPlateau`` looks for a loss that no longer falls, and the loss rises and falls from batch
+# to batch.
 
 # Varies with the processor: a training amplifies how it rounds.
 schedules = {
