@@ -344,7 +344,8 @@ def seen_by(model, x):
 check(seen_by, by_changing, cases)
 
 # %%
-# ``torch.autograd.grad`` is called once for each sample of the output. The sum of a softmax is constant, hence ``exp``.
+# ``torch.autograd.grad`` is called once for each sample of the output. The sum of a softmax is constant, so sum its
+# ``exp``.
 
 # Solution
 

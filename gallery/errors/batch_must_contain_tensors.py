@@ -136,7 +136,7 @@ assert len(list(DataLoader(good))) == len(good)
 # --------------------------------
 #
 # Turn each into something that can be batched, in ``__getitem__``: a data class into a dict, a path into a string, a
-# date into a number. A row of a table that holds a string is an array of the type ``object``. Make two parts of it.
+# date into a number. A row of a table that holds a string is an array of the type ``object``. Split it into two parts.
 
 
 @dataclasses.dataclass

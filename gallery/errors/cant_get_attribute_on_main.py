@@ -173,7 +173,7 @@ assert results["better.py"] == "loaded Net"
 # ----------------------------------
 #
 # Pickle, which reads the file, looks the class up in the module ``__main__``. Put it there for the one load, and save
-# the state dict. Do not do this with a file that you do not trust: ``weights_only=False`` may run code of it.
+# the state dict. Do not do this with a file that you do not trust: ``weights_only=False`` may run its code.
 
 sys.path.insert(0, str(folder))
 from train import Net as TrainedNet

@@ -295,7 +295,7 @@ ask(
 
 # %%
 # **Exercise.** Find the cause. ``lines`` are those of a log. Return the place of the last line that has ``Error:`` and
-# stands above the one with ``ChildFailedError``, as a tensor. Return -1 otherwise.
+# is above the one with ``ChildFailedError``, as a tensor. Return -1 otherwise.
 
 
 def cause_of(lines):

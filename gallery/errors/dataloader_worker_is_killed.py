@@ -259,8 +259,7 @@ torch.multiprocessing.set_sharing_strategy("file_descriptor")
 # ---------------
 #
 # Your process sends the data set to a worker that has already ended. On Windows, and wherever workers import the
-# script, the usual reason is the missing guard. The error of the worker stands further up. See
-# :ref:`bootstrapping-phase`.
+# script, the usual reason is the missing guard. The error of the worker is further up. See :ref:`bootstrapping-phase`.
 
 CODE = """
 from torch.utils.data import DataLoader

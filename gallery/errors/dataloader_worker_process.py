@@ -152,9 +152,9 @@ if __name__ == "__main__":
 # DataLoader worker exited unexpectedly
 # -------------------------------------
 #
-# The worker disappeared before it could hand on an error. A system ends a process when memory is short: then take
-# fewer workers and smaller batches. In Docker the shared memory may be too small (``--shm-size``). Here the worker
-# ends itself.
+# The worker disappeared before it could report an error. A system ends a process when memory is short: then take fewer
+# workers and smaller batches. In Docker the shared memory may be too small (``--shm-size``). Here the worker ends
+# itself.
 
 if __name__ == "__main__":
     try:

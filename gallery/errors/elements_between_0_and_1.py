@@ -75,8 +75,8 @@ print(
 # --------
 #
 # For a probability :math:`p` and a target :math:`y` the loss is :math:`-y \log p - (1 - y) \log(1 - p)`. Both must be
-# from 0 to 1, the ends included. A linear layer gives a logit :math:`x`, and the sigmoid makes :math:`p = 1 / (1 +
-# e^{-x})` of it.
+# from 0 to 1, the ends included. A linear layer gives a logit :math:`x`, and the sigmoid makes
+# :math:`p = 1 / (1 + e^{-x})` of it. The cell prints the losses of four pairs.
 
 p, y = torch.tensor([0.0, 0.25, 0.75, 0.75]), torch.tensor([0.0, 0.0, 0.0, 1.0])
 print(F.binary_cross_entropy(p, y, reduction="none"))

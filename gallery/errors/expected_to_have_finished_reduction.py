@@ -124,7 +124,7 @@ assert set(unused) == set(named[1].split(", "))
 #
 # It may be the classifier of a pretrained network, or a layer that you no longer call. Delete it. If the file of
 # weights needs it, freeze it. A layer whose output goes through ``detach()`` gets no gradient either. When DDP is made,
-# it leaves out parameters that need no gradient. So freeze *before* you wrap.
+# it leaves out parameters that need no gradient. So freeze *before* you wrap. The last model below is frozen too late.
 
 frozen = Net()
 frozen.second_head.requires_grad_(False)

@@ -187,7 +187,7 @@ print(dict(operations(by_products, sounds)))
 # Leave it out of the exported part
 # ---------------------------------
 #
-# What comes before the first layer and behind the last can stay in your program. Export the layers, and prepare the
+# What comes before the first layer and after the last can stay in your program. Export the layers, and prepare the
 # input and read the output outside.
 
 

@@ -52,7 +52,7 @@ print(describe(either(read)))
 # The message says                                                       Fix
 # =====================================================================  ==========================================
 # :ref:`pic should be PIL Image or ndarray <pic-twice>`                  delete the second ``ToTensor``
-# :ref:`img should be Tensor Image. Got PIL.Image <pic-order>`           ``Normalize`` behind ``ToTensor``
+# :ref:`img should be Tensor Image. Got PIL.Image <pic-order>`           ``Normalize`` after ``ToTensor``
 # :ref:`Input tensor should be a float tensor <pic-order>`               ``ToDtype(torch.float32, scale=True)``
 # :ref:`img should be PIL Image. Got numpy.ndarray <pic-order>`          ``Image.fromarray``, or ``v2.ToImage``
 # :ref:`[1, 28, 28] doesn't match the broadcast shape <pic-gray>`        one mean, or three channels

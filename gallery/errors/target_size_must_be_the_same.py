@@ -4,8 +4,8 @@
 ValueError: Target size (torch.Size([32])) must be the same as input size (torch.Size([32, 1]))
 ===============================================================================================
 
-The loss compares each output with one label, so both tensors need one shape. Your outputs are a column,
-:val:`(32, 1) <outputs.shape>`, and the labels are not: write ``outputs.squeeze(1)``.
+The loss compares each output with one label, so both tensors need one shape. Your outputs are a column, (32, 1), and
+the labels are not: write ``outputs.squeeze(1)``.
 """
 
 # %%

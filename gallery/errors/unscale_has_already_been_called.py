@@ -57,7 +57,7 @@ with expect_error(RuntimeError, match=r"unscale_\(\) has already been called on 
 # %%
 # The loop adds up the gradients of four batches before each step, and unscales them in each batch. A second division
 # would make the first batch count less, so the scaler refuses. The messages below are raised on a CPU:
-# ``GradScaler("cpu")`` is of the class that you use for a GPU.
+# ``GradScaler("cpu")`` has the class that you use on a GPU.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
