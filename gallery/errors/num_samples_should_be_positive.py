@@ -89,7 +89,7 @@ print("samples:", len(data), " files:", len([p for p in folder.rglob("*") if p.i
 # ``glob`` raises nothing when the folder is missing, the ending differs, or the files are one folder deeper. On Linux
 # it also distinguishes ``.png`` from ``.PNG``, and so misses most photos here. A relative path counts from the working
 # directory, most often where Python was started. ``resolve()`` gives the absolute path. ``find_images`` looks deeper,
-# takes both spellings, and raises an error.
+# takes both spellings, and raises an error if it finds nothing.
 
 for place, pattern in [
     ("photo", "*"),
