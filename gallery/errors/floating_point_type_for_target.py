@@ -285,7 +285,7 @@ candidates = {
     if verdict(torch.randn(8, 5, 20, 30), torch.ones(shape).long()) == "a loss"
 )
 ask(
-    "Outputs have shape (8, 5, 20, 30): 8 images, 5 classes. Which shape must int64 targets have?",
+    "Outputs have shape (8, 5, 20, 30): 8 images, 5 classes. Which shape must int64 targets for cross_entropy have?",
     answer=taken,
     choices={
         "(8, 20, 30)": "One number for each pixel: the axis of classes is gone.",
