@@ -4,8 +4,8 @@
 Why does one term of my loss have no effect? item() cut it off
 ==============================================================
 
-Your loss is a sum, and ``item()``, ``detach()`` or ``torch.tensor`` cut one of its terms off from the weights. It still
-counts in the printed loss, and its gradient is 0: add the term as the tensor that was computed.
+Your loss is a sum, and ``item()``, ``detach()`` or ``torch.tensor`` cut one of its terms off from the weights. The term
+still counts in the printed loss, but its gradient is 0: add the tensor itself.
 """
 
 # %%
@@ -114,8 +114,8 @@ draw_penalties(runs)
 #
 # The gradient of a sum is the sum of the gradients: :math:`\nabla (a + b) = \nabla a + \nabla b`. The graph records how
 # a tensor was computed. A number has none, and a detached tensor has none, so to ``backward()`` they are constants, and
-# the gradient of a constant is 0. Here is what is left of the gradient of ``b``. ``torch.tensor(b)`` and ``float(b)``
-# cut it off as well, with a warning.
+# the gradient of a constant is 0. The cell prints what is left of the gradient of ``b``. ``torch.tensor(b)`` and
+# ``float(b)`` cut it off as well, with a warning.
 
 w = torch.tensor([3.0, -4.0], requires_grad=True)
 ways = {
@@ -140,7 +140,7 @@ for name, way in ways.items():
 #
 # You may want to minimize the number of errors, too. But it is flat: nearly all small changes of the weights leave it
 # as it is. ``argmax`` and ``==`` end the graph. ``round`` and ``sign`` keep it, and their gradient is 0, so
-# ``requires_grad`` is ``True`` and tells nothing. Use one minus the probability of the right class.
+# ``requires_grad`` is ``True`` but no weight moves. Use one minus the probability of the right class instead.
 
 
 def right_class(logits, labels):

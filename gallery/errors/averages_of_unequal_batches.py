@@ -140,9 +140,9 @@ for batch_size in (5, 32, 118, 355):
 # A count divided by something else
 # ---------------------------------
 #
-# ``len(loader)`` is the number of batches, so ``right / len(loader)`` is no accuracy. Times the batch size, it counts
-# places that are empty in the last batch. ``len(loader.dataset)`` is right if each sample comes once. With
-# ``drop_last=True`` three images do not come. The number that you count in the loop fits in each case.
+# ``len(loader)`` is the number of batches, so ``right / len(loader)`` is no accuracy. Multiplied by the batch size, it
+# counts empty places in the last batch. ``len(loader.dataset)`` is right if each sample comes once. With
+# ``drop_last=True`` three images are left out. The number that you count in the loop fits in each case.
 
 # Varies with the processor: a trained network.
 for loader in (batches(test, 32), batches(test, 32, drop_last=True)):
@@ -179,10 +179,10 @@ for trained in models:
 # F1 and roots
 # ------------
 #
-# These are no means over samples, so weighting the batches by :math:`n_b` does not help either. A batch of 32 has few
-# images of a digit, and some batches lack it. The mean of roots is too small where the :math:`m_b` of equal batches
-# differ: :math:`\frac{1}{B} \sum_b \sqrt{m_b} < \sqrt{\frac{1}{B} \sum_b m_b}`. Keep the answers, join them with
-# ``torch.cat``, and compute once.
+# F1 and roots are no means over samples, so weighting the batches by :math:`n_b` does not help either. A batch of 32
+# has few images of a digit, and some batches lack it. The mean of roots is too small where the mean squared errors
+# :math:`m_b` of equal batches differ: :math:`\frac{1}{B} \sum_b \sqrt{m_b} < \sqrt{\frac{1}{B} \sum_b m_b}`. Keep the
+# answers, join them with ``torch.cat``, and compute once.
 
 # Varies with the processor: a trained network.
 answers, truth = [], []
@@ -260,7 +260,7 @@ test_the_batch_size_does_not_matter(mean_of_samples, test)
 # ----------------
 #
 # **drop_last=True in the evaluation.** The batches are then equal, and the mean of means is right for the samples that
-# remain. Those of the last batch are not measured, and a set smaller than the batch size leaves nothing.
+# remain. The samples of the last batch are not measured, and a set smaller than the batch size leaves nothing.
 
 # Varies with the processor: a trained network.
 small = TensorData(test.inputs[:20], test.targets[:20])

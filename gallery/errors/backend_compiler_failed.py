@@ -60,8 +60,8 @@ assert isinstance(error.inner_exception, NotImplementedError)
 
 # %%
 # The name after ``backend=`` is the backend: here a function of this page, and ``'inductor'`` by default. The second
-# line is its own error. Releases of today raise ``InductorError`` for the default backend, with the same second line
-# behind the colon.
+# line is its own error. Today's releases raise ``InductorError`` for the default backend, with the backend's own error
+# after the colon.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -98,8 +98,8 @@ assert torch.compile(network, backend="eager")(images).shape == (3, 10)
 # Python.h: No such file or directory
 # -----------------------------------
 #
-# The compiler is there, and the header files of Python are not. On Debian and Ubuntu they are a package of their own,
-# ``python3-dev``, for the version of Python that runs. This is the file:
+# The compiler is there, but the header files of Python are missing. On Debian and Ubuntu they are a package of their
+# own, ``python3-dev``, for the version of Python that runs. This is the file:
 
 header = Path(sysconfig.get_paths()["include"], "Python.h")
 print("header file:", header.parent.parent.name, "...", header.name)  # print(header) says it whole
@@ -125,10 +125,10 @@ assert "Cannot find a working triton installation" in str(TritonMissing(None))
 # Which step fails?
 # -----------------
 #
-# Three backends do one step more each. ``eager`` runs the graph as it is, ``aot_eager`` also makes the graph of the
-# backward pass, and ``inductor`` generates code. If ``eager`` fails, run the model without ``torch.compile``: if it
-# fails there, too, the model is the cause, and otherwise the tracing. If ``inductor`` alone fails, the cause is the
-# compiler or the backend: update torch, or report it.
+# Each of the three backends does one step more than the one before. ``eager`` runs the graph as it is, ``aot_eager``
+# also makes the graph of the backward pass, and ``inductor`` generates code. If ``eager`` fails, run the model without
+# ``torch.compile``: if it fails there, too, the model is the cause, and otherwise the tracing. If ``inductor`` alone
+# fails, the cause is the compiler or the backend: update torch, or report it.
 
 plain = network(images)
 for backend in ("eager", "aot_eager"):
@@ -148,7 +148,7 @@ with expect_error(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied
 # A backend of your own, or another name
 # --------------------------------------
 #
-# A backend returns a function. Names of other packages are known when these are installed.
+# A backend returns a function. Another package's backend has a name once the package is installed.
 
 
 def returns_nothing(graph, inputs):
@@ -163,13 +163,13 @@ print("inductor" in torch._dynamo.list_backends())
 # .. use-this::
 #
 #    Read the line after "raised:", and run once with ``backend="eager"``. Install the compiler that is missing, and
-#    keep the default backend. For a server without a compiler, do not compile, or take ``backend="aot_eager"`` to test
-#    the same graphs. What these two cost: they generate no code, so do not expect the model to be faster than before.
+#    keep the default backend. On a server without a compiler, do not compile, or take ``backend="aot_eager"`` to test
+#    the same graphs. Neither generates code, so do not expect the model to be faster than before.
 #
 # A common mistake
 # ----------------
 #
-# ``torch._dynamo.config.suppress_errors = True`` is the advice of older messages. It silences the error and runs the
+# ``torch._dynamo.config.suppress_errors = True`` is what older messages advise. It silences the error and runs the
 # model without compiling it, so the speed that you wanted does not come. The backend here counts its calls, and each of
 # them fails.
 
@@ -267,7 +267,7 @@ ask(
 )
 
 # %%
-# **Exercise.** Write a function that makes a backend safe: where the given backend raises an error, or returns no
+# **Exercise.** Write a function that makes a backend safe. Where the given backend raises an error or returns no
 # function, the graph runs as it is.
 
 

@@ -148,8 +148,8 @@ print("with batch_first=True the test passes")
 # Attention has the same default
 # ------------------------------
 #
-# In the wrong order, each token attends to the tokens at its place in the *other samples*, and to none of its own
-# sentence but itself. The test finds it in ``nn.MultiheadAttention`` and in a layer of ``nn.Transformer``.
+# In the wrong order, each token attends to the tokens at its place in the *other samples*, and in its own sentence to
+# itself alone. The test finds it in ``nn.MultiheadAttention`` and in a layer of ``nn.Transformer``.
 # ``nn.TransformerEncoder`` warns, in words about speed.
 
 
@@ -179,7 +179,8 @@ with expect_warning(UserWarning, match="batch_first was not True"):
 # ------------------------------
 #
 # ``batch_first`` changes the input and ``states``. It does not change ``hidden`` and ``cell``: these are (layer, batch,
-# feature) with both values. So ``hidden[-1]`` is the last layer, and ``hidden[:, -1]`` would be the last *sample*.
+# feature) with both values of the argument. So ``hidden[-1]`` is the last layer, and ``hidden[:, -1]`` would be the
+# last *sample*.
 #
 # Where batch and time differ in length, a head on ``hidden[-1]`` does not fail in silence. Without the argument, the
 # loss gets eight answers for 50 labels and refuses them.
@@ -280,7 +281,7 @@ for layers, both in itertools.product((1, 2), (False, True)):
 # Check yourself
 # --------------
 #
-# Which axis is which?
+# The first question is about the axis of time.
 
 ask(
     "nn.GRU(5, 6) gets a batch of 3 sentences of 7 words, as a tensor of shape (3, 7, 5). How many time steps does it "
@@ -343,7 +344,8 @@ def seen_by(model, x):
 check(seen_by, by_changing, cases)
 
 # %%
-# ``torch.autograd.grad`` is called once for each sample of the output. The sum of a softmax is constant, hence ``exp``.
+# ``torch.autograd.grad`` is called once for each sample of the output. The sum of a softmax is constant, so sum its
+# ``exp``.
 
 # Solution
 

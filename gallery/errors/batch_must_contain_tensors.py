@@ -48,7 +48,7 @@ print("one sample:", [type(part).__name__ for part in data[0]])
 
 # %%
 # The message ends with the class that does not fit, or with the type of an array. Look at one sample, ``data[0]``,
-# without a loader: which part of it has that class?
+# without a loader, and find the part that has that class.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -86,7 +86,7 @@ for part in [torch.ones(3), np.ones(3), 2.5, True, "cat", (1, "cat"), {"size": 3
 #
 # Without a transform, ``ImageFolder`` returns images of Pillow, and so do ``MNIST`` and ``CIFAR10``. ``ToTensor`` makes
 # tensors of them. In ``v2`` two steps replace it. If the images differ in size, add ``v2.Resize`` with height and
-# width, for stacking needs equal shapes.
+# width, because stacking needs equal shapes.
 
 to_tensor = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 for transform in (ToTensor(), to_tensor):
@@ -101,8 +101,8 @@ for transform in (ToTensor(), to_tensor):
 # ----------------
 #
 # A ``__getitem__`` without ``return`` gives ``None``. So does one that catches the error of a broken file and goes on.
-# Rather read each file once before training, and keep a list of the good ones. ``ImageFolder`` does so when it is made
-# with ``is_valid_file``.
+# Instead, read each file once before training, and keep a list of the good ones. ``ImageFolder`` does this if you pass
+# ``is_valid_file``.
 
 
 def can_be_read(path):
@@ -136,7 +136,7 @@ assert len(list(DataLoader(good))) == len(good)
 # --------------------------------
 #
 # Turn each into something that can be batched, in ``__getitem__``: a data class into a dict, a path into a string, a
-# date into a number. A row of a table that holds a string is an array of the type ``object``. Make two parts of it.
+# date into a number. A row of a table that holds a string is an array of the type ``object``. Split it into two parts.
 
 
 @dataclasses.dataclass
@@ -190,7 +190,7 @@ print(
 #
 #    Let ``__getitem__`` return a tuple or a dict of tensors, numbers and strings, where each tensor has the same shape
 #    in all samples. Write a ``collate_fn`` where the shapes differ, at the top of a module, so that spawned workers can
-#    find it. A check of the files reads each of them once, so keep the list.
+#    find it. Checking the files reads each of them once, so save the list of good ones.
 #
 # A common mistake
 # ----------------
@@ -295,9 +295,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Networks that find objects want the boxes of a whole batch as one tensor, with the number of the image
-# in front of each box. ``batch`` is a list of tensors of shape (boxes, 4). Return one tensor with 5 numbers for each
-# box.
+# **Exercise.** Networks that find objects want the boxes of a batch as one tensor. The number of the image is in front
+# of each box. ``batch`` is a list of tensors of shape (boxes, 4). Return one tensor with 5 numbers for each box.
 
 
 def number_boxes(batch):

@@ -138,9 +138,9 @@ assert printed == ""
 # The rule
 # --------
 #
-# A worker that is *spawned* begins with nothing, so it imports your script to get its functions. In the import
-# ``__name__`` has another value, and what is under the guard is left out. Windows and macOS spawn their workers. Up to
-# Python 3.13 Linux copies the process by default. From 3.14 on its workers import the script as well.
+# A worker that is *spawned* begins with nothing, so it imports your script to get its functions. During this import
+# ``__name__`` is ``__mp_main__``, so the code under the guard does not run. Windows and macOS spawn their workers. Up
+# to Python 3.13 Linux copies the process by default. From 3.14 on its workers import the script as well.
 
 who = """
 print("the script runs as", __name__)
@@ -176,7 +176,7 @@ assert errors == ""
 # ---------------
 #
 # With ``num_workers=0``, which is the default, your process loads the batches itself. It starts no process, so it needs
-# no guard. This cell runs without one. When workers are worth it is on :ref:`dataloader-workers`.
+# no guard. This cell runs without one. :ref:`dataloader-workers` shows when workers are worth it.
 
 for batch in DataLoader(range(6), batch_size=3, num_workers=0):
     print(batch)
@@ -234,7 +234,7 @@ assert pickle.loads(pickle.dumps(torch.stack)) is torch.stack
 #
 # Batches come from a worker through shared memory. On Linux each batch that you keep holds an open file by default:
 # keep a ``clone()`` instead. A *bus error* often means that the shared memory is full. In Docker give more with
-# ``--shm-size``. Here the process may open few more files, and a worker sends itself the signal.
+# ``--shm-size``. Here the cell limits the open files, and a worker sends itself the signal.
 
 if sys.platform == "linux":
     forked = {"num_workers": 1, "multiprocessing_context": "fork"}
@@ -257,8 +257,8 @@ if sys.platform == "linux":
 #
 #    Write a training script as imports, classes and functions, then ``def main():``, and call it at the end under
 #    ``if __name__ == "__main__":``. It can then spawn workers, and be imported in a test. Begin with ``num_workers=0``,
-#    in a notebook above all. The price of spawned workers: each imports your script, with torch, and gets its own copy
-#    of the data set.
+#    in a notebook above all. The price of spawned workers is that each imports your script, with torch, and gets its
+#    own copy of the data set.
 #
 # A common mistake
 # ----------------

@@ -4,8 +4,8 @@
 AttributeError: Can't get attribute 'Net' on <module '__main__' from 'predict.py'>
 ==================================================================================
 
-The file names the class ``__main__.Net`` and does not hold its code, and the script that runs now has no class ``Net``.
-Save the ``state_dict``, and import the class where you load it.
+The file names the class ``__main__.Net`` but does not contain its code, and the script that runs now has no class
+``Net``. Save the ``state_dict``, and import the class where you load it.
 """
 
 # %%
@@ -157,9 +157,9 @@ print(results["predict.py"])
 # The whole model was saved
 # -------------------------
 #
-# For a class of the script that runs, the file of a whole model says ``__main__.Net``. The state dict does not name
-# ``Net``. Put the class into a file that both scripts import. Keep the training under ``if __name__ == "__main__":``,
-# or the import trains again.
+# If the class is in the script that saves, the file of a whole model names it ``__main__.Net``. The state dict does not
+# name ``Net``. Put the class into a file that both scripts import. Keep the training under
+# ``if __name__ == "__main__":``. Otherwise the import trains again.
 
 print(TRAIN)
 print(BETTER)
@@ -173,7 +173,7 @@ assert results["better.py"] == "loaded Net"
 # ----------------------------------
 #
 # Pickle, which reads the file, looks the class up in the module ``__main__``. Put it there for the one load, and save
-# the state dict. Do not do this with a file that you do not trust: ``weights_only=False`` may run code of it.
+# the state dict. Do not do this with a file that you do not trust: ``weights_only=False`` may run its code.
 
 sys.path.insert(0, str(folder))
 from train import Net as TrainedNet
@@ -192,8 +192,8 @@ assert torch.equal(torch.load(folder / "rescued.pt")["head.weight"], old.head.we
 # ------------------------
 #
 # The class was in a module, and the file names that module. Add the folder that contains ``models`` to ``sys.path``. If
-# the module has moved, give Python the old name for it. If the class was renamed, the module is found and the class is
-# not. Give it the old name as well.
+# the module has moved, give Python the old name for it. If the class was renamed, Python finds the module but not the
+# class. Give the class its old name as well.
 
 models = types.ModuleType("models")  # stands for models.py, which has moved to networks.py
 models.Net = type("Net", (nn.Linear,), {"__module__": "models"})
@@ -234,10 +234,10 @@ assert notebook.stdout.strip() == "[0, 1, 4, 9]"
 # %%
 # .. use-this::
 #
-#    Keep the class in a file of its own, ``model.py``, and import it for training and for use. Save
+#    Keep the class in a file of its own, ``model.py``, and import it for training and for prediction. Save
 #    ``model.state_dict()`` with the settings that make the model. A whole model is enough where the script that saved
-#    it loads it again. What a state dict costs: one line more, which makes the model. Give the data set of a notebook
-#    a file, too.
+#    it loads it again. A state dict costs one more line, which makes the model. Put the data set of a notebook into a
+#    file, too.
 #
 # A common mistake
 # ----------------

@@ -4,8 +4,8 @@
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError, exitcode: -9, ProcessRaisedException
 =======================================================================================================
 
-One of several processes failed, and the cause stands in the traceback of that process, further up. With
-``exitcode: -9`` the system ended the process, mostly for memory, and there is no traceback.
+One of several processes failed, and the cause is in the traceback of that process, further up. With ``exitcode: -9``
+the system ended the process, most often because memory was short, and there is no traceback.
 """
 
 # %%
@@ -112,9 +112,9 @@ print("...", killed, sep="\n")
 assert said["plain"].index(cause) < said["plain"].index(banner)
 
 # %%
-# ``torchrun`` started a script twice, and process 1 failed. The lines below the banner name the process, its exit
-# code and no reason. The reason is the last line of its own traceback, and stands *above* them: in a log, search
-# upwards for ``Error:``. The last line is of another run, in which the system ended process 1.
+# ``torchrun`` started a script twice, and process 1 failed. The lines below the banner name the process and its exit
+# code, but no reason. The reason is the last line of its own traceback, *above* them: in a log, search upwards for
+# ``Error:``. The last printed line is from another run, in which the system ended process 1.
 #
 # .. longer: 6 screens — each exit code has a cell of its own
 #
@@ -135,9 +135,9 @@ assert said["plain"].index(cause) < said["plain"].index(banner)
 # Let the last lines name the cause
 # ---------------------------------
 #
-# With ``@record`` above the function that trains, ``torchrun`` puts the traceback of the first process that failed
-# into its last lines. Exit code 2 comes from a parser of arguments. Since torch 2.0 the old launcher
-# ``torch.distributed.launch`` passes ``--local-rank`` with a hyphen, and old scripts know ``--local_rank`` alone.
+# With ``@record`` above the function that trains, ``torchrun`` puts the traceback of the first process that failed into
+# its last lines. Exit code 2 comes from a parser of arguments. Since torch 2.0 the old launcher
+# ``torch.distributed.launch`` passes ``--local-rank`` with a hyphen, but old scripts know ``--local_rank`` alone.
 # ``torchrun`` passes no such argument. It puts the number into ``os.environ["LOCAL_RANK"]``.
 
 print(*RECORD.splitlines(), "...", sep="\n")
@@ -172,8 +172,9 @@ assert signal.Signals(9).name == "SIGKILL"
 # How much memory does it take?
 # -----------------------------
 #
-# Count before you start: processes on the machine, times what each one loads. A file of weights that is mapped is not
-# read as a whole. Each process then needs its own copy once, not twice.
+# Before you start, multiply the number of processes on the machine by what each one loads. A file of weights that is
+# mapped is not read as a whole. Each process then holds the weights once, not twice. The cell counts for
+# :val:`8 <processes>` processes with :val:`4 <workers>` workers each.
 
 weights, processes, workers, dataset = (
     13e9,
@@ -196,10 +197,11 @@ with tempfile.TemporaryDirectory() as folder:
 # Other signals
 # -------------
 #
-# -11 and -6 come from code that is not Python: a library or an extension crashed. ``PYTHONFAULTHANDLER=1`` then prints
-# the line of your code. -15 is what ``torchrun`` sends to the others after the first has failed. A cluster sends it at
-# the end of the time that it gave. If ``torchrun`` itself got signal 1, `the terminal was closed
-# <https://github.com/keyu-tian/SparK/issues/19>`__, in threads also under ``nohup``. The last line is quoted.
+# Codes -11 and -6 come from code that is not Python: a library or an extension crashed. ``PYTHONFAULTHANDLER=1`` then
+# prints the line of your code. -15 is what ``torchrun`` sends to the others after the first has failed. A cluster sends
+# it at the end of the time that it gave. If ``torchrun`` itself got signal 1, `the terminal was closed
+# <https://github.com/keyu-tian/SparK/issues/19>`__, in other threads also under ``nohup``. The line with
+# ``SignalException`` is quoted.
 
 for number in (9, 11, 6, 15, 1):
     print(f"exitcode: -{number} is {signal.Signals(number).name}")
@@ -241,9 +243,9 @@ assert "signal SIGKILL" in ended
 # A common mistake
 # ----------------
 #
-# Without ``@record`` the last lines hold nothing of the cause, so do not search for them. ``torchrun`` also ends the
-# other processes, and *their* errors, such as a connection that was closed, can come after the first. The order of time
-# is what counts.
+# Without ``@record`` the last lines do not name the cause, so a search for them does not help. ``torchrun`` also ends
+# the other processes, and *their* errors, such as a connection that was closed, can come after the first. Look for the
+# earliest time.
 
 times = re.findall(r"time +: (\S+)", said["record"])
 assert times
@@ -283,7 +285,7 @@ ask(
 
 above = said["plain"].index("ValueError") < said["plain"].index("ChildFailedError")
 ask(
-    "Without @record, where does the cause stand?",
+    "Without @record, where in the log is the cause?",
     answer="above the banner" if above else "below the banner",
     choices={
         "above the banner": "The process printed it before torchrun knew.",
@@ -293,7 +295,7 @@ ask(
 
 # %%
 # **Exercise.** Find the cause. ``lines`` are those of a log. Return the place of the last line that has ``Error:`` and
-# stands above the one with ``ChildFailedError``, as a tensor. Return -1 otherwise.
+# is above the one with ``ChildFailedError``, as a tensor. Return -1 otherwise.
 
 
 def cause_of(lines):

@@ -128,9 +128,9 @@ for line in said(DataLoader(Samples(signal.SIGKILL), batch_size=4, num_workers=1
     print("RuntimeError:", line)
 
 # %%
-# The word after "signal" says who ended the worker. *Killed* is a signal that a process cannot catch, and the usual
-# sender is Linux when memory runs out, or a cluster or container whose limit is reached. Here the data set sends it to
-# its own worker.
+# The word after "signal" says who ended the worker. *Killed* is a signal that a process cannot catch. Its usual sender
+# is Linux when memory runs out, or a cluster or container whose limit is reached. Here the data set sends it to its own
+# worker.
 #
 # .. longer: 9 cells; 7 screens — each message has a cell of its own
 #
@@ -183,9 +183,9 @@ for workers, prefetch in [(1, 2), (2, 2), (2, 1)]:
 # Killed after hours: a list in the data set
 # ------------------------------------------
 #
-# A worker that is forked shares the memory of your process until it writes there. Reading an object of Python writes:
-# it counts a reference. So a long list is copied into each worker, page by page. An array of NumPy is one object: its
-# numbers or fixed-length strings are not counted. See `the thread on it
+# A worker that is forked shares the memory of your process until it writes there. Reading a Python object writes too,
+# because Python counts its references. So a long list is copied into each worker, page by page. An array of NumPy is
+# one object: its numbers or fixed-length strings are not counted. See `the thread on it
 # <https://github.com/pytorch/pytorch/issues/13246>`__.
 
 # Measured in megabytes that a forked process gets of its own by reading.
@@ -259,8 +259,7 @@ torch.multiprocessing.set_sharing_strategy("file_descriptor")
 # ---------------
 #
 # Your process sends the data set to a worker that has already ended. On Windows, and wherever workers import the
-# script, the usual reason is the missing guard. The error of the worker stands further up. See
-# :ref:`bootstrapping-phase`.
+# script, the usual reason is the missing guard. The error of the worker is further up. See :ref:`bootstrapping-phase`.
 
 CODE = """
 from torch.utils.data import DataLoader
@@ -285,9 +284,9 @@ assert "Error" not in run(guarded)
 # This DataLoader will create 8 worker processes in total
 # -------------------------------------------------------
 #
-# The loader warns if there are more workers than the processors that this process may use. A job of a cluster may use
-# few of those that the machine has. A limit of time, as Docker's ``--cpus`` sets it, is not in this count. The
-# numbers of this machine are replaced here.
+# The loader warns if there are more workers than the processors that this process may use. A cluster may give a job few
+# of the machine's processors. A limit of time, as Docker's ``--cpus`` sets it, is not in this count. The printed
+# message has other numbers in place of this machine's.
 
 cores = len(os.sched_getaffinity(0))
 with warnings.catch_warnings(record=True) as caught:
@@ -306,7 +305,7 @@ print(
 #
 #    Begin with two workers, and add one as long as an epoch gets faster, up to the number of processors. Keep names of
 #    files in the data set and open them in ``__getitem__``. Keep long lists as one array. Look at the memory of the
-#    whole machine while the second epoch runs. What fewer workers cost: the model may wait for its data.
+#    whole machine while the second epoch runs. With fewer workers, the model may wait for its data.
 #
 # A common mistake
 # ----------------

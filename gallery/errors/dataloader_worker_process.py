@@ -85,8 +85,9 @@ if __name__ == "__main__":
 # The rule
 # --------
 #
-# First run it with ``num_workers=0``: the error comes alone, in your own process. Then look at the samples without a
-# loader. Without a ``collate_fn`` a batch needs :math:`\mathrm{shape}(x_i) = \mathrm{shape}(x_j)`.
+# First run it with ``num_workers=0``: the error comes alone, in your own process. Then count the shapes without a
+# loader: here one sample differs. Without a ``collate_fn``, the samples of a batch need one shape,
+# :math:`\mathrm{shape}(x_i) = \mathrm{shape}(x_j)`.
 
 if __name__ == "__main__":
     with expect_error(RuntimeError, match=r"equal size, but got \[3\] at entry 0 and \[4\]"):
@@ -151,9 +152,9 @@ if __name__ == "__main__":
 # DataLoader worker exited unexpectedly
 # -------------------------------------
 #
-# The worker disappeared before it could hand on an error. A system ends a process when memory is short: then take
-# fewer workers and smaller batches. In Docker the shared memory may be too small (``--shm-size``). Here the worker
-# ends itself.
+# The worker disappeared before it could report an error. A system ends a process when memory is short: then take fewer
+# workers and smaller batches. In Docker the shared memory may be too small (``--shm-size``). Here the worker ends
+# itself.
 
 if __name__ == "__main__":
     try:
@@ -190,8 +191,8 @@ if __name__ == "__main__":
 # -----------------------------------------
 #
 # A spawned worker gets the ``collate_fn`` as a name that it looks up in its module (:term:`pickle`), and a lambda has
-# no such name. The first line is what Python 3.11 to 3.13 say of a lambda of a script. Define the function at the top
-# of a module. For settings use ``functools.partial``.
+# no such name. The line with ``PicklingError`` is what Python 3.11 to 3.13 say of a lambda of a script. Define the
+# function at the top of a module. To give it settings, use ``functools.partial``.
 
 
 def loader_with_lambda():
@@ -223,8 +224,8 @@ if __name__ == "__main__":
 # A common mistake
 # ----------------
 #
-# A test without shuffling can miss this error. Samples must be equal within a batch, and sorted by length they can be.
-# See :ref:`stack`.
+# A test without shuffling can miss this error. Samples need one shape within a batch, and samples sorted by length may
+# have it. See :ref:`stack`.
 
 if __name__ == "__main__":
     lengths = [3, 3, 3, 3, 5, 5, 5, 5]
@@ -290,7 +291,7 @@ if __name__ == "__main__":
 # Check yourself
 # --------------
 #
-# What a batch needs:
+# The first question is about what a batch needs.
 
 
 def batches(lengths, batch_size):

@@ -4,8 +4,8 @@
 ValueError: Default process group has not been initialized, please make sure to call init_process_group.
 ========================================================================================================
 
-Something needs the other processes, such as ``DistributedSampler`` or DDP, and nothing has connected them yet. Call
-``init_process_group`` at the start of the script, and start it by ``torchrun``.
+Something in your script, such as ``DistributedSampler`` or DDP, needs the other processes, but they are not connected
+yet. Call ``init_process_group`` at the start of the script, and start it by ``torchrun``.
 """
 
 # %%
@@ -98,7 +98,8 @@ with expect_error(ValueError, match="Default process group has not been initiali
 # ---------------------------
 #
 # ``torchrun --nproc-per-node=2 train.py`` starts the script twice, and tells each process its number by environment
-# variables. ``init_process_group`` reads them and connects the two. See :ref:`data-for-several-processes`.
+# variables. ``init_process_group`` reads them and connects the two. The sampler repeats one of the 13 samples, so each
+# process gets 7. See :ref:`data-for-several-processes`.
 
 print(TRAIN)
 print(*said(together), sep="\n")
@@ -179,14 +180,14 @@ assert cause < banner
 #
 #    Call ``init_process_group`` in the first lines of the script, before the data and the model, and
 #    ``destroy_process_group`` at the end. Start by ``torchrun --standalone --nproc-per-node=gpu train.py``. For one GPU
-#    this works as well, so the script has one form. In a library ask ``dist.is_initialized()`` first. What it costs:
-#    each process loads torch and your data once.
+#    this works as well, so the script has one form. In a library ask ``dist.is_initialized()`` first. Each process then
+#    loads torch and your data once.
 #
 # A common mistake
 # ----------------
 #
-# Some set the variables in the script, which silences the message. Under ``torchrun`` each process then overwrites its
-# number, and trains alone on the 13 samples. The result is two models and no error.
+# Setting the variables in the script silences the message. Under ``torchrun`` each process then overwrites its number,
+# and trains alone on the 13 samples. The result is two models and no error.
 
 print(ALONE)
 print(*said(apart), sep="\n")
@@ -226,12 +227,13 @@ samples = {
     world: len(DistributedSampler(range(13), num_replicas=world, rank=0)) for world in (1, 2)
 }
 ask(
-    "torchrun starts two processes, and the script sets WORLD_SIZE to 1 in each. There are 13 samples. How many does "
+    "torchrun starts two processes, and the script sets WORLD_SIZE to 1 in each. "
+    f"There are {samples[1]} samples. How many does "
     "each process train on?",
     answer=samples[1],
     choices={
         13: "The group of each has one process, so its sampler takes all samples.",
-        7: "That is so if each knows of the other: 13 are filled up to 14, and halved.",
+        7: f"That is so if each knows of the other: {samples[1]} are filled up to {2 * samples[2]}, and halved.",
         6: "A sampler of two processes would fill up and give 7, but each process is alone here.",
     },
 )

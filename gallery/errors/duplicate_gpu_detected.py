@@ -127,10 +127,9 @@ print(QUOTED)
 assert in_library(PARTS) in ([True] * len(PARTS), None)
 
 # %%
-# These are quoted from threads, because NCCL needs GPUs. The page found their fixed parts in the installed torch,
-# apart from the lines of NCCL itself. The last two come from C++, and its class stands in front. Two words decide:
-# *invalid usage* is about your code, *system error* about the machine. A *watchdog* waited for the others, and gave
-# up.
+# These are quoted from threads of users, because NCCL needs GPUs. The page found their fixed parts in the installed
+# torch, apart from the lines of NCCL itself. The words *invalid usage* point to your code, and *system error* points to
+# the machine. A *watchdog* waited for the others, and gave up.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -150,8 +149,8 @@ assert in_library(PARTS) in ([True] * len(PARTS), None)
 # ----------------------
 #
 # Two processes use one GPU. ``"cuda"`` without a number is GPU 0 in each process until ``set_device`` says otherwise.
-# It also comes with more processes than GPUs, and with ``RANK`` in place of ``LOCAL_RANK`` on several machines. The
-# number is the address of the GPU, in ``nvidia-smi`` written with points.
+# It also comes with more processes than GPUs. On the second machine, ``RANK`` in place of ``LOCAL_RANK`` names GPUs
+# that do not exist. The number in the message is the address of the GPU, which ``nvidia-smi`` writes with colons.
 
 
 def pci(number):
@@ -180,7 +179,7 @@ assert pci("4f000") == "0000:4f:00.0"
 #
 # The process that reports has waited; another one is the cause. It ran fewer batches, called another exchange, saved or
 # evaluated for too long, or has failed. Set ``TORCH_DISTRIBUTED_DEBUG=DETAIL``: then each exchange is compared first.
-# The page ran this with two processes of the CPU.
+# The page ran this script with two processes on the CPU.
 #
 # .. not looked up: 10 — the folded cell compares it where torch has NCCL
 
@@ -210,10 +209,10 @@ assert "Rank 1 failed to pass monitoredBarrier in 2000 ms" in barrier
 # unhandled system error
 # ----------------------
 #
-# NCCL writes the reason into its log: run with ``NCCL_DEBUG=INFO``, and read the lines with ``WARN``. In threads it was
-# most often the shared memory of a container, which has 64 MB by default (``--shm-size=1g`` or ``--ipc=host``). Next
-# came the wrong network card, which ``NCCL_SOCKET_IFNAME`` chooses. ``df -h /dev/shm`` shows the shared memory that a
-# container has.
+# NCCL writes the reason into its log: run with ``NCCL_DEBUG=INFO``, and read the lines with ``WARN``. In threads of
+# users it was most often the shared memory of a container, which has 64 MB by default (``--shm-size=1g`` or
+# ``--ipc=host``). Next came the wrong network card, which ``NCCL_SOCKET_IFNAME`` chooses. ``df -h /dev/shm`` shows the
+# shared memory that a container has.
 #
 # .. not looked up: 64 MB — Docker's default, in the troubleshooting of NCCL that is linked below
 
@@ -244,8 +243,8 @@ assert reached.startswith("DistNetworkError: The client socket has timed out aft
 # A common mistake
 # ----------------
 #
-# A longer ``timeout`` silences a watchdog and moves the end of the run by hours, if the calls differ. It is right for
-# slow work alone. Count the exchanges of each process first: here one has a batch less.
+# A longer ``timeout`` silences a watchdog and moves the end of the run by hours, if the calls differ. It is right where
+# the work is slow and the calls agree. Count the exchanges of each process first: here process 1 has one batch less.
 
 batches = {"process 0": 8, "process 1": 7}
 waits = max(batches, key=batches.__getitem__)
@@ -274,7 +273,7 @@ ask(
     choices={
         6: "There is no GPU 6 on the machine.",
         2: "LOCAL_RANK counts on each machine from 0.",
-        4: "A machine numbers its GPUs from 0 to 3.",
+        4: f"A machine numbers its GPUs from {min(local_ranks)} to {max(local_ranks)}.",
     },
 )
 

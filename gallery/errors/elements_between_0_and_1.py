@@ -53,9 +53,9 @@ print(
 )
 
 # %%
-# *Input* is the first argument of the loss: the outputs of your network. The message has a twin that says *target*, for
-# the second argument. Print the smallest and the largest number of both. On a GPU the same mistake ends in a
-# device-side assert (:ref:`target-gpu`).
+# *Input* is the first argument of the loss: the outputs of your network. A message with *target* is about the second
+# argument. Print the smallest and the largest number of both. On a GPU the same mistake ends in a device-side assert
+# (:ref:`target-gpu`).
 #
 # .. longer: 5 screens — each cause has a cell of its own
 #
@@ -75,8 +75,8 @@ print(
 # --------
 #
 # For a probability :math:`p` and a target :math:`y` the loss is :math:`-y \log p - (1 - y) \log(1 - p)`. Both must be
-# from 0 to 1, the ends included. A linear layer gives a logit :math:`x`, and the sigmoid makes :math:`p = 1 / (1 +
-# e^{-x})` of it.
+# from 0 to 1, the ends included. A linear layer gives a logit :math:`x`, and the sigmoid makes
+# :math:`p = 1 / (1 + e^{-x})` of it. The cell prints the losses of four pairs.
 
 p, y = torch.tensor([0.0, 0.25, 0.75, 0.75]), torch.tensor([0.0, 0.0, 0.0, 1.0])
 print(F.binary_cross_entropy(p, y, reduction="none"))
@@ -90,8 +90,8 @@ for wrong in (-0.01, 1.01, float("nan")):
 # No sigmoid behind the last layer
 # --------------------------------
 #
-# ``BCEWithLogitsLoss`` gives the same number here as a sigmoid with ``BCELoss``. For large logits it is more exact:
-# behind the sigmoid a very wrong answer, such as -200 for a yes, has no gradient left. A digit now counts as odd where
+# ``BCEWithLogitsLoss`` gives the same number here as a sigmoid with ``BCELoss``. For large logits it is more exact. For
+# a very wrong answer, such as the logit -200 for a yes, the sigmoid leaves no gradient. A digit now counts as odd where
 # the logit is above 0, not above 0.5.
 
 loss = nn.BCEWithLogitsLoss()(outputs, is_odd)
@@ -129,7 +129,8 @@ assert nn.BCEWithLogitsLoss()(network(broken).squeeze(1), is_odd).isnan()
 # ------------------------------------------------
 #
 # Labels of 1 and 2, signs, and masks of 0 and 255 need another scale. An autoencoder that rebuilds *normalized* images
-# has targets below 0: leave out ``Normalize``. ``BCEWithLogitsLoss`` does not check the targets.
+# has targets below 0: leave out ``Normalize``. ``BCEWithLogitsLoss`` does not check the targets, so its loss can be
+# negative.
 
 p = outputs.sigmoid()
 one_or_two, sign, mask = is_odd + 1, 2 * is_odd - 1, is_odd * 255
@@ -147,8 +148,8 @@ print(f"a loss below 0, for the logit 9 and the label 2: {unchecked:.1f}")
 # ------------------
 #
 # In mixed precision on a GPU, ``binary_cross_entropy`` is refused. A probability in :val:`float16 <torch.float16>` gets
-# its gradient in that type too, where a large gradient becomes infinite. The last lines ask with *fake* tensors, which
-# have a device and a shape, and need no GPU.
+# its gradient in that type too, where a large gradient becomes infinite. The last lines use *fake* tensors, which have
+# a device and a shape, and need no GPU.
 
 p = torch.tensor([1e-5], dtype=torch.float16, requires_grad=True)
 F.binary_cross_entropy(p.float(), torch.ones(1)).backward()
@@ -168,14 +169,14 @@ with FakeTensorMode():
 #
 #    Let the network end with its linear layer, and train with ``nn.BCEWithLogitsLoss()``. Call ``sigmoid`` where you
 #    show a probability. Keep ``BCELoss`` for a model that gives probabilities in another way than by a sigmoid, such as
-#    a mean of several models. The price: the outputs are no probabilities, and the threshold is 0.
+#    a mean of several models. The cost: the outputs are logits, with the threshold 0 in place of 0.5.
 #
 # A common mistake
 # ----------------
 #
-# ``clamp(0, 1)`` silences the message, and outputs outside get no gradient. A sigmoid in the model *and*
-# ``BCEWithLogitsLoss`` squeeze twice: the loss of a sure right yes stays at 0.31, and that of a no at 0.69. Five
-# networks are trained with each loss to say whether a digit is odd.
+# ``clamp(0, 1)`` silences the message, but an output outside that range gets no gradient. A sigmoid in the model *and*
+# ``BCEWithLogitsLoss`` apply it twice. Even for a sure and right output, the loss stays at 0.31 for a yes and at 0.69
+# for a no. Five networks are trained with each loss to say whether a digit is odd.
 
 variants = {
     "with logits": F.binary_cross_entropy_with_logits,
@@ -249,7 +250,7 @@ ask(
     "The network gives logits, and you say yes where the probability is above 0.5. From which logit on is that?",
     answer=next(x for x in (-1.0, 0.0, 0.5, 1.0) if torch.tensor(x).sigmoid() == 0.5),
     choices={
-        0.0: "The sigmoid of 0 is 0.5.",
+        0.0: f"The sigmoid of 0 is {torch.tensor(0.0).sigmoid():.1f}.",
         0.5: "That is the threshold for the probability.",
         1.0: "Its sigmoid is about 0.73.",
     },

@@ -77,8 +77,8 @@ assert "did not receive grad for rank 0: 4 5" in said
 
 # %%
 # The numbers at the end count the parameters from 0, in the order of ``model.parameters()``, without those that are
-# frozen. Here 4 and 5 are the weight and the bias of ``second_head``. The error comes in the *second* step, because
-# the first has to be finished before.
+# frozen. Here 4 and 5 are the weight and the bias of ``second_head``. The error comes in the *second* step, because DDP
+# checks there whether the first was finished.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -123,8 +123,8 @@ assert set(unused) == set(named[1].split(", "))
 # ---------------------------------
 #
 # It may be the classifier of a pretrained network, or a layer that you no longer call. Delete it. If the file of
-# weights needs it, freeze it. A layer whose output goes through ``detach()`` gets no gradient either. DDP leaves
-# parameters out that need no gradient when it is made. So freeze *before* you wrap.
+# weights needs it, freeze it. A layer whose output goes through ``detach()`` gets no gradient either. When DDP is made,
+# it leaves out parameters that need no gradient. So freeze *before* you wrap. The last model below is frozen too late.
 
 frozen = Net()
 frozen.second_head.requires_grad_(False)
@@ -175,8 +175,8 @@ print(f"with a factor of 0: loss {last:.2f}")
 # Another branch in each step
 # ---------------------------
 #
-# A network that skips layers at random needs other parameters in each step. ``find_unused_parameters=True`` looks
-# through the graph after each forward pass, and counts the others as ready. What it costs: this search in each step.
+# A network that skips layers at random uses different parameters in each step. ``find_unused_parameters=True`` looks
+# through the graph after each forward pass, and counts the unused ones as ready. This search takes time in each step.
 
 
 class Skipping(Net):
@@ -203,7 +203,7 @@ print(f"find_unused_parameters: loss {last:.2f}")
 # A method was called in place of the model
 # -----------------------------------------
 #
-# DDP prepares a step when you call ``model(x)``. A call of ``model.module.second(x)`` goes past it. In a training that
+# DDP prepares a step when you call ``model(x)``. A call of ``model.module.second(x)`` skips this. In a training that
 # calls this method alone, nothing is raised, and the gradients are not averaged over the processes. Let ``forward``
 # choose, as here. The page counts how often DDP exchanges gradients.
 
@@ -237,7 +237,7 @@ assert len(exchanged) == 1
 # %%
 # .. use-this::
 #
-#    Find the names first, and delete or freeze these layers before you wrap the model. Where the branch changes from
+#    Find the unused layers first, and delete or freeze them before you wrap the model. Where the branch changes from
 #    step to step, pass ``find_unused_parameters=True``. If the same layers are unused in each step,
 #    ``static_graph=True`` finds them once. Each costs a search through the graph, in each step or in the first.
 #
@@ -315,9 +315,9 @@ ask(
     "each. Which layer got no gradient?",
     answer=names[2].partition(".")[0],
     choices={
-        "body": "Its weight and bias have the numbers 0 and 1.",
+        "body": f"Its weight and bias have the numbers {names.index('body.weight')} and {names.index('body.bias')}.",
         "head": "The numbers begin at 0: body has 0 and 1.",
-        "second_head": "It has 4 and 5.",
+        "second_head": f"It has {names.index('second_head.weight')} and {names.index('second_head.bias')}.",
     },
 )
 

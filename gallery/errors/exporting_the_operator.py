@@ -102,7 +102,7 @@ with expect_error(errors.UnsupportedOperatorError, match="Exporting the operator
 # %%
 # ``aten::`` is the library of PyTorch's operations, so the name after it is the operation: here the Fourier transform
 # of this model. *opset version* is the version of the list of operations that ONNX has. The exporter translates one
-# into the other, and its list has an end.
+# into the other, and this operation is not in its list.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -140,8 +140,8 @@ print("operations of ONNX:", *(node.op_type for node in exported.graph.node))
 # Support was added in a later version
 # ------------------------------------
 #
-# The end of the message names the version of ONNX that has the operation. Give it as ``opset_version``, and look
-# whether the program that runs the model knows it.
+# The end of the message names the version of ONNX that has the operation. Give it as ``opset_version``, and check that
+# the program that runs the model supports it.
 
 
 class Heads(nn.Module):
@@ -160,8 +160,8 @@ export_old(Heads(), sounds, opset_version=13)
 # ------------------------------
 #
 # The operation is often one line, and there is another way to write it. A Fourier transform is a product with two
-# matrices, and products are in the list. It needs more steps and memory than the transform for long sounds. Compare
-# both results before you export.
+# matrices, and products are in the list. For long sounds, the product needs more steps and memory than the transform.
+# Compare both results before you export.
 
 
 class SpectrumByProducts(nn.Module):
@@ -187,7 +187,7 @@ print(dict(operations(by_products, sounds)))
 # Leave it out of the exported part
 # ---------------------------------
 #
-# What comes before the first layer and behind the last can stay in your program. Export the layers, and prepare the
+# What comes before the first layer and after the last can stay in your program. Export the layers, and prepare the
 # input and read the output outside.
 
 
@@ -213,13 +213,13 @@ print("features", tuple(features.shape), "outputs", tuple(whole.layers(features)
 #
 #    Install ``onnx`` and ``onnxscript``, call ``model.eval()``, and export with the default of today, ``dynamo=True``.
 #    If an operation is missing there, too, replace it by others, or keep it outside. Compare the outputs of both for
-#    several inputs. What ``dynamo=True`` costs: the model must pass ``torch.export``, which refuses an ``if`` about
-#    values (:ref:`guard-on-data-dependent`).
+#    several inputs. With ``dynamo=True`` the model must pass ``torch.export``, which refuses an ``if`` about values
+#    (:ref:`guard-on-data-dependent`).
 #
 # A common mistake
 # ----------------
 #
-# Where the message says of no version that the operation was added in it, a larger ``opset_version`` changes the number
+# Where the message does not say in which version the operation was added, a larger ``opset_version`` changes the number
 # in the message and nothing else. This exporter lacks the operation for each version that is tried here.
 
 for version in (9, 13, 17, 18, 20):
@@ -295,7 +295,7 @@ def refuses(model, **settings):
 
 
 ask(
-    "Heads calls unflatten, which ONNX can say from version 13 on. What does the older exporter do with "
+    "Heads calls unflatten, which ONNX has from version 13 on. What does the older exporter do with "
     "opset_version=17?",
     answer=refuses(Heads(), opset_version=17),
     choices={
@@ -315,7 +315,7 @@ ask(
     "The message names aten::fft_rfft. Which line of Whole is it about?",
     answer="torch.fft.rfft(sounds)" if named == "fft_rfft" else "nn.Linear(33, 20)",
     choices={
-        "torch.fft.rfft(sounds)": "Behind aten:: stands the name of the operation, with _ in place of the dot.",
+        "torch.fft.rfft(sounds)": "After aten:: comes the name of the operation, with _ in place of the dot.",
         "nn.Linear(33, 20)": "A linear layer is translated.",
     },
 )

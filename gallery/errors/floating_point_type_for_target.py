@@ -113,7 +113,7 @@ draw_tables(classes=classes, pixels=pixels)
 # ---------------
 #
 # The labels that one-hot targets were made of give the same loss. If a file has one-hot rows, ``argmax(1)`` finds the
-# labels. ``float()`` also works, but takes more memory, and with ``weight`` its mean is another. See :ref:`one-hot`.
+# labels. ``float()`` also works, but takes more memory, and gives another loss with ``weight``. See :ref:`one-hot`.
 
 loss = F.cross_entropy(outputs, labels)
 assert torch.equal(one_hot.argmax(1), labels)
@@ -129,9 +129,9 @@ print(f"labels {labels.nbytes} bytes, one-hot floats {one_hot.float().nbytes} by
 # 0D or 1D target tensor expected, multi-target not supported
 # -----------------------------------------------------------
 #
-# A column of a table gives labels of shape (N, 1): take the axis away. The message also comes for one-hot targets of
-# another number of classes than the outputs. Class numbers that came as floats need ``long()``. For targets that are
-# no class numbers, such as prices, take ``mse_loss``.
+# A column of a table gives labels of shape (N, :val:`1 <column.shape[1]>`): take the axis away. The message also comes
+# for one-hot targets of another number of classes than the outputs. Class numbers that came as floats need ``long()``.
+# For targets that are no class numbers, such as prices, take ``mse_loss``.
 
 column = labels.unsqueeze(1)
 with expect_error(RuntimeError, match="0D or 1D target tensor expected, multi-target"):
@@ -150,9 +150,9 @@ assert F.cross_entropy(outputs, labels.float().long()) == loss
 # -----------------------------------------
 #
 # For segmentation, a mask has one number for each pixel: (image, row, column). A mask that was loaded as a gray image
-# has an axis for its one channel, and often the type :val:`uint8 <mask.dtype>`, which this loss refuses for pixels.
-# ``ToTensor`` divides a mask by 255, and ``long()`` then makes zeros of it: load it with ``PILToTensor``. With three
-# channels it was loaded in color: turn each color into a number first.
+# has an axis for its one channel. Its type is often :val:`uint8 <mask.dtype>`, which this loss refuses for pixels.
+# ``ToTensor`` divides a mask by 255, and ``long()`` then makes zeros of it: load it with ``PILToTensor``. A mask with
+# three channels was loaded in color. Turn each color into a class number first.
 
 logits = torch.randn(2, 6, 4, 5)  # (image, class, row, column)
 mask = torch.randint(6, (2, 1, 4, 5), dtype=torch.uint8)
@@ -169,8 +169,9 @@ print("largest class:", mask.max().item(), "and divided by 255:", (mask / 255).l
 # One output for two classes
 # --------------------------
 #
-# A squeezed output of shape (32,) counts as one sample with 32 classes, and 32 labels count as its probabilities. For
-# one output, take the loss for one logit. Or give the layer two outputs.
+# A squeezed output of shape :val:`(32,) <logit.shape>` counts as one sample with :val:`32 <len(logit)>` classes, and
+# the labels count as its probabilities. For one output, take ``binary_cross_entropy_with_logits``. Or give the layer
+# two outputs.
 
 is_odd = labels % 2
 logit = nn.Linear(64, 1)(images.flatten(1)).squeeze(1)
@@ -185,17 +186,17 @@ assert F.cross_entropy(nn.Linear(64, 2)(images.flatten(1)), is_odd).isfinite()
 #
 #    Keep labels as class numbers: :val:`int64 <labels.dtype>`, of shape (N,), or (N, row, column) for masks. Take
 #    floats of the outputs' shape where a target really is a distribution, as in mixup or distillation. Let them sum to
-#    1, for the loss does not check it. They cost a number for each class. If several classes can be true at once, use
-#    ``binary_cross_entropy_with_logits``.
+#    1, because the loss does not check it. They take one number for each class. If several classes can be true at once,
+#    use ``binary_cross_entropy_with_logits``.
 #
 # .. _float-multi:
 #
 # A common mistake
 # ----------------
 #
-# A photo has a cat *and* a dog. With targets of ones and zeros, ``float()`` silences ``cross_entropy``. Its
-# probabilities sum to 1, so the two classes share it and end at 0.5 each. The other loss treats each class as a
-# question of its own.
+# A photo has a cat *and* a dog. With targets of ones and zeros, ``float()`` silences ``cross_entropy``. The
+# probabilities of its softmax sum to 1, so the two classes end at 0.5 each. The other loss, with sigmoid, treats each
+# class as a question of its own.
 
 present = torch.tensor([[1, 1, 0, 0]])  # cat, dog, bird, fish
 for loss_function, probabilities in [
@@ -284,7 +285,7 @@ candidates = {
     if verdict(torch.randn(8, 5, 20, 30), torch.ones(shape).long()) == "a loss"
 )
 ask(
-    "Outputs have shape (8, 5, 20, 30): 8 images, 5 classes. Which shape have int64 targets for cross_entropy?",
+    "Outputs have shape (8, 5, 20, 30): 8 images, 5 classes. Which shape must int64 targets for cross_entropy have?",
     answer=taken,
     choices={
         "(8, 20, 30)": "One number for each pixel: the axis of classes is gone.",

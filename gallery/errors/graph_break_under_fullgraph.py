@@ -108,7 +108,7 @@ print_error(torch.compile(Net(), backend="eager", fullgraph=True), x)
 # Without fullgraph nothing is raised
 # -----------------------------------
 #
-# By default the graph is cut at this line. What is before it and what is after it are compiled apart, and Python runs
+# By default the graph is cut at this line. The code before it and the code after it are compiled apart, and Python runs
 # the line in between. That is a *graph break*. The result is right. The compiler sees the two graphs one at a time, so
 # it cannot merge operations of both.
 
@@ -130,7 +130,8 @@ assert found.graph_break_count == 1
 # --------------------------------
 #
 # If both results are cheap, calculate both, and let ``torch.where`` choose. If one is expensive, ``torch.cond`` puts
-# both branches into the graph and runs one. Check for nan outside of the model, for example in the loss.
+# both branches into the graph and runs one. Check for nan outside of the model, for example in the loss. The cell
+# prints the number of graphs, or the error.
 
 
 def with_if(x):
@@ -195,9 +196,9 @@ with torch._dynamo.config.patch(reorderable_logging_functions={print}):
 # Which lines break a graph?
 # --------------------------
 #
-# Measure it, because it may change with the release. Behind each line of code stands its number of graphs by default,
-# and then what ``fullgraph=True`` gives. A loop over rows and a conversion to NumPy are no breaks in this release.
-# ``item()`` and a mask are breaks by default, and under ``fullgraph=True`` they become a part of the graph.
+# Measure it, because it may change with the release. The cell prints each line of code with its number of graphs by
+# default, and then what ``fullgraph=True`` gives. A loop over rows and a conversion to NumPy are no breaks in this
+# release. ``item()`` and a mask are breaks by default, and under ``fullgraph=True`` they become a part of the graph.
 
 lines = {
     "x / x.max()": lambda x: x / x.max(),
@@ -219,7 +220,7 @@ assert found["sum(row for row in x)"] == found["torch.from_numpy(x.numpy())"] ==
 #
 #    While you develop, compile with ``fullgraph=True``: the first break is an error that names its line. Correct the
 #    breaks in the model, and leave printing, checks and logging outside. To see the breaks of a model that already
-#    runs, set ``TORCH_LOGS="graph_breaks"``. Accept a break in code that seldom runs. What a break costs: the graphs on
+#    runs, set ``TORCH_LOGS="graph_breaks"``. Accept a break in code that seldom runs. A break has a cost: the graphs on
 #    its two sides are compiled apart.
 #
 # A common mistake
@@ -350,8 +351,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Write this without an ``if``, so that it becomes one graph: ``x`` is scaled down to a norm of
-# ``limit`` where its norm is larger, and else stays as it is.
+# **Exercise.** Write this without an ``if``, so that it becomes one graph. If the norm of ``x`` is above ``limit``,
+# ``x`` is scaled down to the norm ``limit``.
 
 
 def limited(x, limit):

@@ -70,9 +70,9 @@ assert "Could not guard on data-dependent expression u0 > 2" in said
 print("outside of the compiler:", Keep()(scores))
 
 # %%
-# ``u0`` is a size that nobody knows before the values are there: how many scores are above a half. The expression
-# ``u0 > 2`` is the condition of the ``if``. ``torch.export`` and ``torch.compile`` with ``fullgraph=True`` make one
-# graph for inputs with other values, so they cannot choose a branch.
+# ``u0`` is the number of scores above a half, which is not known before the values are there. The expression ``u0 > 2``
+# is the condition of the ``if``. ``torch.export`` and ``torch.compile`` with ``fullgraph=True`` make one graph for
+# inputs with other values, so they cannot choose a branch.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -91,10 +91,10 @@ print("outside of the compiler:", Keep()(scores))
 # An if about a number of a tensor
 # --------------------------------
 #
-# ``item()`` takes a number out of a tensor, and an ``if`` asks about it. ``zuf0`` in the message stands for such a
-# number with a fraction, and ``u0`` for an integer. :func:`torch.where` computes both results and chooses by a tensor.
-# The result that is not chosen must be finite, too: otherwise its ``nan`` may reach the gradient. So the divisor is 1
-# at least.
+# ``item()`` takes a number out of a tensor, and an ``if`` tests it. ``zuf0`` in the message stands for such a number
+# with a fraction, and ``u0`` for an integer. :func:`torch.where` computes both results and chooses by a tensor. The
+# result that is not chosen must be finite, too: otherwise its ``nan`` may reach the gradient. So the divisor is at
+# least 1.
 
 
 class Clip(nn.Module):
@@ -122,8 +122,8 @@ print(clip(x), clip(x / 8))
 # The size after a mask
 # ---------------------
 #
-# ``scores[mask]`` has as many elements as the mask has truths. Where a later step can do without the others, keep all
-# elements and set those to zero. The shape is then known, and the sum is the same.
+# ``scores[mask]`` has as many elements as the mask has truths. Where zeros do not change a later step, keep all
+# elements and set the others to zero. The shape is then known, and the sum is the same.
 
 
 class KeepSize(nn.Module):
@@ -144,8 +144,8 @@ print(keep(scores))
 # You know the answer
 # -------------------
 #
-# If the condition has one answer for each input that you will give, promise it. ``torch._check`` tells the compiler,
-# and the graph checks the promise when it runs. An input that breaks the promise raises an error there.
+# If the condition has the same answer for each input that you will give, promise it. ``torch._check`` tells the
+# compiler, and the graph checks the promise when it runs. An input that breaks the promise raises an error there.
 
 
 class Promise(nn.Module):
@@ -169,7 +169,7 @@ with expect_error(RuntimeError, match="Runtime assertion failed"):
 # ------------------------
 #
 # :func:`torch.cond` puts both functions into the graph and runs one of them. Both must give tensors of one dtype, and
-# neither may return an argument as it came. Give them results of one shape, so that the size stays known.
+# neither may return an argument unchanged. Give them results of one shape, so that the size stays known.
 
 
 class Route(nn.Module):
@@ -216,16 +216,16 @@ assert "Data-dependent branching" in fails(AskTensor(), scores, compiler=whole_g
 # .. use-this::
 #
 #    Replace an ``if`` about values by ``torch.where``. Promise with ``torch._check`` what you know of a size, and use
-#    ``torch.cond`` where a branch is expensive. What ``where`` costs: both results are computed. For training, take
+#    ``torch.cond`` where a branch is expensive. ``where`` has a cost: both results are computed. For training, take
 #    ``torch.compile`` without ``fullgraph``. Before you change a large model, ``torch.export.draft_export`` lists such
 #    places.
 #
 # A common mistake
 # ----------------
 #
-# ``torch.jit.trace`` warns and raises nothing here: it follows the branch that the example takes. For an input of the
-# other branch its result is wrong. See :ref:`tracer-warning`. The same happens if you take the ``if`` out because the
-# example does not need it.
+# ``torch.jit.trace`` gives a warning here, but no error: it follows the branch that the example takes. For an input of
+# the other branch its result is wrong. See :ref:`tracer-warning`. The same happens if you take the ``if`` out because
+# the example does not need it.
 
 
 class Always(nn.Module):
@@ -353,8 +353,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Write this without ``if`` and without a number taken out of the tensor: if the mean of ``x`` is
-# negative, turn its sign, and otherwise leave it. The checker exports your function and runs it on other values.
+# **Exercise.** Write this without ``if`` and without a number taken out of the tensor. If the mean of ``x`` is
+# negative, change the sign of ``x``. The checker exports your function and runs it on other values.
 
 
 def upright(x):

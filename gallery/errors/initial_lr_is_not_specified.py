@@ -51,9 +51,9 @@ assert StepLR(optimizer, step_size=2, last_epoch=-1).last_epoch == 0  # the defa
 print("and now:", [k for k in ("lr", "initial_lr") if k in optimizer.param_groups[0]])
 
 # %%
-# A scheduler notes the rate of the start in the optimizer as ``initial_lr``. With the default ``last_epoch=-1`` it
-# writes the note, if it is not there yet. With any other number it expects that the note is there. Older releases said
-# "when resuming an optimizer" at the end.
+# A scheduler stores the first learning rate in the optimizer as ``initial_lr``. With the default ``last_epoch=-1`` it
+# writes this entry if it is missing. With any other number it expects the entry. Older releases said "when resuming an
+# optimizer" at the end.
 #
 # .. not tried: any other number — the cell below tries 0 and 4
 #
@@ -74,7 +74,7 @@ print("and now:", [k for k in ("lr", "initial_lr") if k in optimizer.param_group
 # -----------------------
 #
 # Save the state dicts of model, optimizer and scheduler. Make the new ones as at the first start, without
-# ``last_epoch``, and load. The rates then go on as in a training that was not interrupted. See
+# ``last_epoch``, and load the states. The rates then go on as in a training that was not interrupted. See
 # :ref:`resuming-training`.
 
 optimizer = new_optimizer()
@@ -102,7 +102,7 @@ assert first + second == whole
 # last_epoch=0 for a new training
 # -------------------------------
 #
-# Before the first epoch nothing has been done, so no number of an epoch is right. The default stands for that.
+# Before the first epoch no epoch is done, so no epoch number fits. The default of ``last_epoch`` means this.
 
 with expect_error(KeyError, match="initial_lr"):
     LambdaLR(new_optimizer(), lambda epoch: 0.9**epoch, last_epoch=0)
@@ -119,7 +119,7 @@ assert scheduler.last_epoch == 0  # it has made its first step by itself
 #
 # If you have the weights and the number of epochs alone, write the rate of the first start into each group, and pass
 # ``last_epoch``. The number is that of the last epoch that is *done*, counted from 0. ``LambdaLR`` computes each rate
-# from the note. ``StepLR`` multiplies the rate that it finds, so set ``lr`` to that of the interruption.
+# from ``initial_lr``. ``StepLR`` multiplies the rate that it finds, so set ``lr`` to the rate at the interruption.
 
 
 def by_lambda(optimizer, **last):
@@ -150,7 +150,7 @@ assert continued(by_step, lr=0.8) != second
 # -----------------------
 #
 # The message names the group: ``param_groups[1]`` is the second. A group that came with ``add_param_group`` after the
-# scheduler was made has no note. Here it is the head of a network that was frozen before.
+# scheduler was made has no ``initial_lr``. Here it is the head of a network that was frozen before.
 
 head = nn.Linear(3, 2)
 optimizer = new_optimizer()
@@ -171,8 +171,8 @@ scheduler = StepLR(optimizer, step_size=2, last_epoch=4)
 # A common mistake
 # ----------------
 #
-# Setting ``initial_lr`` from a *loaded* optimizer silences the message, where the file is old and has no such note. Its
-# ``lr`` is that of the interruption, which has been reduced already. ``LambdaLR`` reduces it again.
+# Setting ``initial_lr`` from a *loaded* optimizer silences the message for an old file without this entry. But its
+# ``lr`` is the rate at the interruption, which has been reduced already. ``LambdaLR`` reduces it again.
 
 loaded = new_optimizer()
 loaded.load_state_dict(file["optimizer"])
@@ -242,8 +242,8 @@ assert state["lr_lambdas"] == [None]
 
 optimizer = new_optimizer()
 ask(
-    "An optimizer with lr=0.8 and StepLR(step_size=2, gamma=0.5) has trained 5 epochs. Which rate has epoch 5, the "
-    "sixth?",
+    "An optimizer with lr=0.8 and StepLR(step_size=2, gamma=0.5) has trained 5 epochs. What is the rate in epoch "
+    "5, the sixth?",
     answer=rates(optimizer, StepLR(optimizer, step_size=2, gamma=0.5), epochs=6)[-1],
     choices={
         0.8: "That is the rate of the first two epochs.",

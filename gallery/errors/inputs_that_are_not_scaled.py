@@ -109,8 +109,8 @@ def draw_accuracies():
 draw_accuracies()
 
 # %%
-# A network learns from 13 measurements which of three growers made a wine. With scaled features it is right about
-# most of the test wines. Without, it gives the commonest grower for each of them. Nothing was raised.
+# A network learns from 13 measurements which of three growers made a wine. With scaled features it is right about most
+# of the test wines. Without scaling, it gives the commonest grower for each of them. Nothing was raised.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -131,7 +131,7 @@ draw_accuracies()
 # Scale each feature by itself: :math:`z = (x - \mu_{\mathrm{train}}) / \sigma_{\mathrm{train}}`. For one sample, the
 # gradient of a weight in the first layer is proportional to the feature that it multiplies. The feature ``proline`` is
 # about a thousand times as large as ``hue``, and so are the steps of its weights. After the raw trainings no hidden
-# unit is above 0 for a training wine. What is left is the last bias, one answer for each of them.
+# unit is above 0 for a training wine. The output is then the last bias, which gives one answer for each of them.
 
 # Varies with the processor: the trainings from above.
 hue, proline = (train.features.index(name) for name in ("hue", "proline"))
@@ -186,7 +186,8 @@ for flag, x in to_float.items():
 #
 # Save the mean and the standard deviation with the model. If they come from the batch at hand, an answer depends on the
 # other samples in it. It is worst where the batches hold one class each, and a batch of one has no standard deviation.
-# Those of the whole test set are close to the right ones here. But they use test data, and one new sample has none.
+# The numbers of the whole test set are close to the right ones here. But they use test data, and a single new sample
+# has no standard deviation.
 
 # Varies with the processor: the same five trainings.
 print("by the training set ", spread(found["scaled alike"]))
@@ -201,7 +202,7 @@ with expect_warning(UserWarning, match="degrees of freedom"):
 # --------------------
 #
 # Compare one batch of 32 samples of each loader. A batch's mean varies a little, so the limits are wide. The test finds
-# a division or a mean that was forgotten for the large features. It does not find one small feature.
+# a division or a mean that was forgotten for the large features. It does not find a mistake in one small feature.
 
 
 def test_loaders_are_scaled_alike(train_loader, test_loader):
@@ -291,7 +292,7 @@ assert averages[0] + 100 < averages[1] < sum(found["scaled alike"])
 # Check yourself
 # --------------
 #
-# Which numbers come out?
+# The first question is about floats.
 
 value = ToTensor()(torch.full((2, 3, 1), 51.0).numpy()).max().item()
 ask(

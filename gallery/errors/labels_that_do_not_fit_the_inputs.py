@@ -113,8 +113,8 @@ draw_runs(runs)
 
 # %%
 # A line is the mean of five seeds, with a band from the least to the largest. No error is raised, because there are as
-# many labels as images. The loss begins at that of guessing, :val:`2.3 <torch.tensor(10.0).log().item()>`, and hardly
-# leaves it.
+# many labels as images. The loss begins at the loss of guessing, :val:`2.3 <torch.tensor(10.0).log().item()>`, and
+# hardly leaves it.
 #
 # .. longer: 7 screens — it is silent, and each cause, two tests and what they cannot find have a cell
 #
@@ -135,8 +135,8 @@ draw_runs(runs)
 #
 # Image number :math:`i` and label number :math:`i` have to go through the same order: :math:`(x_{\pi(i)}, y_{\pi(i)})`,
 # with one :math:`\pi`. Two loaders that shuffle draw two orders, and so does one loader that runs twice. This happens
-# where predictions of one run are compared with labels of another. A loader of pairs shuffles the pairs. Here is how
-# many images meet their own label.
+# where predictions of one run are compared with labels of another. A loader of pairs shuffles the pairs. The cell
+# counts the images that meet their own label.
 
 numbers = torch.arange(len(images))  # in place of images and labels, to see who meets whom
 one, other = (DataLoader(numbers, batch_size=50, shuffle=True) for _ in range(2))
@@ -236,8 +236,8 @@ draw_pairs({"pairs": (images[:8], labels[:8]), "apart": (images[:8], wrong[:8])}
 # ---------------------
 #
 # Train briefly with your labels, and again with labels that you shuffle on purpose. Compare the accuracy on images that
-# were not trained on. If both are about as good, your labels say nothing of the inputs, or the loop does not learn: ten
-# samples tell which. The margin of 20 suits ten classes of about one size.
+# were not trained on. If both are about as good, your labels say nothing about the inputs, or the loop does not learn:
+# overfitting ten samples tells which. The margin of 20 suits ten classes of about one size.
 
 
 def test_labels_fit(score, labels):
@@ -261,16 +261,16 @@ print("the labels as they came pass")
 # %%
 # .. use-this::
 #
-#    Keep an input and its label in one object from the first line on: a data set that returns both, or a table with a
-#    column of file names. If you shuffle by hand, index both with one list of positions. Before the first run,
-#    draw eight pairs as they come from the loader, after the transforms. This costs a minute. Give training and test
-#    one ``class_to_idx``. Deviate where labels are wrong on purpose, as in the test above.
+#    Keep an input and its label in one object from the first line on. Use a data set that returns both, or a table with
+#    a column of file names. If you shuffle by hand, index both with one list of positions. Before the first run, draw
+#    eight pairs as they come from the loader, after the transforms. This costs a minute. Give training and test one
+#    ``class_to_idx``. Deviate where labels are wrong on purpose, as in the test above.
 #
 # A common mistake
 # ----------------
 #
-# **A larger network** seems to help, because it learns wrong labels by heart. The accuracy in training rises, and that
-# in the test stays at chance.
+# **A larger network** seems to help, because it learns wrong labels by heart. The accuracy in training rises, and the
+# accuracy in the test stays at chance.
 
 # Varies with the processor: a training amplifies how it rounds.
 for hidden, epochs in ((32, 10), (256, 40)):

@@ -85,7 +85,8 @@ print("a perfect prediction costs", wrong.item())
 # --------
 #
 # Shape :math:`(N, 1)` minus shape :math:`(N)` gives :math:`(N, N)`. The differences that were meant are on the
-# diagonal. The other 20 are of one sample's prediction and another sample's target.
+# diagonal. The other :val:`20 <(prediction - target).count_nonzero().item()>` compare one sample's prediction with
+# another sample's target.
 
 assert F.mse_loss(prediction.squeeze(1), target) == 0
 assert (prediction - target).count_nonzero() == 20
@@ -98,9 +99,9 @@ draw(torch.sub, (prediction, target), names=["prediction", "target"])
 # What the model learns
 # ---------------------
 #
-# A model fits a line to 30 noisy points around a line of slope 3: once with the axis dropped, once without, for five
-# draws each. Nothing warns. The wrong loss (orange) falls as well, and stops at the variance of the targets. Its line
-# has slope 0: the model gives the mean of the targets and ignores the input.
+# A model fits a line to :val:`30 <len(x)>` noisy points around a line of slope 3. It does so once with the axis dropped
+# and once without, for five draws each. Nothing warns. The wrong loss (orange) falls as well, and stops at the variance
+# of the targets. Its line has slope 0: the model gives the mean of the targets and ignores the input.
 #
 # Each prediction :math:`p_i` is compared with the whole list of targets. The loss is then the mean squared distance to
 # their mean :math:`\bar{y}`, plus the variance of the targets, which does not depend on the model: :math:`L =
@@ -130,7 +131,7 @@ for _ in range(3):
 # Which losses say something?
 # ---------------------------
 #
-# For this table, the page calls five losses with the prediction and the target from above.
+# The cell calls five losses with the prediction and the target from above. One of them says nothing.
 
 verdicts = {}
 for loss in [
@@ -157,7 +158,7 @@ assert set(verdicts.values()) == {"warns", "says nothing", "raises"}
 # ---------------------
 #
 # The line that compares predictions with labels calls no loss that could warn. With two classes of equal size it gives
-# 0.5 for each of the 16 lists of answers: the predictions do not matter.
+# 0.5 for each of the 16 possible lists of four answers: the predictions do not matter.
 
 labels = torch.tensor([0, 1, 1, 0])
 lists = torch.cartesian_prod(*[torch.tensor([0, 1])] * 4)
@@ -201,8 +202,8 @@ print("the corrected loss passes")
 #
 #    Drop the axis where the prediction is made: ``prediction.squeeze(1)``. Or give the targets the axis in the data
 #    set, ``target[:, None]``. Neither copies. In a loss that you write, refuse what does not fit:
-#    ``assert prediction.shape == target.shape``. Run your tests with ``python -W error``, which makes errors of
-#    warnings. The price of the assert: a loss can no longer broadcast where you mean it, as in a table of distances.
+#    ``assert prediction.shape == target.shape``. Run your tests with ``python -W error``, which turns warnings into
+#    errors. With the assert, a loss can no longer broadcast where you mean it, as in a table of distances.
 #
 # A common mistake
 # ----------------
@@ -266,7 +267,7 @@ with expect_error(
 # Check yourself
 # --------------
 #
-# How many differences?
+# The first question is about the number of differences.
 
 ask(
     "prediction has shape (6, 1), target has shape (6,). Over how many differences does the mean go?",

@@ -43,8 +43,9 @@ with expect_warning(UserWarning, match="Detected call of .lr_scheduler.step.*bef
         optimizer.step()
 
 # %%
-# The optimizer was made with a rate of 1.0, and the first step used 0.5. The training goes on, and the warning comes
-# once for a schedule. Correct the order, even if the loss falls. If it is right, look for the other causes.
+# The optimizer was made with a rate of :val:`1.0 <scheduler.base_lrs[0]>`, and the first step used 0.5. The training
+# goes on, and the warning comes once for a schedule. Correct the order, even if the loss falls. If the order is right,
+# look for the other causes.
 #
 # .. longer: 7 screens — each cause has a cell of its own
 #
@@ -131,7 +132,7 @@ assert mixed(wait=True) == [1.0, 1.0, 0.5]
 # -----------------------------------------
 #
 # The optimizer was made again, for example after unfreezing a layer, and the schedule still has the old one. It warns,
-# and changes a learning rate that nobody uses. Make the schedule again, too.
+# and changes a learning rate that is not used. Make the schedule again, too.
 
 first = new_optimizer()
 scheduler = lr_scheduler.StepLR(first, step_size=1, gamma=0.1)
@@ -216,7 +217,7 @@ assert optimizer.param_groups[0]["lr"] == 0.1
 #    Write the lines of a step in one order: ``zero_grad``, ``backward``, ``optimizer.step()``, ``scheduler.step()``.
 #    Call the schedule once a batch if its settings count batches, and once an epoch if they count epochs. Print the
 #    rate at the start of each epoch. With a ``GradScaler`` let the schedule wait for a skipped step, or accept one lost
-#    rate of many. What comparing costs: each ``get_scale()`` reads a number from the GPU and waits for it.
+#    rate of many. Comparing the scales has a cost: each ``get_scale()`` reads a number from the GPU and waits for it.
 #
 # A common mistake
 # ----------------
@@ -359,8 +360,8 @@ try:
 except ValueError as error:
     tried = str(error).split(".")[0]
 ask(
-    "OneCycleLR got total_steps=3, the number of epochs, and it steps once a batch. There are 5 batches an epoch. What "
-    "happens in the first epoch?",
+    "OneCycleLR got total_steps=3, the number of epochs, and it steps once a batch. "
+    f"There are {batches} batches an epoch. What happens in the first epoch?",
     answer=tried,
     choices={
         "nothing": "The schedule is over after three batches.",

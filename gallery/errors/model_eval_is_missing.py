@@ -151,10 +151,10 @@ draw_modes(found)
 # --------
 #
 # In train mode, dropout sets random features to 0 and divides the others by the probability of being kept. Batch norm
-# uses the mean and the variance of the *batch*: :math:`(x - \text{mean}_\text{batch}) /
-# \sqrt{\text{var}_\text{batch}}`. So the answer for one image depends on the others, and a single number per feature
-# has no variance. ``eval()`` switches dropout off, and batch norm then uses its running averages from training, if it
-# keeps them. See :ref:`evaluation`.
+# uses the mean and the variance of the *batch*:
+# :math:`(x - \text{mean}_\text{batch}) / \sqrt{\text{var}_\text{batch}}`. So the answer for one image depends on the
+# others, and in a batch of one, a feature's single number has no variance. ``eval()`` switches dropout off, and batch
+# norm then uses its running averages from training, if it keeps them. See :ref:`evaluation`.
 
 images = test_set.inputs[:40]
 for kind in ("dropout", "batch norm"):
@@ -178,8 +178,8 @@ assert trained["batch norm"][0].eval()(images[:1]).shape == (1, 10)
 # -------------------------------
 #
 # In train mode each forward pass moves the running averages of batch norm, also under ``no_grad``. So the test images
-# leak into the model, and a later measurement with ``eval()`` can be worse. Here the images come sorted by digit, five
-# at a time, three times. Large mixed batches change little.
+# leak into the model, and a later measurement with ``eval()`` can be worse. Here the images come sorted by digit, in
+# batches of five, three times in a row. Large mixed batches change little.
 
 # Varies with the processor: a training amplifies how it rounds.
 by_digit = TensorData(*test_set[test_set.targets.argsort(stable=True)])
@@ -252,10 +252,10 @@ for forget in (False, True):
 # Worse with eval() than without
 # ------------------------------
 #
-# If so, the running averages of batch norm may lag behind. Each step moves them by a part ``momentum`` of the way to
-# the batch. After few steps, or with a small ``momentum``, they still hold much of the mean 0 and the variance 1 that
-# they began with. Do not leave out ``eval()``. Train longer, or raise ``momentum``. Here a convolutional network is
-# trained for three epochs.
+# If the accuracy is worse with ``eval()``, the running averages of batch norm may lag behind. Each step moves them by
+# the fraction ``momentum`` of the way to the batch. After few steps, or with a small ``momentum``, they still hold much
+# of the mean 0 and the variance 1 that they began with. Do not leave out ``eval()``. Train longer, or raise
+# ``momentum``. Here a convolutional network is trained for three epochs.
 
 # Varies with the processor: a training amplifies how it rounds.
 for momentum in (0.001, 0.1):

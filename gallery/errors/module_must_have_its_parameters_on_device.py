@@ -68,8 +68,9 @@ with two_gpus():
         parallel(images)
 
 # %%
-# The first device is where the model should be, and the last is where a parameter or a buffer is. This page has no GPU:
-# ``two_gpus`` (in the set-up) tells ``DataParallel`` that there are two, and the check that fails is torch's own.
+# The first device in the message is where the model should be, and the last is where a parameter or a buffer is. This
+# page has no GPU: ``two_gpus`` (in the set-up) tells ``DataParallel`` that there are two, and the check that fails is
+# torch's own.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -112,7 +113,7 @@ assert elsewhere(moved.to("meta"), "meta") == []
 # --------------------------
 #
 # ``to`` moves parameters and buffers. A tensor that is an ordinary attribute stays where it is. ``DataParallel`` does
-# not look at it either, and the error comes in ``forward``. Register it.
+# not look at it either, and the error comes in ``forward``. Call ``register_buffer`` for it.
 
 
 class Positions(nn.Module):
@@ -136,7 +137,7 @@ assert Positions(True).to("meta").table.device.type == "meta"
 # --------------------------------------------
 #
 # Each GPU runs its copy of the model in a thread. The message says in which copy an error came, and shows the traceback
-# of that thread. What failed is the *last* line. It is an error of its own, as on one device: look it up here.
+# of that thread. What failed is the *last* line. The same error comes without ``DataParallel``: look it up here.
 
 first, last = lines_of(lambda: caught_in_replica(nn.Linear(60, 10), images[:3], replica=0))
 print(first, last, sep="\n...\n")
@@ -177,7 +178,7 @@ for device in ("cpu", "meta"):
 #
 #    Take ``DistributedDataParallel`` in place of ``DataParallel``, also on one machine: each process has its model on
 #    one device, so neither message can come. With ``DataParallel``, move the model first, and then wrap it. To use
-#    other GPUs, set ``CUDA_VISIBLE_DEVICES=2,3`` before Python starts, and they are numbers 0 and 1. What DDP costs: a
+#    other GPUs, set ``CUDA_VISIBLE_DEVICES=2,3`` before Python starts, and they get the numbers 0 and 1. DDP needs a
 #    script that ``torchrun`` starts (:ref:`one-model-on-several-processes`).
 #
 # A common mistake

@@ -48,8 +48,9 @@ print(message)
 assert message == "ModuleNotFoundError: No module named 'torch'"
 
 # %%
-# This machine has torch, and a second Python on it has not. Each *environment*, a Python with its own folder of
-# packages, needs its own torch. One machine can have several: of the system, of each project and of the notebook.
+# This machine has torch, but a second Python on it does not. Each *environment*, a Python with its own folder of
+# packages, needs its own torch. One machine can have several environments: for the system, for each project and for the
+# notebook.
 #
 # .. no exercise: — the error comes before the first line that a reader could write
 #
@@ -85,9 +86,9 @@ assert run(sys.executable, "-c", "import sys; print(sys.executable)") == sys.exe
 # A notebook, an editor, a script that starts another
 # ---------------------------------------------------
 #
-# A notebook runs a *kernel*, an editor the interpreter of its settings. In a notebook, ``%pip install torch`` installs
-# for the kernel. ``!pip install torch`` takes the first ``pip`` of the search path. Restart the kernel afterwards. A
-# script that starts another one should name its own Python, ``sys.executable``.
+# A notebook runs a *kernel*, and an editor runs the interpreter that its settings name. In a notebook,
+# ``%pip install torch`` installs for the kernel. ``!pip install torch`` takes the first ``pip`` of the search path.
+# Restart the kernel afterwards. A script that starts another one should name its own Python, ``sys.executable``.
 
 child = run(sys.executable, "-c", "import torch; print(torch.__version__)")
 print("the child has the same torch:", child == torch.__version__)
@@ -99,10 +100,9 @@ assert child == torch.__version__
 # No module named 'torch.something'
 # ---------------------------------
 #
-# The package is called ``torch`` for pip and in Python; torchvision is a package of its own. If the message goes on
-# behind ``torch``, some torch was found and a part of it was not. The code may be for another release
-# (:ref:`old-code`). If the message says that torch is no package, :ref:`a file torch.py <torch-file>` was
-# found instead.
+# The package is called ``torch`` for pip and in Python; torchvision is a package of its own. If the message names more
+# than ``torch``, Python found a torch, but not this part of it. The code may be for another release (:ref:`old-code`).
+# If the message says that torch is no package, :ref:`a file torch.py <torch-file>` was found instead.
 
 with expect_error(ModuleNotFoundError, match="No module named 'torch.legacy'"):
     import torch.legacy

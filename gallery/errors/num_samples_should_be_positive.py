@@ -86,9 +86,10 @@ print("samples:", len(data), " files:", len([p for p in folder.rglob("*") if p.i
 # The rule
 # --------
 #
-# ``glob`` finds no file and says nothing: for a folder that is missing, for another ending, and for files one folder
-# deeper. On Linux it also tells ``.png`` from ``.PNG``, and so misses most of the photos here. A relative path counts
-# from the working directory, most often where Python was started. ``resolve()`` shows it whole.
+# ``glob`` raises nothing when the folder is missing, the ending differs, or the files are one folder deeper. On Linux
+# it also distinguishes ``.png`` from ``.PNG``, and so misses most photos here. A relative path counts from the working
+# directory, most often where Python was started. ``resolve()`` gives the absolute path. ``find_images`` looks deeper,
+# takes both spellings, and raises an error if it finds nothing.
 
 for place, pattern in [
     ("photo", "*"),
@@ -117,9 +118,8 @@ print("find_images:", len(find_images("photos")), "samples")
 # -----------------------------------
 #
 # :class:`torchvision.datasets.ImageFolder` takes each folder inside ``root`` for a class. If you pass the folder of one
-# class, it finds no folder. A folder without images stops it too, since a class would have no sample. Jupyter leaves
-# one that is called ``.ipynb_checkpoints``. ``allow_empty=True`` accepts it as a class, and moves the numbers of the
-# others.
+# class, it finds no folder. A folder without images stops it too, since a class would have no sample. Jupyter creates
+# one called ``.ipynb_checkpoints``. ``allow_empty=True`` accepts it as a class, and moves the numbers of the others.
 #
 # Older releases of torchvision raised one message for both. The first line is quoted from `a thread of 2022
 # <https://github.com/MadryLab/BREEDS-Benchmarks/issues/2>`__, the second from an `older thread
@@ -144,9 +144,9 @@ print(data.class_to_idx, len(data))
 # -------------------------------
 #
 # A small data set leaves nothing for a small part. ``random_split`` rounds each part down and gives what is left to the
-# first ones. It warns of a part without samples. If you pass lengths, compute the last from the others, for rounded
-# lengths can miss a sample. Before Python 3.12 some fractions raise this, too, because their rounded sum is a little
-# more than 1. Then pass lengths.
+# first ones. It warns of a part without samples. If you pass lengths, compute the last from the others, because rounded
+# lengths can leave out a sample. Before Python 3.12 some fractions raise this error too, because their rounded sum is a
+# little more than 1. Then pass lengths.
 
 with expect_warning(UserWarning, match="Length of split at index 1 is 0"):
     _, validation = random_split(data, [0.99, 0.01])
@@ -165,7 +165,7 @@ assert [len(part) for part in parts] == [19, 4]
 # -------------------
 #
 # A data set that is shuffled needs ``__len__`` and ``__getitem__``, with two underscores on both sides and inside the
-# class. An :class:`torch.utils.data.IterableDataset` needs no length, and it decides itself about the order.
+# class. An :class:`torch.utils.data.IterableDataset` needs no length, and decides the order itself.
 
 
 class NoLength(Dataset):

@@ -64,9 +64,9 @@ print(next(iter(loader)))
 # The rule
 # --------
 #
-# A name can go in two steps: first it is deprecated and warns, and some releases later it is removed and raises.
-# Python hides some warnings by default. ``python -W error script.py`` makes errors of them and stops at the line. Here
-# it does so for ``FutureWarning`` alone.
+# A name can go in two steps: first it is deprecated and warns, and some releases later it is removed and raises. Python
+# hides some warnings by default. ``python -W error script.py`` turns them into errors and stops at the line. Here it
+# does so for ``FutureWarning`` alone.
 
 line = "import torch; torch.nn.init.xavier_uniform(torch.empty(2, 3))"
 command = [sys.executable, "-W", "error::FutureWarning", "-c", line]
@@ -155,9 +155,9 @@ assert torch.equal(picked, x[mask])
 # torch._six, torch.cuda.amp and functions that are made
 # ------------------------------------------------------
 #
-# ``torch._six`` was private and is gone; what it passed on stands in ``collections.abc``. Mixed precision takes the
-# device as an argument now. The methods of your own autograd function are static today, and you call ``apply`` of the
-# class in place of an object.
+# ``torch._six`` was private and is gone. What it took from ``collections.abc`` is still there. Mixed precision takes
+# the device as an argument now. The methods of your own autograd function are static today, and you call ``apply`` of
+# the class without making an object.
 
 with expect_error(ModuleNotFoundError, match="No module named 'torch._six'"):
     import torch._six
@@ -219,8 +219,8 @@ print(ResNet50_Weights.IMAGENET1K_V1.url)  # what model_urls held
 # More that warns or is gone
 # --------------------------
 #
-# ``size_average`` is ``reduction`` today. What fills a tensor in ``nn.init`` ends with an underscore, because it
-# writes in place. ``nn.Softmax()`` wants ``dim``. ``x.storage()`` is ``x.untyped_storage()``, which counts bytes
+# ``size_average`` is ``reduction`` today. Functions in ``nn.init`` that fill a tensor end with an underscore, because
+# they write in place. ``nn.Softmax()`` wants ``dim``. ``x.storage()`` is ``x.untyped_storage()``, which counts bytes
 # (:ref:`strides-and-storage`). The warning about ``sigmoid`` is quoted from `an issue
 # <https://github.com/pytorch/pytorch/issues/65910>`__. Today ``F.sigmoid`` does not warn, and gives the same numbers.
 
@@ -241,13 +241,15 @@ assert torch.equal(F.tanh(x), torch.tanh(x))
 #
 #    Run old code once with ``python -W error``, and replace what it stops at, one name at a time. Read the warning to
 #    its end, where it may name the successor. To reproduce an old result exactly, install the release of that time in
-#    an environment of its own, which costs you newer GPUs and fixes. Otherwise replace a name while it still warns.
+#    an environment of its own. It lacks later fixes and support for newer GPUs. Otherwise replace a name while it still
+#    warns.
 #
 # A common mistake
 # ----------------
 #
 # ``~`` is right for truth values, and wrong for a mask of ``uint8`` from an old file. There it inverts each bit and
-# gives 255 and 254, which both count as true. Convert with ``bool()`` first. See :ref:`boolean-masks`.
+# gives 255 and :val:`254 <(~old_mask).min().item()>`, which both count as true. Convert with ``bool()`` first. See
+# :ref:`boolean-masks`.
 
 print((~old_mask).tolist())
 with expect_warning(UserWarning, match="indexing with dtype torch.uint8 is now deprecated"):

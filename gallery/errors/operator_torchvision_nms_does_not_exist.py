@@ -54,7 +54,7 @@ assert message == "RuntimeError: operator torchvision::nms does not exist"
 # %%
 # (The page makes the loading fail, in a Python of its own. torchvision 0.29.1 beside torch 2.13.0 says the same; that
 # was run once by hand.) ``nms`` is the first operator that torchvision registers without asking whether its library was
-# loaded. The word says nothing about your code.
+# loaded. So the name says nothing about your code.
 #
 # .. longer: 6 screens — each message has a cell of its own
 #
@@ -74,8 +74,8 @@ assert message == "RuntimeError: operator torchvision::nms does not exist"
 # The rule
 # --------
 #
-# A package says in its metadata which versions of torch it accepts. So ask the packages which of them need torch, and
-# whether the installed one fits. ``python -m pip check`` compares them, too.
+# A package says in its metadata which versions of torch it accepts. The cell lists packages that need torch, and says
+# whether the installed torch fits. ``python -m pip check`` compares them, too.
 
 
 def packages_on_torch(torch_version):
@@ -173,7 +173,7 @@ print(windows[0])
 # ----------------
 #
 # ``pip install --upgrade torch`` leaves torchvision as it is. The metadata of torchvision may even allow the newer
-# torch, because a lower limit says nothing about what comes later. Here are the demands of two releases, and which
+# torch, because a lower limit says nothing about what comes later. The cell shows what two releases require, and which
 # torch each allows.
 
 for need in ("torch==2.13.0", "torch>=2.14.0"):  # of torchvision 0.28.0 and 0.29.2
@@ -299,7 +299,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`old-code`, when both are there, and a name in them is not.
+# :ref:`old-code`, when both are installed, and a name in them is missing.
 #
 # - PyTorch contributors (2026). `torchvision: installation
 #   <https://github.com/pytorch/vision#installation>`__. The table of versions that belong together.

@@ -70,8 +70,8 @@ with expect_error(ValueError, match="optimizer got an empty parameter list"):
 # Layers in a list or dict
 # ------------------------
 #
-# A module finds its parameters in its attributes. It looks at an attribute that is a parameter or a module, and not
-# into a list or a dict of Python. ``nn.ModuleList`` is a module, and you use it like a list. See
+# A module finds its parameters in its attributes. It finds an attribute that is a parameter or a module, but does not
+# look into a Python list or dict. ``nn.ModuleList`` is a module, and you use it like a list. See
 # :ref:`anatomy-of-nn-module`.
 
 deep = Deep(kind=nn.ModuleList)
@@ -87,7 +87,7 @@ assert deep(images).shape == (50, 10)
 # ------------------------------------------------------
 #
 # A tensor with ``requires_grad=True`` is no parameter: wrap it in ``nn.Parameter``. Layers that ``forward`` makes do
-# not exist when the optimizer is made, and each call makes new ones. A misspelt ``_init_`` is called by nobody.
+# not exist when the optimizer is made, and each call makes new ones. Python does not call a misspelt ``_init_``.
 
 
 class Scale(nn.Module):
@@ -179,9 +179,9 @@ for given in (model.parameters(), deep.parameters(), [weight]):
 # can't optimize a non-leaf Tensor
 # --------------------------------
 #
-# The tensor was calculated from another one that requires gradients, so a step would change a result and not its
-# origin. Moving it to a GPU or to another data type is such a calculation. Calculate first, and make a parameter of the
-# result.
+# The tensor was calculated from another one that requires gradients, so a step would change the result and not the
+# original. Moving it to a GPU or to another data type is such a calculation. Calculate first, and make a parameter of
+# the result.
 
 for calculate in (lambda tensor: tensor * 0.1, lambda tensor: tensor.to(torch.float64)):
     with expect_error(ValueError, match="can't optimize a non-leaf Tensor"):
@@ -213,12 +213,12 @@ assert [len(group["params"]) for group in optimizer.param_groups] == [2, 2]
 #
 #    Make the layers in ``__init__``, as attributes or in ``nn.ModuleList``, and pass ``model.parameters()`` to the
 #    optimizer. Print the names and the number of parameters once before a long training. Use groups where parts need
-#    other settings. What a ``ModuleList`` costs: its layers have numbers in saved files, such as ``layers.0.weight``.
+#    other settings. With a ``ModuleList``, the layers have numbers in saved files, such as ``layers.0.weight``.
 #
 # A common mistake
 # ----------------
 #
-# Some keep the list and collect the parameters by hand. The message is gone, and the layers train. But the model still
+# If you keep the list and collect the parameters by hand, the message is gone and the layers train. But the model still
 # does not know them: ``state_dict()`` is empty, and ``to`` leaves the layers as they are.
 
 by_hand = Deep()

@@ -112,9 +112,9 @@ assert not torch.equal(model.head.weight, checkpoint["model"]["head.weight"])
 # Other layers, or other groups
 # -----------------------------
 #
-# A linear layer more is two parameters more. Adam keeps averages of the gradients. For a new task you seldom need those
-# of the old one, so begin with a new optimizer. Where the head has a learning rate of its own, there are two groups,
-# and the message is another.
+# One more linear layer adds two parameters. Adam keeps averages of the gradients. For a new task you seldom need the
+# averages of the old one, so begin with a new optimizer. Where the head has a learning rate of its own, there are two
+# groups, and the message is the second one.
 
 deeper = nn.Sequential(new_model(), nn.Linear(10, 3))
 with expect_error(ValueError, match="doesn't match the size of optimizer's group"):
@@ -158,9 +158,9 @@ with expect_error(KeyError, match="param_groups"):
 # Another order: no message, and swapped averages
 # -----------------------------------------------
 #
-# Two projections of attention have one shape. Suppose that the code now defines them in another order. The model loads
-# by name and the optimizer by number, so each projection gets the averages of the other. Keep the order, or carry the
-# state over by name, as in the exercise below.
+# In attention, two projections have the same shape. Suppose that the code now defines them in another order. The model
+# loads by name and the optimizer by number, so each projection gets the averages of the other. Keep the order, or carry
+# the state over by name, as in the exercise below.
 
 
 class Projections(nn.Module):
@@ -211,14 +211,14 @@ assert checkpoint["optimizer"]["param_groups"][0]["lr"] == 0.01
 # .. use-this::
 #
 #    To resume a training, make the model and the optimizer with the code that saved them, load both, and change things
-#    afterwards. To train for another task, load the model alone and make a new optimizer. What a new one costs: Adam
-#    builds its averages again in its first steps. Keep the names of the parameters in the checkpoint. See
+#    afterwards. To train for another task, load the model alone and make a new optimizer. A new optimizer has a cost:
+#    Adam builds its averages again in its first steps. Keep the names of the parameters in the checkpoint. See
 #    :ref:`resuming-training`.
 #
 # A common mistake
 # ----------------
 #
-# Some cut the list in the file until the number fits. The first two parameters of the file are those of the body, and
+# Do not cut the list in the file until the number fits. The first two parameters of the file are those of the body, and
 # yours are those of the head. Loading succeeds, and the step meets averages of another shape. Where the shapes are
 # equal, as for the projections above, nothing is raised and the averages are wrong.
 

@@ -145,8 +145,8 @@ draw_learning(runs)
 #
 # A step skips a tensor that the optimizer does not *hold*, and one whose ``.grad`` is ``None``. The optimizer holds
 # what ``parameters()`` gave when it was made. ``parameters()`` finds the parameters and modules that are attributes of
-# a module, and does not look into a Python list or dict. An error is raised if nothing is found, and not if one of
-# three layers is.
+# a module, and does not look into a Python list or dict. An error is raised if it finds nothing, but not if it finds
+# one of three layers.
 
 for box in (nn.ModuleList, list):
     net = new_net(box=box)
@@ -163,9 +163,9 @@ with expect_error(ValueError, match="optimizer got an empty parameter list"):
 # --------------------------------
 #
 # An optimizer holds tensors, not names. A layer that is replaced afterwards, or a copy of the network, has other
-# tensors. These get the gradients, and the optimizer has the old ones. ``weight_norm`` and ``load_state_dict`` with
-# ``assign=True`` make other tensors, too. ``model.to(...)`` is harmless where it changes the tensors in place, as a
-# conversion to another data type and back does before the first step.
+# tensors. The new tensors get the gradients, and the optimizer has the old ones. ``weight_norm`` and
+# ``load_state_dict`` with ``assign=True`` make other tensors, too. ``model.to(...)`` is harmless where it changes the
+# tensors in place, as a conversion to another data type and back does before the first step.
 
 
 def replace_head(net):
@@ -288,9 +288,9 @@ print("nn.ModuleList passes")
 # .. use-this::
 #
 #    Build the whole network, move it to its device, freeze what is to stay, and make the optimizer last, of
-#    ``model.parameters()``. It skips those whose ``.grad`` is ``None``, so frozen ones may be among them. Keep layers
-#    in ``nn.ModuleList`` or ``nn.ModuleDict``. Deviate with ``add_param_group`` where parameters come later. The price:
-#    an optimizer that you make again begins without the averages that Adam has kept.
+#    ``model.parameters()``. A step skips parameters whose ``.grad`` is ``None``, so frozen ones may be among them. Keep
+#    layers in ``nn.ModuleList`` or ``nn.ModuleDict``. Deviate with ``add_param_group`` where parameters come later. The
+#    price: an optimizer that you make again begins without the averages that Adam has kept.
 #
 # A common mistake
 # ----------------

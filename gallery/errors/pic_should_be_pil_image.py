@@ -4,8 +4,8 @@
 TypeError: pic should be PIL Image or ndarray. Got <class 'torch.Tensor'>
 =========================================================================
 
-``ToTensor`` makes a tensor of an image, and your image is a tensor already: the step is there twice, or the data set
-has done its work. Delete it, or use the two steps of ``v2`` below, which take either.
+Your image is a tensor already: ``ToTensor`` is there twice, or the data set has done its work. Delete the step, or use
+the two steps of ``v2`` below, which take images and tensors.
 """
 
 # %%
@@ -52,7 +52,7 @@ print(describe(either(read)))
 # The message says                                                       Fix
 # =====================================================================  ==========================================
 # :ref:`pic should be PIL Image or ndarray <pic-twice>`                  delete the second ``ToTensor``
-# :ref:`img should be Tensor Image. Got PIL.Image <pic-order>`           ``Normalize`` behind ``ToTensor``
+# :ref:`img should be Tensor Image. Got PIL.Image <pic-order>`           ``Normalize`` after ``ToTensor``
 # :ref:`Input tensor should be a float tensor <pic-order>`               ``ToDtype(torch.float32, scale=True)``
 # :ref:`img should be PIL Image. Got numpy.ndarray <pic-order>`          ``Image.fromarray``, or ``v2.ToImage``
 # :ref:`[1, 28, 28] doesn't match the broadcast shape <pic-gray>`        one mean, or three channels
@@ -84,7 +84,7 @@ assert 0 <= transforms.ToTensor()(photo).min() < transforms.ToTensor()(photo).ma
 # --------------
 #
 # The transform that you pass to a data set may have the step, and its ``__getitem__`` too. The two steps of ``v2`` may
-# come twice. Of images of Pillow, and of arrays or tensors of bytes, they make floats from 0 to 1. They leave floats as
+# come twice. They turn images of Pillow, and arrays or tensors of bytes, into floats from 0 to 1. They leave floats as
 # they are.
 
 twice = transforms.Compose([transforms.ToTensor(), transforms.ToTensor()])
@@ -162,14 +162,14 @@ for name, image in {
 #
 #    Write ``v2.ToImage()`` first, then what changes the image, then ``v2.ToDtype(torch.float32, scale=True)`` and
 #    ``v2.Normalize``. This list takes an image of Pillow, an array or a tensor. Keep a mask out of ``scale`` and
-#    ``Normalize``, for its numbers are classes. The price of floats is memory, four bytes a number in place of one, so
-#    change the size first. Print the shape, the type and the range of one sample before training.
+#    ``Normalize``, because its numbers are classes. The price of floats is memory, four bytes a number in place of one,
+#    so change the size first. Print the shape, the type and the range of one sample before training.
 #
 # A common mistake
 # ----------------
 #
-# ``ToPILImage`` in front of ``ToTensor`` silences the message. An image has whole numbers from 0 to 255, so each number
-# is cut to one. A number that ``Normalize`` has put below 0 comes back as a wrong one from 0 to 1.
+# ``ToPILImage`` in front of ``ToTensor`` silences the message. An image has whole numbers from 0 to 255, so each float
+# is cut to one of these. A number that ``Normalize`` has put below 0 comes back as a wrong one from 0 to 1.
 
 round_trip = transforms.Compose([transforms.ToPILImage(), transforms.ToTensor()])
 x = torch.rand(3, 20, 28, generator=torch.Generator().manual_seed(0))

@@ -132,9 +132,9 @@ assert torch.load(path) == {"epoch": 7}
 # ----------------------
 #
 # The address gave a web page, such as a form to sign in, and it was saved as ``weights.pt``. Or the repository keeps
-# large files in Git LFS, and without ``git lfs pull`` you have a text of some lines in their place. For these two
-# texts, the number in the message is the first byte of the file. With ``weights_only=False`` the message has the
-# letter.
+# large files in Git LFS, and without ``git lfs pull`` you have a short text, the pointer, in their place. For these two
+# texts, the number in the message is the first byte of the file. With ``weights_only=False`` the message shows it as a
+# character.
 
 for content in (HTML, POINTER):
     print(content[:30], "has first byte", content[0])
@@ -163,7 +163,7 @@ assert torch.load(buffer) == {"epoch": 7}
 #
 #    After a download compare the size, or better a hash, with what the source says. Save with a second file and
 #    ``os.replace``, and keep the checkpoint before the last one. Load your newest checkpoint once before you delete an
-#    older one. What it costs: the room of one more file while you save.
+#    older one. This costs the disk space of one more file while you save.
 #
 # A common mistake
 # ----------------
@@ -241,11 +241,11 @@ assert (changed != torch.load(good)["weight"]).sum() == 1
 
 first = refused(b"Entry not found").rpartition(" ")[2]
 ask(
-    "torch.load says 'Unsupported operand 69'. What does the file begin with?",
+    f"torch.load says 'Unsupported operand {first}'. What does the file begin with?",
     answer=chr(int(first)),
     choices={
         "P": "A file of torch.save begins with PK.",
-        "<": "That is the byte 60, a web page.",
+        "<": f"That is the byte {ord('<')}, a web page.",
         "E": "The number is the first byte. Perhaps the file says 'Entry not found'.",
     },
 )

@@ -145,9 +145,9 @@ assert len(of_buffer) == 1
 # A shape that changes
 # --------------------
 #
-# Texts have different lengths. By default the second length makes a version for lengths that vary, which is the last
-# one for lengths above 1. With ``dynamic=False`` each length needs a version. ``mark_dynamic`` says before the first
-# call which axis varies, and saves the first version.
+# Texts have different lengths. By default the second length makes a version for varying lengths, which then serves
+# lengths above 1. With ``dynamic=False`` each length needs a version. ``mark_dynamic`` says before the first call which
+# axis varies, and saves the first version.
 
 
 def mean_token(tokens):
@@ -231,10 +231,9 @@ assert torch._dynamo.config.cache_size_limit == torch._dynamo.config.recompile_l
 # %%
 # .. use-this::
 #
-#    Compile the part that works on tensors, and keep counters, names and lists outside of it. Leave ``dynamic`` at
-#    its default. While you develop, set ``TORCH_LOGS="recompiles"``: each recompilation is logged with its reason. A
-#    few versions, such as one for training and one for evaluation, are no mistake. What each costs: the time to
-#    compile it.
+#    Compile the part that works on tensors, and keep counters, names and lists outside of it. Leave ``dynamic`` at its
+#    default. While you develop, set ``TORCH_LOGS="recompiles"``: each recompilation is logged with its reason. A few
+#    versions, such as one for training and one for evaluation, are no mistake. Each costs the time to compile it.
 #
 # A common mistake
 # ----------------
@@ -383,7 +382,7 @@ ask(
 )
 
 # %%
-# **Exercise.** With ``dynamic=False`` a few lengths are enough if you fill up: each length becomes 4, 8 or 16.
+# **Exercise.** With ``dynamic=False`` a few lengths are enough if you pad with zeros: each length becomes 4, 8 or 16.
 # Add rows of zeros at the end, up to the smallest of ``sizes`` that is not below the length. The sizes are sorted, and
 # the last of them is not below the length.
 

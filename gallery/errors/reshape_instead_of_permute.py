@@ -142,8 +142,8 @@ draw(torch.reshape, (photo, (2, 3, 4)), names=["photo"])
 # --------------------------------------
 #
 # If the training permutes, and the program that uses the model reshapes, the answers are little better than guesses.
-# Look for it where photos come from another library. With the mistake in both, a network of linear layers is about
-# as good, because it does not use which pixels are neighbors. So a good accuracy does not prove the right order.
+# Look for this mistake where photos come from another library. With the mistake in both, a network of linear layers is
+# about as good, because it does not use which pixels are neighbors. So a good accuracy does not prove the right order.
 
 # Varies with the processor: four trainings each.
 flat = {
@@ -165,8 +165,9 @@ for name, values in {
 # Heads of attention
 # ------------------
 #
-# The same mistake splits features into heads. From (batch, token, feature), one ``view`` to (batch, head, token, part)
-# gives head 0 of a sentence of six tokens the features of its first two tokens. See :ref:`attention-heads`.
+# The same mistake splits features into heads. Suppose that one ``view`` goes from (batch, token, feature) to (batch,
+# head, token, part). In a sentence of six tokens, head 0 then gets the features of the first two. See
+# :ref:`attention-heads`.
 
 tokens = torch.arange(6)[:, None].expand(6, 12)[None]  # each feature is the number of its token
 wrong = tokens.reshape(1, 3, 6, 4)
@@ -181,8 +182,8 @@ assert right[0, 0, :, 0].tolist() == list(range(6))
 # A test of three lines
 # ---------------------
 #
-# One pixel must keep its colors. Take random numbers, another number of rows than of columns, and a pixel away from
-# the corners and the middle, at a row and a column that differ.
+# One pixel must keep its colors. Take random numbers, and more columns than rows. Take a pixel away from the corners
+# and the middle, at a row and a column that differ.
 
 
 def test_a_pixel_keeps_its_colors(to_channels_first):
@@ -257,7 +258,7 @@ assert torch.equal(gray.reshape(1, 6, 7), gray.permute(2, 0, 1))
 # Check yourself
 # --------------
 #
-# Where is a number?
+# The first question is about one number.
 
 ask(
     "photo has shape (3, 4, 2): row, column, channel, and holds 0 to 23 in order. What is "

@@ -153,7 +153,7 @@ draw_runs(runs)
 # --------
 #
 # Cross-entropy is minus the logarithm of ``softmax(logits)`` at the right class. Your softmax puts probabilities in the
-# place of the logits, and they lie between 0 and 1. The best case for C classes is 1 for the right class and 0 for the
+# place of the logits, and they are between 0 and 1. The best case for C classes is 1 for the right class and 0 for the
 # others. The second softmax then gives the right class :math:`e / (e + C - 1)`, so the loss is at least
 # :math:`\log(1 + (C - 1) / e)`. For the numbers of classes in this table, that is less than 1 below the loss of
 # guessing.
@@ -192,7 +192,8 @@ torch.testing.assert_close(F.cross_entropy(same, torch.tensor([3])).item(), math
 # --------------------
 #
 # The gradient passes through both softmaxes. A network that still guesses gets a tenth of the gradient, for ten
-# classes. A network that is sure and *wrong* gets nearly none, where cross-entropy of the logits pulls hardest.
+# classes. A network that is sure and *wrong* gets nearly none. There, cross-entropy of the logits gives the largest
+# gradient.
 
 ratios = {}
 for logit in (0.0, 2.0, 5.0, 10.0, 20.0):
@@ -214,8 +215,8 @@ assert ratios[20.0] < 1e-8
 # --------------------------------
 #
 # With two classes and one output, the mistake has worse results. ``BCEWithLogitsLoss`` applies the sigmoid itself. If
-# the network does so first, a sample of class 0 costs at least :math:`\log 2`. The usual decision for logits is
-# positive if the output is above 0, and it then calls each sample positive. Here tumours are called benign (1) or not.
+# the network does so first, a sample of class 0 costs at least :math:`\log 2`. For logits, an output above 0 means
+# positive, so each sample is then called positive. Here tumours are called benign (1) or not.
 
 # Varies with the processor: a training amplifies how it rounds.
 for last in ([], [nn.Sigmoid]):
@@ -282,9 +283,9 @@ print("logits pass")
 # A common mistake
 # ----------------
 #
-# **NLLLoss after a softmax.** ``NLLLoss`` expects *logarithms* of probabilities. From probabilities it computes minus
-# the mean of those of the right classes. The loss is negative and falls to -1 at best. Here the network learns about as
-# slowly as with two softmaxes.
+# **NLLLoss after a softmax.** ``NLLLoss`` expects *logarithms* of probabilities. Given probabilities, it computes minus
+# the mean probability of the right classes. The loss is negative and falls to -1 at best. Here the network learns about
+# as slowly as with two softmaxes.
 
 # Varies with the processor: a training amplifies how it rounds.
 for seed in range(3):

@@ -77,7 +77,7 @@ draw_curves()
 
 # %%
 # Networks were trained and tested with softmax over the classes (blue) and over the batch. In large mixed batches the
-# wrong ones look good. One image at a time, as in use, they give class 0 for each image.
+# networks with softmax over the batch look good. One image at a time, as in use, they give class 0 for each image.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -97,9 +97,9 @@ draw_curves()
 # The rule
 # --------
 #
-# For finite logits, ``softmax(dim=k)`` makes the sums along axis ``k`` equal to 1. So name the axis on which the
-# alternatives stand. With ``dim=0`` in a batch of one, each column has one number, and one number alone becomes 1.
-# Among equal numbers ``argmax`` takes the first, which is class 0.
+# For finite logits, ``softmax(dim=k)`` makes the sums along axis ``k`` equal to 1. So name the axis along which the
+# alternatives are. With ``dim=0`` in a batch of one, each column has one number, and one number alone becomes 1. Among
+# equal numbers ``argmax`` takes the first, which is class 0.
 
 logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])  # 2 samples, 3 classes
 print("dim=1, sums of rows:", F.softmax(logits, dim=1).sum(dim=1))
@@ -154,8 +154,8 @@ for dim in (-1, -2):
 # ---------------------
 #
 # ``argmax(dim=0)`` answers which *sample* has the largest logit of each class. With 10 classes it has 10 values.
-# Comparing them with the labels raises, unless the batch has one sample, or 10. Then the accuracy of a perfect model is
-# no longer 1. ``argmax(dim=1)`` has one answer for each sample.
+# Comparing them with the labels raises an error, unless the batch has one sample, or 10. Then the accuracy of a perfect
+# model is no longer 1. ``argmax(dim=1)`` has one answer for each sample.
 
 torch.manual_seed(0)
 for batch_size in (7, 10, 1):
@@ -277,7 +277,7 @@ ask(
     answer=fitting[0],
     choices={
         0: "That compares the two photos.",
-        1: "The classes stand on axis 1.",
+        1: "The classes are on axis 1.",
         -1: "That compares the pixels of a row, though for a table it would be right.",
     },
 )

@@ -4,8 +4,8 @@
 ValueError: Target size (torch.Size([32])) must be the same as input size (torch.Size([32, 1]))
 ===============================================================================================
 
-The loss compares number with number, so it wants two tensors of one shape: your outputs are a column, (32, 1), and the
-labels are not. Write ``outputs.squeeze(1)``.
+The loss compares each output with one label, so both tensors need one shape. Your outputs are a column, (32, 1), and
+the labels are not: write ``outputs.squeeze(1)``.
 """
 
 # %%
@@ -129,7 +129,8 @@ assert F.cross_entropy(two, is_odd.long()).isfinite()
 # -------------------------------
 #
 # Where one class of ten is right, take ``cross_entropy`` with the class numbers. The loss here asks ten questions of
-# each sample, with a yes or no for each. It wants ten answers, and ``one_hot`` writes them if one of the ten is yes.
+# each sample, with a yes or no for each. It needs ten answers for each, and ``one_hot`` writes them where one of the
+# ten is yes.
 
 ten = nn.Linear(64, 10)(features)
 with expect_error(ValueError, match=r"must be the same as input size \(torch.Size\(\[32, 10\]\)\)"):
@@ -143,8 +144,9 @@ assert F.binary_cross_entropy_with_logits(ten, F.one_hot(labels, 10).float()).is
 # A weight for each sample
 # ------------------------
 #
-# The weight is broadcast to the outputs, and (32,) beside (32, 1) would make (32, 32). The loss refuses it with another
-# message. Give the weight the axis too, or drop it from the outputs.
+# The weight is broadcast to the outputs, and (32,) beside (32, 1) would make
+# :val:`(32, 32) <(weight + outputs).shape>`. The loss refuses it with another message. Give the weight the axis too, or
+# drop the axis from the outputs.
 
 weight, column = torch.rand(32), is_odd.unsqueeze(1)
 with expect_error(RuntimeError, match="doesn't match the broadcast shape"):
@@ -159,8 +161,8 @@ print(f"weighted: {weighted:.2f} {dropped:.2f}")
 # Boolean value of Tensor with more than one value is ambiguous
 # -------------------------------------------------------------
 #
-# ``nn.BCEWithLogitsLoss`` is a class: the first call makes the loss, and the second computes it. In one call the
-# tensors are taken for settings. The functions in ``torch.nn.functional`` take the tensors directly.
+# ``nn.BCEWithLogitsLoss`` is a class: the first call makes the loss, and the second computes it. With one call, the
+# class takes the tensors for its settings. The functions in ``torch.nn.functional`` take the tensors directly.
 
 for kind in (nn.BCEWithLogitsLoss, nn.CrossEntropyLoss, nn.MSELoss, nn.BCELoss):
     with expect_error(RuntimeError, match="Boolean value of Tensor with more than one value"):
@@ -171,9 +173,9 @@ assert nn.BCEWithLogitsLoss()(outputs, column) == loss
 # .. use-this::
 #
 #    For a yes or no, end with a linear layer of one output, drop its axis with ``outputs.squeeze(1)``, and take labels
-#    as floats of shape (N,). Give both an axis for the questions, (N, C), when a sample can have several labels.
-#    Neither ``squeeze`` nor ``unsqueeze`` copies. An ``assert outputs.shape == target.shape`` in front of the loss also
-#    catches the losses that only warn.
+#    as floats of shape (N,). Give outputs and labels the shape (N, C) when a sample can have several labels. Neither
+#    ``squeeze`` nor ``unsqueeze`` copies. An ``assert outputs.shape == target.shape`` in front of the loss also catches
+#    the losses that only warn.
 #
 # A common mistake
 # ----------------

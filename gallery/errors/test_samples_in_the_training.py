@@ -142,8 +142,8 @@ draw_leaks()
 # --------
 #
 # Divide the data first, and treat the test part as if it did not exist yet. Of 2000 columns of noise, the 20 that
-# differ most between the classes were chosen with the help of the test labels, so they fit these, too. Scaling uses no
-# labels. In this example its leak changes nothing that is seen.
+# differ most between the classes were chosen with the help of the test labels. So they fit these, too. Scaling uses no
+# labels. In this example its leak changes no visible result.
 
 # Varies with the processor: six draws each.
 for name in ("features chosen first", "scaled first"):
@@ -194,7 +194,7 @@ assert last_used < first_tested
 #
 # Look for the nearest training sample of each test sample. A distance of 0 is an exact copy. A file that was saved
 # again differs a little, so look at the smallest distances, too. The default way of calculating can give a small number
-# for a copy, hence ``compute_mode``.
+# for a copy, so the cell sets ``compute_mode``.
 
 tested, others = images[:200], torch.cat([images[200:], images[50:53]])  # three came in twice
 nearest = torch.cdist(tested, others, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
@@ -211,7 +211,7 @@ assert (nearest.values == 0).sum() == 3
 # split and what comes before. Chance is 0.5 for two classes. The mean of ten honest trainings stayed below 0.65.
 #
 # The test does not find a column that was made of the *true* labels, such as a treatment. Train on each column alone,
-# and ask of those that score too well whether they are known before the answer is.
+# and ask whether the columns that score too well are known before the answer.
 
 
 def test_random_labels_are_not_learned(program, person, times):
@@ -243,7 +243,8 @@ for leaky, who in [
 # ----------------
 #
 # **The best of many on the test set.** Choosing a seed, an epoch or a setting by the test score is a leak, too. Here
-# the best of 50 guesses at 40 random labels looks like a model. Choose on a validation set, and test once.
+# the best of :val:`50 <len(guesses)>` guesses at :val:`40 <len(truth)>` random labels looks like a model. Choose on a
+# validation set, and test once.
 
 torch.manual_seed(0)
 truth, guesses = torch.randint(2, (40,)), torch.randint(2, (50, 40))

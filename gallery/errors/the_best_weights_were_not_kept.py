@@ -137,7 +137,8 @@ for name, kept in {"state_dict()": best, "deepcopy": safe}.items():
 # --------------------
 #
 # ``state.copy()`` and ``dict(state)`` copy the dict and not its tensors. ``detach()`` does not copy, either. ``cpu()``
-# gives back a tensor that is on the CPU, so a program that worked on a GPU may fail here. ``clone()`` copies.
+# returns a tensor of the CPU itself, without a copy, so a program that worked on a GPU may fail here. ``clone()``
+# copies.
 
 state = model.state_dict()
 ways = {
@@ -174,7 +175,7 @@ model.load_state_dict(best())
 # -------------------------
 #
 # The training loss falls while the network learns the wrong labels by heart. Its smallest value is near the end, where
-# the validation loss is large. Choose by what training has not seen.
+# the validation loss is large. Choose by data that the training has not seen.
 
 # Varies with the processor: the same five trainings.
 for curve, training, _ in copied:
@@ -191,7 +192,8 @@ for curve, training, _ in copied:
 # ---------------------
 #
 # Load what you kept, measure again in evaluation mode, and compare with the value that made it the best. The test also
-# finds that nothing was loaded. It sees neither if the last epoch was the best, so train until the loss has risen.
+# finds that nothing was loaded. It finds neither mistake if the last epoch was the best, so train until the loss has
+# risen.
 
 
 def test_the_best_is_what_was_loaded(curve, loaded):
@@ -270,7 +272,7 @@ assert best.__self__ is not model
 # Check yourself
 # --------------
 #
-# What is kept?
+# The first question is about what is kept.
 
 layer = nn.Linear(2, 1)
 nn.init.constant_(layer.bias, 3.0)

@@ -88,8 +88,8 @@ def draw_classes():
 draw_classes()
 
 # %%
-# Each line is the mean of five trainings of five epochs, and its band their range. The networks saw the same
-# images. In the order of the file, most digits were forgotten.
+# Each line is the mean of five trainings of five epochs, and its band is their range. The networks saw the same images.
+# In the order of the file, most digits were forgotten.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -162,9 +162,9 @@ for norm, shuffle, epochs in [(False, "batches", 20), (True, "batches", 20), (Tr
 # A stream
 # --------
 #
-# An :class:`IterableDataset <torch.utils.data.IterableDataset>` has no indices, so ``shuffle=True`` raises. Mix the
-# files once, or fill a buffer and draw from it. A buffer smaller than a class mixes neighbors, so write the files in a
-# mixed order, too.
+# An :class:`IterableDataset <torch.utils.data.IterableDataset>` has no indices, so ``shuffle=True`` raises an error.
+# Mix the files once, or fill a buffer and draw from it. A buffer smaller than a class mixes neighbors, so write the
+# files in a mixed order, too.
 
 
 class Stream(IterableDataset):
@@ -314,8 +314,8 @@ ask(
 )
 
 # %%
-# **Exercise.** ``labels`` is sorted. Return an order in which the classes take turns: the first of each class, in the
-# order of the classes, then the second of each, and so on. Each class has the same number of images.
+# **Exercise.** ``labels`` is sorted. Return an order in which the classes take turns. First comes the first of each
+# class, in the order of the classes, then the second of each, and so on. Each class has the same number of images.
 
 
 def by_loops(labels):

@@ -119,8 +119,8 @@ for after in ("epoch", "batch"):
 draw_rates(runs)
 
 # %%
-# A line on the right is the mean of five seeds, with a band from the least to the largest. Stepped after each batch,
-# the loss falls a little and stays, as with a network that cannot learn more.
+# A line on the right is the mean of five seeds, with a band from the least to the largest. If the schedule is stepped
+# after each batch, the loss falls a little and stays, as with a network that cannot learn more.
 #
 # .. longer: 6 screens — it is silent, and each way in which a schedule and a loop do not fit has a cell
 #
@@ -160,9 +160,10 @@ assert abs(scheduler.get_last_lr()[0] - 0.5 * 0.8**22) < 1e-12
 # What other schedules do
 # -----------------------
 #
-# Each was made for 12 epochs. ``StepLR`` ends near 0, too. ``CosineAnnealingLR`` goes up again when its ``T_max`` calls
-# are over, so its rate swings with a period of 24 batches. Here training stops where it is high.
-# ``ReduceLROnPlateau`` looks for a loss that no longer falls, and the loss rises and falls from batch to batch.
+# Each of these schedules was made for :val:`12 <EPOCHS>` epochs. ``StepLR`` ends near 0, too. ``CosineAnnealingLR``
+# goes up again when its ``T_max`` calls are over, so its rate swings with a period of 24 batches. Here training stops
+# where it is high. ``ReduceLROnPlateau`` looks for a loss that no longer falls, and the loss rises and falls from batch
+# to batch.
 
 # Varies with the processor: a training amplifies how it rounds.
 schedules = {
@@ -185,8 +186,8 @@ for name, make in schedules.items():
 # ---------------------------------------------------
 #
 # ``OneCycleLR`` and a warm-up are often made for batches. If they are stepped after epochs, they hardly begin: the rate
-# stays near its start, and nothing is raised. ``OneCycleLR`` that was made for epochs and is stepped after batches has
-# a message, because it refuses a call beyond its ``total_steps``.
+# stays near its start, and nothing is raised. A ``OneCycleLR`` made for epochs and stepped after batches raises an
+# error, because it refuses a call beyond its ``total_steps``.
 
 # Varies with the processor: a training amplifies how it rounds.
 schedules = {
@@ -212,10 +213,10 @@ with expect_error(ValueError, match="Tried to step 13 times"):
 # The schedule of another optimizer
 # ---------------------------------
 #
-# A rate that stays the same may mean that nobody calls ``scheduler.step()``. But there is another cause. A schedule
-# writes into the optimizer that it was made with. If you make the optimizer again, for example after unfreezing layers,
-# the schedule goes on with the old one. ``get_last_lr()`` then shows a rate that is not in use. Read the rate from the
-# optimizer.
+# A rate that stays the same may mean that the loop does not call ``scheduler.step()``. But there is another cause. A
+# schedule writes into the optimizer that it was made with. If you make the optimizer again, for example after
+# unfreezing layers, the schedule goes on with the old one. ``get_last_lr()`` then shows a rate that is not in use. Read
+# the rate from the optimizer.
 
 optimizer = sgd(new_network())
 scheduler = by_a_fifth(optimizer)
@@ -272,8 +273,9 @@ print("stepped after the epoch it passes")
 # A common mistake
 # ----------------
 #
-# **A larger rate at the start** does not make up for it. The rate falls by the same factor, so ten times as much lasts
-# for about ten batches longer. The accuracies stay far behind, and the rate after two epochs is near 0 again.
+# **A larger rate at the start** does not make up for it. The rate falls by the same factor, so a rate ten times as
+# large lasts for about ten batches longer. The accuracies stay far behind, and the rate after two epochs is near 0
+# again.
 
 
 # Varies with the processor: a training amplifies how it rounds.

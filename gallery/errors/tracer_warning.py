@@ -4,8 +4,8 @@
 TracerWarning: Converting a tensor to a Python boolean might cause the trace to be incorrect.
 =============================================================================================
 
-A trace notes the operations of one example, and your model chose its way by a value of that example. For other inputs
-the traced model may compute something else, without an error.
+A trace records the operations that run for one example, and your model branched on a value of that example. For other
+inputs the traced model may compute something else, without an error.
 """
 
 # %%
@@ -99,9 +99,9 @@ print(traced(large))
 # An integer of a value
 # ---------------------
 #
-# ``int(x)`` or ``x.item()`` makes a number of the example, and the trace keeps that number. A length then cuts other
-# inputs in the wrong place. A comparison with positions does without the number. A loop over ``range(steps)`` keeps
-# the number, too, and torch does *not* warn of it. Older releases warned of `an index
+# ``int(x)`` or ``x.item()`` turns a value of the example into a number, and the trace keeps that number. A length then
+# cuts other inputs in the wrong place. A comparison with positions needs no such number. A loop over ``range(steps)``
+# keeps the number, too, and torch does *not* warn of it. Older releases warned of `an index
 # <https://github.com/huggingface/transformers/issues/4347>`__ in such places.
 
 
@@ -141,8 +141,8 @@ print(
 # The length of the input
 # -----------------------
 #
-# ``len(x)`` is a number of Python, and is kept. ``x.shape[0]`` is noted as a question to each input. The mean below
-# divides by it. A loop over the rows of a tensor keeps their number, too.
+# ``len(x)`` is a number of Python, and is kept. ``x.shape[0]`` is recorded as an operation, which runs for each input.
+# The mean below divides by it. A loop over the rows of a tensor keeps their number, too.
 
 
 class Mean(nn.Module):
@@ -230,16 +230,16 @@ assert torch.equal(traced.train()(images), model(images))
 # %%
 # .. use-this::
 #
-#    Export with ``torch.export.export`` where you can: it raises an error in these places, or keeps the question. For a
-#    length, the error comes when the program gets another one. A trace is right for models whose way does not depend on
-#    values. Compare the model with what you export on inputs of several lengths and sizes. ``torch.jit`` is deprecated
-#    today.
+#    Export with ``torch.export.export`` where you can: it raises an error in these places, or keeps the operation. For
+#    a length, the error comes when the program gets another one. A trace is right for models whose path does not depend
+#    on values. Compare the model with what you export on inputs of several lengths and sizes. ``torch.jit`` is
+#    deprecated today.
 #
 # A common mistake
 # ----------------
 #
-# The comparison is made with the example that was traced. It agrees, and says nothing of other inputs. Compare with an
-# input that takes the other branch.
+# ``trace`` compares its result with the model's for the traced example alone. Such a comparison says nothing of other
+# inputs. Compare with an input that takes the other branch.
 
 traced = trace(Rescale(), small)
 print("same for the example:  ", torch.equal(traced(small), Rescale()(small)))
@@ -323,7 +323,7 @@ ask(
     answer=trace(Mean(), five)(torch.ones(10)).item(),
     choices={
         1.0: "It would with x.shape[0].",
-        2.0: "The sum of 10 ones is divided by 5, the length of the example.",
+        2.0: f"The sum of 10 ones is divided by {len(five)}, the length of the example.",
     },
 )
 
@@ -349,7 +349,7 @@ cases = [(torch.tensor(2.5),), (torch.tensor(-2.5),), (torch.tensor(0.0),)]
 check(traced_once(absolute), torch.abs, cases, without=["abs"])
 
 # %%
-# Choose by a tensor.
+# Choose the sign by a tensor, with ``torch.where``.
 
 # Solution
 

@@ -55,9 +55,9 @@ with expect_error(RuntimeError, match=r"unscale_\(\) has already been called on 
             optimizer.zero_grad()
 
 # %%
-# The loop adds up the gradients of four batches before each step, and divides in each batch. A second division would
-# make the first batch count less, so the scaler refuses. The messages below are raised on a CPU: ``GradScaler("cpu")``
-# is of the class that you use for a GPU.
+# The loop adds up the gradients of four batches before each step, and unscales them in each batch. A second division
+# would make the first batch count less, so the scaler refuses. The messages below are raised on a CPU:
+# ``GradScaler("cpu")`` has the class that you use on a GPU.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -79,7 +79,7 @@ with expect_error(RuntimeError, match=r"unscale_\(\) has already been called on 
 # -------------------
 #
 # Scale the loss, go backward, unscale, clip, step, update. The calls of a step are under one ``if``. Without clipping
-# you can leave ``unscale_`` out: then ``scaler.step`` divides.
+# you can leave ``unscale_`` out: then ``scaler.step`` divides. The last two of the 22 batches make no step here.
 
 model, optimizer, scaler = new_run()
 steps = 0
@@ -160,9 +160,9 @@ assert model[1].weight.grad.dtype == torch.float32
 # %%
 # .. use-this::
 #
-#    Write a step as ``scale``, ``backward``, ``unscale_``, clip, ``step``, ``update``, ``zero_grad``, in this order
-#    and under one ``if``. Where :val:`bfloat16 <torch.bfloat16>` is fast, use autocast with it and no scaler: its
-#    range is about that of :val:`float32 <torch.float32>`. The price of a scaler: a step is left out where a gradient
+#    Write a step as ``scale``, ``backward``, ``unscale_``, clip, ``step``, ``update``, ``zero_grad``, in this order and
+#    under one ``if``. Where :val:`bfloat16 <torch.bfloat16>` is fast, use autocast with it and no scaler: its range is
+#    about that of :val:`float32 <torch.float32>`. The price of a scaler is that a step is left out where a gradient
 #    overflows, and your schedule has to know it (:ref:`lr-scheduler-before-optimizer-step`).
 #
 # .. _unscale-clip:
@@ -172,7 +172,7 @@ assert model[1].weight.grad.dtype == torch.float32
 #
 # Removing ``unscale_`` silences the message. Then clipping sees gradients that are 65536 times too large, and cuts
 # their norm to 1.0. ``step`` divides what is left. Here are the losses of SGD after one pass through the data, for five
-# seeds. Adam learns even so, which hides the mistake.
+# seeds. Adam learns nevertheless, which hides the mistake.
 
 
 def losses_after_training(unscale, adam=False):

@@ -70,7 +70,7 @@ with expect_error(pickle.UnpicklingError, match="GLOBAL __main__.Net was not an 
 # .. longer: 6 screens — each cause has a cell of its own
 #
 # ======================================================================  ==============================================
-# After GLOBAL stands                                                     Fix
+# The name after GLOBAL                                                   Fix
 # ======================================================================  ==============================================
 # :ref:`the class of a model <weights-only-model>`                        save ``model.state_dict()``
 # :ref:`numpy._core.multiarray.scalar <weights-only-numpy>`               ``float(np.mean(losses))`` when you save
@@ -86,8 +86,8 @@ with expect_error(pickle.UnpicklingError, match="GLOBAL __main__.Net was not an 
 # The whole model was saved
 # -------------------------
 #
-# A file of a whole model has the names of its classes, and building an object of a class may run code. The state dict
-# of this model holds names and tensors, which load by default. If you wrote the old file yourself, read it once with
+# A file of a whole model names its classes, and building an object of a class may run code. The state dict of this
+# model holds names and tensors, which load by default. If you wrote the old file yourself, read it once with
 # ``weights_only=False``, and save its state dict. This needs the class (:ref:`cant-get-attribute-on-main`).
 
 old = torch.load(path, weights_only=False)
@@ -143,9 +143,9 @@ for value in (vars(args), dataclasses.asdict(config), str(Path("runs"))):
 # A file that you cannot write again
 # ----------------------------------
 #
-# List what the file asks for, without running it. If you know the names and trust them, allow them for the one
-# call. The list below has both names, and a message has one at a time. For a number of NumPy, a further message then
-# names a class of data types.
+# List what the file asks for. ``get_unsafe_globals_in_checkpoint`` does so without running the file. If you know the
+# names and trust them, allow them for the one call. The list below has both names, and a message has one at a time. For
+# a number of NumPy, the next message names a class of data types.
 
 torch.save({"model": model.state_dict(), "args": args, "config": config}, path)
 print(sorted(get_unsafe_globals_in_checkpoint(path)))
@@ -180,8 +180,8 @@ assert refused(model, weights_only=True) == refused(model) == "__main__.Net"
 #
 #    Save state dicts, tensors, and numbers, strings, lists and dictionaries of Python. The default loads such a file.
 #    For a foreign file list its names, and allow those that you know with ``safe_globals``. Use ``weights_only=False``
-#    for files that you wrote yourself. What it costs: settings come back as a dictionary, and you make the object of
-#    them.
+#    for files that you wrote yourself. The cost is that settings come back as a dictionary, from which you make the
+#    object.
 #
 # A common mistake
 # ----------------

@@ -249,16 +249,17 @@ print("with zero_grad it passes")
 #    Write ``zero_grad()``, ``backward()`` and ``step()`` in this order, as three neighbouring lines of the loop over
 #    batches. Between the other two, ``zero_grad()`` would throw the new gradient away, and no weight would move.
 #    Deviate to add up the gradients of several batches. ``optimizer.zero_grad()`` empties what this optimizer trains:
-#    with two optimizers, call both. It sets ``.grad`` to ``None``, which frees memory until the next ``backward()``.
+#    with two optimizers, call it on both. It sets ``.grad`` to ``None``, which frees memory until the next
+#    ``backward()``.
 #
 # .. _zero-grad-rate:
 #
 # A common mistake
 # ----------------
 #
-# **A smaller learning rate** hides it. At a fiftieth of the rate the same loop reaches a good accuracy in ten epochs.
-# Four times as many epochs show that the loss still rises. Clipping the gradients hides it too, because it shortens
-# the old sum. Here both were tried without ``zero_grad``.
+# **A smaller learning rate** hides the mistake. At a fiftieth of the rate the same loop reaches a good accuracy in ten
+# epochs. Four times as many epochs show that the loss still rises. Clipping the gradients hides it too, because it
+# shortens the old sum. Here both were tried without ``zero_grad``.
 
 # Varies with the processor: a training amplifies how it rounds.
 short = [train(sgd(0.5 / 50), "never", seed, epochs=10)[0] for seed in range(3)]
@@ -358,7 +359,7 @@ assert abs(norm - 1) < 1e-3
 # Check yourself
 # --------------
 #
-# Three turns without ``zero_grad``, each with the same gradient.
+# The first question is about three steps without ``zero_grad``, each with the same gradient.
 
 w = nn.Parameter(torch.tensor(10.0))
 optimizer = torch.optim.SGD([w], lr=1.0)
