@@ -97,8 +97,8 @@ print(f"nll_loss(log_softmax):  {F.nll_loss(logits.log_softmax(dim=1), labels):.
 # --------------------------
 #
 # ``exp(-loss)`` is the probability of the right class, as a geometric mean over the samples. A network that gives each
-# of C classes the same probability has a loss of :math:`\log C`. With inputs on one scale, expect about that before the
-# training.
+# of C classes the same probability has a loss of :math:`\log C`. Unless inputs or weights are too large, expect about
+# that before the training.
 
 for probability in (0.99, 0.7, 0.5, 0.1, 0.01):
     row = torch.tensor([[probability, 1 - probability]]).log()  # softmax gives them back
