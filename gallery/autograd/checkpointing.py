@@ -254,9 +254,9 @@ for batch in (50, 500):
 # Dropout, and other random numbers
 # ---------------------------------
 #
-# The second run has to draw the same :term:`dropout` as the first. So ``checkpoint`` stores the state of torch's
-# default generators and restores it, unless you pass ``preserve_rng_state=False``. Then the gradient belongs to another
-# mask, and nothing is raised.
+# The second run has to draw the same :term:`dropout` as the first. So ``checkpoint`` stores the state of the default
+# generators of the CPU and of its inputs' devices, and restores it. With ``preserve_rng_state=False`` the gradient
+# belongs to another mask, and nothing is raised.
 
 with_dropout = nn.Sequential(nn.Linear(64, 32), nn.GELU(), nn.Dropout(0.5), nn.Linear(32, 10))
 true = gradients(with_dropout, with_dropout, images)

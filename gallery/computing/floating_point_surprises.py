@@ -45,9 +45,9 @@ draw(torch.eq, (divided, multiplied), names=["divided", "multiplied"], at=(2,))
 # The rule
 # --------
 #
-# One tenth has no end in binary, as one third has no end in decimal. What is stored is the nearest fraction whose
-# denominator is a power of two. A sum, difference, product or quotient of two floats is the exact result, rounded
-# once: :math:`x \oplus y = \mathrm{round}(x + y)`.
+# One tenth has no end in binary, as one third has no end in decimal. What is stored is the nearest float: a whole
+# number of limited length, divided by a power of two. A sum, difference, product or quotient of two floats is the exact
+# result, rounded once: :math:`x \oplus y = \mathrm{round}(x + y)`.
 
 print("0.1 is", Fraction(0.1))
 print("0.1 + 0.2 is", 0.1 + 0.2)
@@ -56,9 +56,10 @@ print("0.1 + 0.2 is", 0.1 + 0.2)
 # The distance of two floats grows
 # --------------------------------
 #
-# Between a power of two and the next, floats are equally far apart; then the distance doubles. So
-# :val:`float32 <torch.float32>` has about seven decimal digits, from :val:`1.2e-38 <torch.finfo(torch.float32).tiny>`
-# up. From 16,777,216 on, which is :math:`2^{24}`, it has no odd numbers, and counting by ones stops.
+# Between a power of two and the next, floats are equally far apart; then, but for the smallest, the distance doubles.
+# So :val:`float32 <torch.float32>` has about seven decimal digits, from
+# :val:`1.2e-38 <torch.finfo(torch.float32).tiny>` up. From 16,777,216 on, which is :math:`2^{24}`, it has no odd
+# numbers, and counting by ones stops.
 
 for size in (1.0, 1000.0, 2.0**24, 1e8):
     print(f"near {size:<11g} the step is {step(torch.tensor(size)).item():.2g}")
@@ -132,6 +133,8 @@ assert step(torch.tensor(1.0)) == torch.finfo(torch.float32).eps == 2**-23
 assert (by_formula - 1.25).abs() > 1
 tiny = torch.finfo(torch.float32).tiny
 assert step(torch.tensor(tiny)) / tiny == 2**-23
+assert step(torch.tensor(tiny)) == step(torch.tensor(tiny / 4))
+assert Fraction(0.1).numerator < 2**53
 assert step(torch.tensor(tiny / 1000)) / (tiny / 1000) > 1e-5  # below it, floats have fewer digits
 with expect_error(AssertionError, match=r"shape.*do not match"):
     torch.testing.assert_close(torch.ones(3, 1), torch.ones(4))

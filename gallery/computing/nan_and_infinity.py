@@ -39,7 +39,7 @@ draw(torch.div, (above, below), names=["above", "below"], at=(1, 1))
 # The rule
 # --------
 #
-# A result too large for its dtype is ``inf`` (floats of one byte aside). NaN stands for a result that does not exist:
+# A float too large for its dtype is ``inf`` (floats of one byte aside). NaN stands for a result that does not exist:
 # :math:`\infty - \infty`, :math:`0 \cdot \infty`, :math:`0 / 0`, :math:`\sqrt{-1}`, :math:`\log(-1)`. Adding to a NaN
 # or multiplying it gives NaN, so one element spoils the sum, the mean and the maximum.
 
@@ -227,7 +227,7 @@ def by_loops(x):
 
 cases = [
     (torch.tensor([[1.0, 2.0], [math.nan, 4.0], [3.0, math.nan]]),),
-    (torch.tensor([[math.nan, 2.0], [math.nan, 4.0]]),),
+    (torch.tensor([[math.nan, 2.0], [math.nan, math.inf], [math.nan, math.nan]]),),
     (torch.where(torch.rand(8, 5) < 0.3, math.nan, torch.rand(8, 5)),),
 ]
 
@@ -240,13 +240,14 @@ check(fill_in, by_loops, cases)
 
 # %%
 # ``nanmean`` gives a row of means, which broadcasts. The mean of a column without a reading is NaN, too.
+# (``nan_to_num`` would also replace a mean that is infinite.)
 
 # Solution
 
 
 def fill_in(x):
-    means = x.nanmean(dim=0).nan_to_num(0)
-    return torch.where(x.isnan(), means, x)
+    means = x.nanmean(dim=0)
+    return torch.where(x.isnan(), means.where(~means.isnan(), 0), x)
 
 
 report = check(fill_in, by_loops, cases)

@@ -54,7 +54,7 @@ assert torch.linalg.vector_norm(v, ord=math.inf, dim=1)[0] == 4
 #
 # A vector divided by its norm has the length 1 and keeps its direction. The :term:`dot product` of two of them is the
 # cosine of the angle between them, by which embeddings can be compared. :func:`torch.nn.functional.normalize` divides
-# by the norm, and leaves a vector of zeros as it is.
+# by the norm, and leaves a vector of zeros as it is. In :val:`float16 <torch.half>` it becomes NaN.
 
 unit = v / torch.linalg.vector_norm(v, dim=1, keepdim=True)
 torch.testing.assert_close(F.normalize(v, dim=1), unit)
@@ -133,6 +133,7 @@ torch.testing.assert_close(torch.linalg.norm(v, 2), torch.linalg.matrix_norm(v, 
 with expect_error(RuntimeError, match="must be 1D or 2D"):
     torch.linalg.norm(v.unsqueeze(0), 2)
 assert F.normalize(torch.zeros(1, 2)).tolist() == [[0, 0]]
+assert F.normalize(torch.zeros(1, 2).half()).isnan().all()  # its eps of 1e-12 is 0 there
 assert "deprecated" in inspect.getdoc(torch.norm)
 assert torch.linalg.vector_norm(torch.tensor(-3.0)) == 3
 for shape in [(4,), (3, 2), (2, 3, 4)]:

@@ -343,7 +343,7 @@ check(newton_step, by_func, cases)
 
 
 def newton_step(f, x):
-    x = x.requires_grad_()
+    x = x.detach().requires_grad_()
     (slope,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
     (curvature,) = torch.autograd.grad(slope.sum(), x)
     return (x - slope / curvature).detach()

@@ -103,7 +103,8 @@ for batch in (8, 32, 128):
 #
 # What the forward pass keeps is proportional to the batch here; weights, gradients and the optimizer are not. Two
 # halves, each with half of its mean loss, add up to the gradient of the whole batch. This holds for layers that look at
-# one sample at a time, and not for batch normalization, which takes the mean of the smaller batch.
+# one sample at a time. It fails for batch normalization, which takes the mean of the smaller batch, and for a loss with
+# ``ignore_index``, where one half may count more samples.
 
 assert 15.5 < keeps[128] / keeps[8] < 16.5
 small = nn.Sequential(nn.Flatten(), nn.Linear(48, 20), nn.ReLU(), nn.Linear(20, 5))
@@ -217,8 +218,8 @@ print(QUOTED)
 #
 #    Halve the batch until it fits, and add up gradients if you need the larger one. Evaluate under
 #    ``torch.no_grad()``, and keep numbers (``loss.item()``) in place of losses. Then take autocast, and ``checkpoint``
-#    for deep networks: it costs a second forward pass. ``torch.cuda.max_memory_allocated()`` says after a step what it
-#    needed.
+#    for deep networks: it costs a second forward pass. ``torch.cuda.max_memory_allocated()`` says what the largest
+#    step so far needed.
 #
 # A common mistake
 # ----------------
@@ -260,6 +261,13 @@ halves = [
     ]
     for part in (slice(0, 3), slice(3, 6))
 ]
+assert not torch.allclose(sum(halves), of_whole, rtol=0.1)
+# So do halves of which one has more samples that count.
+some = torch.tensor([0, 0, 1, 2, 3, 4])
+losses = [F.cross_entropy(small(images), some, ignore_index=0)]
+for part in (slice(0, 3), slice(3, 6)):
+    losses.append(F.cross_entropy(small(images[part]), some[part], ignore_index=0) / 2)
+of_whole, *halves = (torch.autograd.grad(loss, [small[1].weight])[0] for loss in losses)
 assert not torch.allclose(sum(halves), of_whole, rtol=0.1)
 # Autocast keeps a copy of the weights in two bytes a number, which outweighs one tiny image.
 tiny = torch.rand(1, 3, 32, 32)

@@ -328,14 +328,14 @@ torch.manual_seed(0)
 cases = [
     (torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([[3.0], [7.0]])),
     (torch.randn(6, 3) * 10 + 5, torch.randn(4, 3)),
-    (torch.tensor([[1.0, 2.0], [5.0, 2.0]]), torch.tensor([[3.0, 4.0]])),
+    (torch.tensor([[1.0, 0.1], [5.0, 0.1]] * 5), torch.tensor([[3.0, 4.0]])),
 ]
 
 
 def by_loops(old, new):
     columns = []
     for before, now in zip(old.T, new.T, strict=True):
-        width = before.std() if before.std() > 0 else torch.tensor(1.0)
+        width = before.std() if before.max() > before.min() else torch.tensor(1.0)
         columns.append(torch.stack([(value - before.mean()) / width for value in now]))
     return torch.stack(columns, dim=1)
 
@@ -347,14 +347,14 @@ def scale(old, new):
 check(scale, by_loops, cases)
 
 # %%
-# ``torch.where`` replaces the zeros.
+# ``torch.where`` replaces the width of a constant feature, which rounding can make a tiny number.
 
 # Solution
 
 
 def scale(old, new):
-    width = old.std(dim=0)
-    width = torch.where(width == 0, 1.0, width)
+    constant = old.amax(dim=0) == old.amin(dim=0)
+    width = torch.where(constant, 1.0, old.std(dim=0))
     return (new - old.mean(dim=0)) / width
 
 

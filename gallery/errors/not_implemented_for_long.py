@@ -305,8 +305,8 @@ ask(
 
 # %%
 # **Exercise.** Draw a depth map: return floats from 0 to 1, 0 for the nearest pixel and 1 for the farthest. ``depth``
-# has an unsigned type and holds two different values or more. A kernel that is missing shows up here as *not written
-# yet*, because it raises the same class of error.
+# has an unsigned type of at most 32 bits and holds two different values or more. A kernel that is missing shows up here
+# as *not written yet*, because it raises the same class of error.
 
 
 def to_gray(depth):
@@ -324,18 +324,20 @@ cases = [
     (torch.tensor([[500, 40000, 65535], [700, 600, 50000]], dtype=torch.uint16),),
     (torch.tensor([[3, 255], [9, 100]], dtype=torch.uint8),),
     (torch.tensor([[3, 3_000_000_000], [65536, 100]], dtype=torch.uint32),),
+    (torch.tensor([[3_000_000_000, 3_000_000_001]], dtype=torch.uint32),),
 ]
 check(to_gray, by_loops, cases)
 
 # %%
-# Convert first: then there are kernels for the smallest and the largest number.
+# Convert first: then there are kernels for the smallest and the largest number. ``double()`` keeps numbers apart that
+# are one to ``float()``.
 
 # Solution
 
 
 def to_gray(depth):
-    depth = depth.float()
-    return (depth - depth.min()) / (depth.max() - depth.min())
+    depth = depth.double()
+    return ((depth - depth.min()) / (depth.max() - depth.min())).float()
 
 
 report = check(to_gray, by_loops, cases)

@@ -356,7 +356,7 @@ def best_weights(model, step, epochs):
 check(Rounds(best_weights), Rounds(by_saving_all), cases)
 
 # %%
-# Copy the weights when the loss is smaller than those before.
+# Copy the weights when the loss is smaller than those before. The dictionary may have buffers, too: leave them out.
 
 # Solution
 
@@ -367,7 +367,7 @@ def best_weights(model, step, epochs):
         loss = step(model)
         if loss < smallest:
             smallest, best = loss, copy.deepcopy(model.state_dict())
-    return torch.cat([value.flatten() for value in best.values()])
+    return torch.cat([best[name].flatten() for name, _ in model.named_parameters()])
 
 
 report = check(Rounds(best_weights), Rounds(by_saving_all), cases)

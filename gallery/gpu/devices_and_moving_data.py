@@ -83,8 +83,8 @@ assert total.item() / len(loader) < 0.5
 # What works together
 # -------------------
 #
-# A result is on the device of its operands. Adding tensors of two devices raises. Three mixtures work: the second
-# operand is a tensor of the CPU without axes, an index is on the CPU, or you copy into a tensor.
+# A result is on the device of its operands. Adding tensors of two devices raises. Three mixtures work: one operand is a
+# tensor of the CPU without axes, an index is on the CPU, or you copy into a tensor.
 
 
 def outcome(operation):
@@ -103,6 +103,7 @@ cases = {
 for code, operation in cases.items():
     print(f"{code:<24}{outcome(operation)}")
 assert [outcome(one)[:5] for one in cases.values()] == ["raise", "works", "works", "works"]
+assert outcome(lambda: torch.tensor(2.0) + y) == outcome(lambda: y + torch.tensor(2.0))
 
 # %%
 # .. use-this::

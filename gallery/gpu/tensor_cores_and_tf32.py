@@ -161,8 +161,8 @@ assert rounded(torch.tensor([1024.5])).item() == 1025
 # -------------------------
 #
 # Only the inputs are rounded. The product of two such numbers has at most twice as many digits, which float32 holds.
-# The sums stay in float32. So the error of a long product stays near that of one number. The cell prints errors
-# relative to the result in float64.
+# The sums stay in float32. So with random numbers, the error of a long product stays near that of one number. Sums that
+# cancel lose more. The cell prints errors relative to the result in float64.
 #
 # .. not looked up: float32; float64 — the cell compares with .double(), and names its rows by format
 
@@ -196,14 +196,16 @@ for seed in range(4):
         f"{right:.1f} % and {also_right:.1f} % of the test images"
     )
     assert abs(right - also_right) < 1
+    assert plain != tf32
     assert abs(plain - tf32) < 0.01
 
 # %%
 # Which switch is for what
 # ------------------------
 #
-# ``matmul`` and linear layers stay in float32 unless you say otherwise. Convolutions and recurrent layers of cuDNN may
-# use TF32. Both are settings of the process, which you can read and set without a GPU.
+# ``matmul`` and linear layers stay in float32 unless a call or ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`` of the environment
+# says otherwise. Convolutions and recurrent layers of cuDNN may use TF32. You can read and set both without a GPU. The
+# call below sets products on a CPU, too.
 
 settings = torch.backends
 print(torch.get_float32_matmul_precision(), "| TF32 in matmul:", settings.cuda.matmul.allow_tf32)
@@ -211,6 +213,7 @@ print("cuDNN   | TF32 in convolutions:", settings.cudnn.allow_tf32)
 torch.set_float32_matmul_precision("high")
 print(torch.get_float32_matmul_precision(), "   | TF32 in matmul:", settings.cuda.matmul.allow_tf32)
 assert torch.backends.cuda.matmul.allow_tf32
+assert torch.backends.mkldnn.matmul.fp32_precision == "tf32"  # products on a CPU
 torch.set_float32_matmul_precision("highest")
 assert not torch.backends.cuda.matmul.allow_tf32
 
@@ -222,13 +225,11 @@ assert not torch.backends.cuda.matmul.allow_tf32
 #    ``torch.backends.cudnn.allow_tf32 = False``. The cost: products have about three decimal digits. How much faster
 #    it is depends on the GPU and on the sizes: measure your own step (:ref:`timing-on-a-gpu`).
 #
-# TF32 saves no memory. Autocast does, because it keeps activations in half precision: :ref:`mixed-precision`.
-#
 # A common mistake
 # ----------------
 #
-# **A test has the tolerance of float32.** ``assert_close`` allows a relative error of ``1.3e-6``, and a result from
-# TF32 fails. Turn TF32 off in the test, or allow what the format costs.
+# **A test has the tolerance of float32.** ``assert_close`` allows a relative error of ``1.3e-6`` and an absolute one of
+# ``1e-5``, so these results fail. Small results pass. Turn TF32 off in the test, or allow what the format costs.
 #
 # .. not looked up: float32 — names of formats, which the picture of the page draws
 
@@ -236,10 +237,11 @@ x, y = torch.rand(8, 64), torch.rand(64, 8)  # positive numbers, so that no sum 
 with expect_error(AssertionError, match="not close"):
     assert_close(rounded(x) @ rounded(y), x @ y)
 assert_close(rounded(x) @ rounded(y), x @ y, rtol=1e-3, atol=0)
+assert_close(rounded(x / 100) @ rounded(y / 100), x @ y / 1e4, rtol=1.3e-6, atol=1e-5)
 
 # %%
 # **Two ways to say it are mixed.** There is also ``fp32_precision``, for each backend by itself. Where it differs from
-# the older setting, ``get_float32_matmul_precision`` raises. Take one way in a program.
+# the older setting, reading that raises: here ``get_float32_matmul_precision``. Take one way in a program.
 
 torch.backends.cuda.matmul.fp32_precision = "tf32"
 with expect_error(RuntimeError, match="mix of the legacy and new APIs"):
@@ -266,6 +268,11 @@ a, b = rounded(x), rounded(x.flip(0))
 assert torch.equal((a * b).double(), a.double() * b.double())
 for name, dtype in formats.items():
     assert sum(bits_of(dtype)) + 1 == (19 if name == "TF32" else torch.finfo(dtype).bits)
+# Sums that cancel lose more: each row of x is near 1, and each column of y sums to about 0.
+x, y = 1 + torch.randn(64, 4096) / 1000, torch.randn(4096, 64)
+y -= y.mean(dim=0)
+exact = x.double() @ y.double()
+assert ((rounded(x) @ rounded(y)).double() - exact).norm() > 0.1 * exact.norm()
 # The imitated product is differentiated by its own rule, which rounds the gradients as well.
 x, weight = torch.randn(3, 4, requires_grad=True), torch.randn(2, 4, requires_grad=True)
 Product.apply(x, weight).sum().backward()
@@ -306,8 +313,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Return for each positive number the distance to the next larger number of TF32. The checker counts up
-# the bits.
+# **Exercise.** Return for each number from ``2**-126`` on how far apart the numbers of TF32 are there: the largest up
+# to it, and the next one. The checker counts up the bits.
 
 
 def step(x):
@@ -320,17 +327,18 @@ def by_bits(x):
     return (low.view(torch.int32) + (1 << 13)).view(torch.float32) - low
 
 
-cases = [(torch.tensor([1.0, 1.7, 2.0]),), (torch.tensor([1024.5, 0.1, 3e-5, 70000.0]),)]
+below = torch.tensor([0.25, 16.0, 1024.0]).nextafter(torch.tensor(0.0))  # whose log2() rounds up
+cases = [(torch.tensor([1.0, 1.7, 2.0, 2**-126]),), (torch.tensor([1024.5, 3e-5, 7e4]),), (below,)]
 check(step, by_bits, cases)
 
 # %%
-# The distance is the same from one power of two to the next.
+# The distance is the same from one power of two to the next. ``frexp`` takes the exponent from the bits.
 
 # Solution
 
 
 def step(x):
-    return 2.0 ** (x.log2().floor() - 10)
+    return torch.ldexp(torch.ones_like(x), x.frexp().exponent - 11)
 
 
 report = check(step, by_bits, cases)
@@ -341,8 +349,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`one-model-on-several-processes`, for when one GPU is not enough. In :ref:`mixed-precision`, half precision
-# saves memory, too.
+# :ref:`one-model-on-several-processes`, for when one GPU is not enough. TF32 saves no memory. In
+# :ref:`mixed-precision`, half precision does.
 #
 # - PyTorch (2026). `TensorFloat-32 on Ampere and later devices
 #   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it

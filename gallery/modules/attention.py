@@ -215,9 +215,9 @@ assert by_hand > 16 > 16 * fused
 #
 #    Call ``F.scaled_dot_product_attention(q, k, v, is_causal=True)`` on tensors of shape (batch, head, position,
 #    feature), without ``is_causal`` where all may be read. The time grows with the square of the length. A mask of
-#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. It takes
-#    memory for each pair. On a CPU, so do dropout, inputs of two axes, and values of another size than the keys.
-#    ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in training.
+#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. With a row
+#    for each query it takes memory for each pair. On a CPU, so do dropout, inputs of two axes, and values of another
+#    size than the keys. ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in training.
 #
 # A common mistake
 # ----------------
@@ -289,6 +289,7 @@ for options, many in (({}, False), ({"is_causal": True}, False), ({"dropout_p": 
     kept = kept_bytes(F.scaled_dot_product_attention, q2, k2, v2, **options)
     assert (kept > 4 * square) == many
 assert kept_bytes(F.scaled_dot_product_attention, q2, k2, v2, attn_mask=mask) > square
+assert kept_bytes(F.scaled_dot_product_attention, q2, k2, v2, attn_mask=mask[:1]) < square
 flat = [t.detach()[0, 0].requires_grad_() for t in (q2, k2, v2)]
 assert kept_bytes(F.scaled_dot_product_attention, *flat) > 4 * square
 assert kept_bytes(F.scaled_dot_product_attention, q2, k2, v2[..., :5]) > 4 * square

@@ -135,7 +135,7 @@ for training in (True, True, False):
 # %%
 # Let n be the number of values that a channel has in the batch. The batch is normalized with the variance that is
 # divided by n. The running variance takes the one that is divided by n - 1. So even with running averages of the same
-# batch the two modes differ, by a factor of the root of n / (n - 1).
+# batch the two modes differ. Before weight and bias and for a small eps, the factor is the root of n / (n - 1).
 #
 # What is momentum?
 # -----------------
@@ -160,8 +160,8 @@ assert torch.equal(untracked.train()(pixels), untracked.eval()(pixels))
 # -------------------------------------------------
 #
 # Here a network with batch norm learns with learning rates that are too small or too large for the same network without
-# it. In a batch of two, mean and variance are mostly chance, and it learns less than the network without it. The
-# figures say how many validation images are right after 100 steps, as a range over three seeds.
+# it. In a batch of two, nearly each value becomes plus or minus one, and it learns less than the network without it.
+# The figures say how many validation images are right after 100 steps, as a range over three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 results = {}
@@ -271,6 +271,10 @@ norm = nn.BatchNorm1d(3, momentum=1.0, eps=1e-12)
 z = torch.randn(5, 3)
 in_training, in_eval = norm(z), norm.eval()(z)
 torch.testing.assert_close(in_training / in_eval, torch.full((5, 3), (5 / 4) ** 0.5))
+# With the variance near eps the factor is nearly 1. Of two values, one becomes about 1 and the other about -1.
+norm = nn.BatchNorm1d(3, momentum=1.0)
+torch.testing.assert_close(norm(z / 1000), norm.eval()(z / 1000), rtol=0.02, atol=0)
+assert (nn.BatchNorm1d(500)(torch.randn(2, 500)).abs() > 0.99).float().mean() > 0.95
 # momentum=None is the mean of the batches' means, and counts them.
 norm, parts = nn.BatchNorm1d(3, momentum=None), torch.randn(6, 5, 3)
 for part in parts:

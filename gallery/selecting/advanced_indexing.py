@@ -49,8 +49,8 @@ draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 #
 # ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axes of the index take the place of the axis that is picked
 # from. So an index of shape :val:`(2, 5) <sentences.shape>` gives :val:`(2, 5, 3) <table[sentences].shape>`: sentence,
-# position, feature. A :class:`torch.nn.Embedding` looks up its rows in this way. A list of integers works as well, and
-# ``:`` in front picks columns.
+# position, feature. A :class:`torch.nn.Embedding` looks up its rows in this way, but refuses negative numbers. A list
+# of integers works as well, and ``:`` in front picks columns.
 
 sentences = torch.stack([tokens, tokens.flip(0)])
 assert torch.equal(table[sentences], F.embedding(sentences, table))
@@ -188,6 +188,8 @@ assert torch.equal(table[pair], table[3, 0])  # a tuple is no list
 
 # Positions: negative ones count from the end, one outside is refused, other types are refused.
 assert torch.equal(table[[-2, 0]], table[[4, 0]])
+with expect_error(IndexError, match="index out of range in self"):
+    F.embedding(torch.tensor([-2]), table)
 for outside in (6, -7):
     with expect_error(IndexError, match=f"index {outside} is out of bounds"):
         table[[0, outside]]

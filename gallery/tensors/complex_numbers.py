@@ -187,7 +187,7 @@ ask(
 def pitch_by_trying(sound, rate):
     count, time = len(sound), torch.arange(len(sound)) / rate
     strength = []
-    for k in range(1, count // 2):
+    for k in range(1, count // 2 + 1):
         frequency = k * rate / count
         turn = 2 * math.pi * frequency * time
         strength.append((sound @ turn.sin()) ** 2 + (sound @ turn.cos()) ** 2)

@@ -92,9 +92,9 @@ for call, t in new.items():
 # ---------------------------
 #
 # ``+`` and ``*`` bring two tensors to a common dtype first, which is called :term:`promotion`. There are four kinds:
-# bool < integer < float < complex. The higher kind wins, and within a kind the result can hold both. A Python number,
-# or a tensor without axes, counts with its kind alone: ``photo + 100`` keeps the dtype, and ``photo * 0.5`` is a
-# float.
+# bool < integer < float < complex. The higher kind wins, and within a kind the result can hold both. Beside a tensor
+# with axes, a Python number or a tensor without axes decides where its kind is higher: ``photo + 100`` keeps the
+# dtype, and ``photo * 0.5`` is a float.
 
 for call, t in mixed.items():
     print(f"{call:<26}{t.dtype}")
@@ -130,8 +130,8 @@ for t in (measured.half(), measured.bfloat16()):
 #    Use :val:`float32 <table.float().dtype>` for weights and for the features that a layer multiplies by them. Keep
 #    photos as :val:`uint8 <photo.dtype>` until the batch is made, which takes a quarter of the memory. Use
 #    :val:`int64 <labels.dtype>` for labels and indices, and bool for :term:`masks <mask>`. When training runs short of
-#    memory, run the forward pass under ``torch.autocast`` with :val:`bfloat16 <measured.bfloat16().dtype>`: layers
-#    then keep results of half the size.
+#    memory, run the forward pass under ``torch.autocast`` with :val:`bfloat16 <measured.bfloat16().dtype>`: linear
+#    layers then keep results of half the size.
 #
 # A common mistake
 # ----------------

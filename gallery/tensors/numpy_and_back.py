@@ -52,9 +52,10 @@ draw_storage([x, torch.from_numpy(array.T)], ["x", "from_numpy(array.T)"])
 # The rule
 # --------
 #
-# ``from_numpy`` makes a tensor, and :meth:`torch.Tensor.numpy` an array, in the same memory: the same address, shape
-# and :term:`strides <stride>`, which NumPy counts in bytes and PyTorch in elements. A conversion to another dtype
-# copies. So does :func:`torch.tensor`; :func:`torch.as_tensor` copies if the dtype or the device has to change.
+# ``from_numpy`` makes a tensor, and :meth:`torch.Tensor.numpy` an array, in the same memory: the same address (unless
+# empty), shape and :term:`strides <stride>`, which NumPy counts in bytes and PyTorch in elements. A conversion to
+# another dtype copies. So does :func:`torch.tensor`; :func:`torch.as_tensor` copies if the dtype or the device has to
+# change.
 
 for way, result in ways.items():
     print(f"{way:<33} {'shares' if shares(result) else 'copies'}")
@@ -63,10 +64,10 @@ for way, result in ways.items():
 # A photo from a file
 # -------------------
 #
-# Image libraries give an array of height, width and color, with whole numbers of one byte. A network wants the color
-# first, and floats. ``permute`` reorders the axes without a copy. The division makes the floats, in new memory. (An
-# array of Python's floats is :val:`float64 <measured.dtype>`; it needs ``.float()``.) Matplotlib wants the color last
-# again, so ``back`` is made by the inverse ``permute``.
+# Pillow gives a color photo as an array of height, width and color, with whole numbers of one byte. A network wants the
+# color first, and floats. ``permute`` reorders the axes without a copy. The division makes the floats, in new memory.
+# (An array of Python's floats is :val:`float64 <measured.dtype>`; it needs ``.float()``.) Matplotlib wants the color
+# last again, so ``back`` is made by the inverse ``permute``.
 
 image = torch.from_numpy(loaded).permute(2, 0, 1) / 255
 back = image.permute(1, 2, 0).numpy()
@@ -80,8 +81,8 @@ assert np.shares_memory(image.numpy(), back)
 #
 #    Into PyTorch: ``torch.from_numpy(array).float()``, once, where you read the data. Write ``torch.tensor(array)``
 #    instead if you will change the tensor in place and need the array as it is. Out of PyTorch:
-#    ``x.detach().cpu().numpy()``, or ``x.numpy(force=True)``, which calls these two where they are needed. For real
-#    numbers on a CPU, neither direction copies unless the dtype changes; from a GPU, ``cpu()`` copies.
+#    ``x.detach().cpu().numpy()``, or ``x.numpy(force=True)``, which calls these two where they are needed. On a CPU,
+#    ``float()`` copies if the dtype changes, and ``numpy()`` does not copy; from a GPU, ``cpu()`` copies.
 #
 # What numpy() refuses
 # --------------------
@@ -142,6 +143,11 @@ turned = torch.tensor(
 with expect_error(RuntimeError, match="has conjugate bit set"):
     turned.numpy()
 assert turned.numpy(force=True)[0] == 1 - 2j
+# Real numbers that are a part of such a view are refused as well.
+with expect_error(RuntimeError, match="has negative bit set"):
+    turned.imag.numpy()
+assert turned.imag.numpy(force=True)[0] == -2  # a copy
+assert torch.from_numpy(np.zeros(0)).data_ptr() == 0  # nothing to share
 assert [shares(result) for result in ways.values()] == [True, True, False, False, True, False]
 assert array.ctypes.data == x.data_ptr() == x.numpy().ctypes.data
 x[0, 3] = 50  # the other direction

@@ -94,8 +94,9 @@ assert not torch.equal(by_position[0], x[0])
 # Missing values
 # --------------
 #
-# One NaN in a batch makes its loss NaN, and then the weights. A simple way is to put the mean of the column there, and
-# to tell the network in a column of its own that the value was missing. Compute the mean from the training rows alone.
+# One NaN in a batch makes its loss NaN, and after a step also weights. A simple way is to put the mean of the column
+# there, and to tell the network in a column of its own that the value was missing. Compute the mean from the training
+# rows alone.
 
 missing = x.isnan()  # (N, F)
 mean = x[:4].nanmean(dim=0)  # the first four rows are for training
@@ -156,9 +157,9 @@ assert torch.equal(as_integers.float(), second_later.float())
 # What is shared with the table?
 # ------------------------------
 #
-# The array of one column of numbers, in its own dtype, is a view of the table, and pandas :val:`pd.__version__` marks
-# it as read-only. ``from_numpy`` warns and shares it, so a write into the tensor changes the table. ``torch.tensor``
-# copies.
+# The array of one column of NumPy's numbers, in its own dtype, is a view of the table. Pandas :val:`pd.__version__`
+# marks it as read-only. ``from_numpy`` warns and shares it, so a write into the tensor changes the table.
+# ``torch.tensor`` copies.
 
 prices = pd.DataFrame({"price": [3.0, 4.0]})
 with expect_warning(UserWarning, match="The given NumPy array is not writable"):
@@ -252,6 +253,7 @@ for table in (prices, pd.DataFrame(np.ones((3, 2))), pd.DataFrame({"a": [1.0], "
         assert not table[column].to_numpy().flags.writeable
         assert np.shares_memory(table[column].to_numpy(), table.to_numpy())
         assert not np.shares_memory(table[column].to_numpy(), table.to_numpy(copy=True))
+assert pd.Series([3, 4], dtype="Int64").to_numpy().flags.writeable  # not so in the types of pandas
 mixed = flats[["rooms", "area"]].to_numpy()
 assert mixed.flags.writeable
 assert not np.shares_memory(mixed, flats["area"].to_numpy())

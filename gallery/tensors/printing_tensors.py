@@ -186,6 +186,7 @@ def by_print(x):
 values = [[1.0, 1000.0], [1.0, 1001.0], [0.00005, 0.00006], [2e8, 1e8], [0.5, 20.0]]
 cases = [(torch.tensor(numbers, dtype=torch.float64),) for numbers in values]
 cases += [(numbers.abs(),) for numbers in random]
+cases += [(torch.tensor([0.7, 700.0]),), (torch.tensor([0.0001, 0.0002]),)]
 
 
 def scientific(x):
@@ -195,12 +196,13 @@ def scientific(x):
 check(scientific, by_print, cases)
 
 # %%
-# ``|`` joins the three conditions.
+# ``|`` joins the three conditions. ``double()`` keeps the quotient from being rounded to 1000.
 
 # Solution
 
 
 def scientific(x):
+    x = x.double()
     return (x.max() / x.min() > 1000) | (x.min() < 1e-4) | (x.max() > 1e8)
 
 

@@ -214,8 +214,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Write ``compact``, to be used before saving: it returns the tensor itself if its storage has no bytes
-# besides those of its elements, and a clone otherwise. The check looks at the storage and at whether a copy was made.
+# **Exercise.** Write ``compact``, to be used before saving: it returns the tensor itself if its storage has no more
+# bytes than its elements have together, and a clone otherwise. The check looks at the storage and at whether a copy was
+# made.
 
 
 def outcome(compact):

@@ -97,7 +97,8 @@ print(f"nll_loss(log_softmax):  {F.nll_loss(logits.log_softmax(dim=1), labels):.
 # --------------------------
 #
 # ``exp(-loss)`` is the probability of the right class, as a geometric mean over the samples. A network that gives each
-# of C classes the same probability has a loss of :math:`\log C`. Expect about that before the training.
+# of C classes the same probability has a loss of :math:`\log C`. Unless inputs or weights are too large, expect about
+# that before the training.
 
 for probability in (0.99, 0.7, 0.5, 0.1, 0.01):
     row = torch.tensor([[probability, 1 - probability]]).log()  # softmax gives them back
@@ -271,6 +272,14 @@ assert F.cross_entropy(logits[0], labels[0]).shape == ()
 assert F.cross_entropy(logits, torch.full((2, 3), 2.0)).isfinite()
 with expect_error(RuntimeError, match="to be Long or Byte, but got Int"):
     F.cross_entropy(logits, labels.int())
+# Before the training the loss of the digits is near log(10), and far above it with inputs that are 100 times as large.
+for seed in range(5):
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    first, large = (
+        F.cross_entropy(network(scale * train_set.inputs), train_set.targets) for scale in (1, 100)
+    )
+    assert abs(first - torch.tensor(10.0).log()) < 0.1 < 5 < large
 # What is kept for backward, and autocast.
 kept = []
 with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):

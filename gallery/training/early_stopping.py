@@ -401,6 +401,7 @@ cases = [
     (torch.tensor([3.0, 1.0, 2.0, 2.0, 0.5]), 2),
     (torch.tensor([3.0, 2.0, 1.0]), 2),
     (torch.tensor([1.0, 1.0, 1.0]), 1),
+    (torch.tensor([math.nan, 3.0, math.nan, 4.0]), 2),
     *[(torch.rand(30), patience) for patience in (3, 6, 40)],
 ]
 
@@ -412,16 +413,16 @@ def stop_and_best(losses, patience):
 check(stop_and_best, by_loop, cases)
 
 # %%
-# A loss that equals the smallest one so far is no improvement.
+# A loss that equals the smallest one so far is no improvement, and neither is NaN.
 
 # Solution
 
 
 def stop_and_best(losses, patience):
-    best = 0
-    for epoch in range(len(losses)):
-        if losses[epoch] < losses[best]:
-            best = epoch
+    best, smallest = -1, math.inf
+    for epoch, loss in enumerate(losses):
+        if loss < smallest:
+            best, smallest = epoch, loss
         if epoch - best >= patience:
             break
     return torch.tensor([epoch + 1, best + 1])

@@ -254,7 +254,7 @@ for name, found in right.items():
 # %%
 # .. use-this::
 #
-#    Take the largest batch that fits. Accumulate where that batch is too noisy, or where you repeat a recipe with a
+#    Take a batch that fits and trains well. Accumulate where it is too noisy, or where you repeat a recipe with a
 #    larger one. Weight by what the loss is a mean over, and call the schedule once for each ``optimizer.step()``
 #    (:ref:`the-schedule-is-stepped-too-often`). From the second piece on, the gradients are in memory during the
 #    forward pass, too.

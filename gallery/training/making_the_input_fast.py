@@ -386,7 +386,7 @@ def by_counting(making, training):
 
 cases = [
     (torch.tensor([60]), torch.tensor([20])),
-    (torch.tensor([61, 5, 20]), torch.tensor([20, 20, 20])),
+    (torch.tensor([61, 5, 20, 0]), torch.tensor([20, 20, 20, 20])),
     (torch.tensor([100, 99, 7]), torch.tensor([7, 100, 1])),
 ]
 
@@ -398,13 +398,13 @@ def workers_needed(making, training):
 check(workers_needed, by_counting, cases)
 
 # %%
-# A division that is rounded up: the negative of a division of the negative, rounded down.
+# A division that is rounded up: the negative of a division of the negative, rounded down. The least is one worker.
 
 # Solution
 
 
 def workers_needed(making, training):
-    return -(-making // training)
+    return (-(-making // training)).clamp(min=1)
 
 
 report = check(workers_needed, by_counting, cases)

@@ -293,8 +293,8 @@ print(kept)
 #    :ref:`choosing-a-learning-rate` shows. By convention, convolutional networks are also trained by ``SGD`` with
 #    ``momentum=0.9`` and ``nesterov=True``, at a larger rate. AdamW costs two more numbers for each weight, momentum
 #    one. Where weights should shrink, write ``AdamW`` and not ``Adam``. Keep the weights in
-#    :val:`float32 <frame[1].weight.dtype>`. In half precision ``eps`` is rounded to 0, and a gradient of 0 makes NaN
-#    (:ref:`the-loss-is-nan`).
+#    :val:`float32 <frame[1].weight.dtype>`. In :val:`float16 <torch.half>` ``eps`` is rounded to 0, and a gradient of 0
+#    makes NaN (:ref:`the-loss-is-nan`).
 #
 # A common mistake
 # ----------------
