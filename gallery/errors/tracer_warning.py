@@ -248,8 +248,8 @@ print("same for another input:", torch.equal(traced(large), Rescale()(large)))
 # %%
 # How this was checked
 
-# torch says itself that it is deprecated.
-with expect_warning(FutureWarning, match="Please switch to `torch.compile` or `torch.export`"):
+# torch says itself that it is deprecated; before torch 2.14 in a DeprecationWarning, which Python often hides.
+with expect_warning(Warning, match="Please switch to `torch.compile` or `torch.export`"):
     torch.jit.trace(MeanByShape(), (five,), check_trace=False)
 # The other branch, traced, is wrong for the first example.
 other = trace(Rescale(), large)
