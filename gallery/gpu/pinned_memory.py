@@ -57,15 +57,15 @@ draw_ways()
 
 # %%
 # The system may move ordinary memory. So the driver of the GPU first copies ``x`` to a place that stays, called
-# :term:`pinned memory`. A batch that is there already is spared this copy. You need to know :ref:`timing-on-a-gpu`.
+# :term:`pinned memory`. A batch that is pinned already needs no such copy. You need to know :ref:`timing-on-a-gpu`.
 #
 # The rule
 # --------
 #
 # A copy to the GPU runs beside Python if its source is pinned *and* it is called with ``non_blocking=True``. You need
-# no wait before you use the batch on the GPU: that work stands behind the copy in the same queue, a :term:`stream`.
-# This is from the tutorial of Moens (2024), measured on a GPU. Here the loader pins where it can. On a CPU the same
-# loop runs, and nothing moves.
+# no wait before you use the batch on the GPU: that work waits behind the copy in the same queue, a :term:`stream`.
+# These rules are from the tutorial of Moens (2024), measured on a GPU. Here the loader pins where it can. On a CPU the
+# same loop runs, and nothing moves.
 
 loader = DataLoader(data, batch_size=3, pin_memory=torch.accelerator.is_available())
 for (batch,) in loader:
@@ -94,13 +94,15 @@ else:
 #
 #    Where there is a GPU, ask the loader for ``pin_memory=True``, and move each batch with ``non_blocking=True``. Do
 #    not pin in the loop yourself: pinning is a copy that Python waits for. Pin batches, not the whole data: the system
-#    cannot swap pinned memory out, so the rest of the machine has less. Back to the CPU, use ``cpu``, which waits.
+#    cannot swap pinned memory out, so the rest of the machine has less. To bring a result back to the CPU, use ``cpu``,
+#    which waits.
 #
 # Common mistakes
 # ---------------
 #
 # **To read too early.** On the way back nobody waits: ``y = x.to("cpu", non_blocking=True)`` returns, and the next line
-# may read memory that is not filled yet. Nothing raises. Here a thread plays the GPU, and copies when ``gate`` opens.
+# may read memory that is not filled yet. No error is raised. Here a thread plays the GPU, and copies when ``gate``
+# opens.
 
 
 def copy_when(gate, target, source):
@@ -179,12 +181,12 @@ print(sources("pinned memory", found))
 # --------------
 
 ask(
-    "y = x.to('cpu', non_blocking=True), with x on a GPU; the next line prints y. What stands there?",
+    "y = x.to('cpu', non_blocking=True), with x on a GPU; the next line prints y. What is printed?",
     answer="perhaps what the memory held before" if too_early != y.tolist() else "the values of x",
     choices={
         "perhaps what the memory held before": "Python reads, and nobody waited for the copy.",
         "the values of x": "Only after torch.accelerator.synchronize(), or with x.cpu().",
-        "an error": "Nothing is raised: y is a tensor like any other.",
+        "an error": "No error is raised: y is a tensor like any other.",
     },
 )
 
@@ -259,7 +261,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`why-not-everything-on-the-gpu`, which counts what the moving costs.
+# :ref:`why-not-everything-on-the-gpu` counts what the moving costs.
 #
 # - Moens (2024). `A guide on good usage of non_blocking and pin_memory() in PyTorch
 #   <https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html>`__. Both measured on a GPU, together and

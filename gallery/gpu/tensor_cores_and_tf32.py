@@ -132,8 +132,8 @@ def train(seed, tf32):
 draw_formats()
 
 # %%
-# *Tensor cores* are the parts of a GPU that multiply small blocks of matrices, in formats such as these. TF32 is how
-# they take float32: fewer of its binary digits. In memory, the numbers stay float32. You need to know :ref:`dtypes`
+# *Tensor cores* are the parts of a GPU that multiply small blocks of matrices, in formats such as these. They take
+# float32 as TF32, with fewer of its binary digits. In memory, the numbers stay float32. You need to know :ref:`dtypes`
 # and :ref:`matmul`.
 #
 # .. not looked up: float32 — names of formats, which the picture of the page draws
@@ -143,8 +143,8 @@ draw_formats()
 # What is lost
 # ------------
 #
-# This page ran without such a GPU, so that ``rounded`` in the set-up imitates TF32: it drops the last bits of a
-# float32, and rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
+# This page ran without such a GPU, so ``rounded`` in the set-up imitates TF32. It drops the last bits of a float32, and
+# rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
 
 print(f"{'number':<10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
 for number in (1024.5, 3.14159265, 70000.0, 1e-8):
@@ -185,8 +185,8 @@ for size in (16, 256, 4096):
 # Does a training suffer?
 # -----------------------
 #
-# Here the inputs of each product of a small network are rounded so, forward and backward. The losses differ from those
-# in float32. For four seeds, the right answers differ by less than one in a hundred test images.
+# Here the inputs of each product of a small network are rounded in this way, forward and backward. The losses differ
+# from those in float32. For four seeds, the right answers differ by less than one in a hundred test images.
 
 # Varies with the processor: a training amplifies how it rounds.
 for seed in range(4):
@@ -240,8 +240,9 @@ assert_close(rounded(x) @ rounded(y), x @ y, rtol=1e-3, atol=0)
 assert_close(rounded(x / 100) @ rounded(y / 100), x @ y / 1e4, rtol=1.3e-6, atol=1e-5)
 
 # %%
-# **Two ways to say it are mixed.** There is also ``fp32_precision``, for each backend by itself. Where it differs from
-# the older setting, reading that raises: here ``get_float32_matmul_precision``. Take one way in a program.
+# **Two ways to say it are mixed.** There is also ``fp32_precision``, a setting of each backend. Where it differs from
+# the older setting, reading that one raises an error, here in ``get_float32_matmul_precision``. Take one way in a
+# program.
 
 torch.backends.cuda.matmul.fp32_precision = "tf32"
 with expect_error(RuntimeError, match="mix of the legacy and new APIs"):
@@ -294,8 +295,8 @@ ask(
     answer=int((between < 2).sum()),
     choices={
         1024: "Ten binary digits after the leading one: two to the power of ten.",
-        8388608: "So many has float32, with 23 digits.",
-        128: "So many has bfloat16, with 7 digits.",
+        8388608: "float32 has so many, with 23 digits.",
+        128: "bfloat16 has so many, with 7 digits.",
     },
 )
 
@@ -349,8 +350,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`one-model-on-several-processes`, for when one GPU is not enough. TF32 saves no memory. In
-# :ref:`mixed-precision`, half precision does.
+# :ref:`one-model-on-several-processes` is for when one GPU is not enough. TF32 saves no memory. Half precision does, in
+# :ref:`mixed-precision`.
 #
 # - PyTorch (2026). `TensorFloat-32 on Ampere and later devices
 #   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it

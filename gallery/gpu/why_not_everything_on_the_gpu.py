@@ -114,7 +114,7 @@ draw_calls(calls)
 # The rule
 # --------
 #
-# Add up calls, computing, copies and bytes for both machines, and take the smaller sum.
+# Add up calls, computing, copies and bytes for the CPU and for the GPU, and take the smaller sum.
 #
 # .. math::
 #
@@ -162,8 +162,8 @@ for what, operations in work.items():
 # Measure your own
 # ----------------
 #
-# Time a step as you would run it, with its journey, for your batch size. On this CPU, a sample that comes alone costs
-# more than twice what it costs in a batch of 4096.
+# Time a step as you would run it, with its copies to the device, for your batch size. On this CPU, a sample that comes
+# alone costs more than twice what it costs in a batch of 4096.
 
 # Measured where this page runs.
 values = {"samples": list(counted)}
@@ -187,7 +187,7 @@ assert values["on cpu"][0] > 2 * values["on cpu"][-1] / 4096
 # A common mistake
 # ----------------
 #
-# **Sending samples one by one.** Each pays the price of a copy. Stack them first, as in a batch of a
+# **Sending samples one by one.** Each sample pays the price of a copy. Stack them first, as in a batch of a
 # :ref:`DataLoader <dataset-and-dataloader>`. Stacking included, that is faster.
 
 # Measured where this page runs.
@@ -242,7 +242,7 @@ ask(
 )
 
 # %%
-# A batch twice as large:
+# The next question is about a larger batch.
 
 ratio = round(counted[4096][1] / counted[4096][2] / (counted[1][1] / counted[1][2]))
 ask(
@@ -301,8 +301,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`tensor-cores-and-tf32`: what large products may gain, and lose. :ref:`pinned-memory` lets Python go on while a
-# batch travels.
+# :ref:`tensor-cores-and-tf32` shows what large products may gain, and lose. :ref:`pinned-memory` lets Python go on
+# while a batch travels.
 #
 # - He (2022). `Making deep learning go brrrr from first principles <https://horace.io/brrr_intro.html>`__. Computing,
 #   memory or overhead: which of them your time goes to, and what helps.

@@ -225,7 +225,7 @@ for seed, one in enumerate(trained[2]):
 #
 # PCA keeps the directions in which the images vary most. A linear encoder and decoder cannot do better on the images
 # that both are fitted to. A long training comes close to the same plane, here of four dimensions. The numbers in the
-# bottleneck are others. PCA makes its directions orthogonal, and the loss does not ask for that.
+# bottleneck differ from those of PCA. PCA makes its directions orthogonal, and the loss does not ask for that.
 
 # Varies with the processor: a training amplifies how it rounds.
 best = linear[4]
@@ -240,9 +240,9 @@ for seed in range(2):
 # What do the hidden layers bring?
 # --------------------------------
 #
-# They let the images lie on a curved surface. At each of the three sizes, the error on unseen images is at least a
-# fifth smaller than that of PCA. Small dots are two seeds. More numbers in the bottleneck make both errors smaller,
-# so this error does not say where to stop.
+# With them, the outputs form a curved surface and not a plane. At each of the three sizes, the error on unseen images
+# is at least a fifth smaller than that of PCA. Small dots are two seeds. More numbers in the bottleneck make both
+# errors smaller, so this error does not say where to stop.
 
 # Varies with the processor: a training amplifies how it rounds.
 draw_sizes()
@@ -258,8 +258,8 @@ for smaller, larger in ((2, 4), (4, 10)):
 # -------------------------
 #
 # A **denoising** autoencoder gets a noisy image and is compared with the *clean* one. Trained in this way, it removes
-# noise of the same strength from unseen images better than one that saw clean images alone, with the same bottleneck.
-# The table shows the error against the clean images.
+# such noise from unseen images better than one with the same bottleneck that saw clean images alone. The table shows
+# the error against the clean images.
 
 # Varies with the processor: a training amplifies how it rounds.
 generator = torch.Generator().manual_seed(9)
@@ -275,10 +275,10 @@ print(f"the noisy images        {F.mse_loss(noisy, unseen).item():.4f}")
 # %%
 # .. use-this::
 #
-#    An encoder and a decoder that mirror each other, ``F.mse_loss(model(x), x)``, and no activation on the code or the
-#    output. Take the smallest bottleneck whose error on unseen images you can accept, and compare with PCA, which needs
-#    no training. For photos, take convolutions with stride 2, and :class:`torch.nn.ConvTranspose2d` back. It costs a
-#    second network, the decoder, for training. To draw *new* images from random codes, take a :ref:`vae`.
+#    Take an encoder and a decoder that mirror each other, the loss ``F.mse_loss(model(x), x)``, and no activation on
+#    the code or the output. Take the smallest bottleneck whose error on unseen images you can accept, and compare with
+#    PCA, which needs no training. For photos, take convolutions with stride 2, and :class:`torch.nn.ConvTranspose2d`
+#    back. Training needs a second network, the decoder. To draw *new* images from random codes, take a :ref:`vae`.
 #
 # A common mistake
 # ----------------
@@ -355,7 +355,7 @@ ask(
     choices={
         3: "The narrowest place. Leave out the ReLU behind it, which makes negative numbers 0.",
         8: "That is a hidden layer of the encoder. The next layer is narrower.",
-        30: "So many has the input, and the output, which is compared with it.",
+        30: "The input has so many, and so has the output, which is compared with it.",
     },
 )
 
@@ -424,7 +424,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`vae`: an autoencoder from whose codes new images can be drawn.
+# :ref:`vae` is about an autoencoder from whose codes new images can be drawn.
 #
 # - Hinton and Salakhutdinov (2006). `Reducing the dimensionality of data with neural networks
 #   <https://doi.org/10.1126/science.1127647>`__. Deep autoencoders against PCA, on digits and faces.

@@ -5,8 +5,8 @@ How does a CNN work? Filters and feature maps, on digits
 ========================================================
 
 You want a network to read images, and a fully connected layer treats neighboring pixels like any two others. A
-:term:`convolution` moves one small filter over the image, the same nine weights at each place, and a :term:`network` of
-such layers (CNN) learns what its filters look for.
+:term:`convolution` moves the same small filter of nine weights over the image, and a :term:`network` of such layers
+(CNN) learns what its filters look for.
 """
 
 # %%
@@ -100,8 +100,8 @@ assert min(found) > 0.9
 # ----------------------
 #
 # Lay the filter on the image, multiply each weight by the pixel below it, and add up. Then move on by one pixel. This
-# filter has -1 on the left and 1 on the right. From left to right, its answer is positive where ink begins and
-# negative where ink ends. Point at a result to see the pixels that it was computed from.
+# filter has -1 on the left and :val:`1 <edge[0, 2]>` on the right. From left to right, its answer is positive where ink
+# begins and negative where ink ends. Point at a result to see the pixels that it was computed from.
 
 stroke = torch.tensor([[0.0, 0, 0, 9, 9], [0, 0, 9, 9, 0], [0, 0, 9, 9, 0], [0, 9, 9, 0, 0]])
 edge = torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]])
@@ -119,8 +119,8 @@ draw(convolve, (stroke, edge), names=["image", "filter"])
 #
 # The second layer looks at the maps of the first, so each of its 16 filters has shape
 # :val:`tuple(model.conv2.weight.shape[1:])`. Pooling keeps the largest of four neighbors. So the channels become more
-# and the pixels fewer. At the end 16 maps of 3 by 3 are laid in a row of 144 numbers for the linear layers, which
-# choose the digit.
+# and the pixels fewer. At the end 16 maps of :val:`3 <maps["s4"].shape[2]>` by :val:`3 <maps["s4"].shape[3]>` are laid
+# in a row of 144 numbers for the linear layers, which choose the digit.
 
 assert model.fc1.in_features == 16 * 3 * 3 == 144
 draw_network(model, digit)
@@ -129,8 +129,9 @@ draw_network(model, digit)
 # Few weights, many places
 # ------------------------
 #
-# The first layer has 8 filters, each with :val:`model.conv1.weight[0].numel()` weights and a bias. A larger image
-# needs no more. A fully connected layer between the same pixels and the same maps needs two thousand times as many.
+# The first layer has :val:`8 <len(model.conv1.weight)>` filters, each with :val:`model.conv1.weight[0].numel()` weights
+# and a bias. A larger image needs no more. A fully connected layer between the same pixels and the same maps needs two
+# thousand times as many.
 
 full = nn.Linear(12 * 12, 8 * 12 * 12)
 for name, layer in {"convolution": model.conv1, "fully connected": full}.items():
@@ -228,12 +229,12 @@ ask(
     choices={
         8 * 5 * 5: "Each filter looks at all 3 channels, with 5 · 5 weights for each.",
         3 * 8 * 5 * 5: "8 filters, each with 5 · 5 weights for each of 3 channels.",
-        3 * 8: "So it is for filters of one pixel, kernel_size=1.",
+        3 * 8: "That is for filters of one pixel, kernel_size=1.",
     },
 )
 
 # %%
-# The size of the maps:
+# The next question is about the size of the maps.
 
 ask(
     "An image of 12 by 12 pixels goes through a filter of 3 by 3 without padding. How large is the feature map?",
@@ -246,8 +247,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Write the convolution of an image of shape (H, W) with a filter of shape (h, w), without padding and
-# without the convolutions of torch. The result has shape (H - h + 1, W - w + 1).
+# **Exercise.** Write the convolution of an image of shape (H, W) with a filter of shape (h, w), without padding or
+# torch's convolutions. The result has shape (H - h + 1, W - w + 1).
 
 
 def by_torch(image, filter):
@@ -290,7 +291,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`receptive-field`: which pixels one output can see.
+# :ref:`receptive-field` shows which pixels one output can see.
 #
 # - LeCun, Bottou, Bengio and Haffner (1998). `Gradient-based learning applied to document recognition
 #   <https://doi.org/10.1109/5.726791>`__. LeNet-5, of which the network of this page is a smaller form.

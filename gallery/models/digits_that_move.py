@@ -133,16 +133,16 @@ draw_mistakes()
 
 # %%
 # Three networks have learned digits in the middle of an image. Then unseen digits move up, down, left and right, and
-# the mistakes are counted. A line is one seed. Read it at one pixel: the CNN called LeNet is not far below the
-# feed-forward network. You need to know :ref:`cnn-digits` and :ref:`receptive-field`.
+# the mistakes are counted. Each line is one seed. At one pixel, the CNN called LeNet is not far below the feed-forward
+# network. You need to know :ref:`cnn-digits` and :ref:`receptive-field`.
 #
 # The rule
 # --------
 #
 # A convolution of stride 1 is **equivariant**: :math:`\text{conv}(\text{move}(x)) = \text{move}(\text{conv}(x))`, as
 # long as the border does not matter. To recognize a digit wherever it is, the answer :math:`f(x)` of the whole network
-# must be **invariant**: :math:`f(\text{move}(x)) = f(x)`. Max pooling of stride 2 is neither: a digit that moves by
-# two pixels moves by one place in the map, and one pixel changes the map. (The print has ``None`` there: the old map,
+# must be **invariant**: :math:`f(\text{move}(x)) = f(x)`. Max pooling of stride 2 is neither. A digit that moves by two
+# pixels moves by one place in the map, and one pixel changes the map. (The output has ``None`` there: the old map,
 # moved by 0 or 1 places, is not the new one.)
 
 for stage, expected in {"c1": [0, 1, 2], "s2": [0, None, 1]}.items():
@@ -201,8 +201,8 @@ for seed, found in enumerate(shown):
 # ----------------
 #
 # **The paper is not 0.** The padding of ``nn.Conv2d`` is zeros by default. With ink 0 and paper 1 the padding is a
-# black frame that does not move with the digit, so the maps change at the border. Subtract the images from 1, or
-# repeat the border: set ``padding_mode`` to *replicate*.
+# black frame. It does not move with the digit, so the maps change at the border. Subtract the images from 1, or repeat
+# the border: set ``padding_mode`` to *replicate*.
 
 bright = 1 - digit.cpu()
 for mode in ("zeros", "replicate"):
@@ -268,7 +268,7 @@ ask(
     choices={
         1: "Each pooling halves the way: 4, 2, 1. A digit that moves by 2 is between two places at the end.",
         2: "That is after the first pooling.",
-        4: "So it would be without pooling: convolutions with stride 1 keep the way as it is.",
+        4: "That would be without pooling: convolutions with stride 1 keep the way as it is.",
     },
 )
 
@@ -278,7 +278,8 @@ ask(
 some = torch.rand(1, 7, 6, 6)
 before, after = (nn.AdaptiveMaxPool2d(1)(move(some, 0, right)) for right in (0, 1))
 ask(
-    "Seven maps of 6 by 6 move by one place, and nothing is lost at the border. How many of the seven numbers that "
+    f"Seven maps of {some.shape[2]} by {some.shape[3]} move by one place, and nothing is lost at the border. "
+    "How many of the seven numbers that "
     "nn.AdaptiveMaxPool2d(1) gives change?",
     answer=(before != after).sum().item(),
     choices={
@@ -341,7 +342,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`resnet-taken-apart`, a network of the size that people use on photos.
+# :ref:`resnet-taken-apart` is about a network of the size that people use on photos.
 #
 # - Zhang (2019). `Making convolutional networks shift-invariant again <https://arxiv.org/abs/1904.11486>`__. Why
 #   strides break the equivariance, and a blur against it.

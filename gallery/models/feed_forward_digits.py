@@ -5,7 +5,7 @@ A neural network that reads handwritten digits, and where it is wrong
 =====================================================================
 
 Your first :term:`network` reads most digits. Its accuracy hides which ones it misreads, and whether a simpler model
-reads as many: look at the largest losses, at the :term:`confusion matrix`, and at simpler models.
+reads as many: look at the largest losses, the :term:`confusion matrix` and simpler models.
 """
 
 # %%
@@ -92,7 +92,7 @@ def draw_confusion(counted):
 draw_worst()
 
 # %%
-# These are the digits on which the network is most wrong, worst first. Above each image stand its label, the network's
+# These are the digits on which the network is most wrong, worst first. Above each image are its label, the network's
 # answer, and the probability of that answer. A high probability does not make an answer right. You need to know
 # :ref:`the-training-loop`.
 #
@@ -149,16 +149,16 @@ assert nearest < 0.8 * min(counts)
 # .. use-this::
 #
 #    Begin with one hidden layer, ReLU, Adam, and ``cross_entropy`` on logits. Before you make it larger, count the
-#    mistakes of a linear model and of the nearest neighbor. Then look at the twenty largest losses: wrong labels
-#    stood there here, and so did a digit that was missing in training. When the training loss falls and the
-#    :term:`validation` loss does not (:term:`overfitting`), stop: ``fit`` has ``validation`` and ``patience`` for it.
-#    For larger images take a CNN, because a linear layer needs a weight for each pair of pixel and unit.
+#    mistakes of a linear model and of the nearest neighbor. Then look at the twenty largest losses. Here they showed
+#    wrong labels, and a digit that was missing in training. When the training loss falls and the :term:`validation`
+#    loss does not (:term:`overfitting`), stop: ``fit`` has ``validation`` and ``patience`` for it. For larger images
+#    take a CNN, because a linear layer needs a weight for each pair of pixel and unit.
 #
 # A common mistake
 # ----------------
 #
-# **It fails on my own digits.** They have to look like those that it learned from. Here ink is 1 and paper 0. In a
-# photo paper is bright, and nothing complains when you feed that. Subtract it from 1.
+# **It fails on my own digits.** Your digits have to look like those that the network learned from. Here ink is 1 and
+# paper 0. In a photo paper is bright, and no error is raised for it. Subtract the image from 1.
 
 # Varies with the processor: a training amplifies how it rounds.
 photos = 1 - unseen.inputs  # bright paper, dark ink
@@ -329,7 +329,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`cnn-digits`, a network that knows which pixels are neighbors.
+# :ref:`cnn-digits` has a network that knows which pixels are neighbors.
 #
 # - Northcutt, Athalye and Mueller (2021). `Pervasive label errors in test sets destabilize machine learning benchmarks
 #   <https://arxiv.org/abs/2103.14749>`__. How many labels of famous data sets are wrong, found by such a list.

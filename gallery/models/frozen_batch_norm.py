@@ -109,9 +109,9 @@ draw_path()
 
 # %%
 # A body has learned the first five digits and is frozen with ``requires_grad_(False)``. A new head is trained on the
-# other five, whose paper is gray. Batch normalization keeps a running mean for each channel, a kind of average over
-# the batches that it has seen. A line is one channel of the body's first one. Dashed are the means of the new images.
-# You need to know :ref:`transfer-learning`.
+# other five, whose paper is gray. Batch normalization keeps a running mean for each channel, a kind of average over the
+# batches that it has seen. Each line is one channel of the body's first such layer. Dashed lines are the means of the
+# new images. You need to know :ref:`transfer-learning`.
 #
 # The rule
 # --------
@@ -143,9 +143,9 @@ for frozen, evaluation in [(False, False), (False, True), (True, False), (True, 
 # -----------------------
 #
 # In train mode the layer normalizes with the mean and variance of the :term:`batch`. It also moves its running mean a
-# tenth of the way to that of the batch (its ``momentum`` is 0.1 by default), and likewise its running variance. In
-# evaluation mode it normalizes with these two. They are :term:`buffers <buffer>`: saved with the network, and changed
-# by no gradient.
+# tenth of the way to that of the batch, because its ``momentum`` is :val:`0.1 <norm.momentum>` by default. Its running
+# variance moves in the same way. In evaluation mode it normalizes with these two. They are :term:`buffers <buffer>`:
+# saved with the network, and changed by no gradient.
 
 norm = nn.BatchNorm1d(2).requires_grad_(False)
 x = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
@@ -178,15 +178,15 @@ for seed, (source, one, other) in enumerate(zip(sources, drifted, kept, strict=T
 # .. use-this::
 #
 #    Freeze with ``body.requires_grad_(False)`` before the first step, and call ``body.eval()`` after each
-#    ``network.train()``, which takes it back. ``eval()`` also switches off the ``nn.Dropout`` layers in the body.
-#    Where the new images look different and the old task is no longer needed, measure without ``body.eval()``, too.
-#    The new task may gain when the running mean and variance move.
+#    ``network.train()``, because ``train()`` undoes it. ``eval()`` also switches off the ``nn.Dropout`` layers in the
+#    body. Where the new images look different and the old task is no longer needed, measure without ``body.eval()``,
+#    too. The new task may gain when the running mean and variance move.
 #
 # A common mistake
 # ----------------
 #
-# ``eval()`` **once, before the loop.** The next ``network.train()`` takes it back, often at the start of each epoch.
-# Give the body a ``train`` that stays in evaluation mode, and call it once. Later calls leave the body alone.
+# ``eval()`` **once, before the loop.** The next ``network.train()`` undoes it, often at the start of each epoch. Give
+# the body a ``train`` that stays in evaluation mode, and call it once. Later calls leave the body alone.
 
 plain = nn.Sequential(sources[0][0], nn.Linear(48, 5))
 plain[0].eval()
@@ -281,7 +281,7 @@ ask(
     "A frozen nn.BatchNorm1d(3), in train mode, gets a batch of ones. Its running_mean was 0. What is it now?",
     answer=round(norm.running_mean[0].item(), 3),
     choices={
-        0.0: "So it would be after eval(). requires_grad is about parameters; running_mean is a buffer.",
+        0.0: "That would be after eval(). requires_grad is about parameters; running_mean is a buffer.",
         0.1: "It moved a tenth of the way to the mean of the batch: momentum is 0.1.",
         1.0: "One batch moves it by a tenth of the way.",
     },
@@ -351,7 +351,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`pretrained-weights`, which others have trained on a million photos.
+# :ref:`pretrained-weights` are weights that others have trained on a million photos.
 #
 # - Ioffe and Szegedy (2015). `Batch normalization: accelerating deep network training by reducing internal covariate
 #   shift <https://arxiv.org/abs/1502.03167>`__. The layer, with its two modes.

@@ -4,8 +4,8 @@
 How do I train a network on a table with categories and numbers?
 ================================================================
 
-A price is a number, and a city is a name. Give each city a vector that the network learns, bring the numbers to one
-scale, and put both side by side.
+A price is a number, a city is a name, and a network reads numbers. Give each city a vector that the network learns,
+bring the numbers to one scale, and put both side by side.
 """
 
 # %%
@@ -157,9 +157,10 @@ assert torch.corrcoef(torch.stack([learned, levels.log()]))[0, 1] < -0.9
 # The rule
 # --------
 #
-# For a batch of B rows, the input of the first layer is the F numbers (B, F), standardized, beside one vector for each
-# column of categories, :math:`(B, d_1)` and :math:`(B, d_2)`. Each of these columns has its own table of vectors. To
-# look up a row of it is the same as to multiply a one-hot column by it, without the zeros.
+# For a batch of B rows, the input of the first layer is the F standardized numbers (B, F). Beside them is one vector
+# for each column of categories, :math:`(B, d_1)` and :math:`(B, d_2)`. Each of these columns has its own table of
+# vectors. Looking up rows of such a table gives the same as multiplying one-hot columns by it, without the products
+# with 0.
 
 model = networks[0]
 numbers, categories = numbers_of(test_flats).to(device), categories_of(test_flats).to(device)
@@ -179,7 +180,8 @@ for name, part in zip(["numbers", *CATEGORIES, "together"], [*parts, x], strict=
 #
 # Subtract the mean of each column and divide by its standard deviation, both of the *training* rows. Raw years and
 # prices are mostly in the hundreds and thousands. So the first logits are large, and the loss before training is far
-# above :math:`\ln 2`, about 0.7, that of guessing. The training has to repair this first.
+# above :math:`\ln 2`, about :val:`0.7 <torch.tensor(2.0).log()>`, the loss of guessing. The training has to repair this
+# first.
 
 # Varies with the processor: a training amplifies how it rounds.
 raw, raw_test = (
@@ -232,9 +234,9 @@ assert min(scaled) > results["logistic regression"][0] + 0.02
 # A category that was not in training
 # -----------------------------------
 #
-# Row 0 is kept for unknown cities. But in training no row of the table has the number 0, so it stays as it was drawn,
-# and stands for a city by chance. Replace a tenth of the categories by 0 in each step: then row 0 learns what to say
-# without the city. Compare the loss in cities that the training does not have.
+# Row 0 is kept for unknown cities. But in training no flat has the number 0. So row 0 stays as it was drawn, and new
+# cities get a random number. Replace a tenth of the categories by 0 in each step: then row 0 learns what to say without
+# the city. Compare the loss in cities that the training does not have.
 
 # Varies with the processor: a training amplifies how it rounds.
 hidden = [train(seed, hide=0.1) for seed in range(3)]
@@ -253,10 +255,10 @@ for seed, (one, other) in enumerate(zip(networks, hidden, strict=True)):
 # .. use-this::
 #
 #    Begin with boosted trees and a logistic regression as the measure. A network can pay where there are many rows or
-#    many categories, or where texts or images stand beside the table. Give each column of categories its own
+#    many categories, or where texts or images come with the table. Give each column of categories its own
 #    ``nn.Embedding``, with a row for each category and row 0 for unknown ones. Begin with vectors of at most half as
-#    many numbers as there are categories. Standardize numbers by the training rows, and take
-#    logarithms of prices. Fill :ref:`missing numbers <pandas-and-back>`. Save lists, means and deviations, too.
+#    many numbers as there are categories. Standardize numbers by the training rows, and take logarithms of prices. Fill
+#    :ref:`missing numbers <pandas-and-back>`. Save lists, means and deviations, too.
 #
 # A common mistake
 # ----------------
@@ -329,12 +331,13 @@ tables = [nn.Embedding(13, 3), nn.Embedding(5, 2)]
 assert [one.num_embeddings - 1 for one in tables] == [12, 4]  # and row 0
 joined = torch.cat([torch.zeros(7, 4), *(one(torch.zeros(7).long()) for one in tables)], dim=1)
 ask(
-    "A table has 4 columns of numbers, a category with 12 values and one with 4. The embeddings are "
+    f"A table has 4 columns of numbers, a category with {tables[0].num_embeddings - 1} values and one with "
+    f"{tables[1].num_embeddings - 1}. The embeddings are "
     "nn.Embedding(13, 3) and nn.Embedding(5, 2). How many inputs has the first layer?",
     answer=joined.shape[1],
     choices={
         6: "There are six columns, but a category brings as many inputs as its vectors are long.",
-        9: "4 numbers, and vectors of length 3 and 2.",
+        9: f"4 numbers, and vectors of length {tables[0].embedding_dim} and {tables[1].embedding_dim}.",
         22: "That is 4 + 13 + 5, the width with one-hot columns.",
     },
 )
@@ -404,7 +407,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`check-the-installation`, the first page on tools around PyTorch.
+# :ref:`check-the-installation` is the first page on tools around PyTorch.
 #
 # - Guo and Berkhahn (2016). `Entity embeddings of categorical variables <https://arxiv.org/abs/1604.06737>`__. Vectors
 #   for the categories of a table.

@@ -59,10 +59,9 @@ def draw_photos():
 draw_photos()
 
 # %%
-# On the left is a photo, on the right what the network is to get; above each, its shape and range. Each set of weights
+# On the left is a photo, on the right what the network is to get. The titles give shape and range. Each set of weights
 # brings its own transforms. These shrink the photo, cut 224 by 224 pixels from the middle, and shift and scale the
-# colors. (The colors are brought back to the range from 0 to 1 to be drawn.) You need to know
-# :ref:`transfer-learning`.
+# colors. (The colors are brought back to the range from 0 to 1 to be drawn.) You need to know :ref:`transfer-learning`.
 #
 # The rule
 # --------
@@ -84,8 +83,8 @@ assert logits.shape == (1, len(names))
 # What the transforms are
 # -----------------------
 #
-# Resize the shorter side to 256 pixels, cut 224 from the middle, divide by 255, subtract a mean and divide by a
-# deviation for each color. The transforms take a PIL image, too, and a batch. Give them bytes: a float tensor is not
+# Resize the shorter side to 256 pixels, cut 224 from the middle, and divide by 255. Then subtract a mean and divide by
+# a deviation for each color. The transforms take a PIL image, too, and a batch. Give them bytes: a float tensor is not
 # divided by 255, because it should be at most 1 already.
 
 small = functional.center_crop(functional.resize(photo, 256, antialias=True), 224)
@@ -109,11 +108,12 @@ print(f"{trained:,} of {sum(p.numel() for p in model.parameters()):,} parameters
 # %%
 # .. use-this::
 #
-#    ``weights = ResNet18_Weights.IMAGENET1K_V1``, ``resnet18(weights=weights)`` and ``weights.transforms()``, all
-#    three from one name. The download is kept in the folder ``checkpoints`` of ``torch.hub.get_dir()``, and is about
-#    :val:`45 <weights.meta["_file_size"]>` MiB here. Call ``eval()`` before you predict, because a network is in train
-#    mode when it is built. ``DEFAULT`` may name other weights in a later release, so write the full name. Where you
-#    fine-tune, keep the mean and the deviation, also when you crop or flip at random for training.
+#    Write ``weights = ResNet18_Weights.IMAGENET1K_V1``, and take ``resnet18(weights=weights)`` and
+#    ``weights.transforms()`` from this one name. The download is kept in the folder ``checkpoints`` of
+#    ``torch.hub.get_dir()``, and is about :val:`45 <weights.meta["_file_size"]>` MiB here. Call ``eval()`` before you
+#    predict, because a network is in train mode when it is built. ``DEFAULT`` may name other weights in a later
+#    release, so write the full name. Where you fine-tune, keep the mean and the deviation, also when you crop or flip
+#    at random for training.
 #
 # Common mistakes
 # ---------------
@@ -192,7 +192,7 @@ ask(
     choices={
         0: "A new layer is not frozen: its parameters require grad.",
         2565: "512 · 5 weights and 5 biases of the new layer.",
-        11_689_512: "So many has the whole model with its old head.",
+        11_689_512: "The whole model with its old head has so many.",
     },
 )
 
@@ -205,16 +205,16 @@ ask(
     "A photo that is black, all 0, goes through the transforms of ResNet-18. What is in its red channel?",
     answer=round(black[0, 0, 0].item(), 2),
     choices={
-        0.0: "So it is before the mean of the red channel is taken away.",
-        -1.0: "So it would be with a mean and a deviation of one half.",
+        0.0: "That is before the mean of the red channel is taken away.",
+        -1.0: "That would be with a mean and a deviation of one half.",
         -2.12: f"(0 - {red_mean}) / {red_std}: what the network learned to read as black.",
     },
 )
 
 # %%
-# **Exercise.** ``plt.imshow`` of a normalized photo has garish colors. Undo it: from a batch of shape (N, 3, H, W) and
-# the means and deviations of the three colors, return uint8 images of shape (N, H, W, 3), rounded and clipped to 0 to
-# 255.
+# **Exercise.** ``plt.imshow`` of a normalized photo has garish colors. Undo it. You get a batch of shape (N, 3, H, W)
+# and the means and deviations of the three colors. Return uint8 images of shape (N, H, W, 3), rounded and clipped to 0
+# to 255.
 
 
 def by_pixels(images, mean, std):
@@ -256,7 +256,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`autoencoder`, which learns without labels.
+# :ref:`autoencoder` is about a network that learns without labels.
 #
 # - PyTorch contributors (2026). `Models and pre-trained weights <https://docs.pytorch.org/vision/stable/models.html>`__.
 #   The sets in a table, with their accuracy and size.

@@ -74,10 +74,11 @@ draw_fields()
 # The rule
 # --------
 #
-# Go through the layers and keep two numbers, both 1 at first. One is the width of the field. The other is the
-# **jump**: how many pixels two neighboring elements are apart. A layer adds ``(kernel - 1) * jump`` to the width. Its
-# stride, the step from one place of the filter to the next, multiplies the jump. So the second convolution adds 4
-# pixels and not 2: it looks at elements that are two pixels apart.
+# Go through the layers and keep two numbers, both 1 at first. One is the width of the field. The other is the **jump**:
+# how many pixels two neighboring elements are apart. A layer adds ``(kernel - 1) * jump`` to the width. Its stride, the
+# step from one place of the filter to the next, multiplies the jump. So the second convolution adds
+# :val:`4 <receptive_field(layers[:3]) - receptive_field(layers[:2])>` pixels and not 2: it looks at elements that are
+# two pixels apart.
 
 
 def receptive_field(layers):
@@ -137,8 +138,8 @@ assert influence[6:15, 6:15].sum() > 0.75 * influence.sum()
 # ---------------
 #
 # **A dilation or a stride that leaves gaps.** A first layer whose stride is larger than its kernel skips pixels. A
-# single layer with a dilation of 2 has holes between its weights. The width says nothing about either. Seen pixels
-# are black:
+# single layer with a dilation of 2 has holes between its weights. The width says nothing about either. The output has
+# seen pixels in black.
 
 dilated = nn.Conv1d(1, 1, 3, dilation=2).double()
 strided = nn.Sequential(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 2)).double()
@@ -199,13 +200,13 @@ ask(
 )
 
 # %%
-# With pooling between:
+# The next question has pooling between two convolutions.
 
 ask(
     "A convolution of 3 by 3, pooling of 2 by 2 with stride 2, again 3 by 3. How wide is it now?",
     answer=receptive_field([(3, 1), (2, 2), (3, 1)]),
     choices={
-        6: "So it would be if the pooling had stride 1.",
+        6: "That would be with a pooling of stride 1.",
         8: "After the pooling, neighbors are 2 pixels apart: the last layer adds (3 - 1) · 2.",
         12: "The stride multiplies what later layers add, not the width so far.",
     },
@@ -257,7 +258,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`digits-that-move`, on how well a CNN reads digits at another place than those it was trained on.
+# :ref:`digits-that-move` tests how well a CNN reads digits at another place than those it was trained on.
 #
 # - Araujo, Norris and Sim (2019). `Computing receptive fields of convolutional neural networks
 #   <https://distill.pub/2019/computing-receptive-fields/>`__. The rule with branches and skips, with drawings.

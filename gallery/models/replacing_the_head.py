@@ -100,8 +100,9 @@ with torch.device("meta"):  # shapes without memory
         assert model(photos).shape == (3, getattr(head, "out_features", 512))
 
 # %%
-# Each line shows the ``fc`` of a ResNet-18, and the shape that three photos come out with: logits of its own classes,
-# 512 features, logits of five new classes. You need to know :ref:`transfer-learning` and :ref:`resnet-taken-apart`.
+# Each line shows the ``fc`` of a ResNet-18, and the shape that three photos come out with. They are logits of its own
+# classes, 512 features, and logits of five new classes. You need to know :ref:`transfer-learning` and
+# :ref:`resnet-taken-apart`.
 #
 # .. longer: 6 screens — features, names, the optimizer, and two mistakes have a cell each
 #
@@ -149,9 +150,9 @@ with torch.no_grad():
 # What is the head called?
 # ------------------------
 #
-# Print the network, or look for the last layer with weights. That is the head of these five, but the order is the one
-# in which ``__init__`` made the layers: check the shape of the output. ``set_submodule`` replaces a layer by its name
-# with dots, also inside a ``nn.Sequential``. SqueezeNet ends with a convolution, and averages its maps.
+# Print the network, or look for the last layer with weights. In these five networks that is the head. The order is the
+# one in which ``__init__`` made the layers, so check the shape of the output. ``set_submodule`` replaces a layer by its
+# name with dots, also inside a ``nn.Sequential``. SqueezeNet ends with a convolution, and averages its maps.
 
 new_heads = {
     nn.Linear: lambda last: nn.Linear(last.in_features, 7),
@@ -215,18 +216,18 @@ print("images through the body, slow and fast:", 3 * (len(images) // 60 * 60), l
 # %%
 # .. use-this::
 #
-#    ``network.requires_grad_(False)``, then ``network.fc = nn.Linear(network.fc.in_features, classes)``, then the
-#    optimizer, from the parameters that require a gradient. Keep the body in ``eval()`` while only the head learns: a
-#    loop that calls ``network.train()`` in each epoch undoes it. Where nothing is augmented, compute the features once
-#    with ``nn.Identity()``: they need memory for each image. Unfreeze the last stage, or the whole network, where
-#    :ref:`the frozen body is the limit <transfer-learning>`.
+#    Call ``network.requires_grad_(False)``, then assign ``network.fc = nn.Linear(network.fc.in_features, classes)``.
+#    Then make the optimizer from the parameters that require a gradient. Keep the body in ``eval()`` while only the
+#    head learns: a loop that calls ``network.train()`` in each epoch undoes that. Where nothing is augmented, compute
+#    the features once with ``nn.Identity()``: they need memory for each image. Unfreeze the last stage, or the whole
+#    network, where :ref:`the frozen body is the limit <transfer-learning>`.
 #
 # Common mistakes
 # ---------------
 #
 # **Frozen, and in train mode.** ``requires_grad_(False)`` is about parameters. The running mean of :ref:`batch norm
 # <batch-norm>` is a buffer, and each forward pass in train mode moves it, under ``torch.no_grad()``, too. ``eval()``
-# holds it, and the head learns in this mode as well. :ref:`frozen-batch-norm` shows what it costs.
+# stops this, and the head learns in this mode as well. :ref:`frozen-batch-norm` shows what it costs.
 
 network = pretrained().requires_grad_(False)
 network.fc = nn.Linear(64, 4).to(device)
@@ -348,8 +349,8 @@ ask(
     answer=sum(p.numel() for p in network.parameters() if p.requires_grad),
     choices={
         0: "The new head is frozen, too. Freeze first, then replace, or unfreeze the head.",
-        260: "So many has the new head, 64 · 4 weights and 4 biases. But it came before the freezing.",
-        390: "So many had the old head, which is gone.",
+        260: f"64 · 4 weights and {len(network.fc.bias)} biases are in the new head. But it came before the freezing.",
+        390: "The old head had so many, and it is gone.",
     },
 )
 
@@ -364,8 +365,8 @@ ask(
     "In resnet18, avgpool and fc are nn.Identity(). What shape do three photos of 224 by 224 pixels come out with?",
     answer=shape,
     choices={
-        (3, 512): "So it is with avgpool, which takes the mean of each of the 512 maps.",
-        (3, 512, 7, 7): "So layer4 gives it. But forward() still flattens behind avgpool.",
+        (3, 512): "That is with avgpool, which takes the mean of each of the 512 maps.",
+        (3, 512, 7, 7): "That is what layer4 gives. But forward() still flattens behind avgpool.",
         (
             3,
             25088,
@@ -405,7 +406,7 @@ def features_of(network, name, x):
 check(features_of, by_hook, cases)
 
 # %%
-# With ``nn.Identity()`` in the place of the last layer, the network returns it.
+# With ``nn.Identity()`` in the place of the last layer, the network returns what this layer is given.
 
 # Solution
 
@@ -424,7 +425,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`frozen-batch-norm`: what happens to a body that is frozen and stays in train mode.
+# :ref:`frozen-batch-norm` shows what happens to a body that is frozen and stays in train mode.
 #
 # - Razavian, Azizpour, Sullivan and Carlsson (2014).
 #   `CNN features off-the-shelf: an astounding baseline for recognition <https://arxiv.org/abs/1403.6382>`__. Features

@@ -159,9 +159,9 @@ print("stride 1:", tuple(Block(64, 64)(x).shape), " stride 2:", tuple(Block(64, 
 # Why do the channels double?
 # ---------------------------
 #
-# A 3 × 3 convolution needs :math:`9 \cdot C_\text{in} \cdot C_\text{out}` weights, and multiplies each of them once
-# for each of :math:`H \cdot W` places. Half the sides are a quarter of the places. Twice the channels on both sides
-# are four times the weights. So a stage costs about as much as the one before, and holds about four times its
+# A 3 × 3 convolution needs :math:`9 \cdot C_\text{in} \cdot C_\text{out}` weights, and multiplies each of them once for
+# each of :math:`H \cdot W` places. Halving the sides leaves a quarter of the places. Doubling the channels of input and
+# output gives four times the weights. So a stage costs about as much as the one before, and holds about four times its
 # parameters.
 
 draw_costs()
@@ -194,8 +194,9 @@ assert flat > 2 * count(model)
 # -----------------------------------
 #
 # Its *bottleneck* block shrinks the channels with a 1 × 1 convolution, applies one 3 × 3 convolution, and expands them
-# to four times as many. That makes many channels affordable. torchvision gives the stride to the 3 × 3 convolution, the
-# original to the first 1 × 1. ``fc`` gets :val:`2048 <deep.fc.in_features>` means, from images of other sizes, too.
+# to four times as many. That makes many channels affordable. In the original the first 1 × 1 convolution has the
+# stride, and in torchvision the 3 × 3 convolution has it. ``fc`` gets :val:`2048 <deep.fc.in_features>` means, from
+# images of other sizes, too.
 
 with torch.device("meta"):  # shapes without memory
     deep = resnet50()
@@ -210,9 +211,9 @@ assert count(BasicBlock(256, 256)) > 16 * count(Bottleneck(256, 64))
 # .. use-this::
 #
 #    For photos, take ``resnet18()`` or ``resnet50()`` with :ref:`pretrained weights <pretrained-weights>`. For images
-#    of about 32 pixels, replace the stem as below, whose new ``conv1`` begins with random weights. Leave the stages as
-#    they are. ResNet-50 has about twice the parameters and multiplications of ResNet-18. A batch of larger images
-#    costs more time and memory, and no parameters.
+#    of about 32 pixels, replace the stem as below. Its new ``conv1`` begins with random weights. Leave the stages as
+#    they are. ResNet-50 has about twice the parameters and multiplications of ResNet-18. A batch of larger images costs
+#    more time and memory, and no parameters.
 #
 # A common mistake
 # ----------------
@@ -237,7 +238,7 @@ assert model.train()(small).shape == (1, 1000)
 # From scratch: the whole network
 # -------------------------------
 #
-# With the block from above, ResNet-18 is these lines. The parts bear torchvision's names, so ``load_state_dict`` takes
+# With the block from above, ResNet-18 is these lines. The parts have torchvision's names, so ``load_state_dict`` takes
 # its weights, and both give the same logits. To train it from the start, copy how torchvision initializes it, too:
 # ``nn.init.kaiming_normal_`` with ``mode="fan_out"`` for the convolutions.
 
@@ -417,7 +418,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`transfer-learning`: take a trained network, and give it a new last layer.
+# :ref:`transfer-learning` takes a trained network, and gives it a new last layer.
 #
 # - He, Zhang, Ren and Sun (2015). `Deep residual learning for image recognition <https://arxiv.org/abs/1512.03385>`__.
 #   Table 1 lists the stages of ResNets of five depths.

@@ -90,9 +90,9 @@ def draw_next():
 draw_next()
 
 # %%
-# Each column is a place in the sentence, and the model has read up to the character below it. The rows are those of its
-# :val:`96 <V>` characters that the sentence has, and dark cells are likely. GPT stands for generative pre-trained
-# transformer. You need to know :ref:`transformer-block`.
+# Each column is a place in the sentence, and the model has read up to the character below it. The rows are the
+# characters of the sentence, out of the model's :val:`96 <V>`, and dark cells are likely. GPT stands for generative
+# pre-trained transformer. You need to know :ref:`transformer-block`.
 #
 # .. longer: 7 screens — the model, its loss, three ways to draw and the cache have a cell each
 #
@@ -100,8 +100,8 @@ draw_next()
 # --------
 #
 # At place :math:`t` the model computes a row of logits :math:`z_t` from the tokens up to there, and :math:`p(x_{t+1}
-# \mid x_0, \ldots, x_t) = \text{softmax}(z_t)`. Follow the sentence through it: a number for each token, and its row
-# of a table plus that of its position. Then come blocks, a layer norm, and a product with the table of tokens again.
+# \mid x_0, \ldots, x_t) = \text{softmax}(z_t)`. Each token is a number, whose row of a table is added to the row of its
+# position. Then come blocks, a layer norm, and a product with the table of tokens again.
 
 with torch.no_grad():
     embedded = model.token_embedding(ids) + model.position_embedding.weight[: ids.shape[1]]
@@ -146,8 +146,8 @@ assert changed.nonzero().flatten().tolist() == list(range(20, 25))
 # --------------------------------------------
 #
 # The target at each place is the next character, as in the first two lines below. So a window of :val:`48 <T>`
-# characters asks as many questions at once. ``train`` in the *Set-up* is the whole training. The loss is the mean of
-# :math:`-\ln p`, in nats. Compare it with an even guess, :math:`\ln V`, and with a *bigram* table, which counts the
+# characters trains as many predictions at once. ``train`` in the *Set-up* is the whole training. The loss is the mean
+# of :math:`-\ln p`, in nats. Compare it with an even guess, :math:`\ln V`, and with a *bigram* table, which counts the
 # characters that follow each character. The perplexity :math:`e^{\text{loss}}` says among how many equally likely
 # characters one would be as unsure.
 
@@ -225,8 +225,8 @@ assert sizes[0] > sizes[1]
 # -------------------------------------------
 #
 # ``write`` reads the whole text again for each character. The causal mask makes that unnecessary: a new character
-# changes no key and no value of an earlier place. A *KV cache* keeps them, and the model reads the new character
-# alone. The cost is memory: two numbers for each layer, place and feature. It ends with the :val:`48 <T>` places. After
+# changes no key and no value of an earlier place. A *KV cache* keeps them, and the model reads the new character alone.
+# The cost is memory: two numbers for each layer, place and feature. The cache ends with the :val:`48 <T>` places. After
 # them the window slides, each character gets another position, and what was kept no longer holds.
 
 # Measured: another processor, or the text of another Python, gives another network.
@@ -255,7 +255,7 @@ print(f"a full cache of GPT-2 small in float32: {numbers * 4 / 1e6:.0f} MB for e
 # ----------------
 #
 # **is_causal=True with a cache.** There is one new query and many keys. The mask of ``is_causal`` starts in the upper
-# left corner, so the new query reads the *first* key alone, and nothing complains. One query may read all keys and
+# left corner, so the new query reads the *first* key alone, and no error is raised. One query may read all keys and
 # needs no mask. For several, give a mask that puts the last query at the last key.
 
 torch.manual_seed(0)
@@ -382,7 +382,7 @@ for queries, places in ((1, 7), (2, 7), (5, 6), (4, 4)):
 with torch.no_grad():
     answers = model(torch.zeros(24, 48, dtype=torch.int64, device=device))  # (B, T, V)
 ask(
-    "A batch has 24 windows of 48 characters. How many predictions does one step train?",
+    f"A batch has {len(answers)} windows of {answers.shape[1]} characters. How many predictions does one step train?",
     answer=answers.shape[:2].numel(),
     choices={
         24: "Each window has a target at each of its places, and not one alone.",
@@ -454,7 +454,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`mixed-table`, where each column of a table gets vectors, as characters do here.
+# :ref:`mixed-table` gives vectors to each column of a table, as characters have them here.
 #
 # - Radford et al. (2019). `Language models are unsupervised multitask learners
 #   <https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf>`__. GPT-2.

@@ -400,7 +400,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`small-gpt`, which predicts the next token of a text and writes.
+# :ref:`small-gpt` predicts the next token of a text and writes.
 #
 # - Joulin, Grave, Bojanowski and Mikolov (2017). `Bag of tricks for efficient text classification
 #   <https://arxiv.org/abs/1607.01759>`__. How far the mean of word vectors gets.

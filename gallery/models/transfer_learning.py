@@ -209,7 +209,7 @@ for (slow, fast), values in by_rates.items():
     print(f"body {slow:<5}  head {fast:<5}", *(f"{mean:5.0%}" for mean in values.mean(dim=0)))
 
 # %%
-# These are the two tasks. The digits stand anywhere on 16 by 16 noisy pixels, so there is more to learn than how a
+# These are the two tasks. The digits are placed anywhere on 16 by 16 noisy pixels, so there is more to learn than how a
 # digit looks.
 
 draw_tasks()
@@ -219,9 +219,9 @@ draw_tasks()
 # ------------------------------
 #
 # Are the labels too few, or is the body the limit? Give the head the whole training data, each digit in five places.
-# It still misreads many of the images that it learned from, more than fine-tuning misread of unseen ones. On its own
-# task the same body with a new head does well. So it keeps what tells the first five digits apart, and too little of
-# what tells the others apart.
+# The network still misreads many of the images that it learned from, more than fine-tuning misread of unseen ones. On
+# its own task the same body with a new head does well. So it keeps what tells the first five digits apart, and too
+# little of what tells the others apart.
 
 # Varies with the processor: a training amplifies how it rounds.
 second_task = anywhere(few_images.repeat(5, 1, 1, 1), generator), few_labels.repeat(5)
@@ -234,8 +234,8 @@ for name, task in {"first": first_task, "second": second_task}.items():
 # When it does not help
 # ---------------------
 #
-# Now the same digits stand in the middle, without noise. With five labels for each class, a network from nothing does
-# no worse than a fine-tuned one. So compare the two.
+# Now the same digits are in the middle, without noise. With five labels for each class, a network from nothing does no
+# worse than a fine-tuned one. So compare the two.
 
 # Varies with the processor: a training amplifies how it rounds.
 easy = measure(center, [5])
@@ -247,14 +247,14 @@ for name, values in easy.items():
 #
 #    Fine-tune body and head, and try two or three learning rates for the body, smaller ones where labels are few. With
 #    a handful of labels, train the head alone: ``requires_grad_(False)`` for the body, in ``eval()`` (see
-#    :ref:`frozen-batch-norm`). It needs no gradients of the body. Where the images stay the same in each epoch,
-#    its features can be computed once. Compare with a network from nothing: with many labels it may be as good.
+#    :ref:`frozen-batch-norm`). This needs no gradients of the body. Where the images stay the same in each epoch, its
+#    features can be computed once. Compare with a network from nothing: with many labels it may be as good.
 #
 # A common mistake
 # ----------------
 #
 # **The head is replaced after the optimizer was made.** The optimizer holds the parameters that it was given. The new
-# head is not among them, and stays as it was drawn. ``ptguide.training.fit`` refuses it; a plain loop says nothing.
+# head is not among them, and stays as it was drawn. ``ptguide.training.fit`` refuses it. A plain loop raises no error.
 
 network = begin(seed=0)
 too_early = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -391,8 +391,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`replacing-the-head`, for a network of torchvision. :ref:`frozen-batch-norm`, for a body that is frozen and
-# changes all the same.
+# :ref:`replacing-the-head` does this with a network of torchvision. :ref:`frozen-batch-norm` is about a body that is
+# frozen and changes all the same.
 #
 # - Yosinski, Clune, Bengio and Lipson (2014). `How transferable are features in deep neural networks?
 #   <https://arxiv.org/abs/1411.1792>`__. Which layers carry over to another task, and which do not.

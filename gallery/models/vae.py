@@ -115,8 +115,8 @@ draw_samples()
 # %%
 # Each row decodes the same ten random codes. The rows differ in how much the loss asks for Gaussian codes (the weight
 # is :math:`\beta` below). A small weight gives sharper images, and the largest gives nearly the same one for each code.
-# A plain autoencoder has weight 0 and no noise. Printed are the standard deviations of its codes, and of those of the
-# VAE with weight 1. The Gaussian has 1. You need to know :ref:`autoencoder` and :ref:`kl-divergence`.
+# A plain autoencoder has weight 0 and no noise. The output has the standard deviations of its codes, and of the codes
+# of the VAE with weight 1. The Gaussian has 1. You need to know :ref:`autoencoder` and :ref:`kl-divergence`.
 #
 # .. longer: 9 cells; 7 screens — the trick, the KL divergence, the plane of codes and its weight have a cell each
 
@@ -174,8 +174,9 @@ print(f"untrained: reconstruction {reconstruction.item():.2f}, KL {divergence.it
 # Why ``mean + std * noise``? The reparameterization trick
 # --------------------------------------------------------
 #
-# A sample that is drawn from a distribution has no gradient. Written as mean plus standard deviation times noise, it
-# is a function of both, and the noise a constant. ``Normal.sample()`` is the first, ``Normal.rsample()`` the second.
+# A sample that is drawn from a distribution has no gradient. Written as mean plus standard deviation times noise, it is
+# a function of both, and the noise is a constant. ``Normal.sample()`` draws in the first way, and ``Normal.rsample()``
+# in the second.
 
 mean, log_variance = torch.zeros(8, requires_grad=True), torch.zeros(8, requires_grad=True)
 gaussian = Normal(mean, (log_variance / 2).exp())
@@ -193,9 +194,9 @@ torch.testing.assert_close(log_variance.grad, noise**2)
 # The KL divergence by three ways
 # -------------------------------
 #
-# The formula, ``torch.distributions``, and the definition: the mean of :math:`\log q(z) - \log p(z)` over samples of
-# :math:`q`. It is 0 where :math:`q` is the standard Gaussian, and a number of the code that says nothing costs
-# nothing.
+# The three ways are the formula, ``torch.distributions``, and the definition: the mean of :math:`\log q(z) - \log p(z)`
+# over samples of :math:`q`. It is 0 where :math:`q` is the standard Gaussian. So a number of the code that says nothing
+# costs nothing.
 
 q, p = Normal(torch.tensor([1.5, 0.0]), torch.tensor([0.4, 1.0])), Normal(0.0, 1.0)
 formula = (q.mean**2 + q.variance - 1 - q.variance.log()) / 2
@@ -215,9 +216,9 @@ torch.testing.assert_close(sampled, formula, rtol=0, atol=0.03)
 # Train it
 # --------
 #
-# The two parts pull in two directions: exact codes rebuild the image better, and cost more KL divergence. The loss is
-# that of the last batch of the epoch. A gray pixel counts as the probability of ink, so the reconstruction loss cannot
-# reach 0.
+# The two parts of the loss pull in two directions: exact codes rebuild the image better, and cost more KL divergence.
+# The loss is that of the last batch of the epoch. A gray pixel counts as the probability of ink, so the reconstruction
+# loss cannot reach 0.
 
 # Varies with the processor: a training amplifies how it rounds.
 optimizer = torch.optim.Adam(model.parameters(), lr=0.003, fused=device.type == "cpu")
@@ -266,8 +267,8 @@ assert table[5][:, 1].max() < 0.2
 # %%
 # .. use-this::
 #
-#    Sum the reconstruction loss over the pixels and the KL divergence over the code, and take the mean of their sum
-#    over the batch, with :math:`\beta = 1`. For pixels from 0 to 1, ``binary_cross_entropy_with_logits``. New images
+#    Sum the reconstruction loss over the pixels and the KL divergence over the code. Take the mean of their sum over
+#    the batch, with :math:`\beta = 1`. For pixels from 0 to 1, take ``binary_cross_entropy_with_logits``. New images
 #    are ``decoder(torch.randn(N, L)).sigmoid()``. Lower :math:`\beta` where the images are too soft, and look whether
 #    random codes still give digits. Where you need codes rather than new images, a plain autoencoder rebuilds better. A
 #    VAE costs one more output of the encoder for each number of the code.
@@ -450,7 +451,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`text-classifier`: from images to words.
+# :ref:`text-classifier` goes from images to words.
 #
 # - Kingma and Welling (2013). `Auto-encoding variational Bayes <https://arxiv.org/abs/1312.6114>`__. The VAE, with the
 #   formula of the KL divergence in its appendix B.

@@ -104,9 +104,9 @@ for name, function in functions.items():
 # Without an activation
 # ---------------------
 #
-# The target is :math:`|x|`. Two linear layers alone learn a straight line. The best line here is the mean, which
-# leaves the variance of the target as loss, :val:`0.088 <points.abs().var(correction=0)>`. With ReLU between the
-# layers, the line can bend. Three seeds:
+# The target is :math:`|x|`. Two linear layers alone learn a straight line. The best line here is flat, at the mean of
+# the target. Its loss is the variance of the target, :val:`0.088 <points.abs().var(correction=0)>`. With ReLU between
+# the layers, the line can bend. Each loss has another seed.
 
 points = torch.linspace(-1, 1, 41).unsqueeze(1)
 for activation in (nn.Identity(), nn.ReLU()):
@@ -124,10 +124,10 @@ for activation in (nn.Identity(), nn.ReLU()):
 # Which one?
 # ----------
 #
-# The same network of three hidden layers learns to read digits for 30 steps, with each activation and three seeds.
-# Sigmoid is behind. Its slope is at most :val:`0.25 <curves['sigmoid'][1].max()>`, and its outputs are not centered
-# around 0. The last line takes both away: four times the sigmoid, minus 2, keeps up with the others. What happens in
-# twenty layers is in :ref:`vanishing-gradients`.
+# The same network of three hidden layers learns to read digits for 30 steps, with each activation and three seeds. The
+# network with sigmoid is behind. Sigmoid's slope is at most :val:`0.25 <curves['sigmoid'][1].max()>`, and its outputs
+# are not centered around 0. The last line removes both causes: four times the sigmoid, minus 2, keeps up with the
+# others. What happens in twenty layers is in :ref:`vanishing-gradients`.
 
 train_set, test_set = digits("train"), digits("test")
 images, unseen = (one.inputs.flatten(start_dim=1) for one in (train_set, test_set))
@@ -237,7 +237,7 @@ ask(
 )
 
 # %%
-# The next one is no function of one element.
+# In the next question, one function needs more than one element.
 
 z = torch.tensor([1.0, 2.0, 3.0])
 changed = z + torch.tensor([0.0, 0.0, 1.0])
@@ -288,7 +288,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`vanishing-gradients`, what activations do to a deep network.
+# :ref:`vanishing-gradients` shows what activations do to a deep network.
 #
 # - Hendrycks and Gimpel (2016). `Gaussian error linear units <https://arxiv.org/abs/1606.08415>`__. GELU, with its
 #   approximations.

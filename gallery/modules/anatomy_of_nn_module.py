@@ -5,7 +5,7 @@ What is in an nn.Module? (parameters, buffers, submodules, state_dict)
 ======================================================================
 
 ``network.parameters()`` finds the weights of the layers in your class, and misses those of layers in a Python list. A
-:term:`module` files parameters, buffers and modules in three registers, which training, saving and moving go through.
+:term:`module` keeps parameters, buffers and modules in three registers, and training, saving and moving look there.
 """
 
 # %%
@@ -70,7 +70,7 @@ draw_network(network, images[:7])
 #
 # A module has three registers: its own parameters, its own buffers, and the modules in it. ``parameters()``,
 # ``state_dict()``, ``to()`` and ``train()`` walk the tree. A name is a path through the tree: ``1.linear.weight`` is
-# the ``weight`` of the ``linear`` of the module ``1``. Each line is a module, with what it holds itself.
+# the ``weight`` of the ``linear`` of the module ``1``. Each printed line is a module with its own tensors.
 
 for name, part in network.named_modules():
     own = [*part._parameters, *part._buffers]
@@ -82,9 +82,9 @@ assert "1.linear.weight" in dict(network.named_parameters())
 # From scratch: filing an assignment
 # ----------------------------------
 #
-# Python calls ``__setattr__`` for ``self.name = value``. That of a module files the value by its type. Python calls
-# ``__getattr__`` for a name that it does not find, and a module looks into its registers. ``Small`` has two, without
-# buffers.
+# Python calls ``__setattr__`` for ``self.name = value``. A module's ``__setattr__`` puts the value into the register
+# for its type. Python calls ``__getattr__`` for a name that it does not find. A module's ``__getattr__`` looks into the
+# registers. ``Small`` has two registers, and none for buffers.
 
 
 class Small:
@@ -116,9 +116,9 @@ print([name for name, _ in outer.named_parameters()])
 # What state_dict holds
 # ---------------------
 #
-# ``state_dict()`` holds the parameters and the persistent buffers under their dotted names. In ResNet-18, batch
-# normalizations have three buffers each, about half of the entries. The class and the ``training`` flag are not in it
-# (:ref:`saving-and-loading`).
+# ``state_dict()`` holds the parameters and the persistent buffers under their dotted names. In ResNet-18, each batch
+# normalization has three buffers. They make up about half of the entries. The class and the ``training`` flag are not
+# in it (:ref:`saving-and-loading`).
 
 resnet = resnet18(weights=None)
 learned, buffers = dict(resnet.named_parameters()), dict(resnet.named_buffers())
@@ -132,14 +132,14 @@ assert len(buffers) == 3 * sum(isinstance(part, nn.BatchNorm2d) for part in resn
 #    Assign layers as attributes, after ``super().__init__()``. Keep several of them in ``nn.ModuleList``,
 #    ``nn.ModuleDict`` or ``nn.Sequential``. Then look once at ``[name for name, _ in network.named_parameters()]``:
 #    what is missing there is not trained. The tensors in ``state_dict()`` are no copies: they share the memory of the
-#    module's. To keep a state, take ``copy.deepcopy(network.state_dict())``, which costs a copy.
+#    module's. To keep a state, take ``copy.deepcopy(network.state_dict())``, which needs the memory a second time.
 #
 # A common mistake
 # ----------------
 #
-# **Layers in a Python list.** A list is no module, so ``__setattr__`` files nothing. No error is raised here, because
-# the optimizer still finds ``head``. Write ``nn.ModuleList``, a module that is used like a list. The accuracies of
-# three seeds:
+# **Layers in a Python list.** A list is no module, so ``__setattr__`` registers nothing. No error is raised here,
+# because the optimizer still finds ``head``. Write ``nn.ModuleList``, a module that is used like a list. Three seeds
+# show what the list costs in accuracy.
 
 
 class Listed(nn.Module):
@@ -252,7 +252,7 @@ ask(
 )
 
 # %%
-# In the next question a layer stands twice.
+# In the next question a layer is used twice.
 
 layer = nn.Linear(4, 4)
 twice = nn.Sequential(layer, nn.ReLU(), layer)
@@ -262,7 +262,7 @@ ask(
     choices={
         2: "parameters() gives a tensor once, however many names lead to it. The optimizer then takes one step for it.",
         3: "ReLU has no parameters.",
-        4: "So many names are in state_dict. Two of them lead to each tensor.",
+        4: "state_dict has so many names. Two of them lead to each tensor.",
     },
 )
 
@@ -287,8 +287,8 @@ def count_learned(network):
 check(count_learned, by_parameters, cases, without=["parameters", "named_parameters"])
 
 # %%
-# A set of ``id``, or a dictionary, keeps what has been counted. ``modules()`` gives each module of the tree once, and
-# the registers of a module hold its own parameters.
+# A set or a dictionary of ``id`` values keeps track of what has been counted. ``modules()`` gives each module of the
+# tree once, and the registers of a module hold its own parameters.
 
 # Solution
 
@@ -311,7 +311,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`sequential-or-module-list`, to keep several layers. What ``network(x)`` adds to ``forward`` is in
+# :ref:`sequential-or-module-list` shows how to keep several layers. What ``network(x)`` adds to ``forward`` is in
 # :ref:`hooks-on-modules`, what ``train()`` and ``eval()`` change in :ref:`evaluation`.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library

@@ -109,8 +109,9 @@ assert weights_of(x)[it].argmax() == cat
 assert weights_of(x)[it, cat] > 0.9
 
 # %%
-# The ten words have embeddings of four features, written by hand so that you can read them. So are the matrices
-# ``W_q``, ``W_k`` and ``W_v`` below. A network learns them. You need to know :ref:`softmax` and :ref:`matmul`.
+# The ten words have embeddings of four features, written by hand so that you can read them. The matrices ``W_q``,
+# ``W_k`` and ``W_v`` below are written by hand, too. A network learns both. You need to know :ref:`softmax` and
+# :ref:`matmul`.
 #
 # The rule
 # --------
@@ -165,7 +166,7 @@ torch.testing.assert_close(attention(q2, k2, v2), F.scaled_dot_product_attention
 # A dot product is a sum of D products. For independent numbers with mean 0 and variance 1 its standard deviation is
 # :math:`\sqrt{D}`. So for large D, softmax without the division (*plain*) gives nearly all weight to one key. Its
 # derivative there is near 0, so training can hardly change it. The slope is the derivative of the largest weight by its
-# own logit. Medians of 500 queries:
+# own logit. The printed weights and slopes are medians over 500 queries.
 
 for size in (4, 64, 1024):
     q2, k2 = torch.randn(500, size), torch.randn(20, size)
@@ -183,8 +184,8 @@ for size in (4, 64, 1024):
 #
 # A model that predicts the next word may not see it. Logits above the diagonal become minus infinity, so their weight
 # is 0 (:ref:`masked-softmax`, :ref:`triu-and-tril`). Now "sat" reads from "the", "cat" and itself. With
-# ``is_causal=True`` you need not make this mask. Both together raise. The triangle begins in the upper left corner, so
-# leave ``is_causal`` out for one new query on cached keys.
+# ``is_causal=True`` you need not make this mask. Both together raise an error. The triangle begins in the upper left
+# corner, so leave ``is_causal`` out for one new query on keys that were kept.
 
 allowed = torch.ones(10, 10, dtype=torch.bool).tril()  # (reads, is read)
 causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -200,7 +201,7 @@ draw_causal(allowed)
 #
 # The table of weights has a number for each pair of positions, so twice the length is four times the table. Written by
 # hand, attention keeps it for the backward pass. Here ``scaled_dot_product_attention`` takes a *fused* kernel, which
-# works on blocks and computes the weights again on the way back. Autograd keeps this much for one head, on a CPU:
+# works on blocks and computes the weights again in the backward pass. Autograd keeps this much for one head, on a CPU:
 
 for length in (256, 512, 1024, 2048):
     q2, k2, v2 = (torch.randn(1, 1, length, 16, requires_grad=True) for _ in range(3))
@@ -215,16 +216,17 @@ assert by_hand > 16 > 16 * fused
 #
 #    Call ``F.scaled_dot_product_attention(q, k, v, is_causal=True)`` on tensors of shape (batch, head, position,
 #    feature), without ``is_causal`` where all may be read. The time grows with the square of the length. A mask of
-#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. With a row
-#    for each query it takes memory for each pair. On a CPU, so do dropout, inputs of two axes, and values of another
-#    size than the keys. ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in training.
+#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. A mask with
+#    a row for each query takes memory for each pair. On a CPU, dropout, inputs of two axes, and values of another size
+#    than the keys take it, too. ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in
+#    training.
 #
 # A common mistake
 # ----------------
 #
 # **Heads and positions in the wrong order.** A ``view`` gives (batch, position, head, feature). The function takes the
 # last two axes as (position, feature), so it mixes the *heads* of one word, and no word reads from another. The shape
-# of the result is right, and nothing is raised. Swap the axes first (:ref:`attention-heads`).
+# of the result is right, and no error is raised. Swap the axes first (:ref:`attention-heads`).
 
 
 def attend(h):
@@ -378,7 +380,7 @@ def local_attention(q, k, v, window):
 check(local_attention, by_loops, cases)
 
 # %%
-# A triangle cut off on the other side, too, is a band.
+# ``tril`` and ``triu`` together leave a band below the diagonal.
 
 # Solution
 
@@ -396,7 +398,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`multihead-attention`, the layer that learns the projections.
+# :ref:`multihead-attention` is about the layer that learns the projections.
 #
 # - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Section 3.2.1 has the
 #   formula, and a footnote why the root of D is in it.

@@ -92,9 +92,9 @@ def draw_momentum():
 draw(norm, x, training=Choice(True, False))
 
 # %%
-# ``x`` has three samples and two channels. Point at an element of the result. With ``training=True`` it is made of its
-# column, which is its channel in the whole batch. With ``False`` it is made of that one element, and of a mean and a
-# variance that were stored before. You need to know :ref:`dropout-train-and-eval`.
+# ``x`` has three samples and two channels. Point at an element of the result. With ``training=True`` it is computed
+# from its column, which is its channel in the whole batch. With ``False`` it is computed from the element at its place,
+# and from a mean and a variance that were stored before. You need to know :ref:`dropout-train-and-eval`.
 #
 # .. longer: 6 screens — the rule, momentum, axes, small batches and the useless bias have a cell each
 #
@@ -102,9 +102,10 @@ draw(norm, x, training=Choice(True, False))
 # --------
 #
 # Each channel gets :math:`y = \frac{x - m}{\sqrt{v + \varepsilon}} \cdot \text{weight} + \text{bias}`, where weight and
-# bias are learned and begin as 1 and 0. In train mode :math:`m` and :math:`v` are mean and variance of the batch, over
-# each axis but axis 1. Each call in train mode also moves running averages towards them, under ``no_grad()``, too. In
-# eval mode :math:`m` and :math:`v` are the running averages, which begin as 0 and 1. From scratch:
+# bias are learned and begin as :val:`1 <norm.weight[0]>` and :val:`0 <norm.bias[0]>`. In train mode :math:`m` and
+# :math:`v` are mean and variance of the batch, over each axis but axis 1. Each call in train mode also moves running
+# averages towards them, under ``no_grad()``, too. In eval mode :math:`m` and :math:`v` are the running averages, which
+# begin as 0 and 1. The function below does this from scratch.
 
 
 def batch_norm(x, mean, var, weight, bias, training, momentum=0.1, eps=1e-5):
@@ -143,11 +144,12 @@ for training in (True, True, False):
 # .. not looked up: 0.99 — the default of Keras, as its page says
 #
 # It is the weight of the *new* batch: :math:`r \leftarrow (1 - m) \, r + m \, b`, with the running value :math:`r`, the
-# momentum :math:`m` and the batch's value :math:`b`. With the default 0.1, the last ten batches have most of the
-# weight. With a smaller one the line is smoother, and stays near 0 for longer. ``None`` takes the mean of all batches
-# so far. In `Keras <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ momentum is the weight of
-# the old: 0.99.
-# With ``track_running_stats=False`` there are no running averages, and eval mode takes the batch as well.
+# momentum :math:`m` and the batch's value :math:`b`. With the default :val:`0.1 <nn.BatchNorm1d(1).momentum>`, the last
+# ten batches have most of the weight. With a smaller one the line is smoother, and stays near 0 for longer. ``None``
+# takes the mean of all batches so far. In `Keras
+# <https://keras.io/api/layers/normalization_layers/batch_normalization/>`__ momentum is the weight of the old value,
+# 0.99 by default. With ``track_running_stats=False`` there are no running averages, and eval mode takes the batch as
+# well.
 
 found, pixels = draw_momentum()
 assert abs(found[None][-1] - pixels.mean()) < 1e-5
@@ -199,7 +201,7 @@ assert part < 1e-4
 #
 # N samples have C channels. ``BatchNorm1d`` takes (N, C) or (N, C, L), ``BatchNorm2d`` (N, C, H, W), ``BatchNorm3d``
 # (N, C, D, H, W). A batch of N sentences of T tokens is often (N, T, D), with D features last. Then axis 1 is the wrong
-# one: swap the two before and after. If T and D are equal, nothing is raised.
+# one: swap the two before and after. If T and D are equal, no error is raised.
 
 tokens = torch.rand(4, 7, 5)  # 4 sentences of 7 tokens with 5 features
 norm = nn.BatchNorm1d(5)
@@ -222,8 +224,8 @@ torch.testing.assert_close(y.flatten(0, 1), norm(tokens.flatten(0, 1)))
 # ----------------
 #
 # **A batch of one.** One sample of 64 features has one value per channel. In train mode a single value has no variance,
-# and the layer raises. Often it is the last batch of an epoch, or a prediction without ``eval()``
-# (:ref:`expected-more-than-1-value-per-channel`). A single image has many values per channel, so nothing is raised.
+# and the layer raises an error. Often it is the last batch of an epoch, or a prediction without ``eval()``
+# (:ref:`expected-more-than-1-value-per-channel`). A single image has many values per channel, so no error is raised.
 
 norm = nn.BatchNorm1d(64)
 with expect_error(ValueError, match="Expected more than 1 value per channel when training"):
@@ -344,8 +346,8 @@ ask(
     answer=round(norm.running_mean.item(), 2),
     choices={
         3.0: "It was 0, and the new batch counts for a tenth.",
-        27.0: "That would be a weight of 0.9 for the new batch.",
-        30.0: "So it would be with momentum=1, or with momentum=None after the first batch.",
+        27.0: f"That would be a weight of {1 - norm.momentum} for the new batch.",
+        30.0: "That would be with momentum=1, or with momentum=None after the first batch.",
     },
 )
 
@@ -391,7 +393,7 @@ def fold(weight, var, scale):
 check(fold, by_torch, cases, without=["batch_norm"])
 
 # %%
-# Each output is multiplied by one factor, so each row of the weight is. The default eps stands beside the variance.
+# Each output is multiplied by one factor, so each row of the weight is. The default eps is added to the variance.
 
 # Solution
 
@@ -408,7 +410,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`layer-norm`, which need no batch.
+# :ref:`layer-norm` is about the normalizations that need no batch.
 #
 # - Ioffe and Szegedy (2015). `Batch normalization: accelerating deep network training by reducing internal covariate
 #   shift <https://arxiv.org/abs/1502.03167>`__. The layer, with its two modes and both variances.

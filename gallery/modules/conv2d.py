@@ -104,7 +104,7 @@ with torch.no_grad():
     draw_edges(edges(photo))
 
 # %%
-# The layer has two kernels. One answers where the photo becomes brighter or darker from left to right, the other where
+# The layer has two kernels. One responds where the photo becomes brighter or darker from left to right, the other where
 # it does so downward. These weights are chosen by hand, and a network learns its own: see :ref:`cnn-digits`. You need
 # to know :ref:`nn-linear`.
 #
@@ -123,7 +123,7 @@ draw(slide, (image, kernel), names=["image", "kernel"], at=(1, 1))
 #
 # .. math:: y[n, o, i, j] = b[o] + \sum_{c, u, v} w[o, c, u, v] \; x[n, c, \, is + ud - p, \, js + vd - p]
 #
-# Input and output have the axes image, channel, row and column. The same as loops, for a square kernel:
+# Input and output have the axes image, channel, row and column. Here is the formula as loops, for a square kernel.
 
 
 def by_loops(x, weight, bias, stride, padding, dilation):
@@ -186,8 +186,8 @@ for k, s, p, d in [(3, 1, 1, 1), (3, 2, 1, 1), (7, 2, 3, 1), (3, 1, 2, 2), (16, 
 # for each channel of the output. By default ``groups=1``, and each channel of the output sums over the channels of the
 # input. With ``groups=g`` the channels are dealt out to g convolutions side by side. Where g equals the channels of the
 # input, each is filtered by itself, which is called **depthwise**. A 1 by 1 convolution after it mixes the channels.
-# The two together are **depthwise separable**, and save products here. A weight is used once at each place, here 20
-# times 30.
+# The two together are **depthwise separable**, and need fewer products here. A weight is used once at each place, here
+# 20 times 30.
 
 small = torch.randn(1, 6, 20, 30)
 layers = {f"groups={g}": nn.Conv2d(6, 12, 3, padding=1, groups=g) for g in (1, 2, 6)}
@@ -397,9 +397,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Weights from TensorFlow with ``padding="SAME"`` and a stride expect its padding: as few zeros as make
-# the output :math:`H / s`, rounded up, and an odd one goes to the end. Return ``x`` with these zeros. ``x`` has the
-# shape (sample, channel, row, column), and the kernel is square.
+# **Exercise.** Weights from TensorFlow with ``padding="SAME"`` and a stride expect its padding. It adds as few zeros as
+# make the output :math:`H / s`, rounded up, and an odd zero goes to the end. Return ``x`` with these zeros. ``x`` has
+# the shape (sample, channel, row, column), and the kernel is square.
 
 
 def pad_same(x, kernel, stride):
@@ -453,7 +453,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`pooling`, the other way to make feature maps smaller.
+# :ref:`pooling` is the other way to make feature maps smaller.
 #
 # - Dumoulin and Visin (2016). `A guide to convolution arithmetic for deep learning
 #   <https://arxiv.org/abs/1603.07285>`__. The output size, drawn for each setting.

@@ -103,8 +103,9 @@ assert total == ResNet18_Weights.IMAGENET1K_V1.meta["num_params"]
 #
 # For ``in`` inputs and ``out`` outputs, a linear layer has out · in weights and out biases. A convolution without
 # groups has a kernel for each pair of channels, and a bias for each output channel. An embedding has a row for each
-# word, and batch norm a weight and a bias for each channel. An LSTM has 4 gates, each with a matrix for the input, one
-# for the state, and 2 biases. In these layers the batch, the size of the image and the length of a text play no part.
+# word, and batch norm a weight and a bias for each channel. An LSTM has :val:`4 <len(layer.weight_ih_l0) // n_out>`
+# gates, each with a matrix for the input, one for the state, and two biases. In these layers the batch, the size of the
+# image and the length of a text play no part.
 
 n_in, n_out = 30, 20
 expected = {
@@ -366,7 +367,7 @@ def count_lstm(inputs, hidden, layers, both):
 check(count_lstm, by_torch, cases)
 
 # %%
-# A direction of one layer has four gates. The later layers have the input size of one or of two hidden states.
+# Each direction of a layer has four gates. From the second layer on, the input is one hidden state or two.
 
 # Solution
 
@@ -388,7 +389,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`activations`, the functions between the layers. How to train in less memory is in :ref:`mixed-precision`.
+# :ref:`activations` is about the functions between the layers. How to train in less memory is in
+# :ref:`mixed-precision`.
 #
 # - Rajbhandari et al. (2020). `ZeRO: memory optimizations toward training trillion parameter models
 #   <https://arxiv.org/abs/1910.02054>`__. Its third section says where the memory of a training goes.

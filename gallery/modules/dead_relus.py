@@ -84,8 +84,8 @@ assert counts["lr = 1.0"][-1] == 32 > max(counts["lr = 0.1"]) + 5
 # --------
 #
 # A unit outputs :math:`\max(w \cdot x + b, 0)`. It is **dead** if :math:`w \cdot x + b \le 0` for each sample. The
-# slope is then 0, and so are the gradients of :math:`w` and :math:`b`. A step that is too large can do this. Here it
-# is done by hand:
+# slope is then 0, and so are the gradients of :math:`w` and :math:`b`. A step that is too large can do this. Here the
+# numbers are set by hand.
 
 unit = nn.Linear(10, 1)
 nn.init.constant_(unit.weight, -1.0)
@@ -105,7 +105,7 @@ assert not unit.bias.grad.any()
 #
 # If the whole last hidden layer is dead, the output is the last bias, the same for each sample. This bias is the one
 # parameter that still gets a gradient, so the network can learn one number. Plain SGD moves nothing where the gradient
-# is 0, here at three rates. A unit that is dead alone can come back, when the layers before it change its input.
+# is 0, here at three rates. A single dead unit can come back, when the layers before it change its input.
 
 network = network_of(nn.ReLU)
 fit(network, torch.optim.SGD(network.parameters(), lr=1.0), steps=20)
@@ -141,14 +141,15 @@ draw_lines(losses, "loss", "The same broken weights, trained on", scale="log")
 #
 #    When a loss stays at the value of a constant prediction, count dead units: ``(inputs <= 0).all(dim=0).sum()`` for
 #    the inputs of a ReLU. If a whole layer is dead, begin again with a smaller learning rate, or with leaky ReLU or
-#    GELU. Here, clipping gradients to a norm of 1 or Adam's default rate kept units alive; warming up to the same
-#    rate did not. Neither activation costs a parameter.
+#    GELU. Here, clipping gradients to a norm of 1 or Adam's default rate kept units alive; warming up to the same rate
+#    did not. Leaky ReLU and GELU cost no parameters.
 #
 # A common mistake
 # ----------------
 #
-# **Waiting, with a smaller learning rate.** It helps before a layer dies and not afterwards. Here 100 steps of Adam at
-# a rate of 0.003 follow 20 steps of SGD at a rate of 1, or replace them. The losses of three seeds:
+# **Waiting, with a smaller learning rate.** It helps before a layer dies and not afterwards. The first line has 20
+# steps of SGD at a rate of 1, then 100 steps of Adam at 0.003. The second line has Adam alone. Each loss has another
+# seed.
 
 # Varies with the processor: a training amplifies how it rounds.
 for accident in (True, False):
@@ -236,7 +237,7 @@ ask(
 )
 
 # %%
-# Which units can come back:
+# The next question is about the slope below 0.
 
 slopes = {}
 for name, function in {"ReLU": F.relu, "leaky ReLU": F.leaky_relu, "GELU": F.gelu}.items():
@@ -254,9 +255,9 @@ ask(
 )
 
 # %%
-# **Exercise.** First aid: return a new bias for a layer, so that each dead unit is on for at least one sample. Raise
-# the bias of a dead unit until its largest input of ReLU is 0.5, and leave the biases of the others alone. ``x`` has
-# shape (sample, in), ``weight`` (out, in), ``bias`` (out,).
+# **Exercise.** Return a new bias for a layer, so that each dead unit is on for at least one sample. Raise the bias of a
+# dead unit until its largest input of ReLU is 0.5, and leave the biases of the others alone. ``x`` has shape (sample,
+# in), ``weight`` (out, in), ``bias`` (out,).
 
 
 def by_loop(x, weight, bias):
@@ -299,7 +300,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`dropout-train-and-eval`, on layers that do something else in training.
+# :ref:`dropout-train-and-eval` is about layers that do something else in training.
 #
 # - Maas, Hannun and Ng (2013). `Rectifier nonlinearities improve neural network acoustic models
 #   <https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf>`__. Where leaky ReLU comes from.

@@ -4,8 +4,8 @@
 What do train() and eval() change? (dropout)
 ============================================
 
-A model is trained, and the same image gets another answer each time. Its dropout still sets random features to 0:
-call ``eval()``, which sets a flag in each module, and dropout passes the features on unchanged.
+A model is trained, and the same image gets another answer each time. Its dropout still sets random features to 0, until
+``eval()`` sets a flag in each module and dropout passes the features on unchanged.
 """
 
 # %%
@@ -119,15 +119,15 @@ assert set(rows[5:].unique().tolist()) == {1}
 assert len(rows[:5].unique(dim=0)) == 5
 
 # %%
-# One dropout layer with p = 0.5 gets the same ones eight times. A new module is in train mode. You need to know
-# :ref:`anatomy-of-nn-module`.
+# One dropout layer with p = 0.5 gets the same ones eight times, five of them in train mode. A new module is in train
+# mode. You need to know :ref:`anatomy-of-nn-module`.
 #
 # The rule
 # --------
 #
-# In train mode each element is 0 with the probability p, and the others are divided by 1 - p: :math:`y = x \, m / (1 -
-# p)`, where the mask :math:`m` is 0 or 1. In eval mode :math:`y = x`. The function below is this in code, and draws the
-# same random numbers as torch:
+# In train mode each element is 0 with the probability p, and the others are divided by 1 - p. So :math:`y = x \, m / (1
+# - p)`, where the mask :math:`m` is 0 or 1. In eval mode :math:`y = x`. The function below computes this, and draws the
+# same random numbers as torch.
 
 
 def dropout_from_scratch(x, p, training):
@@ -154,7 +154,8 @@ for p in (0.1, 0.5, 0.9):
 # .. longer: 6 screens — what the modes change is shown for eight layers
 #
 # The next layer adds up its inputs. With a part of them gone, the sum would be smaller in training than in use. The
-# division keeps its mean. Its spread grows with p, and this noise is what dropout adds. Here is the sum of 100 ones.
+# division keeps the mean of the sum. The spread of the sum grows with p: this is the noise that dropout adds. Here is
+# the sum of 100 ones.
 
 ones = torch.ones(10_000, 100)
 for p in (0.0, 0.2, 0.5, 0.8):
@@ -170,7 +171,8 @@ for p in (0.0, 0.2, 0.5, 0.8):
 # -------------------------
 #
 # ``train()`` and ``eval()`` go through the modules and set ``training`` in each. A layer that does not look at the flag
-# is the same in both. In the table, a sample went through each layer twice, and with other samples beside it.
+# is the same in both. In the table, a layer is *random* if two passes differ. It *sees the batch* if other samples
+# change the result of a sample.
 
 layers = [nn.Dropout(), nn.Dropout1d(), nn.RReLU(), nn.BatchNorm1d(8), nn.LayerNorm(6)]
 layers += [nn.GroupNorm(2, 8), nn.Linear(6, 6), nn.GELU()]
@@ -192,7 +194,7 @@ for layer in layers:
 # --------------
 #
 # Neighboring pixels of a feature map say nearly the same, so a single one that is 0 hides little. ``nn.Dropout2d``
-# drops whole channels of a sample, and wants four axes. Each character is one pixel of a map of 3 by 3, with six
+# drops whole channels of a sample, and expects four axes. Each character is one pixel of a map of 3 by 3, with six
 # channels side by side.
 
 torch.manual_seed(1)
@@ -206,9 +208,9 @@ for layer in (nn.Dropout(0.5), nn.Dropout2d(0.5)):
 # Does it help?
 # -------------
 #
-# It is a means against :term:`overfitting`. A network of :val:`256 <new_network(0.5)[1].out_features>` hidden units
-# learned from :val:`200 <len(few)>` clean digits, and from :val:`500 <len(noisy)>` of which 30 % got random labels. The
-# figures are means and ranges over five seeds, on unseen digits with right labels.
+# Dropout is meant to reduce :term:`overfitting`. A network of :val:`256 <new_network(0.5)[1].out_features>` hidden
+# units learned from :val:`200 <len(few)>` clean digits, and from :val:`500 <len(noisy)>` of which 30 % got random
+# labels. The figures are means and ranges over five seeds, on unseen digits with right labels.
 
 # Varies with the processor: a training amplifies how it rounds.
 gained = {}
@@ -227,16 +229,16 @@ for name, data in (("clean", few), ("random labels", noisy)):
 #
 # .. use-this::
 #
-#    Make an ``nn.Dropout`` in ``__init__``, with the usual p from 0.1 to 0.5, and put it after an activation, not after
-#    the last layer. Call ``train()`` before training and ``eval()`` before measuring. Take none where the network does
-#    not overfit: dropout slows the learning down. In train mode a mask is kept for ``backward``; in eval mode it costs
-#    nothing. Do not mix it up with ``no_grad``, which changes what is recorded (:ref:`evaluation`).
+#    Make an ``nn.Dropout`` in ``__init__``, with the usual p from 0.1 to 0.5. Put it after an activation, not after the
+#    last layer. Call ``train()`` before training and ``eval()`` before measuring. Take none where the network does not
+#    overfit: dropout slows the learning down. In train mode a mask is kept for ``backward``; in eval mode it costs
+#    nothing. Do not mix up ``eval()`` with ``no_grad``, which changes what is recorded (:ref:`evaluation`).
 #
 # A common mistake
 # ----------------
 #
-# **Dropout that eval() does not reach.** The function ``F.dropout`` has ``training=True`` as its default, and a layer
-# that is made within ``forward`` is new in each pass, so it is in train mode. Neither raises an error. Pass
+# **Dropout that eval() does not reach.** The function ``F.dropout`` has ``training=True`` as its default. A layer that
+# is made within ``forward`` is new in each pass, so it is in train mode. Neither raises an error. Pass
 # ``self.training``, or make the layer in ``__init__``. :ref:`model-eval-is-missing` has a test that finds both. Below,
 # each line measures one model three times in eval mode.
 
@@ -416,7 +418,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`initialisation`, the weights that a layer has before its first step.
+# :ref:`initialisation` is about the weights that a layer has before its first step.
 #
 # - Srivastava et al. (2014). `Dropout: a simple way to prevent neural networks from overfitting
 #   <https://jmlr.org/papers/v15/srivastava14a.html>`__. The idea, and which p were tried.

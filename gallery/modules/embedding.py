@@ -95,9 +95,9 @@ print(f"one-hot  {positions * rows * 4:>12,} bytes, {positions * rows * features
 # -----------------------
 #
 # A row gets a gradient if its word is in the batch, and the gradients of equal words are added up. Here each vector of
-# the batch has a gradient of ones, so a row shows how often its word came. The sentences of a batch need one length, so
-# the short one is filled up with the number of ``<pad>``, 0. With ``padding_idx=0`` row 0 begins as zeros, and its
-# gradient is zero.
+# the batch has a gradient of ones, so a row of the table's gradient shows how often its word came. The sentences of a
+# batch need one length, so the short one is filled up with the number of ``<pad>``, 0. With ``padding_idx=0`` row 0
+# begins as zeros, and its gradient is zero.
 
 padded = nn.Embedding(13, 4, padding_idx=0)
 padded(batch).sum().backward()
@@ -385,7 +385,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`recurrent-networks`, which read the vectors of a sentence one after the other.
+# :ref:`recurrent-networks` read the vectors of a sentence one after the other.
 #
 # - Mikolov, Chen, Corrado and Dean (2013). `Efficient estimation of word representations in vector space
 #   <https://arxiv.org/abs/1301.3781>`__. Vectors that a word gets from its neighbors, known as word2vec.

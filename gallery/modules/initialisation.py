@@ -89,7 +89,8 @@ def draw_sizes():
         axis.semilogy(range(1, 21), found[name], style, markersize=3, label=name)
     axis.set(xlabel="layer", ylabel="size of its output", xticks=[1, 5, 10, 15, 20])
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    axis.set_title("Kaiming's weights keep the size through 20 layers", fontsize=11)
+    layers = len(found["default"])
+    axis.set_title(f"Kaiming's weights keep the size through {layers} layers", fontsize=11)
     plt.show()
     return found
 
@@ -122,8 +123,8 @@ assert found["normal, std 0.01"][-1] < 1e-15
 
 # %%
 # Images of digits go through 20 layers of 256 units with ReLU, before training. The size is the root mean square. With
-# PyTorch's default it fades at first, then the biases hold it up. You need to know :ref:`nn-linear` and
-# :ref:`activations`.
+# PyTorch's default it fades at first, then the biases keep it from falling further. You need to know :ref:`nn-linear`
+# and :ref:`activations`.
 #
 # The rule
 # --------
@@ -131,8 +132,8 @@ assert found["normal, std 0.01"][-1] < 1e-15
 # To initialize a layer is to choose its first weights. An output of a layer is a sum of ``in`` products, so for
 # independent weights with a mean of zero its variance is :math:`\text{in} \cdot \text{Var}(w) \cdot \text{mean}(x^2)`.
 # ReLU removes about half of it. To keep the mean square, take :math:`\text{Var}(w) = 2 / \text{in}`, which is Kaiming's
-# rule. Xavier's is 2 / (in + out), for symmetric functions such as tanh. The factor of one layer is then the root of
-# ``in * var / 2``:
+# rule. Xavier's is 2 / (in + out), for symmetric functions such as tanh. The size then changes at each layer by a
+# factor, the root of ``in * var / 2``.
 
 for name in ("normal, std 1", "kaiming_normal_", "xavier_normal_", "normal, std 0.01"):
     size = found[name]
@@ -180,8 +181,8 @@ for weight in (layers[0].weight, layers[1].weight, by_init):
 #
 # .. longer: 6 screens — the rule, the defaults, how to set them and what it brings have a cell each
 #
-# ``apply`` calls a function with each module, the whole network last. Ask for the kind of the layer. The functions of
-# ``nn.init`` that end with an underscore change the tensor in place, and autograd does not record them.
+# ``apply`` calls a function with each module, the whole network last. Test the type of the module in it. The functions
+# of ``nn.init`` that end with an underscore change the tensor in place, and autograd does not record them.
 
 
 def initialise(module):
@@ -205,8 +206,8 @@ for old, layer in zip(before, [network[1], network[3], network[5]], strict=True)
 #
 # Here are networks of two and of ten hidden layers, trained for five epochs on the digits by plain SGD with one
 # learning rate. The loss is that before training, and the figures are means and ranges over three seeds. An untrained
-# network that guesses loses :math:`\ln 10`, :val:`2.30 <math.log(10)>`. A loss far above says that weights or inputs
-# are too large.
+# network that guesses has a loss of :math:`\ln 10`, :val:`2.30 <math.log(10)>`. A loss far above it says that weights
+# or inputs are too large. With ten layers, the default learns next to nothing, and Kaiming's weights read most digits.
 
 # Varies with the processor: a training amplifies how it rounds.
 results = {}
@@ -227,15 +228,15 @@ for hidden in (2, 10):
 # .. use-this::
 #
 #    Leave the default where a network has normalization or skip connections. In a plain network of linear layers or
-#    convolutions with ReLU take ``kaiming_normal_``, or ``xavier_normal_`` for tanh, and set biases to zero: the deeper
-#    it is, the more it matters. Apply it before you load weights, or it overwrites them. It costs one pass over the
+#    convolutions with ReLU take ``kaiming_normal_``, or ``xavier_normal_`` for tanh, and set biases to zero. The deeper
+#    it is, the more this matters. Apply it before you load weights, or it overwrites them. It costs one pass over the
 #    weights, once. Where gradients vanish in spite of it, :ref:`vanishing-gradients` has the other means.
 #
 # A common mistake
 # ----------------
 #
-# **Equal weights.** If all weights of a layer are equal, and all of the next, the units of the layer compute the same,
-# get the same gradient, and stay copies. The layer has one unit, however wide it is. Zeros everywhere are worse: with
+# **Equal weights.** If all weights of a layer are equal, and those of the next layer as well, the units between them
+# get the same gradient. They stay copies. The layer has one unit, however wide it is. Zeros everywhere are worse: with
 # ReLU, no weight gets a gradient. ``nn.init.constant_`` is for biases. (Zeros in the last layer alone do no harm.)
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -393,7 +394,7 @@ def kaiming_uniform(shape, seed):
 check(kaiming_uniform, by_torch, cases)
 
 # %%
-# ``in`` is the product of the sizes but the first.
+# ``in`` is the product of the sizes after the first.
 
 # Solution
 
@@ -411,7 +412,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`skip-connections`, another means to keep the signal through many layers.
+# :ref:`skip-connections` are another way to keep the signal through many layers.
 #
 # - Glorot and Bengio (2010). `Understanding the difficulty of training deep feedforward neural networks
 #   <https://proceedings.mlr.press/v9/glorot10a.html>`__. Xavier's rule, with the sizes drawn layer by layer.

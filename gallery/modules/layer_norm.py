@@ -4,8 +4,8 @@
 LayerNorm, GroupNorm or RMSNorm: which axes are averaged?
 =========================================================
 
-You want to normalize sentences or small batches. BatchNorm, LayerNorm, GroupNorm, InstanceNorm and RMSNorm differ in
-the axes over which they average.
+You want to normalize sentences or small batches, and batch norm makes a result depend on the other samples. BatchNorm,
+LayerNorm, GroupNorm, InstanceNorm and RMSNorm differ in the axes over which they average.
 """
 
 # %%
@@ -91,9 +91,10 @@ def draw_groups(*names):
 draw_groups("BatchNorm", "LayerNorm")
 
 # %%
-# The batch has 2 sentences (B) of 3 tokens (T) with 4 features each (D). Elements of one color share a mean and a
-# variance. Batch norm takes one feature of all tokens in the batch. Layer norm takes one token with all its features.
-# You need to know :ref:`batch-norm`.
+# The batch has :val:`2 <small.shape[0]>` sentences (B) of :val:`3 <small.shape[1]>` tokens (T) with
+# :val:`4 <small.shape[2]>` features each (D). Elements of one color share a mean and a variance. Batch norm takes one
+# feature of all tokens in the batch. Layer norm takes one token with all its features. You need to know
+# :ref:`batch-norm`.
 #
 # .. longer: 7 screens — each of seven questions has a cell
 #
@@ -101,9 +102,10 @@ draw_groups("BatchNorm", "LayerNorm")
 # --------
 #
 # Over the named axes, :math:`y = \frac{x - \text{mean}}{\sqrt{\text{var} + \varepsilon}}`, and then a weight and a bias
-# for each feature that begin as 1 and 0. *RMSNorm* has the axes of layer norm. It subtracts no mean, divides by the
-# root mean square and has no bias. *GroupNorm* takes a sentence and a group of its features. *InstanceNorm* takes a
-# sentence and one feature, and by default it has neither weight nor bias. From scratch:
+# for each feature that begin as :val:`1 <nn.LayerNorm(6).weight[0]>` and :val:`0 <nn.LayerNorm(6).bias[0]>`. *RMSNorm*
+# has the axes of layer norm. It subtracts no mean, divides by the root mean square and has no bias. *GroupNorm* takes a
+# sentence and a group of its features. *InstanceNorm* takes a sentence and one feature, and by default it has neither
+# weight nor bias. Here they are from scratch.
 
 
 def standard(x, axes, eps=1e-5):
@@ -163,9 +165,9 @@ for row, before in zip(y, pairs_of_two, strict=True):
 # RMSNorm: no mean, no bias
 # -------------------------
 #
-# Layer norm removes a constant that is added to all features, and RMSNorm sees it. RMSNorm's ``eps=None`` means the
+# Layer norm removes a constant that is added to all features, and RMSNorm does not. RMSNorm's ``eps=None`` means the
 # machine epsilon, far below the :val:`1e-5 <nn.LayerNorm(6).eps>` of the others. The square of 300 overflows in
-# float16. On a CPU the layer computes in single precision, and with its epsilon.
+# float16. On a CPU the layer computes in single precision, and with the epsilon of that precision.
 
 half = torch.tensor([[300.0, -300.0, 150.0, 0.0]], dtype=torch.float16)
 print("the layer:   ", nn.RMSNorm(4, dtype=torch.float16)(half).tolist()[0])
@@ -234,7 +236,7 @@ for name, norm in kinds.items():
 # ----------------
 #
 # ``nn.LayerNorm(x.shape[1:])`` **for sentences.** It averages over the tokens of a sentence. Each token then sees later
-# ones, also under a causal mask, and a sentence of another length raises. Give it the features alone.
+# ones, also under a causal mask, and a sentence of another length raises an error. Give it the features alone.
 
 whole, features = nn.LayerNorm(x.shape[1:]), nn.LayerNorm(6)
 for name, layer in {"LayerNorm((7, 6))": whole, "LayerNorm(6)": features}.items():
@@ -430,7 +432,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`conv2d`, the layer that images go through before they are normalized.
+# :ref:`conv2d` is about the layer that images go through before they are normalized.
 #
 # - Ba, Kiros and Hinton (2016). `Layer normalization <https://arxiv.org/abs/1607.06450>`__. The layer, made for
 #   recurrent networks.

@@ -80,10 +80,10 @@ print("unexpected", found.unexpected_keys)
 # The rule
 # --------
 #
-# The names decide, not the order of the layers. Of the names in both, each tensor is copied into the model:
+# The names decide, not the order of the layers. Where a name is in both, its tensor is copied into the model:
 # :math:`\mathrm{loaded} = \mathrm{model} \cap \mathrm{file}`. The default ``strict=True`` raises an error if the two
 # sets of names differ. (A counter of batch norm may be an exception, which is checked below.) Here is the loading from
-# scratch.
+# scratch, with the names in both.
 
 
 def load(model, file):
@@ -104,8 +104,8 @@ print(", ".join(name for name in other.state_dict() if name in file))
 # Another shape still raises
 # --------------------------
 #
-# ``strict=False`` forgives other names, but not other shapes. A head of the same name for 4 classes does not take the
-# 10 of the file. Leave these entries out, and then check that the head alone is missing.
+# ``strict=False`` forgives other names, but not other shapes. Here the model's head has 4 classes, and the head of the
+# same name in the file has 10. Leave its entries out, and then check that the head alone is missing.
 
 with expect_error(RuntimeError, match="size mismatch for digit.weight"):
     Reader("digit", classes=4).load_state_dict(file, strict=False)
@@ -120,9 +120,9 @@ assert not found.unexpected_keys
 # Safer: load into the part, strictly
 # -----------------------------------
 #
-# Each module has its own ``load_state_dict``, whose names begin inside it. Take the prefix away, and load the part with
-# the strict default. So each name of the body is compared. If your network has other names for its layers, rename the
-# entries in the same way.
+# Each module has its own ``load_state_dict``, whose names begin inside it. Remove the prefix ``body.``, and load the
+# part with the strict default. So each name of the body is compared. If your network has other names for its layers,
+# rename the entries in the same way.
 
 part = {
     name.removeprefix("body."): tensor for name, tensor in file.items() if name.startswith("body.")
@@ -135,7 +135,7 @@ print(model.body.load_state_dict(part))
 # -------------------------------
 #
 # A ``state_dict`` holds the persistent :ref:`buffers <parameters-and-buffers>` too, such as the running statistics of
-# batch norm. Without them, the weights here are right and more of the answers are wrong. Loading leaves a new model in
+# batch norm. Without them, the weights here are right, but more of the answers are wrong. Loading leaves a new model in
 # training mode, so call ``eval()`` before you predict.
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -154,9 +154,9 @@ assert reached["whole state_dict"] > reached["parameters alone"] + 5
 # -------------------
 #
 # By default the numbers are copied into the model's tensors, which keep their data type, device and place in the
-# optimizer. ``assign=True`` puts the tensors of the file in their place. Then make the optimizer *after* loading. Use
-# it to take the data type of the file, or for a model on the meta device, which has shapes and no memory. There a copy
-# is a no-op, and torch warns. What the file lacks stays on the meta device.
+# optimizer. ``assign=True`` replaces the model's tensors by those of the file, so make the optimizer *after* loading.
+# Use it to take the data type of the file, or for a model on the meta device, which has shapes and no memory. There a
+# copy does nothing, and torch warns. A tensor that the file lacks stays on the meta device.
 
 half = {name: t.bfloat16() if t.is_floating_point() else t for name, t in file.items()}
 for assign in (False, True):
@@ -375,7 +375,7 @@ cases = [
 check(run_what_fits, by_copying, cases)
 
 # %%
-# ``strict=False`` leaves out names, so the shapes are yours to compare.
+# ``strict=False`` leaves out names, so compare the shapes yourself.
 
 # Solution
 

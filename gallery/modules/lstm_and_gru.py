@@ -74,9 +74,9 @@ lines = {name: reach(make) for name, make in KINDS.items()}
 draw_reach(lines)
 
 # %%
-# A line says how much the last state changes if an input changes, so many steps back. The layers are untrained. With
-# PyTorch's defaults, LSTM and GRU lose it about as fast as the plain RNN. With three added to one bias, the memory is
-# there from the start. You need to know :ref:`recurrent-networks` and :ref:`vanishing-gradients`.
+# A line shows how much the last state changes if the input so many steps back changes. The layers are untrained. With
+# PyTorch's defaults, LSTM and GRU lose early inputs about as fast as the plain RNN. With three added to one bias, the
+# memory is there from the start. You need to know :ref:`recurrent-networks` and :ref:`vanishing-gradients`.
 #
 # .. longer: 6 screens — two cells from scratch, their biases and the forget gate have a cell each
 #
@@ -95,8 +95,8 @@ draw_reach(lines)
 # LSTM from scratch
 # -----------------
 #
-# Each gate has a block of H rows in ``weight_ih``, ``weight_hh`` and the biases, in the order i, f, g, o. One product
-# computes all four.
+# With a hidden size of H, each gate has a block of H rows in ``weight_ih``, ``weight_hh`` and the biases. The order is
+# i, f, g, o. One product computes all four.
 
 
 def lstm_step(x, h, c, W, U, b, d):
@@ -139,8 +139,8 @@ print(tuple(ours.shape), "equals the result of torch, up to rounding")
 # --------------------------------
 #
 # A layer has two biases, ``bias_ih`` and ``bias_hh``. In an RNN and in an LSTM only their sum matters. In a GRU the
-# second one of ``n`` stands inside the product with ``r``, so it is a number of its own. A GRU has three quarters of
-# the weights of an LSTM.
+# second bias of ``n`` is multiplied by ``r``, so the two cannot be merged. A GRU has three quarters of the weights of
+# an LSTM.
 
 for kind in (nn.RNN, nn.GRU, nn.LSTM):
     layer, moved = kind(8, 7), kind(8, 7)
@@ -160,9 +160,9 @@ for kind in (nn.RNN, nn.GRU, nn.LSTM):
 # --------------------
 #
 # PyTorch draws the biases around zero, so ``f`` begins near one half. Add a number to the second block of one bias.
-# With 1, half of the cell is left after about :val:`2.2 <half_life(1.0)>` steps. With 3, it is after about
-# :val:`14 <half_life(3.0)>`. As the task, the first symbol says the class, and 20 symbols of noise follow. Guessing
-# among four classes gets a quarter. Here are five trainings of 150 steps each.
+# With 1, half of the cell is left after about :val:`2.2 <half_life(1.0)>` steps. With 3, that takes about
+# :val:`14 <half_life(3.0)>` steps. In the task, the first symbol says the class, and 20 symbols of noise follow.
+# Guessing among four classes gets a quarter. Here are five trainings of 150 steps each.
 
 # Varies with the processor: a training amplifies how it rounds.
 
@@ -203,8 +203,8 @@ for size, reached in right.items():
 # A common mistake
 # ----------------
 #
-# **The bias is set outside of no_grad.** A slice of a parameter is a view of a leaf, and autograd refuses to change it
-# in place. Write the change inside ``torch.no_grad()``. See :ref:`leaf-variable-in-place`.
+# **The bias is set outside of no_grad.** A slice of a parameter is a view of a leaf. Autograd refuses to change it in
+# place. Write the change inside ``torch.no_grad()``. See :ref:`leaf-variable-in-place`.
 
 lstm = nn.LSTM(8, 7)
 with expect_error(RuntimeError, match="a view of a leaf Variable that requires grad is being used"):
@@ -294,9 +294,9 @@ ask(
     "Row 7 of weight_ih_l0 of nn.LSTM(5, 6) belongs to one of the blocks. To which?",
     answer={"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate"}[block[0]],
     choices={
-        "input gate": "It has the rows 0 to 5.",
-        "forget gate": "Blocks of 6 rows: i has 0 to 5, f has 6 to 11.",
-        "output gate": "It comes last, with the rows 18 to 23.",
+        "input gate": f"It has the rows {rows[0][0]} to {rows[0][-1]}.",
+        "forget gate": f"Blocks of 6 rows: i ends with {rows[0][-1]}, f has {rows[1][0]} to {rows[1][-1]}.",
+        "output gate": f"It comes last, with the rows {rows[3][0]} to {rows[3][-1]}.",
     },
 )
 
@@ -312,14 +312,14 @@ ask(
     choices={
         "about half": "That is after one step.",
         "about 1 in 20": "The halves are multiplied, not added.",
-        "about 1 in 1000": "Half of half, ten times: 1 / 1024.",
+        "about 1 in 1000": f"Half of half, ten times: 1 / {1 / kept.item():.0f}.",
     },
 )
 
 # %%
-# **Exercise.** Read a sequence with the cell of an LSTM alone, without input: start from ``c`` of shape (H,), and
+# **Exercise.** Read a sequence with the cell of an LSTM alone, without input. Start from ``c`` of shape (H,), and
 # multiply by the forget gate ``f`` of each step, of shape (T, H). Return the cell after each step, of shape (T, H).
-# Do without a loop.
+# Write no loop.
 
 
 def by_loop(c, f):
@@ -362,7 +362,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`padding-and-packing`, for sequences of different length.
+# :ref:`padding-and-packing` is for sequences of different length.
 #
 # - Gers, Schmidhuber and Cummins (2000). `Learning to forget <https://doi.org/10.1162/089976600300015015>`__. The
 #   forget gate.

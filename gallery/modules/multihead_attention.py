@@ -87,9 +87,9 @@ assert torch.equal(by_layer[0] > 0, ~mask)  # the last row is NaN
 # --------
 #
 # ``attn_mask`` has shape (T, S), a row for each of T queries and a column for each of S keys. ``key_padding_mask`` has
-# shape (B, S) for B sentences, and is True at padding. A query reads a key where neither is True. For a mask of its own
-# for each sentence and each of H heads, ``attn_mask`` has shape (B · H, T, S). Below, the squares beside a word of
-# "a dog barked" are the places that it reads. The last seven are padding.
+# shape (B, S) for B sentences, and is True at padding. A query reads a key where neither is True. To mask each sentence
+# and each of H heads in its own way, give ``attn_mask`` the shape (B · H, T, S). Below, the squares beside a word of "a
+# dog barked" are the places that it reads. The last seven are padding.
 
 padding = tokens == 0  # (B, S)
 future = torch.ones(10, 10, dtype=torch.bool).triu(1)  # (T, S)
@@ -133,8 +133,9 @@ for name, parameter in layer.named_parameters():
 # -----------
 #
 # The second result is the *mean* of the weights over the heads, which hides where the heads differ.
-# ``average_attn_weights=False`` gives each head's own. With ``need_weights=False`` there are none, and in training the
-# layer calls ``scaled_dot_product_attention``, which can do :ref:`without the table of weights <attention>`.
+# ``average_attn_weights=False`` gives the weights of each head. With ``need_weights=False`` you get ``None``, and in
+# training the layer calls ``scaled_dot_product_attention``, which can do :ref:`without the table of weights
+# <attention>`.
 
 _, weights = layer(x, x, x)
 _, of_each = layer(x, x, x, average_attn_weights=False)
@@ -189,7 +190,8 @@ assert mixed.shape == x.shape
 #
 # A mask of floating-point numbers is *added* to the logits: 0 allows and minus infinity hides. Ones and zeros hide
 # nothing. ``is_causal=True`` makes no mask here: it is a hint that your ``attn_mask`` is causal, and without one the
-# layer raises. If the mask is another, some paths follow the mask and some the hint. Two masks should be of one type.
+# layer raises an error. If the mask is another, some paths follow the mask and some the hint. Two masks should be of
+# one type.
 
 ones = torch.ones(10, 10).tril()  # floating point, and no minus infinity
 _, weights = layer(x, x, x, attn_mask=ones)
@@ -205,15 +207,15 @@ with expect_warning(UserWarning, match="mismatched key_padding_mask and attn_mas
 # .. use-this::
 #
 #    Make the layer with ``batch_first=True``, and call it with ``need_weights=False``. Give ``key_padding_mask``, True
-#    at padding, and for a decoder a boolean ``attn_mask``, True above the diagonal. It has about 4 D² parameters, and
-#    ``attn_mask`` takes memory for each pair of positions. Where you need a cache, write the four projections yourself
-#    around ``F.scaled_dot_product_attention``.
+#    at padding, and for a decoder a boolean ``attn_mask``, True above the diagonal. The layer has about 4 D²
+#    parameters, and ``attn_mask`` takes memory for each pair of positions. Where you need a cache, write the four
+#    projections yourself around ``F.scaled_dot_product_attention``.
 #
 # A common mistake
 # ----------------
 #
 # **Without batch_first.** By default the layer takes (time, batch, feature). If it gets (batch, time, feature), a word
-# reads the words at its place in the *other sentences*, and no word of its own sentence but itself. Nothing is raised.
+# reads the words at its place in the *other sentences*. Of its own sentence it reads itself alone. No error is raised.
 # Change one sentence, and see whether another changes (:ref:`batch-first-is-missing`).
 
 other = x.clone()
@@ -333,7 +335,7 @@ ask(
     choices={
         0: "Its row has one False, and False means that it may be read.",
         1: "Itself: row 0 is False in column 0 alone.",
-        2: "So it would be in scaled_dot_product_attention, where True allows.",
+        2: "That is so in scaled_dot_product_attention, where True allows.",
     },
 )
 
@@ -355,8 +357,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Make the one mask of shape (B · H, T, S) for ``nn.MultiheadAttention`` that is causal, hides padding at
-# the keys, and lets each word read itself, so that no row is empty. ``padding`` has shape (B, T).
+# **Exercise.** Make the one mask of shape (B · H, T, S) for ``nn.MultiheadAttention`` that is causal and hides padding
+# at the keys. It lets each word read itself, so that no row is empty. ``padding`` has shape (B, T).
 
 
 def by_loops(padding, heads):
@@ -401,7 +403,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`transformer-block`, where attention meets the other parts.
+# :ref:`transformer-block` puts attention together with the other parts.
 #
 # - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Section 3.2.2 says why
 #   there are several heads.

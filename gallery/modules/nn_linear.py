@@ -4,7 +4,7 @@
 How does nn.Linear work, and why is its weight (out, in)?
 =========================================================
 
-``nn.Linear(64, 10)`` makes 10 logits of 64 pixels, yet its weight has the shape
+``nn.Linear(64, 10)`` turns 64 pixels into 10 logits, yet its weight has the shape
 :val:`(10, 64) <nn.Linear(64, 10).weight.shape>`, the other way round. The layer multiplies by the transposed weight:
 :math:`x W^T + b`.
 """
@@ -36,9 +36,9 @@ bias = torch.tensor([10, 20, 30])
 draw(F.linear, (x, weight, bias), names=["x", "W", "b"])
 
 # %%
-# Two samples with 4 features each go in, and 3 outputs come out for each. ``F.linear`` is what
-# :class:`torch.nn.Linear` calls. Point at an output: it was made from its sample, from one *row* of the weight, and
-# from one number of the bias. You need to know :ref:`matmul`.
+# Two samples with :val:`4 <x.shape[1]>` features each go in, and :val:`3 <weight.shape[0]>` outputs come out for each.
+# ``F.linear`` is what :class:`torch.nn.Linear` calls. Point at an output: it is computed from one sample, one *row* of
+# the weight and one number of the bias. You need to know :ref:`matmul`.
 #
 # The rule
 # --------
@@ -56,10 +56,9 @@ torch.testing.assert_close(logits, images @ layer.weight.T + layer.bias)
 # Why the weight is (out, in)
 # ---------------------------
 #
-# Mathematics writes a linear map as :math:`W x`. There the sample is a column, and :math:`W` has a row for each
-# output. PyTorch keeps this weight. In a batch the samples are rows, and the same sums are :math:`x W^T`. So
-# ``weight[k]`` and ``bias[k]`` belong to output k, and make it alone. The transposition copies nothing: ``weight.T``
-# is a :term:`view`.
+# Mathematics writes a linear map as :math:`W x`. There the sample is a column, and :math:`W` has a row for each output.
+# PyTorch stores the same :math:`W`. In a batch the samples are rows, and the same sums are :math:`x W^T`. So output k
+# is computed with ``weight[k]`` and ``bias[k]``. The transposition copies nothing: ``weight.T`` is a :term:`view`.
 
 sample = images[3]
 torch.testing.assert_close(layer.weight @ sample + layer.bias, logits[3])
@@ -118,7 +117,7 @@ print("largest weight:", by_hand.weight.abs().max().item(), " bound:", 1 / math.
 #
 # **The features are not last.** The layer takes an image of 8 rows as eight samples with 8 features. Its message shows
 # the weight transposed (:ref:`mat1-and-mat2-shapes`). Flatten the image first. If the wrong axis happens to have the
-# right size, nothing is raised: ``rows`` takes the columns of an image as well.
+# right size, no error is raised. Here ``rows`` is a layer for rows of 8 pixels, and it accepts the columns as well.
 
 image = images[0].reshape(8, 8)
 with expect_error(RuntimeError, match=r"shapes cannot be multiplied \(8x8 and 64x10\)"):
@@ -201,7 +200,7 @@ ask(
 )
 
 # %%
-# The next question asks for its numbers.
+# The next question counts weights and biases.
 
 ask(
     "How many numbers does nn.Linear(100, 10) learn?",
@@ -258,7 +257,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`parameters-and-buffers`, what a layer keeps.
+# :ref:`parameters-and-buffers` says what a layer keeps.
 #
 # - PyTorch contributors (2026). `Linear <https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html>`__. The
 #   reference.

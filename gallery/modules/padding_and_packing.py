@@ -106,14 +106,14 @@ left = pad_sequence(sentences, batch_first=True, padding_side="left")
 print("padding_side='left':", left[1].tolist())
 
 # %%
-# Padding on the left keeps the last words in one column, which language models use to write on. The mask is then
+# Padding on the left keeps the last words in one column, from which language models continue the text. The mask is then
 # mirrored. The rest of this page pads on the right, the default.
 #
 # The mean of the real places
 # ---------------------------
 #
 # The mean over the time axis counts the padding, too. So the vector of a sentence depends on the longest sentence in
-# its batch. Multiply by the mask, and divide by the length.
+# its batch. Multiply by the mask, and divide by the length. The output has the norms of both means.
 
 torch.manual_seed(0)
 embedding = nn.Embedding(len(vocabulary), 6, padding_idx=0)  # number 0 gets a vector of zeros
@@ -224,10 +224,10 @@ for name, batch in {
 # A common mistake
 # ----------------
 #
-# **The mask is turned round.** ``key_padding_mask=mask`` ignores the words and attends to the padding. A sentence
-# without padding has nothing left, and becomes NaN (:ref:`why <masked-softmax>`). In training with
-# ``need_weights=False``, which ``nn.TransformerEncoderLayer`` sets, it becomes a bias instead, here 0. The fix is
-# ``~mask``.
+# **The mask is inverted.** ``key_padding_mask=mask`` ignores the words and attends to the padding. A sentence without
+# padding has nothing left, and becomes NaN (:ref:`why <masked-softmax>`). In training with ``need_weights=False``,
+# which ``nn.TransformerEncoderLayer`` sets, the results of this sentence are the bias of the last layer instead, here
+# 0. The fix is ``~mask``.
 
 mixed, weights = attention(x, x, x, key_padding_mask=mask)
 print("what 'a' looks at:", [round(w, 2) for w in weights[1, 0].tolist()])
@@ -359,7 +359,7 @@ ask(
     answer=ones.mean(dim=1)[0].item(),
     choices={
         1.0: "That is the mean over the real places.",
-        0.25: "Two ones and six zeros, divided by 8.",
+        0.25: f"Two ones and six zeros, divided by {ones.shape[1]}.",
         0.2: "The sum is divided by the length of the longest sentence, not by all words.",
     },
 )
@@ -406,7 +406,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`attention`, where each word looks at the others.
+# :ref:`attention` lets each word look at the others.
 #
 # - PyTorch contributors (2026). `pack_padded_sequence
 #   <https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html>`__. The reference.

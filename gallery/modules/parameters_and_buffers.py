@@ -73,8 +73,8 @@ show_registers(module)
 
 # %%
 # The module was given to an optimizer (*trained*), its ``state_dict`` was read (*saved*), and it was converted with
-# ``double()`` (*moved*). A conversion reaches the floating-point tensors that ``.to("cuda")`` reaches. You need to
-# know :ref:`nn-linear`.
+# ``double()`` (*moved*). ``.to("cuda")`` moves the floating-point tensors that ``double()`` converts. You need to know
+# :ref:`nn-linear`.
 #
 # The rule
 # --------
@@ -83,8 +83,8 @@ show_registers(module)
 # - A **buffer** is saved and moved with the module, and ``parameters()`` leaves it out: a mean, a mask, a counter.
 #   ``register_buffer("mean", mean)`` and ``self.mean = nn.Buffer(mean)`` do the same.
 #   A module may change its buffers itself, as batch normalization moves its running mean.
-# - An ordinary tensor becomes a **plain attribute**: not in ``parameters()``, not saved, *left behind* when the rest
-#   moves.
+# - An ordinary tensor becomes a **plain attribute**. It is not in ``parameters()``, is not saved, and is *left behind*
+#   when the rest moves.
 
 
 class Reader(nn.Module):
@@ -106,10 +106,10 @@ assert list(reader.state_dict()) == ["mean", "layer.weight", "layer.bias"]
 # What a buffer is for
 # --------------------
 #
-# ``Reader`` subtracts the mean image of the digits. ``Forgetful`` keeps that image as a plain tensor. Both are
-# trained, saved and loaded into a new object, as another program would do it. Loading ``Forgetful`` raises nothing,
-# but the new object goes on subtracting what it began with, here zeros. The arrow leads from the accuracy before
-# saving to that after loading, for three seeds.
+# ``Reader`` subtracts the mean image of the digits. ``Forgetful`` keeps that image as a plain tensor. Both are trained,
+# saved and loaded into a new object, as another program would do it. Loading ``Forgetful`` raises no error, but the new
+# object goes on subtracting what it began with, here zeros. The arrow leads from the accuracy before saving to that
+# after loading, for three seeds.
 
 
 class Forgetful(Reader):
@@ -132,7 +132,7 @@ for kind in (Reader, Forgetful):
 
 # %%
 # A buffer that can be computed again need not be in the file. ``persistent=False`` leaves it out of the file, and it
-# still moves. Here it is a mask for 1024 tokens.
+# still moves. The example is a mask for 1024 tokens.
 
 
 def with_mask(persistent):
@@ -160,7 +160,7 @@ assert not with_mask(persistent=False).state_dict()
 # ----------------
 #
 # **Calculating with a parameter before it is assigned.** The product of an ``nn.Parameter`` and a number is a plain
-# tensor. The optimizer raises an error if it gets no parameter at all. If another layer has some, nothing is raised.
+# tensor. The optimizer raises an error if it gets no parameter at all. If another layer has some, no error is raised.
 # Put the calculation inside ``nn.Parameter(...)``.
 
 
@@ -244,7 +244,7 @@ ask(
 )
 
 # %%
-# A weight that is frozen:
+# The next question is about a frozen weight.
 
 fixed = nn.Module()
 fixed.weight = nn.Parameter(torch.ones(3), requires_grad=False)
@@ -264,7 +264,7 @@ ask(
 
 # %%
 # **Exercise.** Write a module that subtracts ``mean`` from its input and survives being converted, saved and loaded.
-# Give it no parameter. ``use`` does all that with a module, and returns what the loaded one gives for ``x``.
+# Give it no parameter. ``use`` converts, saves and loads the module, and returns what the loaded one gives for ``x``.
 
 
 def use(kind):
@@ -323,7 +323,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`anatomy-of-nn-module`: how a module finds the parameters of the modules in it.
+# :ref:`anatomy-of-nn-module` shows how a module finds the parameters of the modules in it.
 #
 # - PyTorch contributors (2026). `Modules <https://docs.pytorch.org/docs/stable/notes/modules.html>`__. Its section on
 #   module state has parameters, persistent and other buffers in one example.

@@ -87,7 +87,8 @@ draw(pool, feature_map, kind=Choice("max", "average", "global average"), at=(0, 
 #
 # A window of ``kernel_size`` moves over each channel by ``stride`` pixels. Max pooling takes the largest number in the
 # window, :math:`y[n, c, i, j] = \max_{u, v} x[n, c, is + u, js + v]`, and average pooling the mean. Pooling has no
-# weights. It treats each channel for itself, so their number stays. ``unfold`` shows the windows as two more axes.
+# weights. It treats each channel for itself, so the number of channels stays. ``unfold`` shows the windows as two more
+# axes.
 
 x = torch.randn(2, 3, 9, 14)
 windows = x.unfold(2, size=3, step=2).unfold(3, size=3, step=2)
@@ -139,7 +140,7 @@ with expect_error(RuntimeError, match="at most half of effective kernel size"):
 #
 # ``nn.AdaptiveAvgPool2d`` takes the size of the output instead. Window ``i`` of ``out`` windows goes from
 # :math:`\lfloor i H / \text{out} \rfloor` to :math:`\lceil (i + 1) H / \text{out} \rceil`, the end left out. Where
-# ``out`` does not divide H, some neighbors overlap, as in the printed windows on 9 rows. With one window it is the mean
+# ``out`` does not divide H, some neighbors overlap, as in the printed windows on 9 rows. A single window takes the mean
 # over height and width, which is global average pooling.
 
 
@@ -159,8 +160,8 @@ torch.testing.assert_close(x.mean(dim=(2, 3), keepdim=True), nn.AdaptiveAvgPool2
 # ---------------------------
 #
 # Max pooling sends the gradient of a window to its largest number, or to one of several that are equal. The others get
-# 0. Average pooling gives each an equal part. With ``return_indices=True`` max pooling tells the places, counted row by
-# row in each map. ``nn.MaxUnpool2d`` puts numbers back there, and 0 elsewhere.
+# 0. Average pooling gives each an equal part. With ``return_indices=True`` max pooling returns the places too, counted
+# row by row in each map. ``nn.MaxUnpool2d`` puts numbers back there, and 0 elsewhere.
 
 numbers = feature_map[:2, :4].float()[None].requires_grad_()
 for layer in (nn.MaxPool2d(2), nn.AvgPool2d(2)):
@@ -178,7 +179,7 @@ assert torch.equal(numbers.flatten()[indices], largest)
 #
 # A convolution with a stride of 2 halves the maps, too. It learns what to keep, and has weights for it. Here is one
 # small network with each of the three, trained on digits for ten epochs. The figures are means and ranges over three
-# seeds. The mean of average pooling is behind here, and the other two are close. What pooling does for digits that move
+# seeds. Average pooling has the lowest mean here, and the other two are close. What pooling does for digits that move
 # is in :ref:`digits-that-move`.
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -194,8 +195,8 @@ for kind in ("max pooling", "average pooling", "strided conv"):
 #
 #    Take ``nn.MaxPool2d(2)`` between the blocks of a small CNN, and ``nn.AdaptiveAvgPool2d(1)`` with ``nn.Flatten()``
 #    in front of the last linear layer. Deviate with a strided convolution where the network should learn how to shrink,
-#    as in ResNet. Keep the maps where a place has to be found. Max pooling costs memory in training: it keeps its input
-#    and, for each output, an index of 8 bytes.
+#    as in ResNet. Keep the maps where the place of an object has to be found. Max pooling costs memory in training: it
+#    keeps its input and, for each output, an index of 8 bytes.
 #
 # A common mistake
 # ----------------
@@ -324,7 +325,7 @@ ask(
             16,
             6,
             8,
-        ): "stride is kernel_size, so 6 windows of 3 fit on 20 rows, and 2 rows are left out.",
+        ): f"stride is kernel_size, so {20 // 3} windows of 3 fit on 20 rows, and {20 % 3} rows are left out.",
         (8, 16, 18, 24): "That is stride=1, the default of a convolution.",
         (8, 16, 7, 9): "That is ceil_mode=True.",
         (8, 5, 6, 8): "The channels stay.",
@@ -341,7 +342,7 @@ ask(
     answer=int(gradient.count_nonzero()),
     choices={
         48: "That is average pooling.",
-        12: "There are 3 by 4 windows, and one number of each gets the gradient.",
+        12: f"There are {6 // 2} by {8 // 2} windows, and one number of each gets the gradient.",
         1: "That is max pooling of the whole map. Here each window has a largest number.",
         24: "A window of 2 by 2 has four numbers, and one of them is the largest.",
     },
@@ -356,8 +357,8 @@ ask(
     answer=first_two[0].stop - first_two[1].start,
     choices={
         0: "Then the windows would be 7 / 3 rows long, and this is no whole number.",
-        1: "The first goes from 0 to ceil(7 / 3) = 3, the second from floor(7 / 3) = 2.",
-        2: "The first begins at 0, the second at floor(7 / 3) = 2, and 3 rows are in the first.",
+        1: f"The first goes from 0 to ceil(7 / 3) = {first_two[0].stop}, the second from floor(7 / 3) = {7 // 3}.",
+        2: f"The second begins at floor(7 / 3) = {7 // 3}, and {first_two[0].stop} rows are in the first.",
     },
 )
 
@@ -408,7 +409,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`embedding`, which turns words into vectors.
+# :ref:`embedding` turns words into vectors.
 #
 # - Lin, Chen and Yan (2013). `Network in network <https://arxiv.org/abs/1312.4400>`__. Global average pooling in place
 #   of linear layers.

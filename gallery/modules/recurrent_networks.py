@@ -77,15 +77,16 @@ draw_states(states)
 
 # %%
 # An LSTM of three layers reads a sentence of ten words, each a vector of 8 numbers. A stripe is the hidden state of one
-# layer after one word, with its 7 numbers as colors. It is computed from the state on its left and from the one below,
-# in layer 0 from the word. You need to know :ref:`what a shape is <what-is-a-tensor>` and :ref:`nn-linear`.
+# layer after one word, with its :val:`7 <states.shape[2]>` numbers as colors. It is computed from the state on its left
+# and from the state below it. Layer 0 takes the word instead of a state below. You need to know :ref:`what a shape is
+# <what-is-a-tensor>` and :ref:`nn-linear`.
 #
 # The rule
 # --------
 #
 # Call the stripes of sentence b in a batch :math:`h[\text{layer}, b, \text{step}]`. With one direction and
 # ``batch_first=True``, ``output[b, t]`` is :math:`h[\text{last}, b, t]`, and ``h_n[l, b]`` is :math:`h[l, b,
-# \text{last}]`. The two meet in the corner of the picture. An LSTM has a second state, its memory
+# \text{last}]`. The two meet in the upper right corner of the picture. An LSTM has a second state, its memory
 # :ref:`cell <lstm-and-gru>`, and ``c_n`` holds the last cells as ``h_n`` holds the last states. RNN and GRU have no
 # cell, and return ``output, h_n``.
 
@@ -96,7 +97,7 @@ torch.testing.assert_close(h_n[:, 0], states[:, -1])  # the last column
 torch.testing.assert_close(output[:, -1], h_n[-1])  # their corner
 
 # %%
-# To classify a sequence, take the corner: ``h_n[-1]``. To label each step, take ``output``. To go on reading later, or
+# To classify a sequence, take this corner: ``h_n[-1]``. To label each step, take ``output``. To go on reading later, or
 # to start a decoder, take the states ``(h_n, c_n)``.
 #
 # .. longer: 6 screens — the picture, the loop, the shapes, both directions and carried states have a cell each
@@ -131,8 +132,9 @@ for ours, theirs in zip(read(rnn, x), rnn(x), strict=True):
 #
 # ``batch_first`` moves the batch of input and ``output`` to the front. The states keep their order: layer, batch,
 # feature. So a ``reshape`` to (batch, features) would :ref:`mix the sequences <reshape-instead-of-permute>`. With two
-# directions, ``output`` is twice as wide, and the states are twice as many: layer 0 forward, layer 0 backward, layer 1
-# forward, and so on. ``proj_size``, which RNN and GRU lack, makes ``output`` and ``h_n`` narrower than ``c_n``.
+# directions, ``output`` is twice as wide, and the states are twice as many. Their order is layer 0 forward, layer 0
+# backward, layer 1 forward, and so on. ``proj_size``, which RNN and GRU lack, makes ``output`` and ``h_n`` narrower
+# than ``c_n``.
 
 print(f"{'x: 4 sequences, 10 steps, 8 features':<38}{'output':<15}{'h_n':<11}c_n")
 for options in (
@@ -148,8 +150,8 @@ for options in (
 
 # %%
 # A tensor of two axes is one sequence, without a batch. So a batch of single vectors, of shape (batch, feature), is
-# read as one sequence, and nothing fails. ``dropout`` acts between the layers, in training. With one layer there is no
-# such place, so it does nothing and warns.
+# read as one sequence, and no error is raised. ``dropout`` acts between the layers, in training. With one layer there
+# is no such place, so it does nothing and warns.
 
 output, (h_n, _) = lstm(x[0])
 print("without a batch:", tuple(output.shape), tuple(h_n.shape))
@@ -203,8 +205,8 @@ print("output[:, -1], second half:", seen_by(lambda output, h_n: output[:, -1, 7
 print("h_n[-1], backward:         ", seen_by(lambda output, h_n: h_n[-1]))
 
 # %%
-# Nothing fails, but on average the network is worse. Here a GRU of 12 units in each direction reads the digits row by
-# row, in three trainings of each kind.
+# No error is raised, but on average the network is worse. Here a GRU of 12 units in each direction reads the digits row
+# by row, in three trainings of each kind.
 
 # Varies with the processor: a training amplifies how it rounds.
 
@@ -363,7 +365,7 @@ ask(
 
 # %%
 # **Exercise.** Return the first states of *each* layer of an ``nn.RNN`` with ``batch_first=True`` and one direction,
-# after step 0. The shape is (layer, batch, feature). Do without a loop.
+# after step 0. The shape is (layer, batch, feature). Write no loop.
 
 
 def by_loop(rnn, x):
@@ -407,7 +409,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`lstm-and-gru`, what the cells compute inside.
+# :ref:`lstm-and-gru` shows what the cells compute inside.
 #
 # - PyTorch contributors (2026). `LSTM <https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html>`__. The
 #   reference, with the shapes.

@@ -4,8 +4,8 @@
 Should I use Sequential, ModuleList or ModuleDict?
 ==================================================
 
-You keep several layers under one name. Take ``nn.Sequential`` for a chain that runs by itself, ``nn.ModuleList`` for a
-loop that you write, ``nn.ModuleDict`` for a choice by name.
+You keep several layers under one name, and a Python list would hide them from the optimizer. Take ``nn.Sequential`` for
+a chain that runs by itself, ``nn.ModuleList`` for a loop that you write, ``nn.ModuleDict`` for a choice by name.
 """
 
 # %%
@@ -82,7 +82,7 @@ assert list(Chain(parts).state_dict()) == list(nn.Sequential(*parts).state_dict(
 #
 # A :ref:`skip connection <skip-connections>` adds the input of a layer to its output, and a chain no longer has the
 # input. Write the loop where values are used twice, where layers are left out, or where you want each layer's output.
-# In what is drawn here from one run, the list ``1.blocks`` holds modules and has no output.
+# In the drawing of one run, the list ``1.blocks`` holds modules and has no output, because it is not called.
 
 
 class Residual(nn.Module):
@@ -149,10 +149,10 @@ with expect_error(KeyError, match="attribute 'train' already exists"):
 # Names in the state_dict
 # -----------------------
 #
-# The ``state_dict`` is what you save: each tensor with its name. Without a name of its own, a layer is called by its
+# The ``state_dict`` is what you save: each tensor with its name. A layer without a name of its own is named after its
 # place. ``insert`` in front of it then renames it, and :ref:`an old file no longer fits <loading-state-dict>`. An
-# ``OrderedDict`` gives ``Sequential`` lasting names, which are attributes too. Make such a network once: ``insert`` in
-# front of a name fails, and ``del`` puts numbers in the place of the names.
+# ``OrderedDict`` gives ``Sequential`` lasting names, which are attributes too. Leave such a network as it is:
+# ``insert`` in front of a named layer fails, and ``del`` replaces the names by numbers.
 
 numbered = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
 print("numbered:", list(numbered.state_dict()))
@@ -169,15 +169,15 @@ assert lasting.head is lasting[2]
 #
 #    Take ``nn.Sequential`` while each layer takes one value and gives one. Leave it as soon as a layer takes two
 #    inputs, returns a tuple, or its input is needed again. Then write a ``forward`` over ``nn.ModuleList``. Take
-#    ``nn.ModuleDict`` for heads or variants that are chosen by name. They hold your layers, and no copies of them. From
-#    a list, make ``nn.Sequential(*layers)``, with the star.
+#    ``nn.ModuleDict`` for heads or variants that are chosen by name. The containers hold your layers, and no copies of
+#    them. If you have a list, write ``nn.Sequential(*layers)``, with the star.
 #
 # Common mistakes
 # ---------------
 #
 # **A layer that returns a tuple.** ``nn.LSTM`` returns its outputs and its last states, and ``Sequential`` hands the
-# whole tuple on (:ref:`argument-input-must-be-tensor`). A small module takes the part that you want. Two inputs fail
-# as well, because its ``forward`` has one argument (:ref:`missing-the-required-forward`).
+# whole tuple on (:ref:`argument-input-must-be-tensor`). A small module takes the part that you want. Two inputs fail as
+# well, because the ``forward`` of ``Sequential`` has one argument (:ref:`missing-the-required-forward`).
 
 
 class First(nn.Module):
@@ -378,7 +378,7 @@ cases = [
 check(dense, by_recursion, cases)
 
 # %%
-# The loop keeps what it has, and each layer makes it wider.
+# The loop appends each output to ``x``, which becomes wider.
 
 # Solution
 
@@ -397,7 +397,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`loading-a-state-dict`, which the names of the layers decide.
+# :ref:`loading-a-state-dict` shows how the names of the layers decide what is loaded.
 #
 # - PyTorch contributors (2026). `Sequential
 #   <https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html>`__. The reference, with what it says of

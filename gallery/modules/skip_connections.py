@@ -148,8 +148,8 @@ assert (found[Skip, 2][:, 0] > 0.1).all()
 # %%
 # Images of digits go through 30 blocks of ReLU and a linear layer with PyTorch's default weights, before training. The
 # left shows how much a block's outputs differ between images: in plain blocks, all images become the same. The right
-# shows the gradient, which comes from block 30: little of it is left in plain block 1. Bands are five seeds. You need
-# to know :ref:`vanishing-gradients`.
+# shows the gradient, which comes from block 30: little of it is left in plain block 1. The bands span five seeds. You
+# need to know :ref:`vanishing-gradients`.
 #
 # .. longer: 6 screens — what it brings, the shapes, the sizes and the block of ResNet have a cell each
 #
@@ -158,7 +158,8 @@ assert (found[Skip, 2][:, 0] > 0.1).all()
 #
 # A block with a skip connection, or *residual block*, gives :math:`y = x + f(x)`. The layers in :math:`f` are its
 # *branch*. They have to learn what to change in :math:`x`, and :math:`f = 0` changes nothing. By the chain rule the
-# gradient of :math:`x` is a sum, too: that of :math:`y`, plus what comes back through the branch.
+# gradient of :math:`x` is a sum, too: that of :math:`y`, plus what comes back through the branch. The printed lengths
+# do not add up, because the two have different directions.
 
 torch.manual_seed(0)
 f = nn.Sequential(nn.ReLU(), nn.Linear(64, 64))
@@ -175,7 +176,8 @@ print(f"through the block {through_block.norm():.0f}")
 #
 # ``x.detach() + f(x)`` computes the same as the block, and passes no gradient around the branch.
 # ``(x - x.detach()) + f(x)`` passes it, and adds 0. Each of the four trains 30 blocks for 20 steps of Adam. In so few
-# steps, neither part alone is enough. Equal probabilities lose :math:`\ln 10`, which is 2.30. Three seeds:
+# steps, neither part alone is enough. Equal probabilities have a loss of :math:`\ln 10`, which is 2.30. Each loss has
+# another seed.
 
 # Varies with the processor: a training amplifies how it rounds.
 losses = {}
@@ -189,7 +191,7 @@ assert max(losses[Skip]) < 0.5 * min(min(losses[block]) for block in losses if b
 # ------------------------
 #
 # :ref:`Kaiming's weights <initialisation>` keep the size of the signal without a skip connection. That is enough for 10
-# blocks. With 50, the plain network is far behind after 30 steps, on the images that it trains on. So it is not
+# blocks. With 50, the plain network is far behind after 30 steps, on the images that it trains on. So this is not
 # overfitting.
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -206,8 +208,8 @@ for blocks in (10, 50):
 # ----------------------------
 #
 # A branch that changes channels or size needs a shortcut that changes ``x`` in the same way. Take a 1 × 1 convolution
-# with the same stride, or ``nn.Linear`` for vectors. An axis of size 1 raises nothing, because :ref:`broadcasting`
-# repeats it: below, a gray image is added to each of the 16 maps.
+# with the same stride, or ``nn.Linear`` for vectors. An axis of size 1 raises no error, because :ref:`broadcasting`
+# repeats it: below, a gray image is added to each of the :val:`16 <len(first.weight)>` maps.
 
 x = torch.rand(5, 16, 8, 6)
 f = nn.Conv2d(16, 32, 3, stride=2, padding=1)
@@ -222,12 +224,13 @@ print("one channel and sixteen:", tuple((gray + first(gray)).shape))
 # How large does the sum get?
 # ---------------------------
 #
-# Each branch adds about its variance to that of ``x``. With Kaiming's weights a branch is about as large as its
-# input, so each of the 30 blocks about doubles the variance. *Pre-norm* normalizes inside the branch, and each block
-# adds about the same. *Post-norm* normalizes the sum, so each block shrinks what came around the branches before it.
-# Little of the first ``x`` is left, and in a check below it learns more slowly than pre-norm. With zeros in the last
-# layer of each branch, the network begins as :math:`y = x`. (In torchvision's ResNets, ``zero_init_residual`` puts them
-# into the last batch norm of each branch.)
+# The output compares the sizes after block 30 and block 1, and the gradients there. Each branch adds about its variance
+# to that of ``x``. With Kaiming's weights a branch is about as large as its input, so each of the 30 blocks about
+# doubles the variance. *Pre-norm* normalizes inside the branch, and each block adds about the same. *Post-norm*
+# normalizes the sum, so each block also shrinks the ``x`` that the blocks before it passed on. Little of the first
+# ``x`` is left. In a check below, post-norm learns more slowly than pre-norm. With zeros in the last layer of each
+# branch, the network begins as :math:`y = x`. (In torchvision's ResNets, ``zero_init_residual`` puts them into the last
+# batch norm of each branch.)
 
 ways = {
     "default": (Skip, None),
@@ -246,7 +249,7 @@ for name, (block, start) in ways.items():
 # ---------------------------------
 #
 # Two convolutions with :ref:`batch norm <batch-norm>` are the branch, and ReLU follows after the sum. With the same
-# weights this is torchvision's ``BasicBlock``. ``ptguide.models.BasicBlock`` is another twin of it.
+# weights this is torchvision's ``BasicBlock``. ``ptguide.models.BasicBlock`` computes the same.
 
 
 class BasicBlock(nn.Module):
@@ -283,7 +286,7 @@ print(tuple(ours(x).shape), "largest difference", (ours(x) - theirs(x)).abs().ma
 # ----------------
 #
 # **In place.** ``nn.ReLU(inplace=True)`` at the start of a branch overwrites ``x``, and what is added has lost its
-# negative values. Nothing is raised where ``x`` comes from a convolution, a linear layer or a normalization. After
+# negative values. No error is raised where ``x`` comes from a convolution, a linear layer or a normalization. After
 # these, ``out += x`` is right. After an activation whose result :term:`autograd` needs, it raises in ``backward()``
 # (:ref:`modified-by-an-inplace-operation`).
 
@@ -486,7 +489,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`batch-norm`, the other means that made deep networks trainable.
+# :ref:`batch-norm` is the other layer that made deep networks trainable.
 #
 # - He, Zhang, Ren and Sun (2015). `Deep residual learning for image recognition <https://arxiv.org/abs/1512.03385>`__.
 #   Plain networks that get worse with depth, and the block.

@@ -100,11 +100,11 @@ assert layer(x).shape == x.shape
 # The rule
 # --------
 #
-# With ``norm_first=True``, first :math:`x + \text{attention}(\text{norm}(x))`, then :math:`x +
+# With ``norm_first=True``, a block replaces x first by :math:`x + \text{attention}(\text{norm}(x))`, then by :math:`x +
 # \text{feedforward}(\text{norm}(x))`. The line from x to the end is the *residual stream*. With ``norm_first=False``,
-# the default, the norm comes after the sum, as in the paper of 2017. Then the features of a word leave with a spread
-# of 1, until training scales them. The feed-forward part is two linear layers with an activation between them, by
-# default ReLU. Here are both orders from these parts, in eval mode, with the same numbers as torch.
+# the default, the norm comes after the sum, as in the paper of 2017. Then the features of a word come out with a spread
+# of :val:`1 <spread.max()>`, until training scales them. The feed-forward part is two linear layers with an activation
+# between them, by default ReLU. Here are both orders from these parts, in eval mode, with the same numbers as torch.
 
 
 def block(layer, x, norm_first):
@@ -133,9 +133,9 @@ for norm_first in (True, False):
 # What each part does to a word
 # -----------------------------
 #
-# Change the word at place 7, and see at which places each part gives something else. Of these parts, attention alone
-# carries the change to other words. With a causal mask (:ref:`attention`), it reaches that word and those after it. So
-# this "encoder" layer is also the block of a decoder-only model such as GPT.
+# Change the word at place :val:`7 <changed_words(layer.norm1)[0]>`, and see at which places each part gives something
+# else. Of these parts, attention alone carries the change to other words. With a causal mask (:ref:`attention`), it
+# reaches that word and those after it. So this "encoder" layer is also the block of a decoder-only model such as GPT.
 
 future = torch.ones(10, 10, dtype=torch.bool).triu(1)  # True is hidden
 for name, part, places in (
@@ -155,8 +155,8 @@ for name, part, places in (
 # .. longer: 5 screens — positions, parameters and the parts have a cell each
 #
 # Without a mask, a block does not know the order of the words. If you shuffle them, the results are shuffled in the
-# same way, and the two "the" of the sentence get one result. The usual remedy is to *add* positions to the embeddings:
-# vectors that are learned, or sines and cosines of different frequencies.
+# same way, and the two "the" of the sentence get the same result. The usual remedy is to *add* positions to the
+# embeddings: vectors that are learned, or sines and cosines of different frequencies.
 
 torch.manual_seed(1)
 order = torch.randperm(10)
@@ -204,7 +204,7 @@ for size in (24, 512, 768):
 #
 # **All blocks start as copies.** ``nn.TransformerEncoder`` copies the layer that it is given, weights included.
 # Training moves the copies apart, because their gradients differ. Still, torch's own reference advises against such a
-# start. Make each block for itself.
+# start. Make each block separately.
 
 with expect_warning(UserWarning, match="norm_first was True"):
     encoder = nn.TransformerEncoder(layer, num_layers=4)
@@ -218,9 +218,9 @@ first, *others = (block.linear1.weight for block in blocks)
 print("one by one: equal to the first:", [torch.equal(first, other) for other in others])
 
 # %%
-# The warning is about a faster way through padded batches in eval mode without gradients, which is closed to
-# ``norm_first=True``. Here the results are those without it, and ``enable_nested_tensor=False`` silences it. Where the
-# way is open, the results at padding are 0, and those of the other words stay the same.
+# The warning is about a faster way through padded batches in eval mode without gradients, which ``norm_first=True``
+# does not take. Here the results are those without it, and ``enable_nested_tensor=False`` silences the warning. Where
+# it is taken, the results at padding are 0, and those of the other words stay the same.
 
 # %%
 # How this was checked
@@ -379,7 +379,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gradient-descent-four-times`, how the weights of such parts are found.
+# :ref:`gradient-descent-four-times` shows how the weights of such parts are found.
 #
 # - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Section 3 has the block,
 #   its feed-forward part and the positions.

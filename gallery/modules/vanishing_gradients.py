@@ -5,7 +5,7 @@ Why do gradients vanish in a deep network?
 ==========================================
 
 You stack twenty layers, no error is raised, and the loss hardly falls. On its way back the :term:`gradient` is
-multiplied by a factor at each layer, and twenty small factors leave next to nothing for the first layers.
+multiplied by a factor at each layer, and twenty small factors leave the first layers next to nothing.
 """
 
 # %%
@@ -126,8 +126,8 @@ for name, kind in kinds.items():
 # ------------------------
 #
 # The loss of equal probabilities for ten classes is :math:`\ln 10`, :val:`2.30 <math.log(10)>`. After 40 steps, the
-# network with ReLU is still there. With larger weights it learns. :func:`torch.nn.init.kaiming_normal_` draws them
-# with a variance of 2 / in. The 2 makes up for ReLU's slopes that are 0. Three seeds:
+# network with ReLU still has this loss. With larger weights it learns. :func:`torch.nn.init.kaiming_normal_` draws them
+# with a variance of 2 / in. The 2 makes up for ReLU's slopes that are 0. Each loss has another seed.
 
 # Varies with the processor: a training amplifies how it rounds.
 kaiming = nn.init.kaiming_normal_
@@ -141,8 +141,8 @@ for name, initialize in {"default": None, "Kaiming": kaiming}.items():
 # Weights of the right size
 # -------------------------
 #
-# With Kaiming's weights ReLU's factor is about 1. For tanh, whose slope at 0 is 1, a variance of 1 / in is enough:
-# :func:`torch.nn.init.xavier_normal_` gives it to layers as wide as their input. Sigmoid's stays small.
+# With Kaiming's weights ReLU's factor is about 1. The slope of tanh at 0 is 1, so a variance of 1 / in is enough.
+# :func:`torch.nn.init.xavier_normal_` gives it to layers as wide as their input. The factor of sigmoid stays small.
 
 xavier = nn.init.xavier_normal_
 starts = {"ReLU": (nn.ReLU, kaiming), "tanh": (nn.Tanh, xavier), "sigmoid": (nn.Sigmoid, xavier)}
@@ -154,8 +154,8 @@ for name, start in starts.items():
 # Paths around the layer
 # ----------------------
 #
-# A *skip connection*, ``x + layer(x)``, passes the gradient on and adds that through the layer. A normalization
-# rescales what enters the activation. With either, the gradient grows a little.
+# A *skip connection*, ``x + layer(x)``, passes the gradient on and adds the gradient through the layer. A normalization
+# rescales what enters the activation. With either, the gradient grows by a small factor at each layer.
 
 ways = {"plain": {}, "skip connection": {"skip": True}, "batch norm": {"norm": True}}
 for name, around in ways.items():
@@ -254,9 +254,9 @@ ask(
 )
 
 # %%
-# **Exercise.** The right size of weights can also be found from data, without a formula. Rescale each weight in turn
-# so that the output of its ReLU has a root mean square of 1, and return the output of the last layer. ``weights`` has
-# shape (layer, out, in), ``x`` has shape (sample, in).
+# **Exercise.** The right size of weights can also be found from data, without a formula. Rescale each weight in turn so
+# that the output of its ReLU has a root mean square of 1. Return the output of the last layer. ``weights`` has shape
+# (layer, out, in), ``x`` has shape (sample, in).
 
 
 def layer_by_layer(weights, x):
@@ -299,7 +299,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`dead-relus`, units that get no gradient at all.
+# :ref:`dead-relus` is about units that get no gradient at all.
 #
 # - He, Zhang, Ren and Sun (2015). `Delving deep into rectifiers <https://arxiv.org/abs/1502.01852>`__. Where the
 #   variance 2 / in comes from.

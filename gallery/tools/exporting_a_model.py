@@ -138,9 +138,9 @@ print(
 # What cannot be exported
 # -----------------------
 #
-# A branch that depends on the numbers in a tensor cannot: a graph without numbers does not know the way
-# (:ref:`guard-on-data-dependent`). Write it with ``torch.where``, or with ``torch.cond``, which keeps both branches.
-# A branch on a shape is decided once.
+# A branch that depends on the numbers in a tensor cannot be exported: a graph without numbers cannot choose
+# (:ref:`guard-on-data-dependent`). Write it with ``torch.where``, or with ``torch.cond``, which keeps both branches. A
+# branch on a shape is decided once.
 
 
 class Scale(nn.Module):
@@ -162,9 +162,9 @@ for factor in (0.5, 3.0):
 # What became of TorchScript
 # --------------------------
 #
-# ``torch.jit.trace`` and ``torch.jit.script`` still run, and say themselves what to use. A trace has a fault that
-# export does not have: it keeps the branch that the example took (:ref:`tracer-warning`), where export raises an
-# error.
+# ``torch.jit.trace`` and ``torch.jit.script`` still run, and their warnings say what to use instead. A trace has a
+# fault that export does not have: it keeps the branch that the example took (:ref:`tracer-warning`), where export
+# raises an error.
 
 with expect_warning(FutureWarning, match="is deprecated. Please switch to"):
     traced = torch.jit.trace(model, images)
@@ -183,7 +183,7 @@ assert torch.equal(traced(others), model(others))
 # ----------------
 #
 # **Exported in training mode.** Then the dropout of the graph is active, and the same images get other logits each
-# time. It is too late then: ``eval()`` of the exported module raises. Call ``model.eval()`` before the export.
+# time. It is too late then: ``eval()`` of the exported module raises an error. Call ``model.eval()`` before the export.
 
 model.train()
 training = torch.export.export(model, (images,)).module()
@@ -345,8 +345,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`packages-around-torch`: what else there is, and which packages are no longer made. If the ONNX exporter has no
-# translation for an operation, see :ref:`exporting-the-operator`.
+# :ref:`packages-around-torch` lists what else there is, and which packages are no longer made. If the ONNX exporter has
+# no translation for an operation, see :ref:`exporting-the-operator`.
 #
 # - PyTorch contributors (2026). `torch.export tutorial
 #   <https://docs.pytorch.org/tutorials/intermediate/torch_export_tutorial.html>`__. Sizes that change, and what the

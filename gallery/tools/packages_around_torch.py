@@ -105,9 +105,9 @@ for name, purpose in inside.items():
 # Which version fits which torch?
 # -------------------------------
 #
-# Ask what a package requires, and whether it has compiled code that is linked with torch. That of torchvision is.
-# ``stable`` in its name means the part of torch's interface that newer versions keep, hence the ``>=``. An older
-# torchvision was made for one torch, so let one command of pip choose both. ``torchmetrics`` is Python alone.
+# Ask what a package requires, and whether it has compiled code that is linked with torch. The code of torchvision is
+# linked. ``stable`` in its name means the part of torch's interface that newer versions keep, hence the ``>=``. An
+# older torchvision was made for one torch, so let one command of pip choose both. ``torchmetrics`` is Python alone.
 # ``safetensors`` has compiled code of its own.
 
 
@@ -147,7 +147,7 @@ for name in ("torchvision", "torchmetrics", "safetensors"):
 #
 # .. not looked up: 0.18 — the last version in the list of the first cell
 #
-# One line of this table can be asked here: torch itself warns of the old quantization. The version in the message has
+# One line of this table can be checked here: torch itself warns of the old quantization. The version in the message has
 # passed, and the old code still runs in this one.
 
 with warnings.catch_warnings(record=True) as given:
@@ -329,7 +329,7 @@ cases = [(as_bytes({"a": torch.ones(1)}), "a"), (file, "weight"), (file, "bias")
 check(read, by_library, cases)
 
 # %%
-# The bytes are cut out, copied to a place of their own, and seen as numbers.
+# The bytes are cut out, copied to a place of their own, and read as numbers.
 
 # Solution
 
@@ -350,7 +350,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`why-gpus-and-the-stack`, the first page of the chapter on GPUs.
+# :ref:`why-gpus-and-the-stack` is the first page of the chapter on GPUs.
 #
 # - PyTorch contributors (2024). `torchtext <https://docs.pytorch.org/text/stable/index.html>`__. The notice that its
 #   development is stopped.
