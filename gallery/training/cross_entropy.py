@@ -4,8 +4,8 @@
 How does PyTorch's cross_entropy work?
 ======================================
 
-You train a classifier, and formulas of its loss begin with probabilities and one-hot vectors.
-:func:`torch.nn.functional.cross_entropy` takes logits and class numbers instead, and applies the softmax itself.
+Formulas of a classifier's loss contain probabilities and one-hot vectors, but a softmax before PyTorch's loss slows the
+training down. :func:`torch.nn.functional.cross_entropy` takes logits and class numbers, and applies the softmax itself.
 """
 
 # %%
@@ -66,8 +66,8 @@ torch.testing.assert_close(steps(logits)["mean"], F.cross_entropy(logits, labels
 draw(steps, logits, names=["logits"])
 
 # %%
-# In both rows class 0 is right. The first sample gives it the largest probability and costs little. The second is
-# rather sure of class 1 and costs more. The loss is the mean of the two.
+# In both rows class :val:`0 <labels[0]>` is right. The first sample gives it the largest probability and costs little.
+# The second is rather sure of class :val:`1 <logits[1].argmax()>` and costs more. The loss is the mean of the two.
 #
 # .. longer: 6 screens — each argument of the function has a cell of its own
 #
@@ -97,7 +97,7 @@ print(f"nll_loss(log_softmax):  {F.nll_loss(logits.log_softmax(dim=1), labels):.
 # --------------------------
 #
 # ``exp(-loss)`` is the probability of the right class, as a geometric mean over the samples. A network that gives each
-# of C classes the same probability has a loss of :math:`\log C`. Expect about that before the training.
+# of C classes the same probability has a loss of :math:`\log C`. Expect about this loss before training.
 
 for probability in (0.99, 0.7, 0.5, 0.1, 0.01):
     row = torch.tensor([[probability, 1 - probability]]).log()  # softmax gives them back
