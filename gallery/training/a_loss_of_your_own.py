@@ -271,7 +271,7 @@ torch.testing.assert_close(
 w = torch.tensor(3.0, requires_grad=True)
 (w.sum() + 10 * (w**2).detach()).backward()
 ask(
-    "w is 3. The loss is w.sum() + 10 * (w**2).detach(). What is w.grad?",
+    f"w is {w.item():.0f}. The loss is w.sum() + 10 * (w**2).detach(). What is w.grad?",
     answer=w.grad.item(),
     choices={
         61.0: "The second term would add 10 * 2 * 3, but it is cut off by detach().",

@@ -178,8 +178,8 @@ print(f"a network that is quite sure, and right: {sure:.3f}")
 #    :val:`int64 <labels.dtype>`. Deviate with ``label_smoothing`` if the network becomes too sure, and with ``weight``
 #    if rare classes count more. For several true classes at once, take :ref:`bce-with-logits`. For ``backward``, it
 #    keeps N times C log-probabilities, which is much for large vocabularies. ``F.linear_cross_entropy`` of newer
-#    versions includes the last layer, and keeps less if ``options`` are given. Under autocast on a CPU the loss is
-#    :val:`float32 <in_autocast>`.
+#    versions includes the last layer, and keeps less if ``options`` are given. Under :ref:`autocast <mixed-precision>`
+#    on a CPU the loss is :val:`float32 <in_autocast>`.
 #
 # Two common mistakes
 # -------------------

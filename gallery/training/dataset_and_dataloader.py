@@ -268,7 +268,7 @@ ask(
 loader = DataLoader(range(40, 49), batch_size=4)
 taken = [next(iter(loader)).tolist() for _ in range(3)]
 ask(
-    "The data counts from 40 to 48, batch_size=4, no shuffling. "
+    f"The data counts from {loader.dataset[0]} to {loader.dataset[-1]}, batch_size={loader.batch_size}, no shuffling. "
     "next(iter(loader)) is called three times. What does the third call give?",
     answer=taken[-1],
     choices={

@@ -246,7 +246,7 @@ ask(
     choices={
         "it is off": "no_grad switches off the recording. eval() switches off dropout.",
         "it still removes features": "What a layer computes depends on its mode, and the mode is still train.",
-        "it raises an error": "Nothing is raised, so this mistake is easy to overlook.",
+        "it raises an error": "No error is raised, so this mistake is easy to overlook.",
     },
 )
 

@@ -4,8 +4,8 @@
 How does kl_div work, and why is my KL loss negative?
 =====================================================
 
-You compare two distributions, as in distillation or a VAE, and the loss is negative or far too small. Give
-``F.kl_div`` the *logarithms* of the output first, then the target, and ``reduction="batchmean"``.
+One network learns the probabilities that another gives, and the loss that compares the two is negative or far too
+small. Give ``F.kl_div`` the *logarithms* of the output first, then the target, and ``reduction="batchmean"``.
 """
 
 # %%
@@ -147,8 +147,8 @@ torch.testing.assert_close(slopes[0], slopes[1])
 # Distributions with a formula
 # ----------------------------
 #
-# For the normal distributions of a VAE there is a formula, and ``torch.distributions`` has it. Without a formula, take
-# a mean over samples of q, which is close here. Single terms of that mean can be negative.
+# For the normal distributions of a :ref:`VAE <vae>` there is a formula, and ``torch.distributions`` has it. Without a
+# formula, take a mean over samples of q, which is close here. Single terms of that mean can be negative.
 
 torch.manual_seed(0)
 q, p = Normal(1.0, 0.5), Normal(0.0, 1.0)

@@ -119,7 +119,7 @@ print_tasks()
 # a number                 :ref:`mse_loss <regression-losses>`         as they are
 # a distribution           :ref:`cross_entropy, kl_div                 ``softmax(dim=1)``
 #                          <kl-divergence>`
-# which samples are alike  :ref:`contrastive <contrastive-losses>`     the distance of two embeddings
+# pairs that are similar   :ref:`contrastive <contrastive-losses>`     the distance of two embeddings
 # something else           :ref:`your own <a-loss-of-your-own>`        as you defined it
 # =======================  ==========================================  =====================================
 
@@ -283,7 +283,7 @@ ask(
     choices={
         "cross_entropy": "Its softmax makes the tags compete: they would have to add up to one.",
         "binary_cross_entropy_with_logits": "Each tag is a question of yes or no of its own.",
-        "mse_loss": "It runs, and its outputs are no probabilities.",
+        "mse_loss": "It runs, and its outputs are not probabilities.",
     },
 )
 
