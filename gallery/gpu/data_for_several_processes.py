@@ -230,7 +230,8 @@ ask(
 # The next question asks about the sampler.
 
 ask(
-    f"With DistributedSampler, how many of {len(samplers[0].dataset)} examples do two processes read together in an epoch?",
+    "With DistributedSampler, how many examples do two processes read together in an epoch "
+    f"of {len(samplers[0].dataset)}?",
     answer=len(parts[0] + parts[1]),
     choices={
         12: "That is with drop_last=True.",
