@@ -363,8 +363,8 @@ for seed in SEEDS:  # one in five labels is wrong
 
 losses = [0.9, 0.7, 0.8, 0.75, 0.6, 0.65, 0.7, 0.72]
 ask(
-    "The validation losses are 0.9, 0.7, 0.8, 0.75, 0.6, 0.65, 0.7, 0.72, and the patience is 3. After which epoch "
-    "does the training stop?",
+    f"The validation losses are {', '.join(map(str, losses))}, and the patience is 3. "
+    "After which epoch does the training stop?",
     answer=stops_at(losses, 3)[0],
     choices={
         4: "After the fourth, two epochs are bad. The fifth is the best so far, so the count begins again.",

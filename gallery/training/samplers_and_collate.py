@@ -308,8 +308,8 @@ elements = {
     for order, chosen in {"given": four, "sorted": sorted(four)}.items()
 }
 ask(
-    "Sentences of 9, 2, 8 and 3 words make two batches of two. How many elements do the padded batches have if the "
-    "sentences are sorted by length first?",
+    f"Sentences of {four[0]}, {four[1]}, {four[2]} and {four[3]} words make two batches of two. "
+    "How many elements do the padded batches have if the sentences are sorted by length first?",
     answer=elements["sorted"],
     choices={
         22: "These are the words without padding.",

@@ -179,8 +179,9 @@ assert torch.equal(stayed, target["boxes"])
 # A common mistake
 # ----------------
 #
-# **A mask that is resized like a photo.** The mean of class 0 and class 3 is not a class, or a wrong one. As a plain
-# tensor, the mask counts as an image and is smoothed. In a ``Mask``, ``Resize`` takes the nearest pixel.
+# **A mask that is resized like a photo.** The mean of class :val:`0 <mask.min()>` and class :val:`3 <mask.max()>` is
+# not a class, or a wrong one. As a plain tensor, the mask counts as an image and is smoothed. In a ``Mask``, ``Resize``
+# takes the nearest pixel.
 
 maps = shapes(size=40).segmentation().targets.to(torch.uint8)  # (image, row, column)
 mask = next(one[None] for one in maps if one.unique().tolist() == [0, 3])

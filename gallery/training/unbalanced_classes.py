@@ -145,7 +145,8 @@ print(f"{(times[labels == 0] == 0).float().mean():.0%} of the other digits are l
 # ---------------------------
 #
 # Precision is the fraction of the answers "an 8" that are right. It depends on how rare an 8 is where the network is
-# used. If it is 2 % there, most of the answers "an 8" are wrong, although few of the other digits are called so.
+# used. If it is :val:`2 <100 * rare>` % there, most of the answers "an 8" are wrong, although few of the other digits
+# are called so.
 
 # Varies with the processor: a training amplifies how it rounds.
 for name in ("weight in the loss", "sampler"):
