@@ -4,8 +4,8 @@
 How do I split the data between GPUs?
 =====================================
 
-Four processes train, and each reads the whole data: an epoch has as many steps as before, and nothing says so. Give
-the loader a ``DistributedSampler``, and each process reads a part of its own.
+Four processes train, and each reads the whole data, so an epoch has as many steps as before, and no error says so. Give
+the loader a ``DistributedSampler``, and each process reads its own part.
 """
 
 # %%
@@ -84,8 +84,8 @@ def start_twice_and_once(script):
 draw_parts()
 
 # %%
-# Two processes and 13 examples, with a ring where an example is read for the second time. You need to know
-# :ref:`one-model-on-several-processes`.
+# The figure shows which of :val:`13 <len(samplers[0].dataset)>` examples two processes read. A ring marks an example
+# that is read for the second time. You need to know :ref:`one-model-on-several-processes`.
 #
 # The rule
 # --------
@@ -103,8 +103,8 @@ for drop_last in (False, True):
 # Call ``set_epoch`` in each epoch
 # --------------------------------
 #
-# Without it, the order is that of the first epoch again and again, although the sampler shuffles. Each process calls
-# it with the same number, before it goes through the loader.
+# Without this call, each epoch has the order of the first, although the sampler shuffles. Each process makes the call
+# with the same number, before it reads from the loader.
 
 print("epoch 0:", seen(samplers[0]))
 print("again:  ", seen(samplers[0]))
@@ -118,8 +118,9 @@ assert seen(samplers[0]) != parts[0]
 # Parts of unequal size
 # ---------------------
 #
-# The mean of the gradients is that of the whole batch if the parts are equally large. With 7 and 5 examples it is not,
-# because each of the 5 counts more. Weigh each part by its number of examples.
+# The mean of the gradients is that of the whole batch if the parts are equally large. With :val:`7 <sizes[0]>` and
+# :val:`5 <sizes[1]>` examples it is not, because each of the latter counts more. Weight each part by its number of
+# examples.
 
 sizes = torch.tensor([7, 5])
 means, whole = torch.stack([gradient(slice(0, 7)), gradient(slice(7, 12))]), gradient(slice(12))
@@ -132,11 +133,12 @@ print(f"weighed mean: off by {(weighed - whole).abs().max():.3f}")
 #
 #    Give the loader a ``DistributedSampler`` as ``sampler``, in place of ``shuffle=True``, and call ``set_epoch``
 #    before each epoch. The batch size of the loader is that of one process. Each process reads its examples itself, so
-#    it needs the whole data set within reach. An example that comes twice changes the figure of an evaluation, so
-#    evaluate in one process, or divide without filling up.
+#    it needs the whole data set within reach. An example that comes twice changes the result of an evaluation. So
+#    evaluate in one process, or divide the data without repeats.
 #
 # The loop of this guide needs no sampler. :func:`ptguide.training.fit` sees that ``torchrun`` started it, wraps the
-# model in DDP, cuts each batch into parts and weighs them. With two processes, and then alone, the losses are the same.
+# model in DDP, cuts each batch into parts and weights them. With two processes, and then alone, the losses are the
+# same.
 
 train = """
 import os
@@ -166,9 +168,10 @@ print("losses of one:          ", [f"{loss:.4f}" for loss in alone["losses"]])
 # A common mistake
 # ----------------
 #
-# **An accuracy that counts an example twice.** Say the model knows one answer alone, that of the example which is read
-# twice. Over both processes it is right 2 times in 14, and not once in 13. To evaluate in several processes, give each
-# a ``Subset`` that is not filled up. Then add up counts, not means.
+# **An accuracy that counts an example twice.** Say the model is right for one example alone, which is read twice. Over
+# both processes it is right :val:`2 <sum(part.count(twice) for part in parts)>` times in 14, and not once in
+# :val:`13 <len(samplers[0].dataset)>`. To evaluate in several processes, give each a ``Subset`` without repeats. Then
+# add up counts, not means.
 
 (twice,) = set(parts[0]) & set(parts[1])
 for name, read in {
@@ -213,13 +216,13 @@ for process in (first, second):
 # --------------
 
 ask(
-    "A DataLoader without DistributedSampler has 13 examples. How many different ones do two processes "
-    "train on in an epoch?",
+    f"A DataLoader without DistributedSampler has {len(samplers[0].dataset)} examples. "
+    "How many different ones do two processes train on in an epoch?",
     answer=len(set(seen() + seen())),
     choices={
         6: "Nothing divides the data: no sampler was told of the other process.",
         13: "All 13, each in both processes: an epoch has as many steps as with one process.",
-        26: "26 are gone through, but each comes twice.",
+        26: "26 examples are read, but each comes twice.",
     },
 )
 
@@ -227,7 +230,8 @@ ask(
 # The next question asks about the sampler.
 
 ask(
-    "With DistributedSampler, how many examples do two processes go through together in an epoch of 13?",
+    "With DistributedSampler, how many examples do two processes read together in an epoch "
+    f"of {len(samplers[0].dataset)}?",
     answer=len(parts[0] + parts[1]),
     choices={
         12: "That is with drop_last=True.",
@@ -237,9 +241,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Be the sampler, without shuffling. Return the indices that process ``rank`` of ``world_size`` reads, of
-# ``count`` examples. Process 0 begins with example 0, process 1 with example 1. If the parts would not be equally long,
-# go on with example 0 at the end.
+# **Exercise.** Do what the sampler does, without shuffling. Return the indices that process ``rank`` of ``world_size``
+# reads, of ``count`` examples. Process 0 begins with example 0, process 1 with example 1. If the parts would not be
+# equally long, go on with example 0 at the end.
 
 
 def by_sampler(count, rank, world_size):

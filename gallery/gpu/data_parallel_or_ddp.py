@@ -4,8 +4,8 @@
 DataParallel, DDP or FSDP: which one do I use?
 ==============================================
 
-Your model is to train on several GPUs, and PyTorch offers three ways that sound alike. DDP copies the whole training
-state to each GPU, and FSDP gives each GPU a part of it.
+Your model is to train on several GPUs, and PyTorch offers three ways that sound alike. Take DDP, which copies the
+training state to each GPU, or FSDP, which divides it, where a copy does not fit.
 """
 
 # %%
@@ -156,7 +156,7 @@ draw_memory(parameters)
 #
 # Training with Adam keeps four numbers for each parameter: the weight, its gradient and two averages. In
 # :val:`float32 <torch.empty(1).dtype>` each takes four bytes. Let there be :math:`N` parameters and :math:`P` GPUs.
-# With DDP each GPU holds :math:`16 N` bytes, and with FSDP :math:`16 N / P`. What is being sent comes on top. DDP
+# With DDP each GPU holds :math:`16 N` bytes, and with FSDP :math:`16 N / P`. What is being sent needs memory, too. DDP
 # keeps buffers for it, as large as the gradients, unless you give ``gradient_as_bucket_view=True``. FSDP fetches whole
 # layers, one or two at a time.
 #
@@ -178,9 +178,10 @@ assert sum(megabytes(parameters, 1)) * 1e6 == 16 * parameters
 # DDP: each process has a copy
 # ----------------------------
 #
-# ``torchrun --nproc-per-node=gpu`` starts one process for each GPU, and tells it its number in variables. DDP divides
-# neither the model nor the batch: your code gives each process its part (:ref:`data-for-several-processes`). This piece
-# of a script runs below on two processes of the CPU. Its functions stand in the Set-up; ``train`` takes five steps.
+# ``torchrun --nproc-per-node=gpu`` starts one process for each GPU, and tells it its number in environment variables.
+# DDP divides neither the model nor the batch: your code gives each process its part
+# (:ref:`data-for-several-processes`). This piece of a script runs below on two processes of the CPU. Its functions are
+# in the Set-up, and ``train`` takes five steps.
 
 by_ddp = """
 model = new_model()
@@ -195,9 +196,9 @@ found["DDP weights"] = full(model)
 # FSDP: each process has a part
 # -----------------------------
 #
-# ``fully_shard`` divides the weights of a module along their first axis. Call it on the large layers first, and then
-# on the model: what is left for one call is fetched together. On the model alone, that would be all of it. The
-# optimizer comes afterwards. There is no wrapper, as ``FullyShardedDataParallel`` is in older code.
+# ``fully_shard`` divides the weights of a module along their first axis. Call it on the large layers first, and then on
+# the model, because the weights of one call are fetched together. A single call on the model would fetch the whole
+# model at once. The optimizer comes afterwards. There is no wrapper such as ``FullyShardedDataParallel`` in older code.
 
 by_fsdp = """
 model = new_model()
@@ -216,8 +217,8 @@ found["shapes"] = [tuple(model[0].weight.shape), tuple(local(model[0].weight).sh
 # The same training, half the numbers in each process
 # ---------------------------------------------------
 #
-# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The next lines count the
-# numbers that process 0 holds after five steps. The weights of both trainings agree, up to rounding.
+# ``RANK`` counts the processes over the machines, and ``LOCAL_RANK`` those of one machine. The cell prints how many
+# numbers process 0 holds after five steps. The weights of both trainings agree, up to rounding.
 
 first, second = torchrun(START, by_ddp, by_fsdp, END)
 print("told:", first["told"], second["told"])
@@ -245,19 +246,19 @@ if wrapped is not None:
 # %%
 # .. use-this::
 #
-#    Use DDP while the training fits on one GPU:
-#    :val:`16 <round(sum(megabytes(parameters, 1)) * 1e6 / parameters)>` bytes for each parameter, up to 4 for the
-#    buffers, and the activations. Where it does not fit, call ``fully_shard`` on each block and then on the model.
-#    Start both with ``torchrun --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``.
-#    Do not begin new code with ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass,
-#    and again in ``backward``.
+#    Use DDP while the training fits on one GPU: :val:`16 <round(sum(megabytes(parameters, 1)) * 1e6 / parameters)>`
+#    bytes for each parameter, up to :val:`4 <torch.empty(1).element_size()>` for the buffers, and the activations.
+#    Where it does not fit, call ``fully_shard`` on each block and then on the model. Start both with
+#    ``torchrun --nproc-per-node=gpu``, and let each process use ``torch.device("cuda", LOCAL_RANK)``. Do not begin new
+#    code with ``DataParallel``. FSDP costs more sending: the weights are fetched in the forward pass, and again in
+#    ``backward``.
 #
 # A common mistake
 # ----------------
 #
 # **The optimizer is made before fully_shard.** ``fully_shard`` puts new parameters into the model, and the optimizer
-# has the old ones. Nothing is raised, and the weights do not change. Make the optimizer afterwards. The printed
-# number is the largest change of a weight in five steps.
+# has the old ones. No error is raised, and the weights do not change. Make the optimizer afterwards. The printed number
+# is the largest change of a weight in five steps.
 
 for way in ("early", "late"):
     print(f"optimizer {way:5}: {first[way]:.3f}")
@@ -345,8 +346,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Be ``fully_shard``. Return what process ``rank`` of ``world_size`` holds of a weight. The rows are cut
-# into equal chunks of rounded up size, so the last process can have fewer rows. The checker asks :func:`torch.chunk`.
+# **Exercise.** Do what ``fully_shard`` does. Return what process ``rank`` of ``world_size`` holds of a weight. The rows
+# are cut into equal chunks of rounded up size, so the last process can have fewer rows. The checker asks
+# :func:`torch.chunk`.
 
 
 def shard(weight, rank, world_size):

@@ -4,7 +4,7 @@
 How do I train one model on several GPUs?
 =========================================
 
-One GPU is too slow, and four stand in the machine. Each gets a process with the whole model and a part of the batch,
+One GPU is too slow, and your machine has four. Each GPU gets a process with the whole model and a part of the batch,
 and an :term:`all-reduce` gives each process the mean of the gradients.
 """
 
@@ -103,8 +103,9 @@ def torchrun(*parts):
 draw_gradients()
 
 # %%
-# A layer with :val:`18 <len(whole)>` weights, and a batch of 12 examples. Each half has a gradient of its own, and the
-# mean of both lies on that of the whole batch. You need to know :ref:`the-training-loop`.
+# The figure shows the gradients of a layer with :val:`18 <len(whole)>` weights, for a batch of :val:`12 <len(inputs)>`
+# examples. Each half has its own gradient, and their mean is that of the whole batch. You need to know
+# :ref:`the-training-loop`.
 #
 # The rule
 # --------
@@ -125,8 +126,8 @@ print(f"of mean and whole:        {(halves.mean(dim=0) - whole).abs().max():.2f}
 # --------------------
 #
 # ``torchrun`` starts one script several times. ``rank`` is the number of a process, and ``world_size`` says how many
-# there are. ``all_reduce`` is done when each process has called it, and then each has the sum. This is how the script
-# ``train.py`` begins.
+# there are. ``all_reduce`` waits until each process has called it, and then gives each the sum. The script ``train.py``
+# begins with these lines.
 
 by_hand = """
 import torch
@@ -151,7 +152,7 @@ mean /= world_size
 # ---------------
 #
 # ``DistributedDataParallel``, DDP for short, makes the exchange within ``backward``. When you wrap a model, it copies
-# the weights of process 0 to the others, so they need no common seed. This is what you write.
+# the weights of process 0 to the others, so they need no common seed. You write these lines.
 
 by_ddp = """
 torch.manual_seed(rank)  # other weights in each process
@@ -181,11 +182,11 @@ for rank, process in enumerate((first, second)):
 # %%
 # .. use-this::
 #
-#    Wrap the model in ``DistributedDataParallel`` and start one process for each GPU by ``torchrun
-#    --nproc-per-node=gpu``. Each process moves its model to the GPU whose number is in the variable ``LOCAL_RANK``, and
-#    reads its own part of the data: :ref:`data-for-several-processes`. The batch of a step is the sum of the parts.
-#    Each GPU holds the whole model, its gradients and the optimizer's state; where they do not fit, use FSDP, which
-#    divides them. Let process 0 alone print and save.
+#    Wrap the model in ``DistributedDataParallel`` and start one process for each GPU by
+#    ``torchrun --nproc-per-node=gpu``. Each process moves its model to the GPU whose number is in the variable
+#    ``LOCAL_RANK``, and reads its own part of the data: :ref:`data-for-several-processes`. The batch of a step is the
+#    sum of the parts. Each GPU holds the whole model, its gradients and the optimizer's state; where they do not fit,
+#    use :ref:`FSDP <data-parallel-or-ddp>`, which divides them. Let process 0 alone print and save.
 #
 # A common mistake
 # ----------------
@@ -264,8 +265,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Be DDP for one step of gradient descent. ``weights`` and ``gradients`` have shape (process, weight).
-# Begin with the weights of process 0, and return what each process has after the step, in the same shape.
+# **Exercise.** Do what DDP does in one step of gradient descent. ``weights`` and ``gradients`` have shape (process,
+# weight). Begin with the weights of process 0, and return what each process has after the step, in the same shape.
 
 
 def by_processes(weights, gradients, lr):

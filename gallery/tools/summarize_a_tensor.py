@@ -41,7 +41,7 @@ assert "nan" in str(describe(logits)).lower()
 # Three tools, five tensors
 # -------------------------
 #
-# ``lovely_tensors`` prints one line, and ``treescope`` prints values behind its facts. Here ``treescope`` gets NumPy
+# ``lovely_tensors`` prints one line, and ``treescope`` prints values after its facts. Here ``treescope`` gets NumPy
 # arrays, because it reads ``names`` of a tensor, and tensors of newer releases of torch lack this attribute.
 
 five = {
@@ -132,7 +132,7 @@ ask(
     answer="nan" in repr(logits),
     choices={
         False: "With more than 1000 elements, x is shortened to its first and last three rows and columns.",
-        True: "It would if the NaN stood in a corner, or if the tensor were small.",
+        True: "It would if the NaN were in a corner, or if the tensor were small.",
     },
 )
 

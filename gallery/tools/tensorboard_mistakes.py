@@ -4,8 +4,8 @@
 Why does TensorBoard show no data, or wrong data?
 =================================================
 
-The images are white, points are missing, or the chart is empty, and nothing was raised. Read the log back in Python:
-it shows whether the log is wrong, or the way that you look at it.
+The images are white, points are missing, or the chart is empty, and no error was raised. Read the log back in Python to
+see whether the log is wrong, or the way that you look at it.
 """
 
 # %%
@@ -118,8 +118,8 @@ for run in ("no step", "twice", "continued"):
 #
 # A thread of the writer puts the points into the file, by default up to
 # :val:`120 <inspect.signature(SummaryWriter).parameters["flush_secs"].default>` seconds later. ``flush`` waits until
-# they are written. Else look at the path and at the tag: a folder that does not exist raises nothing, and
-# ``loss/Train`` is another tag.
+# they are written. If that does not help, look at the path and at the tag. A folder that does not exist raises no
+# error, and ``loss/Train`` is another tag.
 
 writer = SummaryWriter(log / "open")
 writer.add_scalar("loss/train", 1.0, 0)
@@ -141,7 +141,7 @@ writer.close()
 # ---------------
 #
 # **close in the loop, so that everything is written.** Each ``close`` ends a file, and the next point begins another.
-# TensorBoard then has a file for each turn to watch.
+# TensorBoard then has to watch a file for each turn.
 
 writer = SummaryWriter(log / "closing")
 for step in range(6):
@@ -152,8 +152,8 @@ assert len(files_of("closing")) == len(points("closing")) == 6
 
 # %%
 # **A curve that compares the model with itself.** ``add_pr_curve`` needs the true labels. The predicted classes have
-# the same shape, and above a threshold of 0.5 a model that guesses looks perfect against them. Precision is the part of
-# the images called a 3 that are one.
+# the same shape, and above a threshold of 0.5 a model that guesses looks perfect against them. Precision is the
+# fraction of the images called a 3 that are a 3.
 
 labels = torch.arange(1500) % 10
 guesses = torch.softmax(3 * torch.randn(1500, 10), dim=1)
@@ -255,7 +255,7 @@ ask(
     "Guesses are drawn as a PR curve with the predicted classes as labels. What is its precision above 0.5?",
     answer=precision["predictions"],
     choices={
-        0.1: "That is the part of 3s: what guessing gets with the true labels.",
+        0.1: "That is the fraction of 3s, which guessing gets with the true labels.",
         0.5: "The threshold is not the precision.",
         1.0: "Whatever the model is worth: it is compared with itself.",
     },

@@ -5,7 +5,7 @@ Which inputs does an output depend on?
 ======================================
 
 Does your causal mask hide the future, and does your windowing function leak the target into its input? Shapes do not
-tell, so change one input element at a time and look which outputs change.
+show that, so change one input element at a time and see which outputs change.
 """
 
 # %%
@@ -36,9 +36,9 @@ assert torch.equal(seen, torch.ones(5, 5).tril().bool())
 show(seen)
 
 # %%
-# A row is a position of the output of attention, a column a position of its values. A ``#`` stands where the output
-# depends on the value. The mask works: no position sees one that comes later. You need to know
-# :ref:`what a causal mask is <triu-and-tril>` and :ref:`how to read the pictures <how-to-read-the-pictures>`.
+# A row is a position of the output of attention, and a column is a position of its values. A ``#`` marks where the
+# output depends on the value. The mask works: no position sees one that comes later. You need to know :ref:`what a
+# causal mask is <triu-and-tril>` and :ref:`how to read the pictures <how-to-read-the-pictures>`.
 #
 # The rule
 # --------
@@ -189,7 +189,7 @@ ask(
     "Three samples of two features go through BatchNorm1d in training mode. How many inputs does one output depend on?",
     answer=normalized[0, 0].sum().item(),
     choices={
-        1: "That is so in evaluation mode, which uses stored means and variances.",
+        1: "That is right in evaluation mode, which uses stored means and variances.",
         3: "The mean and the variance of a feature are taken over the batch.",
         6: "Each feature has its own mean and variance.",
     },
@@ -214,7 +214,7 @@ cases.append((lambda x: x.roll(1) * torch.tensor([0.0, 1, 1, 1]), 4))
 check(leaks, leaks_by_loops, cases)
 
 # %%
-# In the matrix (output, input), what comes later stands above the diagonal.
+# In the matrix (output, input), what comes later is above the diagonal.
 
 # Solution
 

@@ -4,8 +4,8 @@
 How do I write a custom loss in PyTorch?
 ========================================
 
-The loss that you need is not in ``torch.nn``: for you, too late costs more than too early, or two goals count. Write a
-function of tensors that returns one number, and autograd finds its gradient.
+The loss that you need is not in ``torch.nn``: for example, a prediction too low costs you more than one too high. Write
+a function of tensors that returns one number, and autograd finds its gradient.
 """
 
 # %%
@@ -95,7 +95,7 @@ draw_lines(fits)
 #
 # A loss is a function of outputs and targets that returns a tensor of one element. It has to be connected to the
 # parameters by operations that have a gradient. You need no class and no ``backward`` of your own. Compare its gradient
-# with small differences once, in :val:`float64 <in_double.dtype>`: ``gradcheck`` does that.
+# with difference quotients once, in :val:`float64 <in_double.dtype>`: ``gradcheck`` does that.
 
 in_double = torch.randn(6, dtype=torch.float64, generator=torch.manual_seed(0), requires_grad=True)
 wanted = torch.randn(6, dtype=torch.float64)
@@ -152,8 +152,8 @@ for name, term in terms.items():
 # -------------------
 #
 # Add tensors, each with a weight, and call ``backward`` once on the sum. The gradient is the sum of the gradients. So
-# compare how *long* they are, and not how large the losses are. With weight 0.01, this penalty on the weights is
-# smaller than the cross-entropy and still pulls harder.
+# compare the norms of the gradients, and not the losses. With weight 0.01, this penalty on the weights is smaller than
+# the cross-entropy and still pulls harder.
 
 network = new_network()
 entropy = F.cross_entropy(network(images), labels)
@@ -189,8 +189,8 @@ for name, way in ways.items():
 #
 #    Write a plain function of ``(outputs, targets)`` that takes batches of tensors and ends with ``.mean()``, so that
 #    the gradient does not grow with the batch size. Deviate with a module where the loss has settings or parameters.
-#    Write a ``torch.autograd.Function`` where autograd cannot do it. The cost is the memory of the intermediate
-#    results that ``backward`` needs.
+#    Write a ``torch.autograd.Function`` where autograd cannot compute the gradient. The cost is the memory of the
+#    intermediate results that ``backward`` needs.
 #
 # A common mistake
 # ----------------
@@ -271,7 +271,7 @@ torch.testing.assert_close(
 w = torch.tensor(3.0, requires_grad=True)
 (w.sum() + 10 * (w**2).detach()).backward()
 ask(
-    "w is 3. The loss is w.sum() + 10 * (w**2).detach(). What is w.grad?",
+    f"w is {w.item():.0f}. The loss is w.sum() + 10 * (w**2).detach(). What is w.grad?",
     answer=w.grad.item(),
     choices={
         61.0: "The second term would add 10 * 2 * 3, but it is cut off by detach().",

@@ -110,9 +110,9 @@ draw_trials()
 # %%
 # .. longer: 5 screens — the search is followed from its first trial to the test set
 #
-# Each dot is one training of a small network on digits, and stands in all three panels. The orange one has the smallest
-# loss. The loss falls as the learning rate grows, up to about 0.1 here. The other two panels show no such line. You
-# need to know :ref:`the-training-loop` and :ref:`evaluation`.
+# Each dot is one training of a small network on digits, and is drawn in all three panels. The orange one has the
+# smallest loss. The loss falls as the learning rate grows, up to about 0.1 here. The other two panels show no such
+# trend. You need to know :ref:`the-training-loop` and :ref:`evaluation`.
 #
 # The rule
 # --------
@@ -135,7 +135,7 @@ for name, drawn in (("uniform", uniform), ("logarithmic", logarithmic)):
 # ------------------------------
 #
 # Sixteen trials on a grid of four rates and four decays try four rates. Sixteen random trials try sixteen. If one
-# setting decides and you do not know which, random trials look at it more finely. How many do you need? If a draw is
+# setting decides and you do not know which, random trials try more values of it. How many do you need? If a draw is
 # good with the probability :math:`p`, at least one of :math:`n` draws is good with the probability
 # :math:`1 - (1 - p)^n`.
 
@@ -168,9 +168,9 @@ print("the mean chooses:", short(finalists[chosen]))
 # --------------------------
 #
 # Suppose that some models are equally good. Each reads an image right with a probability of 95 %, independently of the
-# others. Measured on as many images as the validation set has, one of them is the luckiest. Its score is above 95 %
-# although it is no better. The more trials and the fewer images, the larger is this error. Real models often fail on
-# the same images, so their scores differ less.
+# others. Measured on :val:`357 <len(validation)>` images, as many as the validation set has, one of them is the
+# luckiest. Its score is above 95 % although it is no better. The more trials and the fewer images, the larger is this
+# error. Real models often fail on the same images, so their scores differ less.
 
 for trials, number in ((1, 357), (16, 357), (100, 357), (16, 100)):
     right = torch.rand(300, trials, number, generator=generator) < 0.95
@@ -200,18 +200,19 @@ for name, rights in tested.items():
 # %%
 # .. use-this::
 #
-#    Tune the learning rate first, with ten to twenty random trials on a logarithmic scale over some powers of ten.
-#    Then add one or two other settings. If the best trial is at an end of the range, widen it. Repeat the best three to
-#    five with three seeds, and report mean and spread. Write down the number of trials, because it is part of the
-#    result. The cost is one training per trial. You can stop the worse half early: after two of the eight epochs, the
-#    best four here were already the best four. With a schedule or small rates, such a stop can be unjust. Tools such as
-#    Optuna draw, stop and record for you, and the rules stay the same.
+#    Tune the learning rate first, with ten to twenty random trials on a logarithmic scale over some powers of ten. Then
+#    add one or two other settings. If the best trial is at an end of the range, widen it. Repeat the best three to five
+#    with three seeds, and report mean and spread. Write down the number of trials, because it is part of the result.
+#    The cost is one training per trial. You can stop the worse half early: after two of the eight epochs, the best four
+#    here were already the best four. With a schedule or small rates, such a stop can be unfair. Tools such as Optuna
+#    draw, stop and record for you, and the rules stay the same.
 #
 # A common mistake
 # ----------------
 #
-# **Choosing by the test set.** Then it is a validation set, and its score is too good for the same reason. Here sixteen
-# "models" guess among ten classes, and the best is chosen by a small test set. On new images it guesses again.
+# **Choosing by the test set.** Then the test set is a validation set, and its score is too good for the same reason.
+# Here sixteen "models" guess among ten classes, and the best is chosen by a small test set. On new images it guesses
+# again.
 
 guesses = torch.randint(10, (1000, 16, 100), generator=generator) == 0  # search, model, image
 on_test = guesses.float().mean(dim=2)
@@ -340,7 +341,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`feed-forward-digits`, a network whose mistakes are looked at.
+# :ref:`feed-forward-digits`, a network, with a look at its mistakes.
 #
 # - Bergstra and Bengio (2012). `Random search for hyper-parameter optimization
 #   <https://jmlr.org/papers/v13/bergstra12a.html>`__. Why random trials are better than a grid when few settings

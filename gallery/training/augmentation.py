@@ -5,7 +5,7 @@ Data augmentation: which random transforms help, and which hurt?
 ================================================================
 
 You have few images, and the network learns them by heart. A random transform shows it another version of each image in
-each epoch, which helps if the answer stays right and if the versions look like what comes later.
+each epoch, which helps if the answer stays right and if the versions look like the images that come later.
 """
 
 # %%
@@ -122,9 +122,9 @@ for name, augment in ways.items():
 draw_ways()
 
 # %%
-# Each dot is a network that learned 100 digits, for 60 epochs. The test digits in blue are upright and in the middle,
-# as they were scanned. Those in orange are turned by up to :val:`30 <most>` degrees and shifted by up to a pixel. You
-# need to know :ref:`transforms`.
+# Each dot is a network that learned :val:`100 <len(images)>` digits, for 60 epochs. The test digits in blue are upright
+# and in the middle, as they were scanned. Those in orange are turned by up to :val:`30 <most>` degrees and shifted by
+# up to a pixel. You need to know :ref:`transforms`.
 #
 # The rule
 # --------
@@ -148,8 +148,8 @@ assert found["both"]["crooked"].min() > found["none"]["crooked"].max() + 0.1
 # Does the data set get larger?
 # -----------------------------
 #
-# It does not. The transform runs each time that an example is asked for, so ``len`` and the number of batches stay. In
-# each epoch the network sees one new version of each image, and perhaps the original not at all.
+# The data set does not grow. The transform runs each time that an example is asked for, so ``len`` and the number of
+# batches stay. In each epoch the network sees one new version of each image, and perhaps not the original.
 
 
 class Augmented(Dataset):
@@ -174,9 +174,9 @@ assert len({tuple(version.flatten().tolist()) for version in versions}) == 8
 # Mix two images
 # --------------
 #
-# ``MixUp`` and ``CutMix`` work on a batch, because each image is mixed with another of it. The target becomes a
+# ``MixUp`` and ``CutMix`` work on a batch, because each image is mixed with another of the batch. The target becomes a
 # probability for each class, which :func:`torch.nn.functional.cross_entropy` takes. Call ``MixUp`` behind the loader,
-# or as the last step of ``collate_fn``. Here a third of the weight, or so, goes to the class of the other image.
+# or as the last step of ``collate_fn``. Here about a third of the probability goes to the class of the other image.
 
 torch.manual_seed(3)
 mixed, targets = v2.MixUp(num_classes=10)(images[:4], labels[:4])
@@ -199,8 +199,8 @@ torch.testing.assert_close(targets.sum(dim=1), torch.ones(4))
 # ----------------
 #
 # **One draw for the whole batch.** A flip, turn, crop or change of color that gets a batch, for example on the GPU,
-# draws once and treats the images of the batch alike. (``GaussianNoise`` does not.) Call it in the data set, for each
-# image, or write a function that draws for each image, such as ``moved`` in the set-up.
+# draws once and changes the images of the batch in the same way. (``GaussianNoise`` does not.) Call it in the data set,
+# for each image, or write a function that draws for each image, such as ``moved`` in the set-up.
 
 torch.manual_seed(0)
 same = images[:1].repeat(6, 1, 1, 1)  # six times the same image

@@ -122,9 +122,9 @@ for last, average in curves:
 # The rule
 # --------
 #
-# After each step, :math:`\bar{w} \leftarrow d \, \bar{w} + (1 - d) \, w`, with the decay :math:`d`. This is the
-# exponential moving average, EMA. The optimizer does not know it, and the loss of the network gives it no gradient.
-# ``AveragedModel`` holds the copy, and its first update takes the weights as they are.
+# After each step the average is updated, :math:`\bar{w} \leftarrow d \, \bar{w} + (1 - d) \, w`, with the decay
+# :math:`d`. This is the exponential moving average, EMA. The optimizer does not change it, and the loss of the network
+# gives it no gradient. ``AveragedModel`` holds the copy, and its first update takes the weights as they are.
 
 ema = AveragedModel(new_network(), multi_avg_fn=get_ema_multi_avg_fn(0.99))
 by_hand = []
@@ -150,8 +150,8 @@ torch.testing.assert_close(by_hand[-1], weights(ema), atol=1e-5, rtol=1e-5)
 # .. longer: 5 screens — two averages and a falling rate are compared, and a network with batch norm
 #
 # A weight of n steps ago counts :math:`(1 - d) \, d^n`, so the average looks back about :math:`1 / (1 - d)` steps. The
-# first one has no factor of :math:`1 - d`. If the average looks back longer than the training, it is mostly this first
-# one. The training has 660 steps and feeds the five averages, and a line has three seeds.
+# first weights have no factor of :math:`1 - d`. If the average looks back longer than the training, it consists mostly
+# of these. A training of :val:`660 <len(by_hand)>` steps feeds five averages, and a line shows three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 memories = {decay: [] for decay in (0.5, 0.9, 0.99, 0.999, 0.9999)}
@@ -169,9 +169,9 @@ for decay, values in memories.items():
 # ---------------------------------------
 #
 # Stochastic weight averaging takes the plain mean of a few networks, here of those after each of the last six epochs.
-# It is what ``AveragedModel`` computes by default. Its rate stays large to the end; ``SWALR`` brings a falling one to a
-# constant. A rate that falls to zero calms the weights, too, without a second model. The figures are means and ranges
-# of five seeds.
+# It is what ``AveragedModel`` computes by default. Here its rate stays large to the end. (``SWALR`` brings a falling
+# rate to a constant.) A rate that falls to zero calms the weights, too, without a second model. The figures are means
+# and ranges of five seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 found = {"constant rate": [], "its EMA": [], "its SWA": [], "falling rate": [], "EMA of that": []}
@@ -328,9 +328,9 @@ ask(
     "With a decay of 0.99, how many steps does an average look back, about?",
     answer=round(1 / (1 - d)),
     choices={
-        10: "So it is for a decay of 0.9.",
+        10: "That is right for a decay of 0.9.",
         99: "The decay itself, times 100, says nothing about steps.",
-        100: "1 / (1 - 0.99). About two thirds of the weight lie within them.",
+        100: "1 / (1 - 0.99). About two thirds of the weight are within them.",
     },
 )
 
@@ -349,7 +349,7 @@ ask(
     answer=round(ema.module.weight.item(), 2),
     choices={
         11.0: "The first update copies the 10. Then 0.9 · 10 + 0.1 · 20.",
-        2.9: "So it would be if the average began at 0.",
+        2.9: "That would be right if the average began at 0.",
         15.0: "That is the plain mean, which SWA takes.",
     },
 )

@@ -4,8 +4,8 @@
 How does BCEWithLogitsLoss work?
 ================================
 
-A spam filter answers yes or no, and its loss takes a logit and a target. It applies the sigmoid itself, because a
-sigmoid before the loss is rounded.
+If a spam filter applies the sigmoid before its loss, rounding can take away the gradient of the worst mistakes.
+``BCEWithLogitsLoss`` takes the logit of yes or no, and applies the sigmoid itself.
 """
 
 # %%
@@ -85,8 +85,8 @@ torch.testing.assert_close(steps(logits)["mean"], bce_with_logits(logits, target
 draw(steps, logits, names=["logits"])
 
 # %%
-# Each logit becomes a probability of yes by itself, so those of a photo need not sum to 1. Its cost is minus the
-# logarithm of the probability of what is true. The loss is the mean over the photos and tags.
+# Each logit becomes a probability of yes by itself, so those of a photo need not sum to 1. The cost of a tag is minus
+# the logarithm of the probability of its true answer. The loss is the mean over the photos and tags.
 #
 # .. longer: 6 screens — training, weights and shapes each have a cell
 #
@@ -130,8 +130,8 @@ for logit in (5.0, 15.0, 20.0, 200.0, -20.0, -30.0):
 # ----------------------
 #
 # A digit can be even and prime. The network gets one output for each tag, and the targets are floats of the same shape
-# (N, tag). Below are the right answers of three seeds on unseen digits. Beside them stands what the better of the two
-# constant answers, yes or no for each digit, gets right.
+# (N, tag). The cell prints how many unseen digits get the right answer, from the worst to the best of three seeds. The
+# last number is the percentage that the better constant answer, yes or no, gets right.
 
 # Varies with the processor: a training amplifies how it rounds.
 wanted = tags_of(test_set.targets)
@@ -178,7 +178,7 @@ for weight, calls in found.items():
 # %%
 # The sigmoid of the outputs is then too large. The best logit grows by ``log(pos_weight)``, so subtract this where you
 # need probabilities. For several tags ``pos_weight`` has one value a tag. For masks of shape (N, C, H, W) its shape is
-# (C, 1, 1), because it is broadcast. With the shape (C,), it raises an error, or weighs the columns if W is C.
+# (C, 1, 1), because it is broadcast. With the shape (C,), it raises an error, or weights the columns if W equals C.
 
 p, weight = torch.tensor(0.2), torch.tensor(9.0)
 x = torch.linspace(-4, 4, 8001)
@@ -194,18 +194,20 @@ loss = bce_with_logits(*masks, pos_weight=torch.tensor([1.0, 2.0, 3.0]).reshape(
 # %%
 # .. use-this::
 #
-#    Give the network one linear output for each question, and train with ``F.binary_cross_entropy_with_logits(logits,
-#    targets)``, both of one shape and both floats. Answer yes where ``logits > 0``. Deviate with ``pos_weight`` where
-#    yes is rare and a missed yes is worse than a false alarm. Moving the threshold has a like effect without a new
-#    training. If exactly one label is true, take :ref:`cross-entropy`. Targets may lie between 0 and 1, and a target
-#    outside is not refused. The loss keeps logits and targets for ``backward``, and no probabilities.
+#    Give the network one linear output for each question, and train with
+#    ``F.binary_cross_entropy_with_logits(logits, targets)``, both of one shape and both floats. Answer yes where
+#    ``logits > 0``. Deviate with ``pos_weight`` where yes is rare and a missed yes is worse than a false alarm. Moving
+#    the threshold has a similar effect without a new training. If exactly one label is true, take :ref:`cross-entropy`.
+#    Targets may be between 0 and 1. A target outside this range is not refused. The loss keeps logits and targets for
+#    ``backward``, and no probabilities.
 #
 # A common mistake
 # ----------------
 #
-# **A threshold of 0.5 on logits.** The probability 0.5 belongs to the logit 0. A logit of 0.5 is already a probability
-# of :val:`0.62 <torch.tensor(0.5).sigmoid()>`, so ``logits > 0.5`` turns some yes into no. Compare logits with 0, or
-# ``sigmoid()`` with 0.5. A second mistake raises an error: :ref:`target-size-must-be-the-same`.
+# **A threshold of 0.5 on logits.** The probability 0.5 belongs to the logit :val:`0 <torch.tensor(0.5).logit()>`. A
+# logit of 0.5 is already a probability of :val:`0.62 <torch.tensor(0.5).sigmoid()>`, so ``logits > 0.5`` turns some yes
+# into no. Compare logits with 0, or ``sigmoid()`` with 0.5. A second mistake raises an error:
+# :ref:`target-size-must-be-the-same`.
 
 calls = outputs[0]
 print("logits > 0.5:           ", int((calls > 0.5).sum()), "tags")

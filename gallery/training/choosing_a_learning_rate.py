@@ -140,18 +140,18 @@ draw_rates(found)
 
 # %%
 # Each point is the small network for digits after five epochs. A line is the median of five seeds, with a band from the
-# least to the largest. Losses beyond the upper edge are drawn at it. On the left the loss has hardly fallen. On the
-# right the network guesses or is worse than that. You need to know :ref:`the-training-loop`. Why there is a border is
-# shown in :ref:`fitting-a-line`.
+# least to the largest. Losses above the upper edge are drawn on it. On the left the loss has hardly fallen. On the
+# right the network guesses or is worse than that. You need to know :ref:`the-training-loop`. :ref:`fitting-a-line`
+# shows why there is a largest rate.
 #
 # .. longer: 6 screens — the range test is written out and compared with trainings
 #
 # The rule
 # --------
 #
-# Try :math:`\text{lr}_k = \text{lr}_0 \cdot 10^{k/2}`, which is a factor of about three, with everything else as in
-# the real training. Take the rate with the lowest validation loss. If it is the first or the last that you tried, go
-# on in that direction. Here is one seed:
+# Try :math:`\text{lr}_k = \text{lr}_0 \cdot 10^{k/2}`, which is a factor of about three, with everything else as in the
+# real training. Take the rate with the lowest validation loss. If it is the first or the last that you tried, go on in
+# that direction. Here are four rates with one seed:
 
 # Varies with the processor: a training amplifies how it rounds.
 for lr in (0.1, 0.3, 1.0, 3.0):
@@ -165,10 +165,11 @@ for lr in (0.1, 0.3, 1.0, 3.0):
 # What does a wrong rate look like?
 # ---------------------------------
 #
-# You often see it in the loss of the batches. With a rate that is too small, the five seeds fall along the same
-# slow slope. With one that is too large, here the loss jumps in the first steps. It then stays where guessing is, near
-# :val:`2.3 <torch.tensor(10.0).log()>` for ten classes. Elsewhere it may become NaN (:ref:`the-loss-is-nan`). A smaller
-# rate did not save three such networks in two more epochs, so start again.
+# You often see a wrong rate in the loss of the batches. With a rate that is too small, the five seeds fall along the
+# same slow slope. With one that is too large, here the loss jumps in the first steps. It then stays at the loss of
+# guessing, near :val:`2.3 <torch.tensor(10.0).log()>` for ten classes. Elsewhere it may become NaN
+# (:ref:`the-loss-is-nan`). A smaller rate did not save three such networks in two more epochs, so start the training
+# again.
 
 draw_curves(found["SGD"][0], {"too small": 0.1, "good": 1.0, "too large": 3.0})
 
@@ -196,8 +197,8 @@ def range_test(kind, low, high, steps=110, seeds=5):
 
 
 # %%
-# Below, a colored line is one seed. The green band goes over the rates of the first figure whose median loss is less
-# than 1.5 times the lowest one.
+# Below, a colored line is one seed. The green band covers the rates of the first figure whose median loss is less than
+# 1.5 times the lowest one.
 
 # Varies with the processor: a training amplifies how it rounds.
 band_of_best = {}
@@ -224,9 +225,9 @@ for name, (tried, losses) in tests.items():
 # What moves the best rate?
 # -------------------------
 #
-# The batch size does, for example. A larger batch has a less noisy gradient, and an epoch has fewer steps. Here are
-# the validation losses of SGD after five epochs with five rates, as the median of three seeds. Batches of 5 need a
-# smaller rate than the others.
+# The batch size moves it, for example. A larger batch has a less noisy gradient, and an epoch has fewer steps. Here are
+# the validation losses of SGD after five epochs with five rates, as the median of three seeds. Batches of
+# :val:`5 <min(best, key=best.get)>` need a smaller rate than the others.
 
 # Varies with the processor: a training amplifies how it rounds.
 tried = [0.03, 0.1, 0.3, 1.0, 2.0]
@@ -243,10 +244,10 @@ for size in (5, 50, 250):
 # .. use-this::
 #
 #    Begin with 0.001 for Adam and AdamW, and with 0.1 for SGD with momentum. These are conventions, and above other
-#    rates were better. Try a factor of three up and down until the best one has a worse one on each side. Choose by
+#    rates were better. Try a factor of three up and down until the best rate has a worse one on each side. Choose by
 #    validation loss, over several seeds if two are close. It costs one short training for each rate. A range test costs
-#    one, and tells where to begin. Search again when you change the optimizer, the batch size, the network or the scale
-#    of the inputs.
+#    one short run, and tells where to begin. Search again when you change the optimizer, the batch size, the network or
+#    the scale of the inputs.
 #
 # A common mistake
 # ----------------

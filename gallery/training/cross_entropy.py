@@ -4,8 +4,8 @@
 How does PyTorch's cross_entropy work?
 ======================================
 
-You train a classifier, and formulas of its loss begin with probabilities and one-hot vectors.
-:func:`torch.nn.functional.cross_entropy` takes logits and class numbers instead, and applies the softmax itself.
+Formulas of a classifier's loss contain probabilities and one-hot vectors, but a softmax before PyTorch's loss slows the
+training down. :func:`torch.nn.functional.cross_entropy` takes logits and class numbers, and applies the softmax itself.
 """
 
 # %%
@@ -66,8 +66,8 @@ torch.testing.assert_close(steps(logits)["mean"], F.cross_entropy(logits, labels
 draw(steps, logits, names=["logits"])
 
 # %%
-# In both rows class 0 is right. The first sample gives it the largest probability and costs little. The second is
-# rather sure of class 1 and costs more. The loss is the mean of the two.
+# In both rows class :val:`0 <labels[0]>` is right. The first sample gives it the largest probability and costs little.
+# The second is rather sure of class :val:`1 <logits[1].argmax()>` and costs more. The loss is the mean of the two.
 #
 # .. longer: 6 screens — each argument of the function has a cell of its own
 #
@@ -98,7 +98,7 @@ print(f"nll_loss(log_softmax):  {F.nll_loss(logits.log_softmax(dim=1), labels):.
 #
 # ``exp(-loss)`` is the probability of the right class, as a geometric mean over the samples. A network that gives each
 # of C classes the same probability has a loss of :math:`\log C`. Unless inputs or weights are too large, expect about
-# that before the training.
+# this loss before training.
 
 for probability in (0.99, 0.7, 0.5, 0.1, 0.01):
     row = torch.tensor([[probability, 1 - probability]]).log()  # softmax gives them back
@@ -179,8 +179,8 @@ print(f"a network that is quite sure, and right: {sure:.3f}")
 #    :val:`int64 <labels.dtype>`. Deviate with ``label_smoothing`` if the network becomes too sure, and with ``weight``
 #    if rare classes count more. For several true classes at once, take :ref:`bce-with-logits`. For ``backward``, it
 #    keeps N times C log-probabilities, which is much for large vocabularies. ``F.linear_cross_entropy`` of newer
-#    versions includes the last layer, and keeps less if ``options`` are given. Under autocast on a CPU the loss is
-#    :val:`float32 <in_autocast>`.
+#    versions includes the last layer, and keeps less if ``options`` are given. Under :ref:`autocast <mixed-precision>`
+#    on a CPU the loss is :val:`float32 <in_autocast>`.
 #
 # Two common mistakes
 # -------------------

@@ -97,7 +97,8 @@ assert torch.equal(batch_labels, labels[:6])
 # --------------------------
 #
 # ``transform`` runs at each read, so with a random one the next :term:`epoch` sees other images. This one rolls the
-# digit sideways by up to one pixel. Give it to the data set that you train with, and measure with one without it.
+# digit sideways by up to one pixel. Give it to the data set that you train with, and measure with a data set without
+# it.
 
 
 def shifted(image):
@@ -114,8 +115,9 @@ for name, transform in {"with": shifted, "without": None}.items():
 # Look before you train
 # ---------------------
 #
-# A label that is no class, or an image of another size, can stop a training, perhaps after hours. One pass finds both:
-# ``check_data``, in the set-up, compares shapes and types, and looks for such labels. Here one row gets the label 10.
+# A label outside the classes, or an image of another size, can stop a training, perhaps after hours. One pass finds
+# both: ``check_data``, in the set-up, compares shapes and types, and looks for such labels. Here one row gets the label
+# :val:`10 <bad.rows[-1][1]>`.
 
 check_data(data, classes=10)
 bad = DigitFiles(folder)
@@ -135,7 +137,7 @@ with expect_error(ValueError, match=r"labels out of range at \[23\]"):
 # Common mistakes
 # ---------------
 #
-# **An image that is no tensor.** Pillow opens an image as an object of its own, and the loader cannot stack those.
+# **An image that is not a tensor.** Pillow opens an image as an object of its own class, which the loader cannot stack.
 # Convert it with ``pil_to_tensor``. Its values are bytes, so divide as above.
 
 

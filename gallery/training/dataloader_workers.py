@@ -5,7 +5,7 @@ num_workers: what do the workers of a DataLoader do?
 ====================================================
 
 The GPU waits, because your loop reads and transforms the examples of each batch before it trains on them. With
-``num_workers``, other processes make the next batches meanwhile; each has a copy of your data set and its own random
+``num_workers``, other processes make the next batches meanwhile, each with a copy of your data set and its own random
 numbers.
 """
 
@@ -160,7 +160,7 @@ if __name__ == "__main__":
 # --------
 #
 # A :term:`worker` is a :term:`process` with a copy of the data set. Counted from 0, worker k of n makes the batches k,
-# k + n, k + 2n and so on, each of them whole. The loader hands them out in their order, and asks each worker for
+# k + n, k + 2n and so on, each of them alone. The loader hands them out in their order, and asks each worker for
 # ``prefetch_factor`` batches ahead. In a script, put what starts workers below ``if __name__ == "__main__":``.
 
 if __name__ == "__main__":
@@ -201,8 +201,8 @@ if __name__ == "__main__":
 # Why the guard?
 # --------------
 #
-# On Windows and macOS, and on Linux since Python 3.14, a new process comes by default from a fresh Python that
-# imports your script. Without the guard that import would start workers of its own, and Python stops it. Here is a
+# On Windows and macOS, and on Linux since Python 3.14, a new process is by default a fresh Python that imports your
+# script. Without the guard that import would start workers of its own, and Python refuses with an error. Here is a
 # script with the guard, and one without:
 
 if __name__ == "__main__":
@@ -215,19 +215,19 @@ if __name__ == "__main__":
 # %%
 # .. use-this::
 #
-#    Start without workers, the default; for numbers in memory that was the fastest here. If the loop waits for data,
+#    Start without workers, the default, which was the fastest here for numbers in memory. If the loop waits for data,
 #    measure an epoch with one worker, two and so on, up to the number of cores. Take the first number after which the
 #    epoch gets no shorter. Set ``persistent_workers=True``, or each epoch starts new processes. Each worker may need
 #    memory for a copy of the data set. On Linux, finished batches wait in shared memory. If a worker dies with a bus
-#    error in a container, enlarge that (Docker: ``--shm-size``).
+#    error in a container, enlarge the shared memory (Docker: ``--shm-size``).
 #
 # A common mistake
 # ----------------
 #
 # **Each example twice.** An ``IterableDataset`` is a stream without indices, so the loader cannot divide it. Both
-# workers read the whole stream, and nothing is raised. With ``info = get_worker_info()`` the second class goes
-# through ``range(start + info.id, end, info.num_workers)``, and each worker skips the examples of the other. (Errors
-# in workers have :ref:`a page <dataloader-worker-process>`.)
+# workers read the whole stream, and no error is raised. With ``info = get_worker_info()`` the second class goes through
+# ``range(start + info.id, end, info.num_workers)``, and each worker skips the examples of the other. (Errors in workers
+# have :ref:`a page <dataloader-worker-process>`.)
 
 if __name__ == "__main__":
     seen = {}
@@ -300,7 +300,7 @@ if __name__ == "__main__":
         "An iterable data set of 5 examples does not ask for its worker. How many examples come with num_workers=2?",
         answer=len(seen[Stream]),
         choices={
-            5: "So it is without workers. With two, each of them reads the stream from its beginning.",
+            5: "That is the number without workers. With two, each of them reads the stream from its beginning.",
             7: "Nothing is added to fill a batch.",
             10: "Each of the two workers gives all 5.",
         },
@@ -317,7 +317,7 @@ if __name__ == "__main__":
         "What is calls in your process after an epoch?",
         answer=calls[2],
         choices={
-            7: "So it would be without workers.",
+            7: "That would be the count without workers.",
             4: "Worker 0 counts 4, but in its own copy.",
             0: "The workers count in their copies, which end with the epoch.",
         },

@@ -96,17 +96,17 @@ shuffled = DataLoader(range(23), batch_size=10, shuffle=True, generator=seeded()
 rows = draw_epochs(in_order=in_order, shuffled=shuffled, next_epoch=shuffled)
 
 # %%
-# One color and one number are one batch. Each ``for`` over a loader is an :term:`epoch`, in which each of the 23
-# examples comes once: two batches of 10, and one with what is left. The shuffled loader gives another order in its
-# next epoch. You need to know :ref:`the-training-loop` and :ref:`stack`.
+# Examples of one color, with one number, form a batch. Each ``for`` over a loader is an :term:`epoch`, in which each of
+# the 23 examples comes once: two batches of :val:`10 <in_order.batch_size>`, and one with what is left. The shuffled
+# loader gives another order in its next epoch. You need to know :ref:`the-training-loop` and :ref:`stack`.
 #
 # The rule
 # --------
 #
-# The loader takes ``batch_size`` indices, asks for ``dataset[i]`` for each, and joins what it gets: tensors along a
-# new axis in front, numbers to a tensor. With N examples, an epoch has :math:`\lceil N / \text{batch\_size} \rceil`
-# batches. A list can be a data set, for it has a length and an index. :class:`torch.utils.data.TensorDataset` makes
-# one of tensors of equal length. From scratch:
+# The loader takes ``batch_size`` indices, asks for ``dataset[i]`` for each, and joins what it gets. It stacks tensors
+# along a new first axis, and makes one tensor of numbers. With N examples, an epoch has
+# :math:`\lceil N / \text{batch\_size} \rceil` batches. A list can be a data set, because it has a length and an index.
+# :class:`torch.utils.data.TensorDataset` makes a data set of tensors of equal length. Here is a loader from scratch:
 
 
 def my_loader(dataset, batch_size, shuffle):
@@ -126,9 +126,9 @@ assert len(DataLoader(train_set, batch_size=50)) == math.ceil(len(train_set) / 5
 # ---------------------------
 #
 # ``shuffle=True`` draws from ``generator``, so the same :term:`seed` gives the same orders again. For another choice,
-# pass a ``sampler`` instead, which gives the indices. Here 10 of :val:`200 <len(kinds)>` examples are of class 1, and
-# :class:`torch.utils.data.WeightedRandomSampler` draws that class about as often as the other. It repeats the 10 to do
-# so, and may leave out some of the rest.
+# pass a ``sampler`` instead, which gives the indices. Here :val:`10 <kinds.sum()>` of :val:`200 <len(kinds)>` examples
+# are of class 1, and :class:`torch.utils.data.WeightedRandomSampler` draws that class about as often as the other. It
+# repeats those few to do so, and may leave out some of the rest.
 
 kinds = torch.tensor([1] * 10 + [0] * 190)
 weights = 1 / kinds.bincount()[kinds]
@@ -141,8 +141,8 @@ assert 0.4 < seen.mean() < 0.6
 # How they are joined: collate_fn
 # -------------------------------
 #
-# The default stacks tensors, so examples of different lengths fail. As ``collate_fn`` you pass a function that gets
-# the list of examples and returns the batch. Here it fills up with 0 to the longest, and keeps the lengths.
+# The default stacks tensors, so examples of different lengths fail. As ``collate_fn`` you pass a function that gets the
+# list of examples and returns the batch. Here it pads each example with 0 to the longest length, and keeps the lengths.
 
 words = [torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 4])]
 with expect_error(RuntimeError, match="stack expects each tensor to be equal size"):
@@ -177,8 +177,8 @@ assert by_index < one_by_one / 2
 # ----------------
 #
 # **Training data that is sorted by class, without shuffling.** A folder for each class is read in this order. Each
-# batch then shows one or two digits, and the network forgets the others. Here are the right answers on unseen
-# digits, three seeds each, after five epochs.
+# batch then shows one or two digits, and the network forgets the others. The cell prints the accuracy on unseen digits
+# after five epochs, for three seeds each.
 
 # Varies with the processor: a training amplifies how it rounds.
 found = {shuffle: [train(seed, shuffle) for seed in range(3)] for shuffle in (False, True)}
@@ -268,7 +268,7 @@ ask(
 loader = DataLoader(range(40, 49), batch_size=4)
 taken = [next(iter(loader)).tolist() for _ in range(3)]
 ask(
-    "The data counts from 40 to 48, batch_size=4, no shuffling. "
+    f"The data counts from {loader.dataset[0]} to {loader.dataset[-1]}, batch_size={loader.batch_size}, no shuffling. "
     "next(iter(loader)) is called three times. What does the third call give?",
     answer=taken[-1],
     choices={

@@ -144,8 +144,8 @@ class EarlyStopping:
 
 
 # %%
-# This is the loop with it. Measure in eval mode, ask once per epoch, and load the weights after the loop. The test set
-# decides nothing. It says here what the best weights are worth.
+# This loop uses the class. Measure in eval mode, ask once per epoch, and load the weights after the loop. The test set
+# decides nothing. Here it compares the best weights with the last.
 
 # Varies with the processor: one training.
 model, optimizer, loader = new_training(seed=0)
@@ -184,7 +184,7 @@ for patience in (1, 2, 5, 10, 20, 50):
 #
 # With ``min_delta`` an epoch counts when it is better than the *best* by more than that. Improvements that are smaller
 # add up, because the best stays where it is. If a program compares with the *previous* epoch, a loss that falls slowly
-# counts as no progress. The price of a ``min_delta``: the weights that are kept need not have the smallest loss.
+# counts as no progress. The price of a ``min_delta`` is that the kept weights need not have the smallest loss.
 
 slow = [1.0 - 0.005 * epoch for epoch in range(100)]  # falls by 0.005 each epoch
 stop, kept = stops_at(slow, patience=5, min_delta=0.01)
@@ -201,9 +201,9 @@ assert (stop, epoch + 1) == (100, 6)
 # Loss or accuracy?
 # -----------------
 #
-# Follow what you need in the end. The loss also says how sure the network is. Accuracy moves in steps of one image and
-# has ties. Here the weights with the best validation accuracy read about as many digits, and have the larger test
-# loss. To follow an accuracy, pass its negative, or turn the comparison around: larger is better.
+# Follow the number that you need in the end. The loss also says how sure the network is. Accuracy moves in steps of one
+# image and has ties. Here the weights with the best validation accuracy read about as many digits, and have the larger
+# test loss. To follow an accuracy, pass its negative, or turn the comparison around: larger is better.
 
 # Varies with the processor: the five trainings from above.
 by_loss = torch.stack([curve[curve[:, 1].argmin(), 3:] for curve in curves])
@@ -240,17 +240,17 @@ assert (lowered, stops_at(losses, 3)[0]) == (6, 5)
 # .. use-this::
 #
 #    Begin with a patience of 10 epochs, no ``min_delta``, the validation loss, and the best weights loaded at the end.
-#    Take more patience with a small validation set or a schedule that lowers the rate late. A loss that is NaN is no
-#    improvement, so the count goes on; if the first one is NaN, no weights are kept. It costs a copy of the
-#    weights, one pass over the validation set an epoch, and the epochs of the patience. Where an epoch takes hours,
-#    measure every few hundred steps and count these. Save ``best``, ``bad_epochs`` and ``weights`` with each
-#    checkpoint, or a resumed training begins to count again. ``fit`` has it, as ``patience``.
+#    Take more patience with a small validation set or a schedule that lowers the rate late. A loss that is NaN is not
+#    an improvement, so the count goes on. If the first one is NaN, no weights are kept. It costs a copy of the weights,
+#    one pass over the validation set an epoch, and the epochs of the patience. Where an epoch takes hours, measure
+#    every few hundred steps and count these. Save ``best``, ``bad_epochs`` and ``weights`` with each checkpoint, or a
+#    resumed training begins to count again. ``fit`` has the argument ``patience``.
 #
 # A common mistake
 # ----------------
 #
-# **The counter is not set back.** If ``bad_epochs`` is not set to 0, the bad epochs of the whole training add up, and a
-# jumpy curve ends too early. (In a published package, `early stopping came too early
+# **The counter is not reset.** If ``bad_epochs`` is not set to 0 after an improvement, the bad epochs of the whole
+# training add up, and a jumpy curve ends too early. (In a published package, `early stopping came too early
 # <https://github.com/ivadomed/ivadomed/issues/867>`__ for this reason.)
 
 # Varies with the processor: the five trainings from above.
@@ -363,8 +363,8 @@ for seed in SEEDS:  # one in five labels is wrong
 
 losses = [0.9, 0.7, 0.8, 0.75, 0.6, 0.65, 0.7, 0.72]
 ask(
-    "The validation losses are 0.9, 0.7, 0.8, 0.75, 0.6, 0.65, 0.7, 0.72, and the patience is 3. After which epoch "
-    "does the training stop?",
+    f"The validation losses are {', '.join(map(str, losses))}, and the patience is 3. "
+    "After which epoch does the training stop?",
     answer=stops_at(losses, 3)[0],
     choices={
         4: "After the fourth, two epochs are bad. The fifth is the best so far, so the count begins again.",
@@ -413,7 +413,7 @@ def stop_and_best(losses, patience):
 check(stop_and_best, by_loop, cases)
 
 # %%
-# A loss that equals the smallest one so far is no improvement, and neither is NaN.
+# A loss that equals the smallest one so far is not an improvement, and neither is NaN.
 
 # Solution
 
@@ -436,7 +436,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`a-small-hyperparameter-search`, which compares trainings that were stopped so.
+# :ref:`a-small-hyperparameter-search`, which compares trainings with different settings.
 #
 # - Prechelt (1998). `Early stopping, but when? <https://doi.org/10.1007/3-540-49430-8_3>`__. Several rules for
 #   stopping, compared.

@@ -78,8 +78,9 @@ always, mixed, by_digit = draw_modes([4, 10, 30, 100])
 
 # %%
 # The weights and the test images are the same at each point. In train mode batch norm subtracts the mean of the batch,
-# so an answer depends on the other images in it. Sorted, a batch of 4 holds one digit or two, and that is worst. Eval
-# mode uses averages kept from training, so the line is flat. You need to know :ref:`the-training-loop`.
+# so an answer depends on the other images in it. If the images are sorted by digit, a batch of 4 holds one digit or
+# two, and the result is worst. Eval mode uses averages kept from training, so its line is flat. You need to know
+# :ref:`the-training-loop`.
 #
 # The rule
 # --------
@@ -105,7 +106,7 @@ assert accuracy == measured(7)
 # -------------------------------
 #
 # ``eval()`` changes what some layers *compute*. ``no_grad`` changes what is *recorded* for ``backward``, which costs
-# memory. Here the network reads the same images twice; dropout is random.
+# memory. Here the network reads the same images twice, and its dropout is random in train mode.
 
 images = test_set.inputs[:50].to(device)
 for used in ("nothing", "eval()", "no_grad", "both"):
@@ -121,8 +122,8 @@ for used in ("nothing", "eval()", "no_grad", "both"):
 # -----------------------
 #
 # Other test images would give another number. For N independent examples its standard deviation is about
-# :math:`\sqrt{p (1 - p) / N}`, with the accuracy :math:`p`. A second model that is better by less than two of these
-# may be no better.
+# :math:`\sqrt{p (1 - p) / N}`, with the accuracy :math:`p`. A second model that is better by less than two standard
+# deviations may be no better on other images.
 
 for size in (100, len(test_set), 10_000):
     error = math.sqrt(accuracy * (1 - accuracy) / size)
@@ -132,10 +133,10 @@ for size in (100, len(test_set), 10_000):
 # What accuracy hides
 # -------------------
 #
-# Of 200 patients 6 are ill, and a program calls everybody healthy. Its accuracy is high. Count each pair of truth
-# (row) and answer (column) instead: this table is the :term:`confusion matrix`. Its second row is that of the ill.
-# The 6 were not found, so the :term:`recall` of this class is 0. :ref:`feed-forward-digits` reads such a table of ten
-# classes.
+# Of 200 patients 6 are ill, and a program calls everybody healthy. Its accuracy is high. Count each pair of truth (row)
+# and answer (column) instead: this table is the :term:`confusion matrix`. Its second row is that of the ill. The 6 were
+# not found, so the :term:`recall` of this class is :val:`0 <(table[1, 1] / table[1].sum()).item()>`.
+# :ref:`feed-forward-digits` reads such a table of ten classes.
 
 ill = torch.tensor([1] * 6 + [0] * 194)
 says = torch.zeros(200, dtype=torch.int64)
@@ -156,8 +157,8 @@ table
 # ----------------
 #
 # **The mean of the batches.** If the last batch is smaller, its examples count more in the mean of the batches'
-# accuracies, so that mean can be another number. Here are five answers in batches of 4 and 1, and the last one is
-# wrong. Test a metric on known answers, too.
+# accuracies, so that mean can be another number. Here are five answers in batches of :val:`4 <len(hits.split(4)[0])>`
+# and :val:`1 <len(hits.split(4)[1])>`, and the last one is wrong. Test a metric on known answers, too.
 
 hits = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
 mean_of_means = torch.stack([batch.mean() for batch in hits.split(4)]).mean()
@@ -245,7 +246,7 @@ ask(
     choices={
         "it is off": "no_grad switches off the recording. eval() switches off dropout.",
         "it still removes features": "What a layer computes depends on its mode, and the mode is still train.",
-        "it raises an error": "Nothing is raised, so this mistake is easy to overlook.",
+        "it raises an error": "No error is raised, so this mistake is easy to overlook.",
     },
 )
 

@@ -5,7 +5,8 @@ Fitting a line: which learning rate is too large?
 =================================================
 
 Your training crawls, or the loss grows until it is NaN, and the first suspect is the :term:`learning rate`. For plain
-gradient descent on the loss of a line, you can compute the border: 2 divided by how strongly the loss curves upwards.
+gradient descent on the loss of a line, you can compute the border between the two: 2 divided by the largest curvature
+of the loss.
 """
 
 # %%
@@ -105,9 +106,9 @@ def draw_steps():
 draw_valley([0.001, 0.029, 0.03])
 
 # %%
-# Each place of the map is a line :math:`y = wx + b`, and its shade is the loss of that line, lighter where it is
-# smaller. The loss is a long narrow valley, and the star is its lowest place. The orange points are the steps. In the
-# middle they jump from slope to slope in smaller and smaller jumps, on the right in larger ones. You need to know
+# Each point of the map is a line :math:`y = wx + b`, and its shade is the loss of that line, lighter where it is
+# smaller. The loss is a long narrow valley, and the star is its lowest point. The orange points are the steps. In the
+# middle they jump across the valley, and the jumps shrink. On the right the jumps grow. You need to know
 # :ref:`gradient-descent-four-times`.
 #
 # The rule
@@ -115,9 +116,9 @@ draw_valley([0.001, 0.029, 0.03])
 #
 # Let :math:`d` be w and b minus their best values. The gradient is :math:`H d`, where the matrix H holds the second
 # derivatives of the loss, its curvature. So a step replaces :math:`d` by :math:`d - \text{lr} \, H d`. Along an
-# eigenvector of H with the eigenvalue :math:`\lambda` that is a multiplication by :math:`1 - \text{lr} \,
-# \lambda`. The distance shrinks if this is between -1 and 1, so if :math:`\text{lr} < 2 / \lambda`. The largest
-# eigenvalue decides. On both sides of that border, here is the loss after 200 steps:
+# eigenvector of H with the eigenvalue :math:`\lambda` this multiplies :math:`d` by :math:`1 - \text{lr} \, \lambda`.
+# The distance shrinks if this factor is between -1 and 1, so if :math:`\text{lr} < 2 / \lambda`. The largest eigenvalue
+# gives the smallest limit, the border. Here is the loss after 200 steps on both sides of it:
 
 H = torch.autograd.functional.hessian(loss, best)
 flat, steep = torch.linalg.eigvalsh(H).tolist()
@@ -132,9 +133,10 @@ for part in (0.5, 0.99, 1.01, 1.5):
 # Too small is slow
 # -----------------
 #
-# Below the border the flat direction decides, which each step multiplies by :math:`1 - \text{lr} \,
-# \lambda_\text{min}`. The curve shows how many steps it takes until w and b are right to 0.001. The best rate is
-# :math:`2 / (\lambda_\text{min} + \lambda_\text{max})`, which is close to the border in a narrow valley.
+# Well below the border the flat direction is the slowest. Each step multiplies its distance by
+# :math:`1 - \text{lr} \, \lambda_\text{min}`. The curve shows how many steps it takes until w and b are right to 0.001.
+# The best rate is :math:`2 / (\lambda_\text{min} + \lambda_\text{max})`, which is close to the border in a narrow
+# valley.
 
 rates, counts = draw_steps()
 assert min(counts) == counts[rates.index(0.99 * border)]
@@ -143,9 +145,9 @@ assert min(counts) == counts[rates.index(0.99 * border)]
 # A rounder valley
 # ----------------
 #
-# The valley is narrow because x is far from 0 and b has another scale than w: the larger eigenvalue is many times the
-# smaller. Shift x to mean 0 and scale it to variance 1, and both eigenvalues are equal. Then one step at the
-# best rate, :val:`0.5 <2 / curvature(z).trace()>`, ends at the best line.
+# The valley is narrow because x is far from 0, and because w and b have different scales. The larger eigenvalue is
+# :val:`139 <ratio(x)>` times the smaller. Shift x to mean 0 and scale it to variance 1, and both eigenvalues are equal.
+# Then one step at the best rate, :val:`0.5 <2 / curvature(z).trace()>`, ends at the best line.
 
 z = (x - x.mean()) / x.std(correction=0)
 for name, inputs in {"x": x, "x - mean": x - x.mean(), "(x - mean) / std": z}.items():
@@ -227,7 +229,9 @@ ask(
     choices={
         "it stays": "The curvature contains the mean of x²; it changes with the unit.",
         "it falls to about a half": "The steep curvature grows with x², not with x.",
-        "it falls to about a quarter": "The mean of x² grows 4 times, and it makes nearly all of the curvature.",
+        "it falls to about a quarter": "The mean of x² grows "
+        f"{doubled[0, 0] / curvature(x)[0, 0]:.0f} times, and it makes "
+        "nearly all of the curvature.",
     },
 )
 

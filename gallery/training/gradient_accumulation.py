@@ -4,8 +4,8 @@
 How do I train with a batch that does not fit? (gradient accumulation)
 ======================================================================
 
-You want steps over 240 images, and the memory holds 60. Go forward and backward with four pieces, let their gradients
-add up, and take one step; where the loss is a mean, weight each piece by its size.
+You want steps over 240 images, and the memory holds 60. Go forward and backward with four pieces, each weighted by its
+size where the loss is a mean, let their gradients add up, and take one step.
 """
 
 # %%
@@ -154,17 +154,17 @@ for pieces, (mb, error) in found.items():
     assert error < 1e-5
 
 # %%
-# A small convolutional network reads 240 digits. A bar is what autograd keeps during one forward pass. The gradient
-# differs from that of the whole batch by rounding. Weights, gradients and what the optimizer keeps take as much memory
-# as before. You need to know :ref:`the-training-loop`.
+# A small convolutional network reads 240 digits. A bar is the memory that autograd keeps during one forward pass. The
+# gradient differs from that of the whole batch by rounding. Weights, gradients and what the optimizer keeps take as
+# much memory as before. You need to know :ref:`the-training-loop`.
 #
 # The rule
 # --------
 #
-# ``backward`` adds to ``.grad``, so the gradients of several pieces add up. The loss of a piece is a
-# mean, so give it the weight of its piece: :math:`\bar{L} = \sum_i \frac{n_i}{N} L_i`, with :math:`n_i` samples in
-# piece :math:`i` and :math:`N` in the step. For k equal pieces this is ``loss / k``. Here are four equal pieces and
-# three unequal ones, weighted in both ways.
+# ``backward`` adds to ``.grad``, so the gradients of several pieces add up. The loss of a piece is a mean, so give it
+# the weight of its piece: :math:`\bar{L} = \sum_i \frac{n_i}{N} L_i`, with :math:`n_i` samples in piece :math:`i` and
+# :math:`N` in the step. For k equal pieces this is ``loss / k``. The cell prints the relative error of the gradient for
+# four equal pieces and for three unequal ones, weighted in both ways.
 
 # Varies with the processor in the last digits of a gradient.
 network = new_network()
@@ -243,7 +243,7 @@ for kind in (torch.optim.SGD, torch.optim.Adam):
 #
 # Its gradient has less noise, and an epoch has fewer steps. Here are three ways to spend five epochs, with the mean
 # accuracy on unseen digits and the range over five seeds. With the same rate the large batch falls behind, and a rate
-# four times as large makes up for most of it. Here the small batch trains well, and accumulation is no gain.
+# four times as large makes up for most of it. Here the small batch trains well, and accumulation brings no gain.
 
 # Varies with the processor: a training amplifies how it rounds.
 ways = {"50, lr 0.05": (1, 0.05), "4 x 50, lr 0.05": (4, 0.05), "4 x 50, lr 0.2": (4, 0.2)}
@@ -255,11 +255,10 @@ for name, found in right.items():
 # .. use-this::
 #
 #    Take a batch that fits and trains well. Accumulate where it is too noisy, or where you repeat a recipe with a
-#    larger one. Weight by what the loss is a mean over, and call the schedule once for each ``optimizer.step()``
-#    (:ref:`the-schedule-is-stepped-too-often`). From the second piece on, the gradients are in memory during the
-#    forward pass, too.
-#    ``ptguide.training.fit`` has the argument ``accumulate`` and does the weighting. A scaler's place in the loop is on
-#    :ref:`unscale-has-already-been-called`.
+#    larger one. Weight each piece by the count that its mean divides by, and call the schedule once for each
+#    ``optimizer.step()`` (:ref:`the-schedule-is-stepped-too-often`). From the second piece on, the gradients are in
+#    memory during the forward pass, too. ``ptguide.training.fit`` has the argument ``accumulate`` and does the
+#    weighting. A scaler's place in the loop is on :ref:`unscale-has-already-been-called`.
 #
 # Common mistakes
 # ---------------
@@ -387,7 +386,7 @@ ask(
     "Four pieces of 60 images make one step. How often does a batch norm in train mode move its running mean?",
     answer=model[1].num_batches_tracked.item(),
     choices={
-        1: "It knows nothing of the step. It moves in each forward pass.",
+        1: "Batch norm does not see the step. It moves in each forward pass.",
         4: "Once in each forward pass, so its momentum acts four times in a step.",
         240: "It moves for a batch, not for an image.",
     },

@@ -207,8 +207,8 @@ for name, limit in {"norm": 0.5, "value": 0.05, "value ": 0.005}.items():
 # ---------------
 #
 # Record the norms of a training first, with ``max_norm=math.inf``, which leaves finite gradients as they are. Begin
-# with a limit near their larger ones, here between the 50 % and the 90 % line. Then search: here are five limits with
-# SGD at 0.1. The last line has no limit and a smaller rate.
+# with a limit near their larger ones, here between the 50 % and the 90 % line. Then search. The cell tries five limits
+# with SGD at 0.1. The last line has no limit and a smaller rate.
 
 # Varies with the processor: a training amplifies how it rounds.
 levels = tried[math.inf][1].quantile(torch.tensor([0.1, 0.5, 0.9, 1.0]))
@@ -243,8 +243,8 @@ for max_norm, (*_, right) in adam.items():
 # What does it do with NaN and infinity?
 # --------------------------------------
 #
-# It does not remove them. If one gradient is infinite, the norm is infinite. The factor is then 0, which makes 0 of the
-# finite gradients and NaN of the infinite ones. One NaN makes the norm NaN, and with it each gradient.
+# Clipping does not remove them. If one gradient is infinite, the norm is infinite. The factor is then 0, which makes 0
+# of the finite gradients and NaN of the infinite ones. One NaN makes the norm NaN, and with it each gradient.
 # ``error_if_nonfinite=True`` raises instead. On a GPU it has to wait for the result (not measured here).
 
 for bad in (math.inf, math.nan):
@@ -259,16 +259,16 @@ with expect_error(RuntimeError, match="The total norm of order 2.0 for gradients
 # .. use-this::
 #
 #    Call ``clip_grad_norm_`` between ``backward()`` and ``step()``, for recurrent networks and transformers above all.
-#    Begin with a ``max_norm`` of 1.0, which is a convention, and search from there. Log the norm that it returns.
-#    With SGD, search ``max_norm`` and lr together. It costs two passes over the gradients, one for the norm and one for
-#    the factor, and little memory. With a ``GradScaler`` call ``scaler.unscale_(optimizer)`` first. When you add up
-#    several batches, clip once, after the last. ``ptguide.training.fit`` has ``clip_norm``.
+#    Begin with a ``max_norm`` of 1.0, which is a convention, and search from there. Log the norm that it returns. With
+#    SGD, search ``max_norm`` and lr together. It costs two passes over the gradients, one for the norm and one for the
+#    factor, and little memory. With a ``GradScaler`` (:ref:`mixed-precision`) call ``scaler.unscale_(optimizer)``
+#    first. When you add up several batches, clip once, after the last. ``ptguide.training.fit`` has ``clip_norm``.
 #
 # Common mistakes
 # ---------------
 #
-# **Clipped at the wrong place.** After ``step()`` it is too late, and nothing is raised. With a GradScaler, a norm from
-# before ``unscale_`` is that of the scaled loss (:ref:`unscale-has-already-been-called`).
+# **Clipped at the wrong place.** After ``step()`` it is too late, and no error is raised. With a GradScaler, a norm
+# from before ``unscale_`` is that of the scaled loss (:ref:`unscale-has-already-been-called`).
 #
 # **A generator that is used up.** The optimizer read ``parameters`` below to its end, so nothing is left to clip. torch
 # warns, and the gradients stay as they are.

@@ -5,7 +5,7 @@ Gradient descent four times: NumPy, torch, autograd, nn and optim
 =================================================================
 
 A training loop in PyTorch hides its arithmetic behind ``backward`` and ``step``, so you cannot tell which of them does
-what. Here one line is fitted four times, each time with more of the work left to PyTorch, and with the same numbers.
+what. This page fits one line four times, leaves more of the work to PyTorch each time, and gets the same numbers.
 """
 
 # %%
@@ -61,10 +61,10 @@ draw_lines(path)
 # --------
 #
 # The loss is the mean of the squared errors, :math:`L = \frac1n \sum_i (w x_i + b - y_i)^2`. :term:`Gradient descent
-# <gradient descent>` moves each parameter against the slope of the loss: :math:`w \leftarrow w - \text{lr} \,
-# \partial L / \partial w`, and b in the same way. With pencil and paper you find :math:`\partial L / \partial w =
-# \frac1n \sum_i 2 (w x_i + b - y_i) x_i`, and for b the same without the last factor. The same code takes arrays and
-# tensors.
+# <gradient descent>` moves each parameter against the slope of the loss:
+# :math:`w \leftarrow w - \text{lr} \, \partial L / \partial w`, and b in the same way. With pencil and paper you find
+# :math:`\partial L / \partial w = \frac1n \sum_i 2 (w x_i + b - y_i) x_i`, and for b the same without the last factor.
+# The same code runs on arrays and on tensors.
 
 for name, xs, ys in (("NumPy", x, y), ("torch", xt, yt)):
     w, b = 0.0, 0.0
@@ -79,9 +79,9 @@ for name, xs, ys in (("NumPy", x, y), ("torch", xt, yt)):
 # autograd finds the slopes
 # -------------------------
 #
-# Now you write the loss alone. ``backward`` computes its :term:`gradient`, the two slopes, and adds them to
-# ``w.grad`` and ``b.grad``, so these are emptied before. The update is no part of the loss, and ``no_grad`` keeps it
-# from being recorded.
+# Now you write the loss alone. ``backward`` computes its :term:`gradient`, the two slopes, and adds them to ``w.grad``
+# and ``b.grad``, so the code sets these to ``None`` before. The update is not part of the loss, and ``no_grad`` keeps
+# it from being recorded.
 
 w = torch.zeros((), dtype=torch.float64, requires_grad=True)
 b = torch.zeros((), dtype=torch.float64, requires_grad=True)
@@ -99,8 +99,9 @@ print(f"autograd: w = {w:.10f}, b = {b:.10f}")
 # ---------------------------------
 #
 # :class:`torch.nn.Linear` holds w and b, :class:`torch.nn.MSELoss` is the loss, and :class:`torch.optim.SGD` is the
-# update. A layer takes a :term:`batch`, so the four numbers become 4 samples of 1 feature. The target needs the same
-# shape, or :ref:`broadcasting <broadcasting>` would compare each output with each target.
+# update. A layer takes a :term:`batch`, so the four numbers become :val:`4 <xt.unsqueeze(1).shape[0]>` samples of
+# :val:`1 <xt.unsqueeze(1).shape[1]>` feature. The target needs the same shape, or :ref:`broadcasting <broadcasting>`
+# would compare each output with each target.
 
 model = nn.Linear(1, 1, dtype=torch.float64)
 nn.init.zeros_(model.weight), nn.init.zeros_(model.bias)  # to begin as above
@@ -116,8 +117,8 @@ print(f"nn:       w = {model.weight.item():.10f}, b = {model.bias.item():.10f}")
 # Who computes the gradient?
 # --------------------------
 #
-# ``backward`` computes it, and the :term:`optimizer` above never meets the loss. SGD reads ``.grad``, whoever wrote
-# it, and subtracts ``lr`` times that. Without a ``.grad`` it changes nothing.
+# ``backward`` computes it. The :term:`optimizer` above does not see the loss. It reads ``.grad``, even one that you
+# wrote by hand, and subtracts ``lr`` times that. Without a ``.grad`` it changes nothing.
 
 p = nn.Parameter(torch.tensor([5.0, 6.0, 7.0]))
 optimizer = torch.optim.SGD([p], lr=0.5)
@@ -131,16 +132,16 @@ print(".grad by hand:    ", p.tolist())
 # .. use-this::
 #
 #    Write the fourth form: modules, a loss from ``torch.nn``, an optimizer. The loop then stays the same when you
-#    change the network or the optimizer. (LBFGS is an exception.) Write the third form for an update that PyTorch
-#    does not have. The gradient costs memory, because ``backward`` needs intermediate results of the :term:`forward
-#    pass`.
+#    change the network or the optimizer. (An exception is LBFGS, which needs the loss as a function.) Write the third
+#    form for an update that PyTorch does not have. The gradient costs memory, because ``backward`` needs intermediate
+#    results of the :term:`forward pass`.
 #
 # A common mistake
 # ----------------
 #
-# **The update outside** ``no_grad``. A :term:`leaf` is no result of a recorded calculation, such as ``w`` at first.
-# While it records, PyTorch refuses to change a leaf that requires gradients. The line ``w = w - lr * w.grad`` raises
-# nothing, but its ``w`` is a result and no leaf. The next ``backward`` leaves its ``.grad`` at ``None``. The
+# **The update outside** ``no_grad``. A :term:`leaf` is a tensor that no recorded calculation made, such as ``w`` at
+# first. While it records, PyTorch refuses to change such a ``w`` in place. The line ``w = w - lr * w.grad`` raises
+# nothing, but its new ``w`` is a result and not a leaf. The next ``backward`` leaves its ``.grad`` at ``None``. The
 # page on :ref:`this error <leaf-variable-in-place>` has more causes.
 
 w = torch.tensor(3.0, requires_grad=True)
@@ -222,12 +223,13 @@ nn.MSELoss()(mean_rate, torch.ones(8)).backward()
 nn.MSELoss(reduction="sum")(sum_rate, torch.ones(8)).backward()
 (factor,) = set((sum_rate.grad / mean_rate.grad).tolist())
 ask(
-    "The loss of a batch of 8 numbers is changed from a mean to a sum. What lr takes the same steps as 0.4 did?",
+    f"The loss of a batch of {len(mean_rate)} numbers is changed from a mean to a sum. "
+    "Which lr takes steps of the same size as 0.4 did?",
     answer=0.4 / factor,
     choices={
-        0.4: "The gradient of the sum is 8 times as large, so are the steps.",
+        0.4: f"The gradient of the sum is {factor:.0f} times as large, and so are the steps.",
         3.2: f"That makes the steps larger still: {factor * factor:.0f} times as large as before.",
-        0.05: "The gradient grows 8 times, so the rate has to be 8 times smaller.",
+        0.05: f"The gradient is {factor:.0f} times as large, so the rate is divided by {factor:.0f}.",
     },
 )
 

@@ -98,7 +98,7 @@ for images, labels in itertools.islice(DataLoader(Lines(files), batch_size=50), 
 #
 # A ``for`` over the loader calls ``__iter__``, and that is an epoch. The loader takes ``batch_size`` examples at a time
 # and joins them. There are no indices, so it refuses a sampler and ``shuffle=True``. It has no length either, unless
-# you write ``__len__``. From scratch:
+# you write ``__len__``. Here is a loader from scratch:
 
 
 def my_loader(stream, batch_size):
@@ -119,8 +119,9 @@ with expect_error(TypeError, match="has no len"):
 # Shuffle: a buffer
 # -----------------
 #
-# Keep some hundred examples. To give one away, choose one of them by chance, and put the next of the stream into its
-# place. An example comes out soon after it went in, or late. It cannot come out much *before* its place in the stream.
+# Keep some hundred examples in a buffer. To yield one, choose one of them by chance, and put the next of the stream
+# into its place. An example can come out soon after it went in, or late. It cannot come out much *before* its place in
+# the stream.
 
 
 def shuffled(stream, size, generator):
@@ -144,10 +145,9 @@ for size in (1, 50, 500):
 # How large must it be?
 # ---------------------
 #
-# It has to hold examples of each kind, even if
-# :ref:`the classes come one after the other <the-classes-come-one-after-the-other>`. Here the stream gives the digits
-# class by class, about :val:`108 <len(train_set) // 10>` images of each. The network is trained for five epochs, with
-# three seeds.
+# The buffer has to hold examples of each kind, even if :ref:`the classes come one after the other
+# <the-classes-come-one-after-the-other>`. Here the stream gives the digits class by class, about
+# :val:`108 <len(train_set) // 10>` images of each. The network is trained for five epochs, with three seeds.
 
 # Varies with the processor: a training amplifies how it rounds.
 found = {size: torch.tensor([train(size, seed) for seed in range(3)]) for size in (1, 200, 1085)}
@@ -163,9 +163,9 @@ assert found[200].max() < found[1085].min()
 # Workers: divide the files
 # -------------------------
 #
-# Each worker gets a copy of the stream, and :ref:`reads the whole of it <dataloader-workers>` unless you divide. Give
-# worker k of n the files k, k + n and so on. Each worker makes its own batches, so each may end with a small one. A
-# worker without a file makes nothing.
+# Each worker gets a copy of the stream, and :ref:`reads the whole of it <dataloader-workers>` unless you divide the
+# stream. Give worker k of n the files k, k + n and so on. Each worker makes its own batches, so each may end with a
+# small one. A worker without a file makes nothing.
 
 
 class Divided(Lines):
@@ -195,9 +195,9 @@ for kind in (Lines, Divided):
 # ----------------
 #
 # **State that is kept in the data set.** If ``__iter__`` returns an iterator that was made before, the second epoch is
-# empty, without an error. A generator that was made before is copied into each worker, in each epoch. So the workers
-# shuffle alike, and the epochs, too. (Persistent workers keep it from epoch to epoch, but still shuffle alike.) Make
-# the iterator, and open the file, in ``__iter__``.
+# empty, without an error. A generator that was made before is copied into each worker, in each epoch. So each worker
+# and each epoch gets the same order. (Persistent workers keep the generator from epoch to epoch, but their orders are
+# still alike.) Make the iterator, and open the file, in ``__iter__``.
 
 
 class Once(IterableDataset):
@@ -359,7 +359,7 @@ def numbers_of(n, processes, workers, p, k):
 check(numbers_of, by_loop, cases)
 
 # %%
-# Number the readers through: worker ``k`` of process ``p`` is reader ``p * workers + k``.
+# Number the readers one after the other: worker ``k`` of process ``p`` is reader ``p * workers + k``.
 
 # Solution
 

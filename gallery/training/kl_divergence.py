@@ -4,8 +4,8 @@
 How does kl_div work, and why is my KL loss negative?
 =====================================================
 
-You compare two distributions, as in distillation or a VAE, and the loss is negative or far too small. Give
-``F.kl_div`` the *logarithms* of the output first, then the target, and ``reduction="batchmean"``.
+One network learns the probabilities that another gives, and the loss that compares the two is negative or far too
+small. Give ``F.kl_div`` the *logarithms* of the output first, then the target, and ``reduction="batchmean"``.
 """
 
 # %%
@@ -69,8 +69,8 @@ print(f"by hand:       {by_hand:.4f}")
 torch.testing.assert_close(right, by_hand)
 
 # %%
-# The first call computes no divergence. A divergence of two distributions is 0 if they are equal, and positive if not.
-# You need to know :ref:`log-softmax`.
+# The first call passes probabilities, and its result is not a divergence. A divergence of two distributions is 0 if
+# they are equal, and positive if not. You need to know :ref:`log-softmax`.
 #
 # .. longer: 5 screens — reductions, directions and the relation to cross-entropy have a cell each
 #
@@ -113,10 +113,11 @@ assert target[0].shape == (3,)
 # The direction matters
 # ---------------------
 #
-# The two directions differ, and each is least for another distribution. Here one peak is fitted to a target with two.
-# KL(p || q) becomes large where p is large and q small, so its peak covers both. KL(q || p) becomes large where q is
-# large and p small, so its peak chooses one: the one on whose side it starts. In the second call the target is what is
-# trained. Take ``log_target=True`` there, since a target that is rounded to 0 gives a gradient of NaN.
+# The two directions differ, and each has its minimum at another distribution. Here one peak is fitted to a target with
+# two peaks. KL(p || q) becomes large where p is large and q small, so the fitted peak covers both. KL(q || p) becomes
+# large where q is large and p small, so the fitted peak takes the one on whose side it starts. The second call passes
+# the trained peak as the target. Take ``log_target=True`` there, since a target that is rounded to 0 gives a gradient
+# of NaN.
 
 found = {
     "KL(p || q)": fit_peak(lambda log_q: F.kl_div(log_q, peaks, reduction="sum")),
@@ -146,8 +147,8 @@ torch.testing.assert_close(slopes[0], slopes[1])
 # Distributions with a formula
 # ----------------------------
 #
-# For the normal distributions of a VAE there is a formula, and ``torch.distributions`` has it. A mean over samples
-# comes near it. Single terms of that mean can be negative.
+# For the normal distributions of a :ref:`VAE <vae>` there is a formula, and ``torch.distributions`` has it. Without a
+# formula, take a mean over samples of q, which is close here. Single terms of that mean can be negative.
 
 torch.manual_seed(0)
 q, p = Normal(1.0, 0.5), Normal(0.0, 1.0)
@@ -169,8 +170,8 @@ print(f"negative terms: {(terms < 0).float().mean():.0%}")
 # ----------------
 #
 # **The arguments in the order of the formula.** KL(p || q) names the target first, and ``kl_div`` takes it second. Both
-# calls below get a logarithm first, so nothing is raised, and the second computes the other direction. To test your
-# call, give it two distributions whose divergence you know.
+# calls below get a logarithm first, so no error is raised. The second computes the other direction. To test your call,
+# give it two distributions whose divergence you know.
 
 known = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]])  # p, q: the divergence is log(2)
 p, q = known

@@ -239,7 +239,7 @@ for epoch in range(5):
 #
 # Each begins with an optimizer whose rate is 1. ``LambdaLR`` takes :math:`f` as a function, and ``MultiplicativeLR``
 # takes a function that gives the factor of each call. ``SequentialLR`` runs one schedule after the other.
-# ``ChainedScheduler`` steps several at each call, which multiplies the two that are drawn.
+# ``ChainedScheduler`` steps several at each call, which multiplies the factors of the two that are drawn.
 
 draw_all(made)
 
@@ -247,7 +247,8 @@ draw_all(made)
 # Their formulas
 # --------------
 #
-# Written down, many of these are one line. Here are five beside torch, over 40 calls. (The others are checked below.)
+# Many of these are one line of code. The cell compares five of them with torch over 40 calls. (The others are checked
+# below.)
 
 formulas = {
     "StepLR": lambda t: 0.5 ** (t // 10),
@@ -284,7 +285,7 @@ for t in range(total + 1):
 # Does it pay?
 # ------------
 #
-# Here is the small network for digits after ten epochs of Adam, with four peaks of the rate. The table has the
+# The cell trains the small network for digits for ten epochs of Adam, with four peak rates. The table shows the
 # validation loss of five seeds, from the least to the largest.
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -300,9 +301,9 @@ for name, at_end in found.items():
     print(f"{name:<16}", *[f"{as_text(losses.tolist()):<13}" for losses in at_end])
 
 # %%
-# At 0.1 the cosine helps. At 0.2 the warm-up has to be added, because with this peak the first steps do the damage. At
-# 0.01 and 0.03 the constant rate is as good. So in this training a schedule makes the choice of the rate less delicate,
-# and does not improve on the best constant rate beyond the spread.
+# At 0.1 the cosine helps. At 0.2 the warm-up helps, too, because with this peak the first steps do the damage. At 0.01
+# and 0.03 the constant rate is as good. So in this training a schedule makes the choice of the rate less delicate, and
+# does not improve on the best constant rate beyond the spread.
 #
 # Read it, set it, resume it
 # --------------------------
@@ -325,15 +326,15 @@ for what, names in result.items():
 #
 #    Warm up over about a tenth of the steps, which is a convention, then let a cosine fall to 0. Step it after each
 #    batch. This needs the number of steps beforehand, and a cosine rises again if you go on after it. Where you do not
-#    know it, take ``ReduceLROnPlateau`` with the validation loss, once an epoch. A constant rate is enough for a first
-#    try. A schedule keeps a few numbers, and a tensor if the rate is one. ``ptguide.training.fit`` takes ``schedule``
-#    and ``schedule_every``.
+#    know the number, take ``ReduceLROnPlateau`` with the validation loss, once an epoch. A constant rate is enough for
+#    a first try. A schedule keeps a few numbers, and a tensor if the rate is one. ``ptguide.training.fit`` takes
+#    ``schedule`` and ``schedule_every``.
 #
 # Common mistakes
 # ---------------
 #
 # **The cosine gets all steps, although the warm-up has used some.** Then the training ends before the rate is near 0.
-# Nothing is raised. More ways in which a schedule and a loop do not fit: :ref:`the-schedule-is-stepped-too-often` and
+# No error is raised. More ways in which a schedule and a loop do not fit: :ref:`the-schedule-is-stepped-too-often` and
 # :ref:`lr-scheduler-before-optimizer-step`.
 
 total, warm = 200, 50

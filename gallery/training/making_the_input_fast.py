@@ -5,7 +5,7 @@ Slow DataLoader: how do I make the input fast?
 ==============================================
 
 The GPU is idle for most of the time, because your loop waits for the next batch. Measure how long it waits, find the
-step that takes the time, and do once what is the same in each epoch.
+slow step, and do once what is the same in each epoch.
 """
 
 # %%
@@ -159,9 +159,9 @@ profiles = {name: profile(loader) for name, loader in loaders.items()}
 draw_profiles()
 
 # %%
-# A bar is the time of one batch in a training loop. The orange part is what the loop waits, and the blue part is what
-# it trains. If most of a bar is orange, data loading is the bottleneck. You need to know :ref:`dataset-and-dataloader`,
-# and :ref:`dataloader-workers` for what comes in parallel.
+# A bar is the time of one batch in a training loop. In the orange part the loop waits, and in the blue part it trains.
+# If most of a bar is orange, data loading is the bottleneck. You need to know :ref:`dataset-and-dataloader`, and
+# :ref:`dataloader-workers` for what comes in parallel.
 #
 # .. longer: 5 screens — the memory of workers and their caches are two causes of their own
 #
@@ -170,8 +170,8 @@ draw_profiles()
 #
 # Take the time before and after the next batch comes. Let a batch take w seconds to make and s seconds to train on.
 # Without workers a turn takes :math:`w + s`. With n workers on cores of their own it takes at best
-# :math:`\max(w / n, s)`. So where w is small beside s, there is nothing to win. (On a GPU the clock needs
-# :ref:`a synchronization <timing-on-a-gpu>`.)
+# :math:`\max(w / n, s)`. So where w is much smaller than s, workers win little. (On a GPU the clock needs :ref:`a
+# synchronization <timing-on-a-gpu>`.)
 
 # Measured on the machine that built this page.
 waiting = training = 0.0
@@ -228,9 +228,9 @@ for name, size in sizes.items():
 # ----------------------
 #
 # On Linux a worker that is forked uses the memory of your process as long as nobody writes. But Python writes a count
-# of uses into each object that it touches, and the system then copies the page. A list of names is copied little by
-# little into each worker. In a tensor the names are one object. (A worker that is not forked gets a copy of the list at
-# the start.) Here a worker reads each of 200,000 names.
+# of uses into each object that it touches, and the system then copies that part of the memory. A list of names is
+# copied little by little into each worker. In a tensor the names are one object. (A worker that is not forked gets a
+# copy of the list at the start.) Here a worker reads each of 200,000 names.
 
 # Measured on the machine that built this page.
 names = [f"folder/{i:06}.jpg" for i in range(200_000)]
@@ -244,7 +244,7 @@ for kind, held in {"list of strings": names, "one tensor": as_tensor}.items():
 # %%
 # .. use-this::
 #
-#    First train on one batch that you repeat: if that is not faster, the input is not the problem. Then decode and
+#    First train on one batch that you repeat. If that is not faster, the input is not the problem. Then decode and
 #    shrink once, keep bytes, and take whole batches with one index. Next come :ref:`workers <dataloader-workers>` with
 #    ``persistent_workers=True``, and on a GPU :ref:`pinned memory <pinned-memory>`. Send bytes to the GPU and convert
 #    there: it is a quarter of the traffic. Keep names and tables in tensors or arrays, not in lists.
@@ -362,7 +362,7 @@ ask(
     "And if the batch took 1 ms to make, how many milliseconds could workers save of each turn, at best?",
     answer=turn(1, 20, 0) - turn(1, 20, 4),
     choices={
-        1: "21 becomes 20. The handing over between processes may cost more than that.",
+        1: "21 becomes 20. Sending the batch between processes may cost more than that.",
         5: "The training does not get faster by workers.",
         20: "That is the training itself.",
     },

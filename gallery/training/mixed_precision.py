@@ -4,8 +4,8 @@
 What is mixed precision? (autocast and GradScaler)
 ==================================================
 
-Somebody trains your model in less memory with two new lines, but when you convert its weights to half precision, it
-learns less. Mixed precision computes large products in half precision, and keeps the weights in single precision.
+You want to train in less memory, but if you convert the weights to half precision, the network learns less. Mixed
+precision computes large products in half precision, and keeps the weights in single precision.
 """
 
 # %%
@@ -151,17 +151,18 @@ assert mixed["kept, 16 images"] > plain["kept, 16 images"]
 # These are the parts of one training step of a small convolutional network. ``kept`` is what autograd saves for
 # ``backward``. Half precision takes :val:`16 <torch.finfo(torch.bfloat16).bits>` bits a number in place of
 # :val:`32 <torch.finfo(torch.float32).bits>`, so the activations of 256 images take half. Autograd also saves the
-# copies of the weights that autocast made. With 16 images, they cost more than it saves. A short name is AMP, for
-# automatic mixed precision. You need to know :ref:`the-training-loop` and :ref:`dtypes`.
+# copies of the weights that autocast made. With 16 images, these copies cost more than half precision saves. A short
+# name is AMP, for automatic mixed precision. You need to know :ref:`the-training-loop` and :ref:`dtypes`.
 #
 # The rule
 # --------
 #
 # Within ``torch.autocast``, matrix products and convolutions convert inputs of :val:`float32 <torch.float32>` to half
 # precision, here :val:`bfloat16 <torch.bfloat16>`. Losses such as the two below convert theirs to
-# :val:`float32 <torch.float32>`. A function that is not in the table keeps the type of its input, and a sum of both
-# types is the wider one. On CUDA the table has more rows: softmax, layer norm, ``exp`` and ``sum``, for example, are
-# computed in single precision there (see *Read next*). Here are the types of the results on a CPU.
+# :val:`float32 <torch.float32>`. Autocast has a table of such functions. A function that is not in the table keeps the
+# type of its input, and a sum of both types is the wider one. On CUDA the table has more rows: softmax, layer norm,
+# ``exp`` and ``sum``, for example, are computed in single precision there (see *Read next*). Here are the types of the
+# results on a CPU.
 
 a, b = torch.randn(4, 5), torch.randn(5, 5)
 with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -228,7 +229,7 @@ for mode, runs in trained.items():
 # :val:`6e-8 <torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps>`, and smaller gradients
 # become 0 on their way back. ``GradScaler`` multiplies the loss by a scale, at first
 # :val:`65536 <torch.amp.GradScaler("cpu").get_scale()>`, and divides the gradients again before the step. With
-# :val:`bfloat16 <torch.bfloat16>`, whose range is about that of :val:`float32 <torch.float32>`, you can do without.
+# :val:`bfloat16 <torch.bfloat16>`, whose range is about that of :val:`float32 <torch.float32>`, you can do without it.
 # Here is how much of a trained network's gradient became 0.
 
 # Varies with the processor: a trained network.
@@ -245,8 +246,8 @@ assert lost["float16"] > 10 * max(lost["with a scale"], lost["bfloat16"])
 # %%
 # Where a scaled gradient overflows, the scaler leaves the step out and halves the scale. After
 # :val:`2000 <torch.amp.GradScaler("cpu").get_growth_interval()>` steps without an overflow it doubles it. Clip between
-# ``unscale_`` and ``step``: before, the gradients are many thousand times too large. This run begins with a scale that
-# is too large.
+# ``unscale_`` and ``step``. Before ``unscale_``, the gradients are many thousand times too large. This run begins with
+# a scale that is too large.
 
 network = new_network()
 optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -281,11 +282,11 @@ for rows, width in ((50, 64), (256, 512)):
 # .. use-this::
 #
 #    Put ``torch.autocast`` with :val:`bfloat16 <torch.bfloat16>` around forward pass and loss, where the device
-#    computes fast in it. Take :val:`float16 <torch.float16>` and a ``GradScaler`` on a device without it;
-#    :func:`torch.cuda.is_bf16_supported` tells, and counts emulation unless told otherwise. Stay in single precision
-#    where the network is small. Activations take half the memory, and weights, gradients and optimizer as much as
-#    before. ``ptguide.training.fit`` has the argument ``precision``. For a part that needs single precision, convert
-#    its input and switch off within: ``torch.autocast("cpu", enabled=False)``.
+#    computes fast in it. Take :val:`float16 <torch.float16>` and a ``GradScaler`` on a device without it.
+#    :func:`torch.cuda.is_bf16_supported` tells whether a GPU has it, and counts emulation unless told otherwise. Stay
+#    in single precision where the network is small. Activations take half the memory, and weights, gradients and
+#    optimizer as much as before. ``ptguide.training.fit`` has the argument ``precision``. For a part that needs single
+#    precision, convert its input and switch autocast off around it: ``torch.autocast("cpu", enabled=False)``.
 #
 # A common mistake
 # ----------------
@@ -383,7 +384,7 @@ ask(
     answer=(torch.tensor(1.0, dtype=torch.bfloat16) + 0.003).item(),
     choices={
         1.0: "The nearest number is 1. An update of this size changes nothing.",
-        1.003: "It lies between two numbers of bfloat16.",
+        1.003: "It is between two numbers of bfloat16.",
         1.0078125: "That is the next number. It is farther away than 1.",
     },
 )

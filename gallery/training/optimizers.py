@@ -166,9 +166,9 @@ walks = {name: best_walk(name) for name in OPTIMIZERS}
 draw_paths(walks)
 
 # %%
-# Each map shows the loss of two weights, a narrow valley with its lowest place at the star. Each optimizer had the rate
-# of a grid with the lowest mean loss on its way. The steep direction limits the rate of SGD, which is then slow along
-# the flat one (:ref:`fitting-a-line`). You need to know :ref:`the-training-loop`.
+# Each map shows the loss of two weights, a narrow valley with its lowest point at the star. From a grid of rates, each
+# optimizer got the one with the lowest mean loss along its path. The steep direction limits the rate of SGD, which is
+# then slow along the flat one (:ref:`fitting-a-line`). You need to know :ref:`the-training-loop`.
 #
 # .. longer: 6 screens — six optimizers are built from scratch
 #
@@ -176,9 +176,9 @@ draw_paths(walks)
 # --------
 #
 # With the gradient :math:`g`, plain SGD steps by :math:`-\text{lr} \, g`. :term:`Momentum <momentum>` keeps a sum
-# :math:`v \leftarrow 0.9 \, v + g` and steps by :math:`-\text{lr} \, v`. Nesterov's form steps by :math:`-\text{lr} \,
-# (g + 0.9 \, v)`. (Some papers put lr into the sum. The path is the same as long as lr stays the same.) Where the
-# gradient stays the same, the steps grow to ten times the length:
+# :math:`v \leftarrow 0.9 \, v + g` and steps by :math:`-\text{lr} \, v`. Nesterov's form steps by
+# :math:`-\text{lr} \, (g + 0.9 \, v)`. (Some papers put lr into the sum. The path is the same as long as lr stays the
+# same.) Where the gradient stays the same, momentum makes the steps grow to ten times the length:
 
 
 def sgd(w, g, state, lr, momentum=0.0, nesterov=False):
@@ -197,10 +197,10 @@ for step in (1, 2, 3, 60):
 # -----------------------
 #
 # These divide by the usual size of the gradient, for each weight on its own. RMSprop keeps a running mean :math:`s` of
-# the squared gradient and steps by :math:`-\text{lr} \, g / (\sqrt{s} + \epsilon)`. Adam puts a running mean
-# :math:`m` of the gradient in the place of :math:`g`, and corrects both means (below). AdamW shrinks the weights a
-# little first, which is :ref:`weight decay <weight-decay>`. The cell compares these functions with ``torch.optim`` over
-# 100 batches of digits, for one matrix of weights. It prints how far the matrix went, and the largest difference.
+# the squared gradient and steps by :math:`-\text{lr} \, g / (\sqrt{s} + \epsilon)`. Adam puts a running mean :math:`m`
+# of the gradient in the place of :math:`g`, and corrects both means (see below). AdamW shrinks the weights a little
+# first, which is :ref:`weight decay <weight-decay>`. The cell compares these functions with ``torch.optim`` over 100
+# batches of digits, for one matrix of weights. It prints how far the matrix went, and the largest difference.
 
 # Varies with the processor: a training amplifies how it rounds.
 
@@ -238,8 +238,9 @@ for name in OPTIMIZERS:
 # What is the bias correction of Adam for?
 # ----------------------------------------
 #
-# The means start at 0, so at first both are too small. The mean of the squares has the longer memory, so it lags more,
-# and its root is the divisor. Without the correction the first steps are too long. For a gradient that stays the same:
+# The means start at 0, so at first both are too small. The mean of the squares has the longer memory, so it stays too
+# small for longer, and its root is the divisor. Without the correction the first steps are too long. The cell prints
+# the steps for a gradient that stays the same:
 
 
 def without_correction(w, g, state, lr, b1=0.9, b2=0.999):
@@ -255,15 +256,15 @@ for step in range(1, 1001):
         print(f"step {step:>4}: {length:.2f} * lr, without the correction {longer:.2f} * lr")
 
 # %%
-# With it the first step has the length lr, whether the gradient is 5 or a thousandth of that. A gradient as
+# With the correction the first step has the length lr, whether the gradient is 5 or a thousandth of that. A gradient as
 # small as ``eps`` is an exception (see the first question).
 #
 # Which one is better?
 # --------------------
 #
 # Here each optimizer trains the small network on digits for five epochs. The table shows the right answers on
-# validation data, from the worst of five seeds to the best. The left column has the best of eight rates, the right
-# column has 0.001, which is the default of SGD, Adam and AdamW.
+# validation data, from the worst of five seeds to the best. The left column has the best of :val:`8 <len(rates)>`
+# rates, and the right column has 0.001, which is the default of SGD, Adam and AdamW.
 
 # Varies with the processor: a training amplifies how it rounds.
 rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
@@ -273,9 +274,9 @@ for name, right in found.items():
     print(f"{name:<9} best rate {rates[best]:<5} {span(right[best])}, at 0.001 {span(right[0])}")
 
 # %%
-# With a rate of its own, the worst of the five is a few points behind the best. At 0.001 they are far apart, and SGD
-# has hardly begun. So a comparison of optimizers says something if each has its own rate, and if the difference is
-# larger than that between seeds. This network is small, and other tasks may rank them in another way.
+# At its own best rate, the worst of the five optimizers is a few points behind the best. At 0.001 they are far apart,
+# and SGD has hardly begun. So a comparison of optimizers is fair if each has its own best rate, and if the difference
+# is larger than that between seeds. This network is small, and other tasks may rank them in another way.
 #
 # What does it keep in memory?
 # ----------------------------
@@ -299,8 +300,9 @@ print(kept)
 # A common mistake
 # ----------------
 #
-# **A new optimizer with the old rate.** Someone trains with SGD at 1.0 and changes one word to Adam. Nothing is raised,
-# and the answers get far worse. The reverse, SGD at Adam's usual 0.001, looks like a network that learns nothing.
+# **A new optimizer with the old rate.** Someone trains with SGD at 1.0 and changes one word to Adam. No error is
+# raised, and the accuracy gets far worse. The reverse, SGD at Adam's usual 0.001, looks like a network that learns
+# nothing.
 
 # Varies with the processor: a training amplifies how it rounds.
 for name in ("SGD", "Adam"):
@@ -407,9 +409,9 @@ ask(
     "Adam has eps=1e-8. What part of lr is its first step if the gradient is 1e-8?",
     answer=round(-p.item(), 4),
     choices={
-        1.0: "So it is for gradients that are much larger than eps.",
+        1.0: "That is right for gradients that are much larger than eps.",
         0.5: "The divisor is the size of the gradient plus eps, and the two are equal.",
-        0.0001: "It would be so with eps inside the root, where 1e-8 outweighs the square of the gradient.",
+        0.0001: "That would be right with eps inside the root, where 1e-8 outweighs the square of the gradient.",
     },
 )
 
@@ -444,9 +446,9 @@ ask(
 )
 
 # %%
-# **Exercise.** AdaGrad is the older brother of RMSprop. It keeps the *sum* of the squared gradients, and steps by
-# :math:`-\text{lr} \, g / (\sqrt{s} + 10^{-10})`. Return the weights after all steps; ``gradients`` has shape
-# (step, weight).
+# **Exercise.** AdaGrad is older than RMSprop. It keeps the *sum* of the squared gradients, and steps by
+# :math:`-\text{lr} \, g / (\sqrt{s} + 10^{-10})`. Return the weights after all steps; ``gradients`` has shape (step,
+# weight).
 
 
 def by_torch(w, gradients, lr):

@@ -172,7 +172,8 @@ draw_remedies()
 #
 # A network learns digits from twenty images of each, and one in five has a wrong label. A dot is a training, and an
 # orange line the mean of three seeds. The rows have the same number of epochs, so the larger set has more steps. With
-# as many steps as the others it helps no less. You need to know :ref:`the-training-loop` and :ref:`evaluation`.
+# as many steps as the others, it helps at least as much. You need to know :ref:`the-training-loop` and
+# :ref:`evaluation`.
 #
 # The rule
 # --------
@@ -193,8 +194,8 @@ for name, found in results.items():
 # What each one is in PyTorch
 # ---------------------------
 #
-# Dropout is a layer, weight decay and label smoothing are arguments, and a smaller network has a smaller number here.
-# :ref:`early-stopping`, :ref:`weight-decay` and :ref:`augmentation` have pages. Dropout and augmentation are for
+# Dropout is a layer, weight decay and label smoothing are arguments, and a smaller network has fewer units than the 128
+# here. :ref:`early-stopping`, :ref:`weight-decay` and :ref:`augmentation` have pages. Dropout and augmentation are for
 # training, so the losses above are measured in eval mode and on images as they are.
 
 model = nn.Sequential(
@@ -235,9 +236,9 @@ assert sweep[10.0][1] - sweep[10.0][0] < 0.1
 # When the labels are right
 # -------------------------
 #
-# How much a remedy gives depends on the data. With the same images and right labels there is less that could be
-# learned wrongly. At the same strengths, dropout and augmentation change little here, and stopping early lowers the
-# loss somewhat. More images help most.
+# How much a remedy gives depends on the data. With right labels for the same images, there are no errors to learn by
+# heart. At the same strengths, dropout and augmentation change little here, and stopping early lowers the loss
+# somewhat. More images help most.
 
 # Varies with the processor: three trainings for each row.
 kept = ("nothing", "dropout", "early stopping", "augmentation", "4 times the images")
@@ -260,8 +261,8 @@ for name in kept[:-1]:
 # ----------------
 #
 # **Augmentation that changes the label.** For satellite photos it is usual to turn half of the images upside down, or
-# to mirror them. A six that is upside down is a nine, and its label is wrong. Here the network becomes worse by images
-# that are upside down, and gains nothing by mirrored ones. Look at some augmented images together with their labels.
+# to mirror them. A six that is upside down is a nine, and its label is wrong. Here images that are upside down make the
+# network worse, and mirrored ones bring no gain. Look at some augmented images together with their labels.
 
 
 # Varies with the processor: three trainings for each row.
@@ -427,7 +428,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`early-stopping`, which takes the training as it is.
+# :ref:`early-stopping`, which ends a training in time.
 #
 # - Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). `Dropout
 #   <https://jmlr.org/papers/v15/srivastava14a.html>`__. What dropout is, and why it helps.

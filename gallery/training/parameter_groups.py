@@ -4,8 +4,9 @@
 How do I give layers different learning rates, or freeze some of them?
 ======================================================================
 
-A trained body should move slowly while a new head learns fast, and some parameters should have no weight decay. Give
-the optimizer a list of dictionaries, its parameter groups, each with settings of its own.
+The trained layers (the body) should move slowly while a new last layer (the head) learns fast, and some parameters
+should have no weight decay. Give the optimizer a list of dictionaries, its parameter groups, each with settings of its
+own.
 """
 
 # %%
@@ -144,9 +145,10 @@ for name in ("body", "head"):
 # The rule
 # --------
 #
-# A group is a dictionary. ``"params"`` holds its parameters, the other keys are settings. What a group does not say, it
-# takes from the arguments of the optimizer. Each parameter belongs to one group, and ``step`` uses the settings of
-# that group. The groups are in ``optimizer.param_groups``, where you may read and change them between two steps.
+# A group is a dictionary. ``"params"`` holds its parameters, and the other keys are settings. A setting that the group
+# does not name comes from the arguments of the optimizer. Each parameter belongs to one group, and ``step`` uses the
+# settings of that group. The groups are in ``optimizer.param_groups``, where you may read and change them between two
+# steps.
 
 for group in optimizer.param_groups:
     numbers = sum(p.numel() for p in group["params"])
@@ -175,9 +177,9 @@ for group in optimizer.param_groups:
 # When does a smaller rate for the body help?
 # -------------------------------------------
 #
-# It helps where the body knows nearly the same task, and the rate of the new head would spoil it. Here a network was
-# trained on the digits 0 to 7, or on mirrored digits. Then it gets a new head with the rate 0.05, and learns from
-# :val:`FEW` images of the ten digits. Printed are the worst of five seeds, the best, and the mean.
+# It helps where the body has learned nearly the same task, and the rate of the new head would spoil it. Here a network
+# was trained on the digits 0 to 7, or on mirrored digits. Then it gets a new head with the rate 0.05, and learns from
+# :val:`FEW` images of the ten digits. The cell prints the worst and the best of five seeds, and the mean.
 
 # Varies with the processor: a training amplifies how it rounds.
 most = train_set.targets < 8
@@ -197,15 +199,16 @@ for (task, body_lr), right in found.items():
     print(f"first {task:<9} body lr {body_lr:<6} {span(right)} right, mean {mean:.0f} %")
 
 # %%
-# After the digits 0 to 7, a tenth of the rate is better for the body than the whole rate, by the mean. A frozen body is
-# about as good, and cheaper. After mirrored digits the body has to change, and the frozen one has the worst mean.
+# After the digits 0 to 7, the mean is better with a tenth of the rate for the body than with the whole rate. A frozen
+# body is about as good, and cheaper. After mirrored digits the body has to change, and the frozen one has the worst
+# mean.
 #
 # Three ways to freeze
 # --------------------
 #
-# ``requires_grad_(False)`` is the usual one: no gradient is computed. A rate of 0 in the group stops the steps alone.
+# ``requires_grad_(False)`` is the usual way: no gradient is computed. A rate of 0 in the group stops the steps alone.
 # An optimizer without the parameters does not touch them either. But ``backward`` still fills their ``.grad``, and the
-# ``zero_grad`` of this optimizer does not reach it. The body below had five steps with momentum and decay before.
+# ``zero_grad`` of this optimizer does not reach them. The body below had five steps with momentum and decay before.
 
 ways = ["requires_grad = False", "lr = 0", "left out", "requires_grad = False, grads are zeros"]
 frozen = {way: freeze(way) for way in ways}
@@ -222,7 +225,7 @@ for way, (distance, filled) in frozen.items():
 # ------------------------
 #
 # ``add_param_group`` adds parameters, for example when you unfreeze the body. The state of the others is kept. Below,
-# six schedules were made first, and the new group came with the rate 0.01. Printed is its rate after three steps.
+# six schedules were made first, and the new group came with the rate 0.01. The cell prints its rate after three steps.
 
 schedules = {
     "StepLR": lambda o: StepLR(o, 2),
@@ -251,10 +254,10 @@ for name, rate in later.items():
 # Common mistakes
 # ---------------
 #
-# **A misspelled setting.** A group takes keys that its optimizer does not know, and ignores them. Nothing is raised.
-# A parameter in two groups is an error. Another number of groups than in a checkpoint is one, too
-# (:ref:`parameter-group-that-doesnt-match`), and
-# :ref:`parameters that are in no group <parameters-that-are-not-trained>` are not trained.
+# **A misspelled setting.** A group takes keys that its optimizer does not know, and ignores them without an error. A
+# parameter in two groups is an error. So is another number of groups than in the checkpoint
+# (:ref:`parameter-group-that-doesnt-match`), and :ref:`parameters that are in no group
+# <parameters-that-are-not-trained>` are not trained.
 
 network = new_network()
 optimizer = SGD([{"params": network.parameters(), "learning_rate": 0.001}], lr=0.5)

@@ -172,8 +172,8 @@ draw_cases()
 # --------
 #
 # Read three things, in this order. The *level* of the training loss says whether the network learns at all. The *gap*,
-# :math:`L_\text{validation} - L_\text{training}`, says how much better it knows its own samples than new ones, if both
-# are measured alike. The *trend* of the validation loss says whether to go on.
+# :math:`L_\text{validation} - L_\text{training}`, says how much better the network knows its own samples than new ones,
+# if both are measured in the same way. The *trend* of the validation loss says whether to go on.
 #
 # ==================  =======================================  ====================================================
 # Curve               What it means                            What to do
@@ -181,7 +181,7 @@ draw_cases()
 # rate too small      falls slowly, as a nearly straight line  a larger one
 # rate too large      jumps up, here to stay at a guess        a smaller one, warm-up
 # overfitting         the gap grows, validation rises          :ref:`more data, dropout, stopping <overfitting>`
-# dropout             validation lies below training           nothing, see below
+# dropout             validation is below training             nothing, see below
 # sorted by class     validation jumps from epoch to epoch     ``shuffle=True``
 # ==================  =======================================  ====================================================
 
@@ -203,7 +203,7 @@ for name, ones in runs.items():
 #
 # Two reasons are harmless. The training loss is measured in train mode, where dropout removes units. It is also a mean
 # over the epoch, so most of it was measured with older weights. Measure the training set again, in eval mode after the
-# epoch, and the order is the usual one.
+# epoch, and its loss is below the validation loss again.
 
 # Varies with the processor: the three trainings with dropout.
 draw_gap()
@@ -212,14 +212,14 @@ for one in runs["dropout"]:
     assert one["again"][-1] < one["validation"][-1]
 
 # %%
-# If it is still lower then, look for a validation set that is easier, or that has samples of the training set:
-# :ref:`test-samples-in-the-training`.
+# If the validation loss is still lower then, look for a validation set that is easier, or that has samples of the
+# training set: :ref:`test-samples-in-the-training`.
 #
 # The validation loss rises, and the accuracy stays
 # -------------------------------------------------
 #
-# Accuracy asks which logit is largest, and the loss asks how sure the network is. A network that overfits becomes
-# surer of its wrong answers. So the loss rises while the number of right answers does not change much. If you need
+# Accuracy asks which logit is largest, and the loss asks how sure the network is. A network that overfits becomes more
+# sure of its wrong answers. So the loss rises while the number of right answers does not change much. If you need
 # probabilities, trust the loss. If you need the answers alone, watch both.
 
 # Varies with the processor: the three trainings that overfit.
@@ -235,9 +235,9 @@ for one in runs["overfitting"]:
 # Noise and spikes
 # ----------------
 #
-# The loss of a batch depends on which images are in it, so small batches give a noisy curve. A moving average shows
-# where it goes, and lags behind. A spike can come from a single batch. Here one batch was not scaled, and the step
-# after it was far too long. The loss comes down again, but in these epochs not to where it was. With the gradient
+# The loss of a batch depends on which images are in it, so small batches give a noisy curve. A moving average shows the
+# trend, and lags behind. A spike can come from a single batch. Here the images of one batch were not scaled, and the
+# step after it was far too long. The loss comes down again, but in these epochs not to where it was. With the gradient
 # clipped, the same batch does little harm.
 
 # Varies with the processor: three trainings.

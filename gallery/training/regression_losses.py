@@ -119,7 +119,7 @@ print("slope of the line that made the data: 2.25")
 #
 # With the error :math:`e`, prediction minus target, MSE takes :math:`e^2` and L1 takes :math:`|e|`. Huber takes
 # :math:`e^2 / 2` up to :math:`|e| = \delta`, and the straight line :math:`\delta (|e| - \delta / 2)` beyond. The
-# gradient says how hard a target pulls: in proportion to its error, or not.
+# gradient says how hard a target pulls on the line. With MSE the pull grows with the error, and with L1 it does not.
 
 e = torch.tensor([0.1, 1.0, 10.0, 100.0], requires_grad=True)
 for name, loss in losses.items():
@@ -149,7 +149,7 @@ print(f"mean {targets.mean():.2f}, median {targets.median():.2f}")
 # A squared error has a squared unit. Report its root (RMSE) or L1, which have the unit of the target. Here a network
 # predicts the proline of unseen wines, in mg per liter, from their other measurements. The targets are raw, or shifted
 # and scaled by mean and standard deviation of the training set. A step of Adam moves a weight by about ``lr`` at first,
-# so outputs in the hundreds need many steps or a large ``lr``. Scaled targets do well at a usual one.
+# so outputs in the hundreds need many steps or a large ``lr``. Scaled targets train well at a usual ``lr``.
 
 # Varies with the processor: a training amplifies how it rounds.
 guess = F.l1_loss(grams.median().expand(len(grams_unseen)), grams_unseen)
@@ -165,8 +165,8 @@ for name, lr in (("raw", 0.01), ("raw", 0.1), ("scaled", 0.01)):
 # Huber's delta is in the unit of the target
 # ------------------------------------------
 #
-# By default ``delta`` is 1. If the errors are in the hundreds, nearly all are beyond it, and Huber pulls like L1.
-# ``smooth_l1_loss`` is Huber divided by its ``beta``, which is the same border.
+# By default ``delta`` is :val:`1 <nn.HuberLoss().delta>`. If the errors are in the hundreds, nearly all are beyond it,
+# and Huber pulls like L1. ``smooth_l1_loss`` is Huber divided by ``beta``, its name for ``delta``.
 
 small, large = torch.tensor([0.5, -0.2, 3.0]), torch.tensor([150.0, -60.0, 900.0])
 assert F.huber_loss(large, torch.zeros(3)) == F.huber_loss(large, torch.zeros(3), delta=1.0)
@@ -183,7 +183,7 @@ torch.testing.assert_close(two / 200, F.smooth_l1_loss(large, zero, beta=200.0))
 #    Scale the targets to mean 0 and standard deviation 1, train with ``F.mse_loss`` on outputs and targets of one
 #    shape, and report L1 in the unit of the target. Deviate with ``F.huber_loss`` where some targets may be wrong, and
 #    with ``F.l1_loss`` where you want the median. L1 pulls as hard at a small error as at a large one, so let the
-#    learning rate fall. At a constant rate the weights go on to swing. Each of the three computes one number for each
+#    learning rate fall. At a constant rate the weights keep swinging. Each of the three computes one number for each
 #    prediction and takes the mean.
 #
 # Common mistakes

@@ -4,7 +4,7 @@
 Why does my training give other results each time?
 ==================================================
 
-You start the same program again, and the accuracy is another one, so you cannot tell whether a change helped. Seed each
+You start the same program again, and the accuracy is different, so you cannot tell whether a change helped. Seed each
 generator that the training draws from, and keep the arithmetic the same: device, threads, versions.
 """
 
@@ -166,10 +166,10 @@ assert min(list(apart.values())[1:]) > 0.1
 # The rule
 # --------
 #
-# Two runs end with the same weights if four things are equal. They are the start, the order of the data, the draws on
-# the way (here noise and dropout), and the arithmetic. The first three come from generators of PyTorch, NumPy and
-# Python. Seed them once, at the start, and give the order a generator of its own. To compare two runs, print a digest
-# of the weights: one other bit gives another digest.
+# Two runs end with the same weights if four things are equal. They are the weights at the start, the order of the data,
+# the draws on the way (here noise and dropout), and the arithmetic. The first three come from generators of PyTorch,
+# NumPy and Python. Seed them once, at the start, and give the order a generator of its own. To compare two runs, print
+# a digest of the weights: one other bit gives another digest.
 
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -194,7 +194,7 @@ assert digest(run()) == digest(run()) != digest(run(seed=1))
 # .. longer: 6 screens — each of the four things that have to be equal has a cell
 #
 # Floating-point sums depend on their order, and each kind of processor, number of threads and release of PyTorch may
-# choose another one. The sum below can change with the number of threads. Training can make such a difference grow.
+# choose another order. The sum below can change with the number of threads. Training can make such a difference grow.
 # Here one weight of a network of six layers begins 1e-7 higher, and three seeds show how far off the weights end.
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -209,9 +209,8 @@ for epochs in (1, 4, 8):
     print(f"after {epochs} epochs:", ", ".join(f"{part:.0e}" for part in grown[epochs]))
 
 # %%
-# After eight epochs the two networks are different ones. How fast that goes depends on the training. With a smaller
-# rate the difference stays as small as a rounding in some runs. So compare the accuracies of two machines, not the
-# weights.
+# After eight epochs the two networks are different. How fast that goes depends on the training. With a smaller rate the
+# difference stays as small as a rounding in some runs. So compare the accuracies of two machines, not the weights.
 #
 # Operations that choose their order
 # ----------------------------------
@@ -231,7 +230,7 @@ torch.use_deterministic_algorithms(False)
 # More than one worker
 # --------------------
 #
-# The generator of a ``DataLoader`` fixes the order of the samples, with each number of workers. A draw within
+# The generator of a ``DataLoader`` fixes the order of the samples, for each number of workers. A draw within
 # ``__getitem__`` comes from the generator of the worker that reads the sample. Another number of workers gives other
 # draws. (Each worker also gets its own seeds for Python and NumPy.) A generator for each sample does not depend on who
 # reads it. Below is each sample's index with what it drew.
@@ -374,7 +373,7 @@ first = torch.rand(1)
 torch.manual_seed(0)
 list(DataLoader([1, 2, 3], batch_size=2))
 ask(
-    "Between seed and draw, a program goes once through a DataLoader with shuffle=False. Is the draw that without it?",
+    "Between seed and draw, a program goes once through a DataLoader with shuffle=False. Is the draw as without it?",
     answer="the same" if torch.rand(1) == first else "another one",
     choices={
         "the same": "Nothing is shuffled, but each pass draws a seed for possible workers.",
@@ -393,7 +392,7 @@ ask(
     answer=parts["(big + 1) - big"],
     choices={
         0.0: f"The 1 is rounded away. In the other order the result is {parts['(big - big) + 1']}.",
-        1.0: "So it is for real numbers, and for (big - big) + 1.",
+        1.0: "That is right for real numbers, and for (big - big) + 1.",
     },
 )
 

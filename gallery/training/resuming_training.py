@@ -4,8 +4,8 @@
 How do I resume training from a checkpoint?
 ===========================================
 
-A training of many hours was stopped, and you want to go on as if it had not been. With the weights alone it goes on to
-other weights, and no error says so: save all that a step of training changes.
+A training of many hours was stopped, and you want to go on as if it had not been. With the weights alone it ends at
+other weights without an error, so save each state that training changes.
 """
 
 # %%
@@ -132,15 +132,17 @@ def draw_distances():
 draw_distances()
 
 # %%
-# A network was trained for 6 epochs. It was trained again for 3 epochs, stopped, and resumed without what the row
-# names. A bar says how far its weights end from those of the first training, in percent of the way that these went.
-# With nothing left out they are equal, bit for bit. You need to know :ref:`saving-and-loading`.
+# A network was trained for 6 epochs. It was trained again for :val:`3 <half["epoch"]>` epochs, stopped, and resumed
+# without the part that the row names. A bar is the distance of its weights from those of the first training, in percent
+# of the distance that the first training covered. With nothing left out they are equal, bit for bit. You need to know
+# :ref:`saving-and-loading`.
 #
 # The rule
 # --------
 #
 # A checkpoint holds the state of each thing that training changes: (model, optimizer, schedule, order of the data,
-# random numbers, epoch). Save it at the end of an epoch; earlier, you would have to note which batches were seen.
+# random numbers, epoch). Save it at the end of an epoch. Within an epoch, you would have to note which batches were
+# seen.
 
 run = train(new_run(), epochs=3)
 parts = {name: run[name].state_dict() for name in ("model", "optimizer", "schedule")}
@@ -151,9 +153,10 @@ print({name: count(part) for name, part in parts.items()}, "numbers in tensors")
 assert count(parts["optimizer"]) == 2 * count(parts["model"]) + 4
 
 # %%
-# Adam keeps two averages for each weight, and a count of steps for each of its 4 tensors. So its part is twice as
-# large as the model. SGD without momentum keeps nothing. ``order`` is the :term:`generator` that shuffles, and
-# ``random`` the state that dropout draws from (:func:`torch.get_rng_state`, and that of the GPU).
+# Adam keeps two averages for each weight, and a count of steps for each of the
+# :val:`4 <len(saved["optimizer"]["state"])>` tensors. So its part is twice as large as the model. SGD without momentum
+# keeps nothing. ``order`` is the :term:`generator` that shuffles, and ``random`` the state that dropout draws from
+# (:func:`torch.get_rng_state`, and that of the GPU).
 #
 # Resume
 # ------
@@ -270,8 +273,8 @@ ask(
     f"The model has {size} weights. How many numbers does Adam keep, its counts of steps left out?",
     answer=averages,
     choices={
-        0: "So it is for SGD without momentum.",
-        size: "So it is for SGD with momentum: one velocity for each weight.",
+        0: "That is the number for SGD without momentum.",
+        size: "That is the number for SGD with momentum: one velocity for each weight.",
         2 * size: "An average of each gradient and one of its square.",
     },
 )
@@ -292,9 +295,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Write SGD with momentum so that it can be stopped. In each step the velocity becomes ``momentum *
-# velocity + gradient``, and the weight goes ``lr * velocity`` down. Return weight and velocity after all steps,
-# stacked, so that a second call can go on from there.
+# **Exercise.** Write SGD with momentum so that it can be stopped. In each step the velocity becomes
+# ``momentum * velocity + gradient``, and ``lr * velocity`` is subtracted from the weight. Return weight and velocity
+# after all steps, stacked, so that a second call can go on from there.
 
 
 def by_torch(weight, velocity, gradients, lr, momentum):

@@ -4,7 +4,7 @@
 Sampler, batch_sampler, collate_fn: how do I make my own batches?
 =================================================================
 
-Your sentences have different lengths, and half of a batch is padding that the network computes in vain. A
+Your sentences have different lengths, and half of a batch can be padding, on which the network wastes its time. A
 ``batch_sampler`` says which examples come together, and a ``collate_fn`` turns them into tensors.
 """
 
@@ -69,8 +69,8 @@ by_length = [batch.tolist() for batch in torch.tensor(lengths).argsort().split(1
 draw_padding(shuffled=by_chance, sorted=by_length)
 
 # %%
-# A bar is a sentence, and orange is what fills it up to the longest of its batch. With similar lengths together, the
-# same sentences fill fewer elements. You need to know :ref:`dataset-and-dataloader`.
+# A bar is a sentence, and orange is its padding up to the longest of its batch. If a batch has similar lengths, the
+# same sentences need less padding. You need to know :ref:`dataset-and-dataloader`.
 #
 # .. longer: 5 screens — the class of a batch sampler is shown whole
 #
@@ -78,7 +78,8 @@ draw_padding(shuffled=by_chance, sorted=by_length)
 # --------
 #
 # A sampler yields indices, and a batch sampler yields lists of them. A loader asks the data set for each index of a
-# list, and calls ``collate_fn`` with the list of examples. What this returns is the batch. From scratch:
+# list, and calls ``collate_fn`` with the list of examples. What this returns is the batch. Here is a loader from
+# scratch:
 
 
 def my_loader(dataset, batch_sampler, collate_fn=default_collate):
@@ -98,9 +99,9 @@ for mine, batch in zip(
 # Batches of similar length
 # -------------------------
 #
-# Sorted, each epoch would have the same batches, the short ones first. This class sorts by length plus a little noise,
-# cuts the order into batches, and shuffles these. The noise mixes sentences of nearly equal length, so the batches of
-# two epochs differ.
+# If the sentences were sorted, each epoch would have the same batches, the short ones first. This class sorts by length
+# plus a little noise, cuts the order into batches, and shuffles these. The noise mixes sentences of nearly equal
+# length, so the batches of two epochs differ.
 
 
 class ByLength:
@@ -131,9 +132,9 @@ for epoch in (1, 2):
 # What the default does
 # ---------------------
 #
-# Without a ``collate_fn`` the loader uses ``torch.utils.data.default_collate``. It goes by the type of the first
-# example, into tuples, lists and dictionaries. If the first is a float of Python, the batch is
-# :val:`float64 <default_collate([0.5]).dtype>`. Strings stay a list. :ref:`None is refused <collate-none>`: to leave
+# Without a ``collate_fn`` the loader uses ``torch.utils.data.default_collate``. It decides by the type of the first
+# example, and joins tuples, lists and dictionaries part by part. If the first example is a float of Python, the batch
+# is :val:`float64 <default_collate([0.5]).dtype>`. Strings stay a list. :ref:`None is refused <collate-none>`: to leave
 # out an image that cannot be read, filter the list in a ``collate_fn``.
 
 for examples in ([3, 4], [0.5, 1.5], [torch.ones(2), torch.zeros(2)], ["a", "b"], [True, False]):
@@ -149,7 +150,7 @@ with expect_error(TypeError, match="found <class 'NoneType'>"):
 # -------------------
 #
 # It gets the list of examples, and what it returns is the batch. Here it pads the words with 0, and the labels for each
-# word with -100, which :func:`torch.nn.functional.cross_entropy` ignores. So the padding has no part in the loss.
+# word with -100, which :func:`torch.nn.functional.cross_entropy` ignores. So the padding does not count in the loss.
 
 
 def pad(examples):
@@ -170,9 +171,9 @@ print(f"{tuple(words.shape)}, {(~real).sum()} elements of padding are ignored")
 # %%
 # .. use-this::
 #
-#    Leave both arguments alone while your examples have one shape. For different lengths, pass a ``collate_fn`` that
-#    pads and says what is padding. Group by length where the padding is a large part; it costs batches that are less
-#    mixed. Pass ``batch_sampler`` in place of ``batch_size``, ``shuffle``, ``sampler`` and ``drop_last``. Write both as
+#    Leave both arguments out while your examples have one shape. For different lengths, pass a ``collate_fn`` that pads
+#    and marks the padding. Group by length where the padding is a large part. The price is batches that are less mixed.
+#    Pass ``batch_sampler`` in place of ``batch_size``, ``shuffle``, ``sampler`` and ``drop_last``. Write both as
 #    functions or classes of a module, because :ref:`a worker <dataloader-workers>` may have to import them. The
 #    ``collate_fn`` runs in the workers. A data set with a method ``__getitems__`` gets the whole list of indices in one
 #    call.
@@ -307,8 +308,8 @@ elements = {
     for order, chosen in {"given": four, "sorted": sorted(four)}.items()
 }
 ask(
-    "Sentences of 9, 2, 8 and 3 words make two batches of two. How many elements do the padded batches have if the "
-    "sentences are sorted by length first?",
+    f"Sentences of {four[0]}, {four[1]}, {four[2]} and {four[3]} words make two batches of two. "
+    "How many elements do the padded batches have if the sentences are sorted by length first?",
     answer=elements["sorted"],
     choices={
         22: "These are the words without padding.",

@@ -5,7 +5,8 @@ How do I save a model and load it? (state_dict)
 ===============================================
 
 You have a trained model, and need it tomorrow, or on another machine. Save its ``state_dict``, a dictionary of its
-tensors: by default :func:`torch.load` refuses a file with the whole model, and such a file breaks when your code moves.
+tensors, because :func:`torch.load` refuses a file with the whole model by default, and such a file breaks when your
+code moves.
 """
 
 # %%
@@ -81,9 +82,8 @@ for name, tensor in torch.load(folder / "weights.pt").items():
     print(f"{name:<22}", tuple(tensor.shape))
 
 # %%
-# The file holds names, and a tensor for each. A name begins with the place of its layer. (ReLU has no tensors.) The
-# model has learned to read digits. You need to know :ref:`the-training-loop` and
-# :ref:`anatomy-of-nn-module`.
+# The file holds names, and a tensor for each. A name begins with the place of its layer in this network for digits.
+# (ReLU has no tensors.) You need to know :ref:`the-training-loop` and :ref:`anatomy-of-nn-module`.
 #
 # The rule
 # --------
@@ -142,9 +142,9 @@ assert torch.load(folder / "stranger.pt", weights_only=False)["note"] is None
 #
 #    Save with ``torch.save(model.state_dict(), path)``. To load, make the model and call
 #    ``model.load_state_dict(torch.load(path, map_location="cpu"))``, then ``eval()``. Keep the settings of the model
-#    beside it, for instance in the same dictionary. While it loads, the weights are in memory twice. To go on with a
-#    training, :ref:`save more <resuming-training>`. To pass weights on, use the package safetensors, whose format has
-#    no pickle. Do not set ``weights_only=False`` for a file that you got from a stranger.
+#    beside it, for instance in the same dictionary. While it loads, the weights are in memory twice. To continue a
+#    training, :ref:`save more <resuming-training>`. To give weights to others, use the package safetensors, whose
+#    format has no pickle. Do not set ``weights_only=False`` for a file that you got from a stranger.
 
 path, other = folder / "again.pt", Reader()
 torch.save(model.state_dict(), path)
@@ -154,9 +154,9 @@ other.load_state_dict(torch.load(path, map_location="cpu"))
 # A common mistake
 # ----------------
 #
-# **The best weights, not kept.** You want the weights of the best epoch, and train on. ``best = model.state_dict()``
-# is no copy: its tensors are the model's own, and training changes them. ``copy.deepcopy`` keeps them. Here the
-# training goes on with a learning rate that is too large.
+# **The best weights, not kept.** You want the weights of the best epoch, and training goes on.
+# ``best = model.state_dict()`` is not a copy. Its tensors are those of the model, and training changes them.
+# ``copy.deepcopy`` keeps them. Here the training goes on with a learning rate that is too large.
 
 alias, kept = model.state_dict(), copy.deepcopy(model.state_dict())
 best = accuracy(model)
@@ -237,7 +237,7 @@ question = ask(
     "torch.save(model, path) wrote a whole model. What does torch.load(path) do?",
     answer=lambda: type(torch.load(folder / "whole.pt")).__name__,
     choices={
-        "Sequential": "So it was until release 2.5, and is with weights_only=False.",
+        "Sequential": "It did until release 2.5, and does with weights_only=False.",
         "OrderedDict": "For this, save model.state_dict().",
         pickle.UnpicklingError: "It refuses, because building an object may run code from the file.",
     },
@@ -246,9 +246,9 @@ temporary.cleanup()
 question
 
 # %%
-# **Exercise.** One pretrained network was trained on in three ways, which gave three files. Wortsman et al. (below)
-# take the mean of their weights as one network, a model soup. ``states`` is a list of state dicts. Return a dict with
-# the mean of each tensor. Take integers, such as a count of batches, from the first.
+# **Exercise.** One pretrained network was trained further in three ways, which gave three files. Wortsman et al.
+# (below) take the mean of their weights as one network, a model soup. ``states`` is a list of state dicts. Return a
+# dict with the mean of each tensor. Take integers, such as a count of batches, from the first.
 
 
 def by_loops(states):
@@ -300,7 +300,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`resuming-training`, so that a training can stop and go on.
+# :ref:`resuming-training`, so that a training can stop and continue.
 #
 # - PyTorch contributors (2026). `Serialization semantics
 #   <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__. What torch.save writes, and how to allow a class

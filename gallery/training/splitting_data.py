@@ -82,11 +82,11 @@ by_chance, by_class = draw_counts(
 assert min(rarest) < 2 <= by_class.min()
 
 # %%
-# The data set has :val:`200 <len(data)>` digits. Drawn by chance, a digit has between :val:`by_chance.min()` and
-# :val:`by_chance.max()` images in the validation part. Other seeds can be worse: of :val:`20 <len(rarest)>` splits, the
-# worst has :val:`min(rarest)` images of a digit. scikit-learn's ``train_test_split`` with ``stratify`` splits class by
-# class, and gives between :val:`by_class.min()` and :val:`by_class.max()`.
-# You need to know :ref:`dataset-and-dataloader`.
+# The data set has :val:`200 <len(data)>` digits. If they are drawn by chance, a digit has between
+# :val:`by_chance.min()` and :val:`by_chance.max()` images in the validation part. Other seeds can be worse: of
+# :val:`20 <len(rarest)>` splits, the worst has :val:`min(rarest)` images of a digit. scikit-learn's
+# ``train_test_split`` with ``stratify`` splits class by class, and gives between :val:`by_class.min()` and
+# :val:`by_class.max()`. You need to know :ref:`dataset-and-dataloader`.
 #
 # .. longer: 5 screens — three ways to split have a cell each
 #
@@ -95,8 +95,9 @@ assert min(rarest) < 2 <= by_class.min()
 #
 # ``random_split`` shuffles the indices 0 to N - 1 and cuts them into parts that do not overlap. Each part is a
 # ``torch.utils.data.Subset``: a list of indices and a reference to your data set. The images are not copied. Fractions
-# are multiplied by N and rounded down, and what is left goes to the first parts, one each. A product like 0.29 * 100 is
-# a little below the whole number, and loses one. Whole numbers that add up to N give these sizes. From scratch:
+# are multiplied by N and rounded down, and what is left goes to the first parts, one each. In floating point, a product
+# like 0.29 * 100 is a little below the whole number, so rounding down loses one. If you pass whole numbers that add up
+# to N, the parts have these sizes. Here is the function from scratch:
 
 
 def my_random_split(n, fractions, generator):
@@ -119,8 +120,8 @@ assert [part.indices for part in parts] == [part.tolist() for part in mine]
 #
 # Pass a ``generator`` with a seed. Without it, the split depends on what drew random numbers before. Then the program
 # that loads yesterday's model may measure it on images that it was trained on. The seed alone is not enough when the
-# data grows: with one example more, the shuffle is another one. If your examples have a name, such as a file's, let the
-# name decide.
+# data grows: with one example more, the shuffled order is different. If your examples have a name, such as a file's,
+# let the name decide.
 
 
 def for_test(name, fraction=0.2):

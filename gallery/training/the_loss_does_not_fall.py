@@ -153,15 +153,15 @@ draw_found()
 # .. longer: 6 screens — each check has a cell of its own
 #
 # Nine programs train the same small network on digits, and eight of them have one mistake. A number says in how many of
-# three seeds a check noticed it. Go from left to right: each column finds something that those before it missed. You
-# need to know :ref:`the-training-loop`.
+# three seeds a check noticed the mistake. Go from left to right: each column finds something that those before it
+# missed. You need to know :ref:`the-training-loop`.
 #
 # The rule
 # --------
 #
-# Test the smallest thing first. Before the first step, a classifier of :math:`K` classes should lose about :math:`\log
-# K`, as if it guessed. One step should change each parameter. A few hundred steps should learn one batch by heart. A
-# few epochs should learn more from your labels than from shuffled ones.
+# Test the smallest thing first. Before the first step, a classifier of :math:`K` classes should have a loss of about
+# :math:`\log K`, as if it guessed. One step should change each parameter. A few hundred steps should learn one batch by
+# heart. A few epochs should learn more from your labels than from shuffled ones.
 #
 # 1. The first loss
 # -----------------
@@ -229,9 +229,9 @@ for lr, curve in zip(rates, losses, strict=True):
 # ---------------------
 #
 # A network learns wrong labels by heart as well, so the batch says nothing about them. Shuffle the labels on purpose,
-# train for three epochs, and compare. If yours do no better, try a third of the rate and more epochs. If that changes
-# nothing, suspect that the labels do not belong to their images, or that the images do not show what is asked.
-# :ref:`labels-that-do-not-fit-the-inputs` has the usual reasons.
+# train for three epochs, and compare. If the loss with your labels is no lower, try a third of the rate and more
+# epochs. If that changes nothing, suspect that the labels do not belong to their images, or that the images do not show
+# what is asked. :ref:`labels-that-do-not-fit-the-inputs` has the usual reasons.
 
 # Varies with the processor: six trainings of each program.
 for mistake in ("no mistake", "labels shuffled"):
@@ -242,7 +242,7 @@ for mistake in ("no mistake", "labels shuffled"):
 # .. use-this::
 #
 #    Run the four checks in this order for each new program, before the first long training. Together they cost a few
-#    hundred steps; on a large data set, count steps instead of epochs. Turn off dropout, augmentation, weight decay and
+#    hundred steps. On a large data set, count steps instead of epochs. Turn off dropout, augmentation, weight decay and
 #    schedules for the second and third, and turn them on again one at a time. Change the optimizer or the network only
 #    when all four pass. For unbalanced classes, expect a first loss near :math:`\log K` all the same, and compare later
 #    losses with the entropy of the labels (the exercise below). For a squared error, compare them with the variance of
@@ -367,7 +367,7 @@ ask(
     answer={"labels shuffled": "the labels"}[only_last[0]],
     choices={
         "the learning rate": "The same rate learned one batch by heart.",
-        "the labels": "Wrong labels can be learned by heart, but the next images do not obey them.",
+        "the labels": "Wrong labels can be learned by heart, but they say nothing about other images.",
         "the loss function": "With softmax before the loss, for instance, one batch is not learned by heart.",
     },
 )
@@ -419,7 +419,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`the-loss-is-nan`, a loss that is no number any more.
+# :ref:`the-loss-is-nan`, a loss that is not a number any more.
 #
 # - Karpathy (2019). `A recipe for training neural networks <https://karpathy.github.io/2019/04/25/recipe/>`__. The
 #   first loss, one batch by heart, and much more, in the order in which he does them.

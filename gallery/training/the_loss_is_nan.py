@@ -155,7 +155,7 @@ assert [place.split()[0].strip(",") for _, place, _ in results.values()] == (
 # .. longer: 7 screens — each of six causes has a cell of its own
 #
 # Six programs train a small network on digits, and each has one mistake. A line says at which step the first value is
-# not finite, and where it is. Beside a loss stands the largest output of the network. You need to know
+# not finite, and where it is. After a loss, the line shows the largest output of the network. You need to know
 # :ref:`nan-and-infinity` and :ref:`the-training-loop`.
 #
 # The rule
@@ -215,9 +215,9 @@ assert inputs.isnan().all(dim=0).sum() == 3
 #
 # The squared error grows with the square of the outputs. A step that is too long makes the outputs larger, and so the
 # next step longer. The loss grows by a factor from step to step, until it is larger than the largest number of its
-# dtype, :val:`3.4e38 <torch.finfo(loss.dtype).max>`.
-# ``clip_grad_norm_`` limits the length of a step of plain SGD; with momentum, steps can be longer. A smaller rate
-# takes the cause away. With ``cross_entropy``, the rate 50 leaves the loss large and finite here.
+# dtype, :val:`3.4e38 <torch.finfo(loss.dtype).max>`. ``clip_grad_norm_`` limits the length of a step of plain SGD. With
+# momentum, steps can be longer. A smaller rate takes the cause away. With ``cross_entropy``, the rate 50 leaves the
+# loss large and finite here.
 
 # Varies with the processor: the training from above, and two others.
 print("rate 50:         ", *(f"{loss:.1e}" for loss in results["steps_too_long"][2][::4]))
@@ -254,9 +254,9 @@ assert math.isnan(by_hand)
 # --------------------
 #
 # The loss compares two images by a distance, and in that step an image was compared with itself. The distance 0 is
-# right, and the slope of the root there is infinite. Times the inner gradient 0, it is NaN. A small number under the
-# root makes the slope finite. :func:`torch.linalg.vector_norm` has the gradient 0 at that point. A ``torch.where``
-# after the root does not help: :ref:`where-and-masked-fill`.
+# right, and the slope of the root there is infinite. Multiplied by the inner gradient 0, it gives NaN. A small number
+# under the root makes the slope finite. :func:`torch.linalg.vector_norm` has the gradient 0 at that point. A
+# ``torch.where`` after the root does not help: :ref:`where-and-masked-fill`.
 
 for name, distance in {
     "root": lambda x: x.square().sum().sqrt(),
@@ -295,9 +295,9 @@ assert 0 < gradient[weight.isinf()].abs().max() < 0.01
 # .. use-this::
 #
 #    Stop before the step when the loss or the norm of the gradients is not finite, save the batch and the weights, and
-#    repeat that step with the loop above. ``ptguide.training.fit`` stops so by default and names the step and the
-#    place. ``clip_grad_norm_`` returns the norm before clipping. If that is finite, the gradients are. On a GPU the
-#    question waits for the device. If you ask every hundred steps, keep a checkpoint that is older than that.
+#    repeat that step with the loop above. ``ptguide.training.fit`` stops in this way by default, and names the step and
+#    the place. ``clip_grad_norm_`` returns the norm before clipping. If that is finite, the gradients are. On a GPU
+#    this check waits for the device. If you check every hundred steps, keep a checkpoint that is older than that.
 #    ``torch.autograd.set_detect_anomaly(True)`` names the first operation that gives NaN. For the root it names the
 #    square before it, because the root itself gives infinity. Use it for a few steps, because it is slow. With float16
 #    and a ``GradScaler``, a step that is skipped now and then is normal.
@@ -307,7 +307,8 @@ assert 0 < gradient[weight.isinf()].abs().max() < 0.01
 #
 # **Skip the batch when the loss is NaN.** In the program ``root_of_0`` the loss is finite at the step that spoils the
 # weights. From then on, each loss is NaN, and the program skips the rest of the training without an error. Clipping
-# does not help either: with one NaN, the norm is NaN, and so is each clipped gradient. Ask for the error.
+# does not help either: with one NaN, the norm is NaN, and so is each clipped gradient. Pass ``error_if_nonfinite=True``
+# to get an error.
 
 model, optimizer, loss_function, batches = root_of_0()
 skipped = []

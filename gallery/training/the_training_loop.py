@@ -4,8 +4,8 @@
 The PyTorch training loop, line by line
 =======================================
 
-You have a network, a loss and data, and PyTorch leaves it to you to write the loop that trains. Three of its lines have
-an order, and in two wrong orders not one weight changes, and no error says so.
+You have a network, a loss and data, and PyTorch leaves it to you to write the loop that trains. Three of its lines need
+the right order: in two wrong orders the weights do not change, and no error says so.
 """
 
 # %%
@@ -146,16 +146,16 @@ look("step()")
 torch.testing.assert_close(weight.detach(), start - 0.5 * gradient)  # lr times the gradient
 
 # %%
-# ``backward`` fills ``.grad`` and leaves the weights alone. ``step`` changes the weights and leaves ``.grad`` alone.
-# An untrained classifier guesses, so you can predict its first loss. Among ten digits it is about minus the logarithm
-# of a tenth, :val:`2.30 <-torch.tensor(0.1).log()>`. If yours is far above, look at the scale of the inputs first.
-# With pixels from bytes, not divided, it is many times as large here.
+# ``backward`` fills ``.grad`` and leaves the weights alone. ``step`` changes the weights and leaves ``.grad`` alone. An
+# untrained classifier guesses, so you can predict its first loss. Among ten digits it is about minus the logarithm of a
+# tenth, :val:`2.30 <-torch.tensor(0.1).log()>`. If yours is far above, look at the scale of the inputs first. With
+# bytes as pixels, undivided, it is many times as large here.
 #
 # Why are the gradients emptied by hand?
 # --------------------------------------
 #
-# Because ``backward`` *adds* to ``.grad``. That is useful when you want to sum the gradients of several batches before
-# one step. In the loop above it would mix old batches into each step. Here is one batch, twice:
+# The reason is that ``backward`` *adds* to ``.grad``. That is useful when you want to sum the gradients of several
+# batches before one step. In the loop above it would mix old batches into each step. Here is one batch, twice:
 
 optimizer.zero_grad()
 for turn in (1, 2):
@@ -167,7 +167,8 @@ torch.testing.assert_close(weight.grad, 2 * gradient_of(watched))
 # The wrong order, measured
 # -------------------------
 #
-# Here are the three calls in five orders. A bar is the mean of three seeds, its line goes from the worst to the best.
+# Here are the three calls in five orders. A bar is the mean of three seeds, and its line goes from the worst to the
+# best.
 
 # Varies with the processor: a training amplifies how it rounds.
 orders = ["zero_grad, backward, step", "backward, step, zero_grad", "backward, zero_grad, step"]
@@ -184,20 +185,20 @@ assert found[0].min() > 80 > found[4].max()
 # %%
 # The first two orders give the same weights, bit for bit. In the third and the fourth, each step is taken with empty
 # gradients, and the weights are still those of the start. Without ``zero_grad``, each step follows the sum of the
-# gradients so far, which fails at this rate.
+# gradients so far. That fails at this learning rate.
 #
 # .. use-this::
 #
 #    Write ``zero_grad()``, ``backward()``, ``step()``, in this order and next to each other. Call ``network.train()``
-#    before the loop when the network has dropout or batch norm, and ``network.eval()`` before you measure. From
-#    ``backward()`` on, the gradients take as much memory as the weights. ``ptguide.training.fit`` is the same loop
-#    with validation and checkpoints around it.
+#    before the loop when the network has dropout or batch norm, and ``network.eval()`` before you measure. After
+#    ``backward()``, the gradients take as much memory as the weights. ``ptguide.training.fit`` is the same loop with
+#    validation and checkpoints around it.
 #
 # A common mistake
 # ----------------
 #
 # **The optimizer of another network.** An optimizer keeps the parameters that it was given. If you make the network
-# afterwards, or replace a layer, ``step`` does not reach the new parameters. Nothing is raised. Make the optimizer
+# afterwards, or replace a layer, ``step`` does not reach the new parameters. No error is raised. Make the optimizer
 # last.
 
 old = new_network()

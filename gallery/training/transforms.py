@@ -5,7 +5,7 @@ Which torchvision transforms does an image need? (v2, ToDtype, Normalize)
 =========================================================================
 
 A file gives bytes from 0 to :val:`255 <torch.iinfo(torch.uint8).max>` in its own size, and a network takes floats
-around 0 in one size. The transforms of ``torchvision.transforms.v2`` turn the first into the second, and move boxes
+around 0 in one size. The transforms of ``torchvision.transforms.v2`` turn the bytes into such floats, and move boxes
 and masks along with the image.
 """
 
@@ -76,7 +76,7 @@ assert torch.equal(v2.Compose(steps)(photo), stages[-1])
 
 # %%
 # The steps run from left to right, and ``v2.Compose(steps)`` makes one function of them. ``Resize`` with one number
-# makes the *shorter* side that long and keeps the proportions, so a crop follows. It works on bytes here, which take a
+# makes the *shorter* side that long and keeps the proportions, so a crop follows. Both work on bytes here, which take a
 # quarter of the memory of floats. (Each picture is stretched to the range of the screen, so the last two look like the
 # one before.) You need to know :ref:`custom-dataset`.
 #
@@ -86,7 +86,8 @@ assert torch.equal(v2.Compose(steps)(photo), stages[-1])
 # --------
 #
 # ``ToDtype`` with ``scale=True`` divides a byte by 255. ``Normalize`` then takes, in each channel c,
-# :math:`(x_c - \text{mean}_c) / \text{std}_c`. Without ``scale`` the floats still run to 255. From scratch:
+# :math:`(x_c - \text{mean}_c) / \text{std}_c`. Without ``scale`` the floats still go up to 255. Here are both from
+# scratch:
 
 cropped, scaled, normalized = stages[2:]
 shape = (3, 1, 1)  # one number for each channel
@@ -99,8 +100,8 @@ for scale in (True, False):
 # What is scaled, and by what?
 # ----------------------------
 #
-# An RGB image of Pillow holds bytes, not numbers from 0 to 1. The older ``ToTensor`` divides bytes by 255 and leaves
-# the values of an array of another type. ``ToDtype`` divides an integer by the largest of *its type*, so convert such
+# An RGB image of Pillow holds bytes, not numbers from 0 to 1. The older ``ToTensor`` divides bytes by 255, and does not
+# divide an array of another type. ``ToDtype`` divides an integer by the largest number of *its type*, so convert such
 # an array to bytes first. ``ToDtype`` scales an image of :val:`16 <torch.iinfo(torch.uint16).bits>` bits right, and
 # ``ToTensor`` does not.
 
@@ -117,9 +118,9 @@ torch.testing.assert_close(torch.Tensor(newer(photo)), older(photo))
 # The mean and std of your data
 # -----------------------------
 #
-# Take them over the pixels of the training set, for each channel. The mean of the standard deviations of the *images*
-# is smaller here, because it leaves out how the images differ from each other. For images that do not fit into memory,
-# add up the pixels and their squares, in double precision: a long sum in single precision loses digits.
+# Compute them over the pixels of the training set, for each channel. The mean of the standard deviations of the
+# *images* is smaller here, because it leaves out how the images differ from each other. For images that do not fit into
+# memory, add up the pixels and their squares, in double precision: a long sum in single precision loses digits.
 
 pictures = shapes("train").images  # (image, channel, row, column)
 count = pictures.numel() / 3
@@ -155,7 +156,7 @@ assert own.max() > 2 > 1 >= half.max()
 #
 # A flipped image needs flipped boxes. Wrap them in ``tv_tensors.BoundingBoxes``, masks in ``tv_tensors.Mask``, and pass
 # image and targets together. A transform then draws its random numbers once for both. A plain tensor behind the image
-# is left as it is, as on the right. So are labels.
+# is left as it is, as on the right. Labels are left, too.
 
 image, target = shapes(size=10)[0]
 boxes = tv_tensors.BoundingBoxes(target["boxes"], format="XYXY", canvas_size=image.shape[1:])
@@ -178,8 +179,9 @@ assert torch.equal(stayed, target["boxes"])
 # A common mistake
 # ----------------
 #
-# **A mask that is resized like a photo.** The mean of class 0 and class 3 is no class, or a wrong one. As a plain
-# tensor the mask counts as an image, and is smoothed. As a ``Mask``, ``Resize`` takes the nearest pixel.
+# **A mask that is resized like a photo.** The mean of class :val:`0 <mask.min()>` and class :val:`3 <mask.max()>` is
+# not a class, or a wrong one. As a plain tensor, the mask counts as an image and is smoothed. In a ``Mask``, ``Resize``
+# takes the nearest pixel.
 
 maps = shapes(size=40).segmentation().targets.to(torch.uint8)  # (image, row, column)
 mask = next(one[None] for one in maps if one.unique().tolist() == [0, 3])
@@ -281,7 +283,7 @@ ask(
     choices={
         0.5: "That is 1 minus the mean, before the division.",
         1.0: "255 / 255 is 1, and (1 - 0.5) / 0.5 is 1. Black becomes -1.",
-        509.0: "So it would be without scale=True: (255 - 0.5) / 0.5.",
+        509.0: "That would come out without scale=True: (255 - 0.5) / 0.5.",
     },
 )
 
@@ -290,7 +292,7 @@ ask(
 
 one_box = tv_tensors.BoundingBoxes([[10.0, 5.0, 30.0, 20.0]], format="XYXY", canvas_size=(50, 100))
 ask(
-    "An image is 100 pixels wide. After a horizontal flip, where does the box (10, 5, 30, 20) in the format XYXY lie?",
+    "An image is 100 pixels wide. After a horizontal flip, where is the box (10, 5, 30, 20) in the format XYXY?",
     answer=flip(one_box)[0].tolist(),
     choices={
         (90.0, 5.0, 70.0, 20.0): "x1 has to be the smaller one: the edges change places.",

@@ -97,21 +97,21 @@ draw_ways()
 assert rare == torch.tensor(0.02)
 
 # %%
-# A dot is one training, with :val:`20 <counts[1]>` eights among :val:`1000 <len(labels)>` images. Networks that learned
-# from the data as it is call no new image an 8. With larger steps, at ten times the learning rate, they find about
-# half. Weighted, they find most of the eights at the small rate, and call some other digits an 8. You need to know
-# :ref:`splitting-data`, and :ref:`evaluation` for the recall. Such data are also called imbalanced, and the frequent
-# class is the majority class.
+# A dot is one training, with :val:`20 <counts[1]>` eights among :val:`1000 <len(labels)>` images. Networks that were
+# trained on the data as it is call no new image an 8. With larger steps, at ten times the learning rate, they find
+# about half. With weights or the sampler, they find most of the eights at the small rate, and call some other digits an
+# 8. You need to know :ref:`splitting-data`, and :ref:`evaluation` for the recall. Such data are also called imbalanced,
+# and the frequent class is the majority class.
 #
 # .. longer: 5 screens — weights and a sampler have a cell each, and what they cost
 #
 # The rule
 # --------
 #
-# Of N examples in K classes, class c has :math:`n_c`. The weight :math:`w_c = N / (K n_c)` lets each class count alike.
-# ``F.cross_entropy`` takes one weight for each class. If the targets are labels, it divides by the sum of their
-# weights. So the examples of a batch count by their weights, and in a batch of one class the weight cancels. From
-# scratch:
+# Of N examples in K classes, class c has :math:`n_c`. The weight :math:`w_c = N / (K n_c)` makes the classes count
+# equally. ``F.cross_entropy`` takes one weight for each class. If the targets are labels, it divides by the sum of
+# their weights. So the examples of a batch count by their weights, and in a batch of one class the weight cancels. Here
+# is the loss from scratch:
 
 
 def weighted_loss(logits, labels, weight):
@@ -145,7 +145,8 @@ print(f"{(times[labels == 0] == 0).float().mean():.0%} of the other digits are l
 # ---------------------------
 #
 # Precision is the fraction of the answers "an 8" that are right. It depends on how rare an 8 is where the network is
-# used. If it is 2 % there, most of the answers "an 8" are wrong, although few of the other digits are called so.
+# used. If it is :val:`2 <100 * rare>` % there, most of the answers "an 8" are wrong, although few of the other digits
+# are called so.
 
 # Varies with the processor: a training amplifies how it rounds.
 for name in ("weight in the loss", "sampler"):
@@ -159,10 +160,10 @@ for name in ("weight in the loss", "sampler"):
 # -------------------------------
 #
 # A network that learned from balanced classes expects as many eights as other digits. So the difference of its logits
-# is too large, by about the logarithm of the odds. Add :math:`\log (n_1 / n_0)`, and the mean probability of an 8 is
-# closer to the truth in these networks. Their average is now too small, so calibrate on validation images if you need
-# probabilities. The same number makes up for a missing weight: without one, call an image an 8 where the difference is
-# *above* it.
+# is too large, by about :math:`\log (n_0 / n_1)`. Add :math:`\log (n_1 / n_0)`, and the mean probability of an 8 is
+# closer to the truth in these networks. Their average is now too small, so choose the shift by validation images if you
+# need probabilities. The same number makes up for a missing weight: without one, call an image an 8 where the
+# difference is *above* it.
 
 # Varies with the processor: a training amplifies how it rounds.
 shift = math.log(counts[1] / counts[0])
@@ -190,8 +191,8 @@ print("no weight, above log(n1 / n0): recall", ", ".join(f"{recall:.0%}" for rec
 # ----------------
 #
 # **A weight for each class, given to the sampler.** The sampler draws *positions* in the list of weights. Two weights
-# mean that it draws the examples 0 and 1, and nothing is raised. Index the weights with the labels. (To use both ways
-# at once is a mistake, too: the networks that were trained so called nearly each image an 8.)
+# mean that it draws the examples 0 and 1, and no error is raised. Index the weights with the labels. (To use both ways
+# at once is a mistake, too: the networks trained with both called nearly each image an 8.)
 
 wrong = WeightedRandomSampler(weight, num_samples=1000, generator=seeded())
 right = WeightedRandomSampler(weight[labels], num_samples=1000, generator=seeded())

@@ -5,7 +5,7 @@ What does weight_decay do, and why AdamW and not Adam?
 ======================================================
 
 Your network learns the training data by heart, errors included, and ``weight_decay`` is one remedy. It shrinks each
-weight a little at each step, which in ``Adam``, unlike ``AdamW``, becomes something else.
+weight a little at each step, but ``Adam``, unlike ``AdamW``, divides this decay by the size of the gradient.
 """
 
 # %%
@@ -161,8 +161,8 @@ draw_decays(found)
 #
 # With the weight decay :math:`\lambda`, plain SGD and AdamW multiply the weight by :math:`1 - \text{lr} \, \lambda` and
 # take their step. Adam adds :math:`\lambda w` to the gradient before it divides by the size of the gradient. Without
-# another gradient it then steps by about lr, for a large weight as for a small one. Here two weights have a gradient of
-# 0 for ten steps:
+# another gradient, Adam then steps by about lr, whether the weight is large or small. Here two weights have a gradient
+# of 0 for ten steps:
 
 for kind in (SGD, AdamW, Adam):
     w = nn.Parameter(torch.tensor([8.0, 2.0]))
@@ -177,8 +177,8 @@ for kind in (SGD, AdamW, Adam):
 # ----------------------------------------
 #
 # The gradient of :math:`\frac{\lambda}{2} \sum w^2` is :math:`\lambda w`. So for SGD and for Adam, ``weight_decay`` is
-# this penalty (L2), to rounding. For AdamW it is a factor on the weight. Plain SGD is both. With momentum it is the
-# penalty alone. Both are tried here over a hundred steps.
+# this penalty (L2), to rounding. For AdamW it is a factor on the weight. For plain SGD the two are equal. For SGD with
+# momentum it is the penalty alone. The cell compares them over a hundred steps.
 
 kinds = {"SGD": SGD, "SGD, momentum": partial(SGD, momentum=0.9), "Adam": Adam, "AdamW": AdamW}
 for name, kind in kinds.items():
@@ -190,9 +190,9 @@ for name, kind in kinds.items():
 # What is wrong with it in Adam?
 # ------------------------------
 #
-# Adam divides the decay by the usual size of the gradient, too. A weight with large gradients hardly decays, one with
-# small gradients decays fast. Here weights begin at 1, and their gradients are noise of three sizes around 0. They take
-# 1000 steps with lr = 0.001.
+# Adam divides the decay by the usual size of the gradient, too. A weight with large gradients hardly decays, and one
+# with small gradients decays fast. Here weights begin at 1, and their gradients are noise of three sizes around 0. They
+# take 1000 steps with lr = 0.001.
 
 ends = {kind.__name__: under_noise(kind) for kind in (Adam, AdamW)}
 print("size of the gradients  10    1    0.1")
@@ -205,9 +205,9 @@ for name, means in ends.items():
 # How strong is it?
 # -----------------
 #
-# For AdamW and plain SGD, the product of lr and ``weight_decay`` is what a step takes away. AdamW has 0.01 as its
-# default, SGD and Adam have 0. With a small rate, the default of AdamW does next to nothing in a short training. Here
-# no gradient acts against the decay:
+# For AdamW and plain SGD, the product of lr and ``weight_decay`` is the fraction of the weight that a step takes away.
+# AdamW has 0.01 as its default, SGD and Adam have 0. With a small rate, the default of AdamW does next to nothing in a
+# short training. Here no gradient acts against the decay:
 
 for lr, weight_decay in ((0.001, 0.01), (0.001, 0.1), (0.01, 0.1), (0.01, 1.0)):
     left = (1 - lr * weight_decay) ** 1000
@@ -217,7 +217,7 @@ for lr, weight_decay in ((0.001, 0.01), (0.001, 0.1), (0.01, 0.1), (0.01, 1.0)):
 # Which parameters get none?
 # --------------------------
 #
-# By convention, biases and the weights of normalization layers are spared. They usually have one axis, and they are
+# By convention, biases and the weights of normalization layers get no decay. They usually have one axis, and they are
 # few. Groups of parameters have a decay of their own (:ref:`parameter-groups`). On the digits it makes no difference
 # beyond the spread of the seeds whether the biases decay.
 
@@ -238,9 +238,9 @@ print(f"all decay: {span(found['AdamW'][7])}, biases spared: {span(spared[0])}")
 # And L1?
 # -------
 #
-# The penalty :math:`\lambda \sum |w|` pulls each weight to 0 with the same force, so many end close to it. The
+# The penalty :math:`\lambda \sum |w|` pulls each weight to 0 with the same force, so many weights end close to 0. The
 # optimizers of this page have no argument for it, so add it to the loss. Here Adam leaves the weights near 0, and not
-# at it. For true zeros, set the smallest to 0 at the end.
+# at 0. For exact zeros, set the smallest to 0 at the end.
 
 # Varies with the processor: a training amplifies how it rounds.
 near_zero = {}
@@ -269,7 +269,7 @@ for name, penalty in penalties.items():
 # A common mistake
 # ----------------
 #
-# **The decay of AdamW given to Adam.** Someone reads 1.0 in a program with AdamW and writes Adam. Nothing is raised,
+# **The decay of AdamW given to Adam.** Someone reads 1.0 in a program with AdamW and writes Adam. No error is raised,
 # and the weights are pulled to 0, so the network guesses. ``Adam(..., decoupled_weight_decay=True)`` is the same as
 # AdamW.
 
@@ -363,7 +363,7 @@ ask(
     answer="it shrinks" if unused else "it stays",
     choices={
         "it stays": "Its gradient is 0 and not None, so the decay acts on it.",
-        "it shrinks": "The decay does not ask for the gradient. So a rare word shrinks in the batches without it.",
+        "it shrinks": "The decay does not depend on the gradient. So a rare word shrinks in the batches without it.",
     },
 )
 
@@ -377,13 +377,13 @@ ask(
     answer="no" if torch.equal(w, torch.ones(2)) else "yes",
     choices={
         "yes": "step() skips a parameter whose .grad is None, and its decay with it.",
-        "no": "step() leaves a parameter without a gradient out.",
+        "no": "step() skips a parameter without a gradient.",
     },
 )
 
 # %%
 # **Exercise.** Write AdamW's step for the case without running means: sign descent with decay. Multiply the weight by
-# ``1 - lr * weight_decay``, then go ``lr`` against the sign of the gradient. Do this for each row of ``gradients``.
+# ``1 - lr * weight_decay``, then subtract ``lr`` times the sign of the gradient. Do this for each row of ``gradients``.
 
 
 def by_loop(w, gradients, lr, weight_decay):

@@ -99,8 +99,8 @@ def draw_runs(runs):
 print_tasks()
 
 # %%
-# Each row was run. Class numbers are integers, and the other targets are floats. The outputs come from a linear layer
-# without an activation. You need to know :ref:`the-training-loop`.
+# The page computed each of these losses. Class numbers are integers, and the other targets are floats. The outputs come
+# from a linear layer without an activation. You need to know :ref:`the-training-loop`.
 #
 # .. longer: 5 screens — a table of the six pages that follow
 #
@@ -119,7 +119,7 @@ print_tasks()
 # a number                 :ref:`mse_loss <regression-losses>`         as they are
 # a distribution           :ref:`cross_entropy, kl_div                 ``softmax(dim=1)``
 #                          <kl-divergence>`
-# which samples are alike  :ref:`contrastive <contrastive-losses>`     the distance of two embeddings
+# pairs that are similar   :ref:`contrastive <contrastive-losses>`     the distance of two embeddings
 # something else           :ref:`your own <a-loss-of-your-own>`        as you defined it
 # =======================  ==========================================  =====================================
 
@@ -149,14 +149,15 @@ print("squared errors of a 3:", F.mse_loss(read_as, torch.tensor(3.0).expand(2),
 draw_runs(runs)
 
 # %%
-# For an amount, a 3 read as an 8 is 25 times as wrong as a 3 read as a 4. The images know nothing of this order. The
-# squared error on one-hot targets does well here, but some of its outputs are below 0 and are not probabilities.
+# For an amount, a 3 read as an 8 is 25 times as wrong as a 3 read as a :val:`4 <read_as[0]>`. The shapes of the digits
+# do not follow this order. The squared error on one-hot targets does well here, but some of its outputs are below 0 and
+# are not probabilities.
 #
 # What is a good loss?
 # --------------------
 #
-# Compare it with what the best *constant* answer costs, because a network that ignores its input can reach that. For
-# class numbers it is the entropy of how frequent they are, and for a squared error the variance of the targets.
+# Compare yours with the loss of the best *constant* answer, because a network that ignores its input can reach that.
+# For class numbers it is the entropy of their frequencies. For a squared error it is the variance of the targets.
 
 labels = train_set.targets
 frequency = labels.bincount() / len(labels)
@@ -170,9 +171,10 @@ print(f"numbers: {guess:.6f}, variance {ink.var(correction=0):.6f}")
 # reduction: mean, sum or none
 # ----------------------------
 #
-# A loss computes a number for each target and then reduces them. The default, ``"mean"``, divides by their number, so
-# the gradient does not grow with the batch. With ``"sum"`` it grows, and plain SGD needs a smaller learning rate. Adam
-# hardly notices, because it divides by the size of the gradients. ``"none"`` lets you weigh the samples yourself.
+# A loss computes a number for each target and then reduces them. The default, ``"mean"``, divides the sum by their
+# count, so the gradient does not grow with the batch. With ``"sum"`` it grows, and plain SGD needs a smaller learning
+# rate. Adam hardly notices, because it divides by the size of the gradients. ``"none"`` lets you weight the samples
+# yourself.
 
 x = torch.zeros(32, 10, requires_grad=True)
 y = tasks["one class of 10"][1]
@@ -281,7 +283,7 @@ ask(
     choices={
         "cross_entropy": "Its softmax makes the tags compete: they would have to add up to one.",
         "binary_cross_entropy_with_logits": "Each tag is a question of yes or no of its own.",
-        "mse_loss": "It runs, and its outputs are no probabilities.",
+        "mse_loss": "It runs, and its outputs are not probabilities.",
     },
 )
 
