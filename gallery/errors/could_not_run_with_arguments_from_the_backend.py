@@ -153,7 +153,7 @@ for each in (strided, nested):
 # -------------------------------
 #
 # The name before ``::`` is the package. ``torchvision::nms`` with ``CUDA`` means that torchvision was built without
-# CUDA, and torch with it. Install both from one place. See :ref:`operator-torchvision-nms-does-not-exist`.
+# CUDA, but torch was built with it. Install both from one place. See :ref:`operator-torchvision-nms-does-not-exist`.
 #
 # Here a package of our own has an operation for ordinary tensors on the CPU alone, and it gets a sparse tensor.
 

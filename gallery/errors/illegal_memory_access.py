@@ -225,8 +225,8 @@ ask(
     "Which of these shapes has more elements than int32 can count?",
     answer=max(sizes, key=sizes.__getitem__),
     choices={
-        "(64, 1024, 1024)": "That is 2**26 elements.",
-        "(2048, 1024, 1024)": "That is 2**31, one more than the largest number of int32.",
+        "(64, 1024, 1024)": f"It has {64 * 1024 * 1024:,} elements.",
+        "(2048, 1024, 1024)": f"It has {largest + 1:,}, one more than the largest number of int32.",
     },
 )
 
