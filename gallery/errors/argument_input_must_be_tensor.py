@@ -194,8 +194,8 @@ for output in (
 # -------------------------------------------
 #
 # An image of Pillow, an array of NumPy and a list are no tensors, so convert them. ``to_tensor`` also moves the
-# channels of an image to the front, and divides its bytes by 255. Add an axis for the batch. An array that has its axes
-# in order goes through ``torch.from_numpy``. For a number, use ``math``, or make a tensor of it.
+# channels of an image to the front, and divides its bytes by 255. Add an axis for the batch. If an array has its axes
+# in order, use ``torch.from_numpy``. For a number, use ``math``, or make a tensor of it.
 
 image = Image.new("L", (7, 9), 255)  # width, height; white
 assert to_tensor(image).eq(1.0).all()
@@ -224,7 +224,7 @@ assert nn.Embedding(100, 6)(torch.tensor([17, 4, 88])).shape == (3, 6)
 #
 # ``x = x[0]`` silences the message where ``x`` is a tuple. If the LSTM is later replaced by a layer that returns a
 # tensor, the same line takes the first *sample*, and raises nothing. Two names in front of the equals sign raise an
-# error here, where there are five samples. A batch of two would be taken apart in silence.
+# error here, where there are five samples. A batch of two would be unpacked without an error.
 
 plain = nn.Linear(3, 4)
 for layer in (lstm, plain):

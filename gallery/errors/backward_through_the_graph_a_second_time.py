@@ -42,8 +42,8 @@ with expect_error(RuntimeError, match="Trying to backward through the graph a se
     loss.backward()
 
 # %%
-# The slope of a square is made from ``w``, so the graph saves ``w`` in the forward pass. The first ``backward()`` lets
-# go of it, and the second misses it. See :ref:`from-calculation-to-graph`.
+# The slope of a square is made from ``w``, so the graph saves ``w`` in the forward pass. The first ``backward()`` frees
+# it, and the second needs it again. See :ref:`from-calculation-to-graph`.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -69,8 +69,8 @@ with expect_error(RuntimeError, match="Trying to backward through the graph a se
 # Features were computed before the loop
 # --------------------------------------
 #
-# The features hang on the graph of the encoder, and the first step frees it. If the encoder is to learn, compute them
-# in each step. If it stays as it is, compute them once under ``torch.no_grad()``: then they have no graph.
+# The features are linked to the graph of the encoder, and the first step frees it. If the encoder is to learn, compute
+# them in each step. If it stays as it is, compute them once under ``torch.no_grad()``, so that they have no graph.
 
 features = encoder(data)
 with expect_error(RuntimeError, match="second time"):
@@ -88,8 +88,8 @@ for _ in range(2):
 # A state goes on from step to step
 # ---------------------------------
 #
-# The state of a recurrent network comes from the graphs of the steps before. ``detach()`` keeps its values and drops
-# its past. Gradients then stop at the start of the step, which is called truncated backpropagation through time.
+# The state of a recurrent network is linked to the graphs of the steps before. ``detach()`` keeps its values and drops
+# this link. Gradients then stop at the start of the step, which is called truncated backpropagation through time.
 
 cell = nn.RNNCell(3, 6)
 state = torch.zeros(5, 6)
@@ -172,8 +172,8 @@ critic(fake.detach()).mean().backward()
 # %%
 # .. use-this::
 #
-#    Compute the loss in the step, from the data on, and call ``backward()`` once. What goes on to the next step gets
-#    ``detach()``; what you print gets ``item()``. Several losses are added before ``backward()``. Use
+#    Compute the loss in the step, from the data on, and call ``backward()`` once. Call ``detach()`` on what goes on to
+#    the next step, and ``item()`` on what you print. Add several losses before ``backward()``. Use
 #    ``retain_graph=True`` to walk one fresh graph twice, for example for separate gradients of two losses.
 #    It keeps the saved tensors in memory until the graph is gone.
 #
@@ -284,7 +284,7 @@ ask(
 )
 
 # %%
-# With a square root:
+# The next question has a square root.
 
 ask(
     "And with result = weight.sqrt().sum()?",
@@ -296,7 +296,7 @@ ask(
 )
 
 # %%
-# The fix for a loop:
+# The last question is about a loop.
 
 state = cell(data, torch.zeros(5, 6))
 cut = {"state.detach()": state.detach(), "state.clone()": state.clone(), "state * 1": state * 1}
@@ -305,9 +305,9 @@ ask(
     "What goes into the next step of a recurrent network, so that backward() of that step ends there?",
     answer=free,
     choices={
-        "state.detach()": "It has the values and no past.",
-        "state.clone()": "A copy with a node of its own: gradients flow through it into the past.",
-        "state * 1": "One more operation on top of the same past.",
+        "state.detach()": "It has the values, and no graph.",
+        "state.clone()": "The copy has a node of its own, and gradients flow through it into earlier steps.",
+        "state * 1": "The product is one more node on the same graph.",
     },
 )
 

@@ -4,7 +4,7 @@
 TypeError: cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)
 ========================================================================================================
 
-You assign a plain tensor to a name under which the module files a parameter. Copy the numbers into the parameter under
+You assign a plain tensor to a name under which the module keeps a parameter. Copy the numbers into the parameter under
 ``torch.no_grad()``, or wrap the tensor into ``nn.Parameter`` to replace it.
 """
 
@@ -78,8 +78,8 @@ for name, value in values:
 # ------------------------
 #
 # Write into the parameter under ``torch.no_grad()``, so that autograd does not record it. The parameter stays the same
-# object, so an optimizer that has it goes on training it. ``copy_`` converts the data type, and broadcasts a smaller
-# shape: compare the shapes first.
+# object, so an optimizer that has it goes on training it. ``copy_`` converts the data type. It also broadcasts a
+# smaller shape, so compare the shapes first.
 
 before = conv.weight
 assert conv.weight.shape == edges.shape
@@ -116,7 +116,7 @@ assert not torch.equal(old, layer.weight)
 # A weight that is computed in each call
 # --------------------------------------
 #
-# The parameter is what is learned. What is computed from it is a plain tensor: give it a name without ``self.``, and
+# The parameter is what is learned. What is computed from it is a plain tensor, so give it a name without ``self.``, and
 # hand it to ``F.linear``. The gradient then reaches the parameter. For a layer inside somebody else's network,
 # ``torch.nn.utils.parametrize`` computes the weight in each call.
 
@@ -199,7 +199,7 @@ print(list(nn.ModuleDict({"kind": nn.Linear(2, 3), "layer_1": nn.Linear(3, 2)}).
 # %%
 # .. use-this::
 #
-#    To change numbers, compare the shapes, and write ``with torch.no_grad(): layer.weight.copy_(values)``. The price is
+#    To change numbers, compare the shapes, and write ``with torch.no_grad(): layer.weight.copy_(values)``. This costs
 #    one copy of the values. Use ``nn.Parameter(values)`` where the shape changes, and make a new optimizer afterwards.
 #    Its state, such as momentum, starts again. Use ``load_state_dict`` for a whole network. Compute in ``forward`` what
 #    depends on another parameter.
@@ -207,7 +207,7 @@ print(list(nn.ModuleDict({"kind": nn.Linear(2, 3), "layer_1": nn.Linear(3, 2)}).
 # A common mistake
 # ----------------
 #
-# ``layer.weight.data = values`` silences the message, and does not compare the shapes. This wrong shape is found at the
+# ``layer.weight.data = values`` silences the message, but does not compare the shapes. This wrong shape is found at the
 # next call, by another message, far from the line that made it. A bias of shape (1,) is not found at all, and adds one
 # number to each feature. ``copy_`` refuses the shape of this weight at once.
 

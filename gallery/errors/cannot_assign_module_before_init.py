@@ -133,8 +133,8 @@ with expect_error(AttributeError, match="'Numbers' object has no attribute '_mod
 # A class between yours and Module
 # --------------------------------
 #
-# ``super()`` stands for the next class in the line of base classes, which may be another than ``nn.Module``. A class of
-# the line passes the call on if it calls ``super().__init__()`` itself. Here ``Logged`` does not. If you cannot change
+# ``super()`` gives the next class in the line of base classes, which may not be ``nn.Module``. A class of the line
+# passes the call on if it calls ``super().__init__()`` itself. Here ``Logged`` does not. If you cannot change
 # such a class, call ``nn.Module.__init__(self)`` by name first.
 
 
@@ -203,12 +203,12 @@ print([tuple(parameter.shape) for parameter in Sized(64, classes=10).parameters(
 #    Write ``super().__init__()`` as the first line of ``__init__``, without arguments if ``nn.Module`` is the base. If
 #    the base is a class of your own, give it the arguments that it needs. Numbers and strings may be assigned before
 #    the call. Keep settings in a dataclass of their own, and give that to a plain module. A module that is a dataclass
-#    needs ``eq=False``. The price: two networks with equal fields do not compare as equal.
+#    needs ``eq=False``. Two networks with equal fields then do not compare as equal.
 #
 # A common mistake
 # ----------------
 #
-# A layer in a Python list raises no error, because a list is not filed. The layer then computes, and ``parameters()``
+# A layer in a Python list raises no error, because a list is not filed. The layer then computes, but ``parameters()``
 # does not give its weight to an optimizer. See :ref:`anatomy-of-nn-module`.
 
 

@@ -4,8 +4,8 @@
 RuntimeError: Cannot re-initialize CUDA in forked subprocess
 ============================================================
 
-A process that had used CUDA was copied by ``fork``, and the copy uses CUDA too. Keep data of workers on the CPU, and
-start processes that compute on the GPU by ``spawn``.
+A process that had used CUDA was copied by ``fork``, and the copy uses CUDA, which cannot work. Keep the data of workers
+on the CPU, and start processes that compute on the GPU by ``spawn``.
 """
 
 # %%
@@ -101,9 +101,9 @@ print(*shown, sep="\n...\n")
 assert len(shown) == 3
 
 # %%
-# The last line is the cause. Between the two, the traceback of the worker names your ``to("cuda")``. This was raised
-# without a GPU: that the main process *tried* to use CUDA is enough. Before Python 3.14, a worker on Linux starts by
-# ``fork``.
+# The last line is the cause, and the line above it, from the traceback of the worker, is your ``to("cuda")``. This was
+# raised without a GPU, because it is enough that the main process *tried* to use CUDA. Before Python 3.14, a worker on
+# Linux starts by ``fork``.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -118,7 +118,7 @@ assert len(shown) == 3
 # ==========================================================================  ======================================
 #
 # Old versions of torch said *initialization error* instead: ``CUDA error (3): initialization error``, as in `issue
-# 2517 <https://github.com/pytorch/pytorch/issues/2517>`__. CUDA still calls the number so.
+# 2517 <https://github.com/pytorch/pytorch/issues/2517>`__. CUDA still has these words for the number.
 
 print(
     "RuntimeError: cuda runtime error (3) : initialization error at aten/src/THC/THCGeneral.cpp:50"
@@ -133,8 +133,8 @@ if torch.version.cuda:
 # The data set uses the GPU
 # -------------------------
 #
-# Samples stay on the CPU, and so do tensors that ``__init__`` or ``collate_fn`` makes. The training loop moves a whole
-# batch, which takes one transfer in place of 32. See :ref:`pinned-memory` for the fast way.
+# Keep samples on the CPU, and also tensors that ``__init__`` or ``collate_fn`` makes. The training loop moves a whole
+# batch, which takes one transfer instead of 32. See :ref:`pinned-memory` for the fast way.
 
 
 on_cpu = TensorDataset(*data)  # or your own, without cuda in it
@@ -150,8 +150,8 @@ print(tuple(images.shape), tuple(labels.shape))
 # Your own processes
 # ------------------
 #
-# A process that is started by ``spawn`` is a new Python without CUDA in it. In this script the main process uses CUDA
-# first, as above. Without a GPU, the new process then names the missing driver, and no fork.
+# A process that is started by ``spawn`` is a new Python, which has not used CUDA yet. In this script the main process
+# uses CUDA first, as above. Without a GPU, the new process then complains about the driver, and not about a fork.
 
 print(SCRIPT)
 said = new_process(SCRIPT)
@@ -165,8 +165,8 @@ assert "forked" not in said
 # context has already been set
 # ----------------------------
 #
-# ``set_start_method("spawn")`` works once, and a library may have been first. ``get_context`` gives a start method to
-# your own processes and leaves the others alone.
+# ``set_start_method("spawn")`` works once, and a library may have called it before you. ``get_context`` gives a start
+# method to your own processes and leaves the others alone.
 
 before = multiprocessing.get_start_method()
 with expect_error(RuntimeError, match="context has already been set"):
@@ -182,8 +182,8 @@ assert DataLoader(on_cpu, num_workers=1, multiprocessing_context="spawn").num_wo
 # Who asked for the GPU?
 # ----------------------
 #
-# To find out, ask in a copy whether CUDA may still be used there. Put these lines behind a suspicious import or call.
-# Here a ``torch.device`` and a seed did not count, and a tensor did, though it failed.
+# To find out, ask in a copy of the process whether CUDA may still be used there. Put these lines behind a suspicious
+# import or call. Here a ``torch.device`` and a seed did not count as a use of CUDA. A tensor did, though it failed.
 
 asked = new_process("""
 import contextlib, os, torch
@@ -203,16 +203,16 @@ if torch.version.cuda:
 # %%
 # .. use-this::
 #
-#    Let a data set return tensors of the CPU, and call ``.to(device)`` in the training loop. Start processes that
-#    need the GPU with ``torchrun`` or ``mp.spawn``, before the main process uses CUDA. It costs a new Python for each
-#    process, which imports torch and your script again, so the script needs ``if __name__ == "__main__":``.
+#    Let a data set return tensors on the CPU, and call ``.to(device)`` in the training loop. Start processes that
+#    need the GPU with ``torchrun`` or ``mp.spawn``, before the main process uses CUDA. Each process is then a new
+#    Python, which imports torch and your script again, so the script needs ``if __name__ == "__main__":``.
 #
 # A common mistake
 # ----------------
 #
 # ``num_workers=0`` silences the message, and the GPU then waits for each image. With ``spawn`` for the *loader* the
-# message goes away too, but each worker then needs a CUDA context of its own. The check below finds the cause in a data
-# set without a worker.
+# message goes away too, but each worker then needs a CUDA context of its own. Without a worker, one sample shows
+# whether the data set uses the GPU.
 
 for dataset in (Photos(*data), on_cpu):
     try:
@@ -270,12 +270,12 @@ ask(
     answer=max(answers, key=answers.__getitem__),
     choices={
         "fork": "The copy inherits a CUDA that it cannot use.",
-        "spawn": "A new Python has used nothing yet.",
+        "spawn": "A new Python has not used CUDA yet.",
     },
 )
 
 # %%
-# Next, a worker that stays on the CPU.
+# The next question is about a worker that stays on the CPU.
 
 ask(
     "The main process has used CUDA. May a forked worker add two tensors of the CPU?",

@@ -53,7 +53,7 @@ with expect_error(RuntimeError, match=r"Use tensor.detach\(\).numpy\(\) instead"
 # --------
 #
 # ``numpy()`` is refused if the tensor has ``requires_grad=True`` while autograd records. ``detach()`` gives a tensor
-# that requires no gradient, in the same memory. ``item()`` and ``tolist()`` give numbers of Python. Under
+# that requires no gradient, in the same memory. ``item()`` and ``tolist()`` give Python numbers. Under
 # ``torch.no_grad()`` autograd does not record, so the prediction requires no gradient.
 
 print("model(x):         ", prediction.requires_grad)
@@ -142,14 +142,13 @@ print(type(array).__name__, array.shape)
 #
 #    For one number write ``loss.item()``. For more write ``x.detach().cpu().numpy()``, which is the same line on a CPU
 #    and on a GPU. NumPy lacks :val:`bfloat16 <torch.bfloat16>`, so for such a tensor put ``float()`` after
-#    ``detach()``. In evaluation put ``torch.no_grad()`` around the model. What it costs: on the CPU ``detach()`` and
-#    ``numpy()`` copy nothing, so the array and the tensor share their memory. Add ``copy()`` before you write into the
-#    array.
+#    ``detach()``. In evaluation put ``torch.no_grad()`` around the model. On the CPU ``detach()`` and ``numpy()`` copy
+#    nothing, so the array and the tensor share their memory. Add ``copy()`` before you write into the array.
 #
 # A common mistake
 # ----------------
 #
-# Detached predictions can be used in a loss of NumPy. If its result becomes a tensor with ``requires_grad=True``,
+# NumPy can compute a loss from detached predictions. If the result becomes a tensor with ``requires_grad=True``,
 # ``backward()`` runs and ends at that tensor. No weight gets a gradient here, and nothing is learned. Compute the loss
 # in torch, and convert afterwards. See :ref:`element-0-does-not-require-grad`.
 
@@ -227,9 +226,9 @@ ask(
     "weight[0]?",
     answer=first_after_writing,
     choices={
-        1.0: "It would be with copy() behind numpy().",
+        1.0: "That would need copy() behind numpy().",
         9.0: "detach and numpy copy nothing: the array is the memory of the weight.",
-        RuntimeError: "The write goes past autograd, which does not notice it.",
+        RuntimeError: "NumPy writes without autograd, which does not notice it.",
     },
 )
 

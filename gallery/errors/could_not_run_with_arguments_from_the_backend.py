@@ -4,7 +4,7 @@
 NotImplementedError: Could not run 'aten::cumsum' with arguments from the 'SparseCPU' backend.
 ==============================================================================================
 
-The operation exists, and not for this kind of tensor or this device. Convert the tensor for this one call, or install a
+The operation exists, but not for this kind of tensor or this device. Convert the tensor for this one call, or install a
 release that has the operation.
 """
 
@@ -65,8 +65,9 @@ assert found == ("aten::cumsum", "SparseCPU")
 # A sparse tensor
 # ---------------
 #
-# ``to_dense()`` makes an ordinary tensor, with all the zeros. For an operation on each number that keeps zero, change
-# the values alone: that keeps the tensor sparse. Here it is ``gelu``.
+# A sparse tensor stores a few values and their places. ``to_dense()`` makes an ordinary tensor, with all the zeros.
+# Some operations on each number keep zero, as ``gelu`` does. Apply them to the values alone, and the tensor stays
+# sparse.
 
 assert refused(lambda: nn.functional.gelu(sparse)) == ("aten::gelu", "SparseCPU")
 sparse = sparse.coalesce()
@@ -82,11 +83,11 @@ print("values:", gelu._nnz(), "of", gelu.numel())
 # Not currently implemented for the MPS device
 # --------------------------------------------
 #
-# This is the same on a Mac, in other words. The message is quoted from `a thread
+# This is the same error on a Mac, in other words. The message is quoted from `a thread
 # <https://github.com/pytorch/pytorch/issues/86195>`__, and names a variable, which you set before Python starts.
 # The second line has the words of `2022 <https://github.com/invoke-ai/InvokeAI/pull/232>`__. Install a newer release
 # first, which may have the operation. For one call of your own, move the tensor yourself, as in ``on_the_cpu``. This
-# page has no Mac.
+# page was run without a Mac.
 
 print(
     "NotImplementedError: The operator 'aten::_slow_conv2d_forward' is not currently implemented "
@@ -151,10 +152,10 @@ for each in (strided, nested):
 # An operation of another package
 # -------------------------------
 #
-# The name before ``::`` is the package. ``torchvision::nms`` with ``CUDA`` means that torchvision was built without the
-# GPU, and torch with it. Install both from one place. See :ref:`operator-torchvision-nms-does-not-exist`.
+# The name before ``::`` is the package. ``torchvision::nms`` with ``CUDA`` means that torchvision was built without
+# CUDA, but torch was built with it. Install both from one place. See :ref:`operator-torchvision-nms-does-not-exist`.
 #
-# Here a package of our own has an operation for ordinary tensors on the CPU alone, and a sparse tensor comes.
+# Here a package of our own has an operation for ordinary tensors on the CPU alone, and it gets a sparse tensor.
 
 library = torch.library.Library("mypackage", "DEF")
 library.define("half(Tensor x) -> Tensor")
@@ -166,15 +167,15 @@ assert found == ("mypackage::half", "SparseCPU")
 # %%
 # .. use-this::
 #
-#    Read the two names, and ask which of them you meant to use. Keep tensors dense unless they are so large that they
-#    do not fit. On a Mac, update torch, and set the variable for what is left. What a conversion costs: the memory of
-#    the dense tensor, or two copies between the devices for each call.
+#    Read the operation and the backend in the message, and ask whether you meant both. Keep tensors dense unless they
+#    do not fit into memory. On a Mac, update torch, and set the variable for what is left. A conversion costs the
+#    memory of the dense tensor, or two copies between the devices for each call.
 #
 # A common mistake
 # ----------------
 #
-# ``to_dense()`` silences the message and asks for memory that a sparse tensor saves. The bytes are counted for ratings
-# of 20,000 users and 30,000 films with a million values, without making the dense tensor.
+# ``to_dense()`` silences the message, but takes the memory that a sparse tensor saves. The cell counts the bytes for a
+# million ratings of 20,000 users and 30,000 films, without making the dense tensor.
 
 place = torch.stack([torch.randint(20_000, (10**6,)), torch.randint(30_000, (10**6,))])
 large = torch.sparse_coo_tensor(place, torch.ones(10**6), (20_000, 30_000), check_invariants=True)
@@ -216,7 +217,7 @@ ask(
     answer=backend,
     choices={
         "CPU": "That is the backend of an ordinary tensor on the CPU.",
-        "SparseCPU": "The kind of the tensor stands in front of the device.",
+        "SparseCPU": "The name is the kind of the tensor, and then the device.",
         "SparseCUDA": "The tensor is on the CPU.",
     },
 )
@@ -229,8 +230,8 @@ ask(
     answer=torch.empty(1000, 2000, device="meta").nbytes,
     choices={
         40: "Those are the bytes of the 10 values.",
-        200: "Those are the values, and two numbers of 8 bytes for each place.",
-        8_000_000: "4 bytes for each of 1000 * 2000 numbers, most of them zero.",
+        200: "The sparse tensor has these bytes: the values, and two numbers of 8 bytes for each place.",
+        8_000_000: f"It has {torch.float32.itemsize} bytes for each of 1000 * 2000 numbers, most of them zero.",
     },
 )
 
@@ -270,7 +271,7 @@ cases = [
 check(of_dense(on_values), by_dense, cases)
 
 # %%
-# ``coalesce`` gives each place one value, and a new sparse tensor takes the same places.
+# ``coalesce`` gives each place one value, and a new sparse tensor gets the same places.
 
 # Solution
 

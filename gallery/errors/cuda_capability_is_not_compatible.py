@@ -4,8 +4,8 @@
 UserWarning: NVIDIA ... with CUDA capability sm_86 is not compatible with the current PyTorch installation
 ==========================================================================================================
 
-The installed torch has no code for your model of GPU: the GPU is newer than the build, or too old for it. Install a
-build whose list of capabilities holds yours.
+The installed torch has no code for your model of GPU, because the GPU is newer than the build, or too old for it.
+Install a build that serves the capability of your GPU.
 """
 
 # %%
@@ -110,9 +110,8 @@ for name, capability, old, new in (
 # Ask your own
 # ------------
 #
-# The first line says what your torch was made for, and for which CUDA. The second says what your GPU is. On this
-# machine the page asks for the build alone. The number behind ``cu`` in the name of a wheel is that of CUDA, so
-# ``cu130`` is CUDA 13.0.
+# The first line says what your torch was made for. The second says what your GPU is, and is missing on a machine
+# without one. The number behind ``cu`` in the name of a wheel is that of CUDA, so ``cu130`` is CUDA 13.0.
 
 print("torch", torch.__version__.split("+")[0], "| made for", *torch.cuda.get_arch_list())
 if torch.cuda.is_available():
@@ -125,9 +124,9 @@ if torch.cuda.is_available():
 # The GPU is too old
 # ------------------
 #
-# New releases leave old GPUs out. Builds of *one* release for different CUDA differ too, and today's torch names those
-# that serve your GPU, in a second warning. Here it does so for an older GPU. Older versions worded this as in the
-# first lines, which are quoted from threads.
+# New releases leave old GPUs out. One release has builds for several versions of CUDA, and these differ, too. Today's
+# torch names those that serve your GPU, in a second warning. Here it does so for an older GPU. The first lines are the
+# words of older versions, quoted from threads.
 
 print(OLD)
 for line in warned((6, 1), "a new build")[0].splitlines():
@@ -146,8 +145,8 @@ if torch.version.cuda:
 # ---------------------------
 #
 # If torch itself computes on the GPU, and one package raises *no kernel image*, that package was compiled for another
-# GPU. Install it again from source. The variable names the capabilities to compile for, and the flags of the compiler
-# follow from it.
+# GPU. Compile it again from source. ``TORCH_CUDA_ARCH_LIST`` names the capabilities to compile for, and sets the flags
+# of the compiler.
 
 with mock.patch.dict("os.environ", TORCH_CUDA_ARCH_LIST="8.6 9.0"):
     flags = cpp_extension._get_cuda_arch_flags()
@@ -165,7 +164,7 @@ assert [flag.split(",code=")[1] for flag in flags] == ["sm_86", "sm_90"]
 # A common mistake
 # ----------------
 #
-# A filter for warnings hides the reason, and ``torch.cuda.is_available()`` is True all the same: it asks for a driver
+# A filter for warnings hides the reason, and ``torch.cuda.is_available()`` is still True, because it asks for a driver
 # and a GPU. Installing a newer CUDA *toolkit* does not help either, because torch does not use it. The list belongs to
 # the installed torch.
 
@@ -205,7 +204,7 @@ ask(
     answer="yes" if fits((6, 1), "an old build") else "no",
     choices={
         "yes": "Code for sm_60 has the same major number, and a smaller minor one.",
-        "no": "The minor number need not stand in the list: that of sm_60 is smaller.",
+        "no": "The capability itself need not be in the list. The minor number of sm_60 is smaller.",
     },
 )
 
@@ -241,7 +240,7 @@ cases += [((8, 0), ["sm_75", "sm_86"]), ((7, 0), ["sm_75", "sm_80"])]
 check(runs, by_torch, cases)
 
 # %%
-# The last digit is the minor number: ``divmod`` by ten gives both. The minor number of the code may not be greater.
+# The last digit is the minor number, so ``divmod`` by ten gives both. The minor number of the code may not be greater.
 
 # Solution
 

@@ -4,8 +4,8 @@
 UserWarning: CUDA initialization: Unexpected error from cudaGetDeviceCount(), The NVIDIA driver is too old
 ==========================================================================================================
 
-CUDA could not start, so ``torch.cuda.is_available()`` is False. The number in the message says why: most often the
-driver is older than the CUDA of your torch, or a service of the machine is missing.
+CUDA could not start, so ``torch.cuda.is_available()`` is False. The message says why: most often the driver is older
+than the CUDA of your torch, or a service of the machine is missing.
 """
 
 # %%
@@ -116,9 +116,9 @@ print(printed)
 assert "driver on your system is too old (found version 10010)" in too_old
 
 # %%
-# torch says this when it finds a driver that the page made. The driver does nothing but tell its version: 10010 is
-# CUDA 10.1. ``is_available()`` warns and returns False. A tensor on the GPU raises the same as an error. Where
-# *Unexpected error* stands, the number at the end is the message.
+# The page made a driver that does nothing but tell its version, and torch says this of it. The number 10010 is
+# CUDA 10.1. ``is_available()`` warns and returns False. A tensor on the GPU raises the same as an error. After
+# *Unexpected error*, look at the number at the end.
 #
 # .. longer: 5 screens — each cause has a cell of its own
 #
@@ -139,8 +139,8 @@ assert "driver on your system is too old (found version 10010)" in too_old
 # ---------------------
 #
 # ``nvidia-smi`` shows the newest CUDA that the driver knows, at the top on the right. It needs the major version of
-# torch's CUDA, or a later one. Within one major version an older driver works too, but for some features. You may have
-# no rights to install a driver: then take a torch that was built for an older CUDA. A toolkit (``nvcc``) plays no part.
+# torch's CUDA, or a later one. Within one major version an older driver works too, but for some features. If you may
+# not install a driver, take a torch that was built for an older CUDA. A toolkit (``nvcc``) plays no part.
 
 
 def as_version(number):
@@ -158,9 +158,9 @@ assert as_version(12040) == "12.4"
 # What the numbers mean
 # ---------------------
 #
-# CUDA's own words are short. In threads, 802 was a machine with NVSwitch (A100, H100 and later) whose
-# ``nvidia-fabricmanager`` did not run, or ran in another version than the driver. Behind 803 and 804 was a driver that
-# was updated without a restart, or a ``libcuda`` in a container that did not fit the driver.
+# CUDA's own words are short. In threads, 802 came from a machine with NVSwitch (A100, H100 and later) whose
+# ``nvidia-fabricmanager`` did not run, or ran in another version than the driver. The cause of 803 and 804 was a driver
+# that was updated without a restart, or a ``libcuda`` in a container that did not fit the driver.
 
 for number in WORDS:
     print(f"Error {number}: {cuda_says(number)}")
@@ -173,7 +173,7 @@ print("RuntimeError: cuda runtime error (802) : system not yet initialized")  # 
 # CUDA unknown error
 # ------------------
 #
-# torch itself adds a hint to this number, which stands in its library. CUDA reads ``CUDA_VISIBLE_DEVICES`` when it
+# torch itself adds a hint to this error, the first line below. CUDA reads ``CUDA_VISIBLE_DEVICES`` when it
 # starts, so set the variable before Python starts. If a new process says the same, the driver needs a restart. In
 # threads this was met `after a machine had slept <https://github.com/pytorch/pytorch/issues/88639>`__. There ``sudo
 # rmmod nvidia_uvm && sudo modprobe nvidia_uvm`` was enough. The second line is for a driver that fails to start.
@@ -206,14 +206,14 @@ assert torch.version.cuda or not torch.cuda.is_available()
 #
 #    Run ``nvidia-smi``. If it fails, repair the driver or the container, and leave torch alone. If it works, compare
 #    its CUDA with ``torch.version.cuda``: update the driver, or install a torch for an older CUDA. Restart the
-#    machine after an update of the driver. The price of an older CUDA is that it may lack code for a new GPU
+#    machine after an update of the driver. A torch for an older CUDA may lack code for a new GPU
 #    (:ref:`cuda-capability-is-not-compatible`).
 #
 # A common mistake
 # ----------------
 #
-# Code that falls back to the CPU goes on after this warning, and trains for days on it. Stop instead where a GPU is
-# needed. The page runs the two forms with the driver that is too old.
+# Code that falls back to the CPU goes on after this warning, and may train there for days. Stop instead where a GPU is
+# needed. The cell runs both forms with the driver that is too old.
 
 is_there = with_old_driver.startswith("True")
 device = "cuda" if is_there else "cpu"
@@ -243,9 +243,9 @@ ask(
     "The message says: found version 11040. Which CUDA does the driver know?",
     answer=as_version(11040),
     choices={
-        "11.4": "1000 times the major number, and 10 times the minor.",
+        "11.4": "The number is 1000 times the major version, plus 10 times the minor.",
         "11.04": "The number holds the minor version times 10.",
-        "1.10": "The major version stands in front.",
+        "1.10": "The first two digits are the major version.",
     },
 )
 

@@ -5,7 +5,7 @@ OutOfMemoryError: CUDA out of memory. Tried to allocate
 =======================================================
 
 Your program asked for more memory than the GPU has free. In training, what the forward pass keeps for ``backward()``
-grows with the batch: take a smaller one, then look for tensors that you keep without need.
+grows with the batch, so take a smaller batch, and look for tensors that you keep without need.
 """
 
 # %%
@@ -101,7 +101,7 @@ for batch in (8, 32, 128):
 # The batch is too large
 # ----------------------
 #
-# What the forward pass keeps is proportional to the batch here; weights, gradients and the optimizer are not. Two
+# What the forward pass keeps is proportional to the batch here. Weights, gradients and the optimizer are not. Two
 # halves, each with half of its mean loss, add up to the gradient of the whole batch. This holds for layers that look at
 # one sample at a time. It fails for batch normalization, which takes the mean of the smaller batch, and for a loss with
 # ``ignore_index``, where one half may count more samples.
@@ -174,7 +174,7 @@ inputs.clear()
 # %%
 # Autocast computes matrix products and convolutions in two bytes a number, so what these keep takes half of the memory.
 # The weights stay in :val:`float32 <real.fc.weight.dtype>`, and autocast keeps a short copy of them. With large images
-# that weighs little. This cell runs on the CPU.
+# this copy is a small part. This cell runs on the CPU.
 
 real, photos = resnet18(), torch.rand(32, 3, 96, 96)
 full, output = forward_keeps(real, photos)
@@ -191,9 +191,9 @@ del output
 # What the numbers of the message say
 # -----------------------------------
 #
-# The message was not raised here; its parts stand in PyTorch's library. The tensor that was asked for last need not be
-# the large one: it is the one that no longer fitted. If much is *reserved but unallocated*, the free memory may be in
-# pieces, and the message names a setting to try. If PyTorch has little and little is free, another program has it.
+# The message was not raised here, but its parts are in PyTorch's library. The tensor that was asked for last need not
+# be the large one. It is the one that no longer fitted. If much is *reserved but unallocated*, the free memory may be
+# in pieces, and the message names a setting to try. If PyTorch has little and little is free, another program has it.
 #
 # Two lines are quoted: `the first <https://github.com/pytorch/pytorch/issues/16417>`__ has today's words. `The second
 # <https://github.com/singhsourabh/Resume-NER/issues/4>`__ has those of old versions, which raised a ``RuntimeError``.
@@ -224,8 +224,8 @@ print(QUOTED)
 # A common mistake
 # ----------------
 #
-# Programs call ``torch.cuda.empty_cache()`` after each batch. It gives memory that PyTorch holds and does not use back
-# to the driver, for other programs. Its reference says that PyTorch gains no memory by it, and where it may help.
+# Some programs call ``torch.cuda.empty_cache()`` after each batch. It releases memory that PyTorch holds but does not
+# use, for other programs. Its reference says that PyTorch gains no memory by it, and where it may help.
 
 said = " ".join(torch.cuda.empty_cache.__doc__.split())
 said = said.replace(":func:`~torch.cuda.empty_cache`", "empty_cache()")
@@ -302,7 +302,7 @@ ask(
 )
 
 # %%
-# An evaluation runs out of memory after some hundred batches, and the first ones ran.
+# An evaluation runs through some hundred batches, and then out of memory.
 
 
 def kept_after(batches):

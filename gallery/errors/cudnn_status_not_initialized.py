@@ -4,8 +4,8 @@
 RuntimeError: cuDNN error: CUDNN_STATUS_NOT_INITIALIZED, CUDNN_STATUS_EXECUTION_FAILED, CUBLAS_STATUS_NOT_INITIALIZED
 =====================================================================================================================
 
-A library of NVIDIA could not start or finish its work on the GPU, most often because memory was short. Take a batch of
-one in a new process: if it runs, see :ref:`cuda-out-of-memory`.
+A library of NVIDIA could not start or finish its work on the GPU, most often because memory was short. Run a batch of
+one in a new process, and if this works, see :ref:`cuda-out-of-memory`.
 """
 
 # %%
@@ -83,7 +83,7 @@ for number, status in STATUS.items():
     assert named(number) == f"CUDNN_STATUS_{status}"
 
 # %%
-# The first status is real: the page asked the installed cuDNN to start, and there is no GPU. The names of the others
+# The first status is real: the page asked the installed cuDNN to start without a GPU. The names of the others
 # come from cuDNN, too. cuDNN computes convolutions and recurrent layers, and cuBLAS matrix products. Each needs memory
 # of its own besides your tensors, and each takes it at its first call.
 #
@@ -136,9 +136,9 @@ if torch.cuda.is_available():
 # An earlier call failed
 # ----------------------
 #
-# The GPU reports errors late. A label or an ID that does not exist breaks it, and the next product says
-# ``CUBLAS_STATUS_...``. On the CPU the same batch names the mistake. A tokenizer with more words than the embedding is
-# the usual case: compare the two numbers.
+# The GPU reports errors late. A label or an ID that does not exist makes one call fail, and the next product says
+# ``CUBLAS_STATUS_...``. On the CPU, the same batch gives a message that names the mistake. The usual case is a
+# tokenizer with more words than the embedding, so compare the two numbers.
 
 embedding, tokens = nn.Embedding(10, 4), torch.tensor([3, 12])
 with expect_error(IndexError, match="index out of range in self"):
@@ -167,7 +167,7 @@ with expect_error(RuntimeError, match="cuDNN version incompatibility"), older, p
 # Is it cuDNN?
 # ------------
 #
-# Take cuDNN away for one call: torch then uses kernels of its own, which are slower and take other memory. If the call
+# Turn cuDNN off for one call. Torch then uses kernels of its own, which are slower and take other memory. If the call
 # works, cuDNN was the cause, and a newer torch may help. If it fails too, the message gets clearer. The page ran
 # this on the CPU, where cuDNN plays no part, so both results are equal.
 
@@ -183,16 +183,16 @@ assert torch.backends.cudnn.enabled
 # .. use-this::
 #
 #    Start a new process, end other programs on the GPU, and run one batch of one image. If that works, go up until it
-#    fails: it was memory. If not, run the same batch on the CPU. Then compare versions with
-#    ``python -m torch.utils.collect_env``, and install torch again without an own cuDNN in the path. Turning cuDNN off
-#    is a test: it costs speed.
+#    fails, because then memory is the cause. If not, run the same batch on the CPU. Then compare versions with
+#    ``python -m torch.utils.collect_env``, and install torch again without another cuDNN in the path. Turning cuDNN off
+#    is for tests, because it costs speed.
 #
 # A common mistake
 # ----------------
 #
-# ``cudnn.enabled = False`` at the top of a script silences the message and hides the cause, and ``benchmark = True``
-# does not find "a valid algorithm" where memory is short: it *tries* algorithms. Look at both settings before you
-# search elsewhere.
+# ``cudnn.enabled = False`` at the top of a script silences the message and hides the cause. ``benchmark = True`` tries
+# algorithms, but does not find "a valid algorithm" where memory is short. Look at both settings before you search
+# elsewhere.
 
 for setting in ("enabled", "benchmark", "deterministic"):
     print(f"{setting:14}{getattr(torch.backends.cudnn, setting)}")
@@ -243,7 +243,7 @@ ask(
     answer=min(results, key=results.__getitem__),
     choices={
         "one image": "It needs the least memory. If it fails too, memory was not the cause.",
-        "eight images": "If it fails, you know no more than before.",
+        "eight images": "If it fails, you know as much as before.",
     },
 )
 
@@ -269,7 +269,7 @@ ask(
 )
 
 # %%
-# **Exercise.** Write what torch asks: may a cuDNN of ``version`` be used, if torch was compiled for ``made``? Both
+# **Exercise.** Write torch's check whether a cuDNN of ``version`` may be used, if torch was compiled for ``made``. Both
 # are pairs of a major and a minor number. The major versions are 7 and more. Return a tensor with True or False.
 
 

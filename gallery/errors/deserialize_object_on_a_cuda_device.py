@@ -4,7 +4,7 @@
 RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False
 ======================================================================================================
 
-Tensors of this file were on a GPU when they were saved, and torch wants to put them back on one. Load the file with
+Tensors of this file were on a GPU when they were saved, and torch finds no GPU to put them back on. Load the file with
 ``map_location="cpu"``.
 """
 
@@ -94,8 +94,8 @@ with without_gpu, expect_error(RuntimeError, match="torch.cuda.is_available\\(\\
 # The rule
 # --------
 #
-# A device as ``map_location`` takes the place of the tags. It reaches into dicts, so the state of the optimizer comes
-# along. Load onto the CPU and copy from there: ``load_state_dict`` writes into the tensors that the model has. If the
+# A device as ``map_location`` replaces the tags. This reaches into dicts, so it moves the state of the optimizer, too.
+# Load onto the CPU and copy from there: ``load_state_dict`` writes into the tensors that the model has. If the
 # machine has a GPU, ask first :ref:`why torch does not see it <torch-not-compiled-with-cuda-enabled>`.
 
 file.seek(0)
@@ -151,7 +151,7 @@ for where in ({"cuda:1": "cpu"}, torch.device("cpu"), "cpu"):
 # -------------
 #
 # ``torch.save(model)`` stores an object of a class, and ``torch.load`` refuses it first for another reason. By default
-# it loads tensors, plain containers and a few types of torch. The device is asked for afterwards, so this file needs
+# it loads tensors, plain containers and a few types of torch. The device is checked afterwards, so this file needs
 # both arguments. Use ``weights_only=False`` for files from people whom you trust with your machine: such a file can
 # run code. Save the state dict instead, as on :ref:`saving-and-loading`.
 
@@ -190,7 +190,7 @@ assert ToCpu(pickled).load()[0].equal(model.weight)
 #
 #    Write ``torch.load(file, map_location="cpu")``, then ``load_state_dict``, and ``model.to(device)`` as you do
 #    anyway. The file then loads with or without a GPU. Name a device instead if you need the loaded tensors themselves
-#    there. The price: for a while the numbers are in memory twice, in the loaded tensors and in the model.
+#    there. For a while, the numbers are in memory twice, in the loaded tensors and in the model.
 #
 # A common mistake
 # ----------------
@@ -330,7 +330,7 @@ ask(
 
 # %%
 # **Exercise.** ``data`` are the bytes of a file of ``torch.save``. Return, as a tensor, how many pieces of memory in it
-# come from a GPU of NVIDIA. No GPU may be needed.
+# come from a GPU of NVIDIA. Your code has to run without a GPU.
 
 
 def from_gpu(data):

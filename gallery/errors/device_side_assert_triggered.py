@@ -5,7 +5,7 @@ AcceleratorError: CUDA error: device-side assert triggered
 ==========================================================
 
 A value that you gave to the GPU is not allowed there, often a class or an ID that is too large. Run the batch on the
-CPU in a new process: the same mistake says there what is wrong.
+CPU in a new process, where the message says what is wrong.
 """
 
 # %%
@@ -108,7 +108,7 @@ print("on a GPU, older releases also print: Assertion `t >= 0 && t < n_classes` 
 # %%
 # This page uses no GPU. The first line is the text of the installed CUDA for this error, whose number is 710. torch
 # puts "CUDA error:" in front, and older releases raise a ``RuntimeError``. The second line is what the CPU says of the
-# same call: ten classes have the numbers 0 to 9, and a label is 10. The third is quoted from `a thread
+# same call: ten classes have the numbers 0 to 9, and one label is 10. The third is quoted from `a thread
 # <https://github.com/hszhao/semseg/issues/29>`__: ``t`` is the label.
 #
 # .. longer: 6 screens — each cause has a cell of its own
@@ -130,7 +130,7 @@ print("on a GPU, older releases also print: Assertion `t >= 0 && t < n_classes` 
 # --------
 #
 # Python puts work into the queue of the GPU and goes on. The error comes later, at a line that waits for a result, so
-# *the line named in the traceback may be innocent*. With ``CUDA_LAUNCH_BLOCKING=1`` Python waits after each call, and
+# *the line named in the traceback may be correct*. With ``CUDA_LAUNCH_BLOCKING=1`` Python waits after each call, and
 # the traceback ends at the call that failed. Here a queue in Python imitates the GPU.
 
 for blocking in (False, True):
@@ -141,8 +141,8 @@ assert line_that_raises(blocking=False) != line_that_raises(blocking=True)
 # Why does everything fail afterwards?
 # ------------------------------------
 #
-# Start a new process; in a notebook, restart the kernel. Catching the error does not help, because the process cannot
-# use the GPU again. The first line is what the header of the installed CUDA says.
+# After this error, the process cannot use the GPU again, so catching the error does not help. Start a new process, or
+# restart the kernel of a notebook. The first line is what the header of the installed CUDA says.
 
 print(header_of_cuda() or "(the header is not installed)")
 broken, embedding = Queue(blocking=True), nn.Embedding(10, 4)
@@ -157,9 +157,9 @@ assert embedding(torch.tensor([3])).shape == (1, 4)
 # Classes that do not exist
 # -------------------------
 #
-# The labels begin at 1, or a number such as -1 stands for "unknown", or the model has too few outputs. Move labels that
-# begin at 1. Give the number for "unknown" as ``ignore_index``. Look at the smallest and the largest label before you
-# train.
+# The labels begin at 1, or a number such as -1 means "unknown", or the model has too few outputs. Subtract 1 from
+# labels that begin at 1. Give the number for "unknown" as ``ignore_index``. Look at the smallest and the largest label
+# before you train.
 
 print(
     "labels from", from_one.min().item(), "to", from_one.max().item(), "| outputs", logits.shape[1]
@@ -194,8 +194,8 @@ assert larger(torch.tensor([3, 12])).shape == (2, 4)
 # A probability outside 0 to 1
 # ----------------------------
 #
-# A binary cross-entropy got logits: the sigmoid is missing. Take the loss that contains it. NaN in the model's output
-# raises the same error. Targets such as 2 or -1 are refused, too, and the loss with logits takes them in silence.
+# A binary cross-entropy got logits, because the sigmoid is missing. Take the loss that contains it. NaN in the model's
+# output raises the same error. Targets such as 2 or -1 are refused, too, but the loss with logits takes them silently.
 
 targets = torch.tensor([1.0, 0.0])
 for wrong in (torch.tensor([2.5, -1.0]), torch.tensor([float("nan"), 0.5])):
@@ -213,9 +213,9 @@ print(F.binary_cross_entropy_with_logits(torch.tensor([2.5, -1.0]), targets))
 # An index, or a draw
 # -------------------
 #
-# The CPU names the index, the axis and the size. Behind brackets, it numbers those axes that a tensor indexes, so go by
-# the size. See :ref:`gather` for what an index may be. A draw with :func:`torch.multinomial` needs weights that are
-# finite and not negative.
+# The CPU names the index, the axis and the size. For brackets, its dimension 0 is the first axis that a tensor indexes,
+# so go by the size. See :ref:`gather` for what an index may be. A draw with :func:`torch.multinomial` needs weights
+# that are finite and not negative.
 
 scores = torch.rand(2, 5)
 with expect_error(RuntimeError, match="index 10 is out of bounds for dimension 1 with size 5"):

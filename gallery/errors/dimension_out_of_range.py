@@ -4,8 +4,8 @@
 IndexError: Dimension out of range (expected to be in range of [-1, 0], but got 1)
 ==================================================================================
 
-You ask for axis 1 of a tensor that has one axis at most, often because the axis of the batch is missing. Make a batch
-of one with ``image[None]``, or ask for the last axis with ``dim=-1``.
+You ask for axis 1 of a tensor with at most one axis, often because the axis of the batch is missing. Make a batch of
+one with ``image[None]``, or ask for the last axis with ``dim=-1``.
 """
 
 # %%
@@ -111,8 +111,8 @@ assert torch.flatten(pooled, start_dim=1).argmax(dim=1).shape == (1,)
 # A reduction has removed an axis
 # -------------------------------
 #
-# Without ``keepdim``, a reduction removes its axis, and the axes behind it move forward. After ``mean(2)`` of four
-# axes, three are left, and 3 is out of range. Reduce both axes at once, or begin with the last.
+# Without ``keepdim``, a reduction removes its axis, and the axes behind it move forward. ``mean(2)`` leaves three of
+# four axes, so axis 3 is out of range. Reduce both axes at once, or begin with the last.
 
 maps = torch.rand(7, 4, 6, 5)  # (sample, channel, row, column)
 with expect_error(IndexError, match=r"range of \[-3, 2\], but got 3"):
@@ -126,9 +126,9 @@ assert maps.mean(dim=(2, 3)).shape == (7, 4)
 # A function has dim=1 as default
 # -------------------------------
 #
-# If you name no axis, ``F.normalize`` and ``F.cosine_similarity`` take axis 1, since axis 0 is usually the batch. Write
-# ``dim=0`` for one vector. ``nn.Flatten`` begins at axis 1, too, and a vector is already flat. :func:`torch.cat` needs
-# an axis that exists, and :func:`torch.stack` makes a new one.
+# By default, ``F.normalize`` and ``F.cosine_similarity`` take axis 1, since axis 0 is usually the batch. Write
+# ``dim=0`` for one vector. ``nn.Flatten`` begins at axis 1, too, but a vector is already flat. To join vectors side by
+# side, use :func:`torch.stack`, which makes a new axis. :func:`torch.cat` needs an axis that exists.
 
 vector, other = torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0])
 for call in (
@@ -149,8 +149,8 @@ assert torch.stack([vector, other], dim=1).tolist() == [[3, 4], [4, 3]]
 # ----------------------
 #
 # ``cross_entropy`` takes logits of shape (n, classes), or (classes,) for one sample. Here a network with one output
-# gets one sample, and ``squeeze()`` leaves a number without axes. Remove axis 1 alone. One output for two classes also
-# needs another loss.
+# gets one sample, and ``squeeze()`` leaves a number without axes. Remove axis 1 alone. With one output for two classes,
+# you also need the binary cross-entropy.
 
 output = nn.Linear(64, 1)(images[:1].flatten(start_dim=1))
 with expect_error(IndexError, match=r"range of \[-1, 0\], but got 1"):
@@ -249,9 +249,9 @@ ask(
     "The message says: expected to be in range of [-3, 2], but got 4. How many axes does the tensor have?",
     answer=axes,
     choices={
-        2: "2 is the last axis, counted from 0.",
-        3: "0, 1 and 2, or -3, -2 and -1.",
-        4: "4 is the axis that was asked for.",
+        2: "That is the last axis, counted from 0.",
+        3: f"The axes are 0 to {axes - 1}, or {-axes} to -1.",
+        4: "That is the axis that was asked for.",
     },
 )
 
@@ -270,7 +270,7 @@ ask(
     answer=fitting,
     choices={
         "squeeze()": "It removes the batch, too.",
-        "squeeze(-1)": "It removes one axis, and (1, 10, 1) is left.",
+        "squeeze(-1)": f"It removes one axis, and {tuple(output.squeeze(-1).shape)} is left.",
         "flatten(1)": "It keeps axis 0 and makes one axis of the rest.",
     },
 )

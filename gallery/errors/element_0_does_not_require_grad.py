@@ -63,7 +63,7 @@ assert model.weight.grad is not None
 # The loss was made of numbers
 # ----------------------------
 #
-# ``item()`` and ``tolist()`` give numbers that know no graph, and ``torch.tensor`` makes a new :term:`leaf` of them.
+# ``item()`` and ``tolist()`` give numbers without a graph, and ``torch.tensor`` makes a new :term:`leaf` of them.
 # To join several losses, add or stack the tensors.
 
 losses = [F.cross_entropy(model(row), label) for row, label in zip(data, labels, strict=True)]
@@ -112,8 +112,8 @@ assert not accuracy.requires_grad
 #
 #    Keep tensors from the model to ``backward()``, and take numbers out with ``item()`` afterwards, for printing. Put
 #    ``torch.no_grad()`` around the evaluation, and not around the forward pass of the training. Before a long run
-#    assert ``loss.requires_grad``. The cost of the link: a graph keeps tensors in memory until ``backward()``, which
-#    evaluation does not need.
+#    assert ``loss.requires_grad``. The link costs memory, because a graph keeps tensors until ``backward()``.
+#    Evaluation does not need them.
 #
 # A common mistake
 # ----------------
@@ -191,7 +191,7 @@ ask(
 )
 
 # %%
-# Rounding is a step, too:
+# The next question is about rounding, which is a step function, too.
 
 ask(
     "And after weight.round().sum().backward()?",

@@ -5,7 +5,7 @@ RuntimeError: Expected all tensors to be on the same device, but found at least 
 ============================================================================================================
 
 One tensor is in the memory of the first GPU (``cuda:0``) and another in that of the processor (``cpu``). Move the
-model once and each batch, and make new tensors where the others are.
+model once, move each batch, and make new tensors where the others are.
 """
 
 # %%
@@ -102,8 +102,8 @@ with pretended_gpu:
 # --------------------------------------
 #
 # ``model.to(device)`` moves what the module has registered: parameters, buffers and submodules. A plain attribute
-# stays behind, and so do layers in a Python list. A loss with weights for the classes is a module with a buffer: move
-# it too. (``meta`` is a device without data, which stands for a GPU here.)
+# stays behind, and so do layers in a Python list. A loss with weights for the classes is a module with a buffer, so
+# move it, too. (``meta`` is a device without data, which replaces a GPU here.)
 
 
 class Model(nn.Module):
@@ -146,8 +146,8 @@ print("saved on", device.type, "and loaded on", loaded.device.type)
 #
 #    Write ``device = pick_device()`` once at the top and no device by name elsewhere. (Without this guide it is
 #    ``torch.accelerator.current_accelerator()``, or the CPU if that is ``None``.) Move the model before you make the
-#    optimizer, whose state may stay behind, and each batch at the start of its step. In ``forward`` take
-#    the device from the input. A move costs a copy of the tensor; one that is there already is not copied.
+#    optimizer, whose state may stay behind. Move each batch at the start of its step. In ``forward`` take the device
+#    from the input. A move costs a copy of the tensor, unless it is there already.
 #
 # A common mistake
 # ----------------

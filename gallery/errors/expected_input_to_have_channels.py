@@ -4,7 +4,7 @@
 RuntimeError: Given groups=1, weight of size [16, 3, 5, 5], expected input[32, 1, 8, 8] to have 3 channels, but got 1
 =====================================================================================================================
 
-A convolution takes its channels from axis 1 of a batch, and there your images have another size than the layer was made
+A convolution finds the channels on axis 1 of a batch, and your images have another number there than the layer was made
 for. Add or drop channels, or move the axis of the channels in front of rows and columns.
 """
 
@@ -35,8 +35,9 @@ with expect_error(RuntimeError, match="to have 3 channels, but got 1 channels in
 explain_conv(images, conv.weight)
 
 # %%
-# The weight has the axes (channels out, channels in, row, column), so this layer takes 3 channels. The input has the
-# axes (sample, channel, row, column), so 1 channel came. ``groups=1`` is the default.
+# The weight has the axes (channels out, channels in, row, column), so this layer takes
+# :val:`3 <conv.in_channels>` channels. The input has the axes (sample, channel, row, column), so one channel came.
+# ``groups=1`` is the default.
 #
 # .. longer: 7 screens — each cause has a cell of its own
 #
@@ -79,8 +80,8 @@ print(tuple(color.shape), "shares its memory:", color.data_ptr() == images.data_
 # The channels are last
 # ---------------------
 #
-# A NumPy array of a PIL picture in color has the axes (row, column, channel). Move the channels to the front, and make
-# floats of the bytes. The message adds an axis of size 1 for the missing batch, and names the rows as channels.
+# A NumPy array of a PIL picture in color has the axes (row, column, channel). The message takes its rows for channels,
+# and adds an axis of size 1 for the missing batch. Move the channels to the front, and make floats of the bytes.
 
 photo = torch.from_numpy(np.array(flower))
 print(tuple(photo.shape), photo.dtype)
@@ -96,7 +97,7 @@ assert conv(first[None]).shape == (1, 16, 423, 636)
 # ----------------
 #
 # A PNG can have a channel of transparency, *alpha*, and one such file in a folder stops the training. Convert each
-# picture when you open it. This drops alpha, and makes three channels of a gray picture of bytes.
+# picture to RGB when you open it. This drops alpha, and turns a gray picture of bytes into three channels.
 
 for mode in ("RGBA", "L", "RGB"):
     picture = flower.resize((20, 30)).convert(mode)
@@ -116,8 +117,8 @@ with expect_error(RuntimeError, match="to have 3 channels, but got 4 channels in
 # of 64 pixels, ``unflatten`` makes the three axes of this row.
 #
 # Older releases took no image without a batch. The last line is quoted from `a thread of 2021
-# <https://github.com/valerystrizh/pytorch-histogram-loss/issues/13>`__: the weight of the layer has 4 axes, and the
-# image has 3. There ``image.unsqueeze(0)`` makes a batch of one, which works today, too.
+# <https://github.com/valerystrizh/pytorch-histogram-loss/issues/13>`__, where the image has 3 axes and the weight has
+# :val:`4 <first_layer.weight.ndim>`. There ``image.unsqueeze(0)`` makes a batch of one, which works today, too.
 
 with expect_error(RuntimeError, match=r"input\[1, 32, 8, 8\] to have 1 channels, but got 32"):
     gray(images[:, 0])
@@ -143,8 +144,8 @@ assert first_layer(image.unsqueeze(0)).shape == (1, 64, 218, 218)
 # --------------------------------
 #
 # Inside a network, ``in_channels`` has to be the ``out_channels`` of the convolution in front. After ``torch.cat``
-# along axis 1 it is the sum of both. The weight in the message tells which layer it is: here the one with 9 channels
-# out.
+# along axis 1, it is the sum of the channels that were joined. The weight in the message tells which layer it is, here
+# the one with ``out_channels`` of :val:`9 <network[2].out_channels>`.
 
 network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(5, 9, 3))
 with expect_error(
@@ -183,8 +184,9 @@ assert along(words.transpose(1, 2)).transpose(1, 2).shape == (2, 5, 10)
 # A common mistake
 # ----------------
 #
-# ``reshape`` to (3, row, column) silences the message, and the shape is the right one. But red, green and blue of the
-# result are the upper, middle and lower third of the photo, with the three colors of each pixel side by side.
+# ``reshape`` to (3, row, column) silences the message and gives the right shape, but mixes pixels and colors. The red
+# channel of the result is the upper third of the photo, with the three colors of each pixel side by side. Green and
+# blue are the middle and the lower third.
 
 mixed = photo.reshape(3, 427, 640) / 255
 assert mixed.shape == first.shape
@@ -272,7 +274,7 @@ ask(
     f'The message says "{said}". The images are right. What must in_channels of this layer be?',
     answer=given[1],
     choices={
-        4: "The images have 4 channels, and the layer was made for 6.",
+        4: f"The images have {given[1]} channels, and the layer was made for {weight[1]}.",
         6: "That is what the layer has now.",
         8: "That is out_channels of the layer.",
         16: "That is the number of images.",
@@ -295,8 +297,8 @@ ask(
     answer=named_channels((20, 24, 30)),
     choices={
         1: "There is no axis of size 1.",
-        20: "Three axes are taken for one image, and the first for its channels.",
-        24: "Three axes are (channel, row, column), so 24 is taken for the rows.",
+        20: "A tensor of three axes is taken for one image, and its first axis for the channels.",
+        24: "The three axes are taken for (channel, row, column), so 24 is the number of rows.",
     },
 )
 

@@ -88,9 +88,9 @@ for shape in [(1, 64, 1, 1), (2, 64, 1, 1), (1, 64, 1, 3), (8, 64, 5, 4)]:
 # The last batch has one sample
 # -----------------------------
 #
-# It happens if the number of samples, divided by the batch size, leaves 1. ``drop_last=True`` leaves out a last batch
-# that is smaller than the batch size. With ``shuffle=True`` chance says in each epoch which samples these are. A batch
-# size that leaves another rest than 1 helps, too. A loader without ``batch_size`` makes batches of one.
+# This happens if the number of samples, divided by the batch size, leaves 1. ``drop_last=True`` leaves out a last batch
+# that is smaller than the batch size. With ``shuffle=True`` these are other samples in each epoch, by chance. A batch
+# size that does not leave 1 helps, too. A loader without ``batch_size`` makes batches of one.
 
 for settings in ({"batch_size": 8}, {"batch_size": 8, "drop_last": True}, {"batch_size": 9}):
     loader = DataLoader(data, shuffle=True, **settings)
@@ -122,7 +122,7 @@ torch.testing.assert_close(network(images[:1]), network(images[:7])[:1])
 # -----------------
 #
 # A network that halves the image again and again can end with feature maps of one pixel. Then a batch of one image
-# fails, and one of two passes. Here 32 pixels are too few, and 64 are enough. DeepLab averages the whole image to one
+# fails, but one of two passes. Here 32 pixels are too few, and 64 are enough. DeepLab averages the whole image to one
 # pixel in front of a normalization, so larger images do not help there.
 
 resnet = resnet18(weights=None)
@@ -141,8 +141,8 @@ with expect_error(ValueError, match=r"got input size torch.Size\(\[1, 256, 1, 1\
 # --------------
 #
 # ``nn.GroupNorm`` takes mean and variance over a group of channels of *one* sample. Its result for a sample does not
-# depend on the rest of the batch, and it is the same in training and in evaluation. Its
-# ``state_dict()`` is another one, so weights of a batch normalization cannot be loaded into it.
+# depend on the rest of the batch, and it is the same in training and in evaluation. Its ``state_dict()`` has other
+# names, so weights of a batch normalization cannot be loaded into it.
 
 grouped = nn.Sequential(nn.Linear(56, 64), nn.GroupNorm(8, 64), nn.ReLU(), nn.Linear(64, 10))
 train_once(grouped, DataLoader(data, batch_size=1, shuffle=True))

@@ -160,8 +160,8 @@ assert not torch.rand(3, requires_grad=True).to("meta").is_leaf  # another devic
 # ---------------------------------------------------------
 #
 # List the names of the parameters without a gradient. If ``requires_grad`` is ``True``, as for ``spare``, look into
-# ``forward``: the layer is not called, or ``detach()`` or ``item()`` cuts its result off. A frozen layer is meant, so
-# skip it. ``torch.autograd.grad`` raises an error for a tensor that was not used.
+# ``forward``: the layer is not called, or ``detach()`` or ``item()`` cuts its result off. If it is ``False``, the layer
+# is frozen, so skip it. ``torch.autograd.grad`` raises an error for a tensor that was not used.
 
 model.body.requires_grad_(False)
 loss = F.cross_entropy(model(images), labels)
@@ -185,13 +185,13 @@ assert unused is None
 #    Let an optimizer update, and let ``zero_grad()`` remove the gradients. If you update by hand, write into the leaf
 #    under ``torch.no_grad()``, and then set ``w.grad = None``. Make tensors on the device and with the data type that
 #    they will have, and ask for the gradient last. Once, after the first ``backward()``, list the parameters whose
-#    ``.grad`` is ``None``. The price of ``retain_grad()`` is the memory of one more gradient.
+#    ``.grad`` is ``None``. ``retain_grad()`` costs the memory of one more gradient.
 #
 # A common mistake
 # ----------------
 #
 # ``if w.grad is not None:`` around the update silences the message, and hides that the learning has stopped. Here one
-# step of 30 is made, and the goal is 1, 2 and 3.
+# of 30 steps is made, so ``w`` does not reach the goal of 1, 2 and 3.
 
 w = torch.zeros(3, requires_grad=True)
 with warnings.catch_warnings(record=True):  # the warning from above, once a turn

@@ -4,8 +4,8 @@
 AcceleratorError: CUDA error: an illegal memory access was encountered
 ======================================================================
 
-A kernel on the GPU read or wrote outside the memory of its tensors. The line that is named may be innocent: run with
-``CUDA_LAUNCH_BLOCKING=1`` to find the right one, often code that was compiled for this project.
+A kernel on the GPU read or wrote outside the memory of its tensors. The line in the traceback may not be the cause, so
+run with ``CUDA_LAUNCH_BLOCKING=1`` to find the right one, often code that was compiled for this project.
 """
 
 # %%
@@ -59,8 +59,8 @@ for number, words in NUMBERS.items():
 print(ADVICE)
 
 # %%
-# These are CUDA's words for four numbers, asked from the installed torch. No GPU was used here. The first is named by a
-# pointer that is wrong. The others are vaguer: the kernel ended, and the driver does not say why.
+# These are CUDA's words for four error numbers, as the installed torch gives them. No GPU was used here. The first
+# error comes from a wrong address. The others are vaguer: the kernel ended, and the driver does not say why.
 #
 # .. longer: 5 screens — each cause has a cell of its own
 #
@@ -79,9 +79,9 @@ print(ADVICE)
 # Find the call
 # -------------
 #
-# A call for the GPU returns before the kernel has run. :ref:`device-side-assert-triggered` shows in an imitation why a
-# later line is named. With ``CUDA_LAUNCH_BLOCKING=1`` each call waits, and the traceback ends at the call that failed.
-# Set it before Python starts. If the call belongs to torch itself, try a newer version first.
+# A call for the GPU returns before the kernel has run. :ref:`device-side-assert-triggered` imitates this, and shows why
+# a later line is named. With ``CUDA_LAUNCH_BLOCKING=1`` each call waits, and the traceback ends at the call that
+# failed. Set it before Python starts. If the call belongs to torch itself, try a newer version first.
 
 command = [sys.executable, "-c", "import os; print(os.environ['CUDA_LAUNCH_BLOCKING'])"]
 blocking = os.environ | {"CUDA_LAUNCH_BLOCKING": "1"}  # CUDA_LAUNCH_BLOCKING=1 python train.py
@@ -96,8 +96,8 @@ assert done.stdout.strip() == "1"
 # ----------------------------------------------
 #
 # Custom kernels get an address and a number of elements. In a column of an image the numbers do not follow each other,
-# so such a kernel reads others. On the CPU this gives a wrong sum; beyond the end of the memory, on a GPU, this error.
-# Give it ``contiguous()`` tensors, and look at dtype and device too.
+# so such a kernel reads others. On the CPU, this gives a wrong sum here. On a GPU, it gives this error if the kernel
+# reads beyond the end of the memory. Give it ``contiguous()`` tensors, and check dtype and device, too.
 
 image = digits("train").inputs[0, 0]  # (8, 8)
 column = image[:, 3]
@@ -128,8 +128,8 @@ print("smallest and largest index:", *wrong.aminmax())
 # More elements than 32 bits can count
 # ------------------------------------
 #
-# A kernel that counts in int32 begins again at a negative number, and so reads in front of the tensor. Look at
-# ``numel()`` of inputs *and* results. A tensor on ``meta`` has the shape, and takes no memory.
+# A kernel that counts in int32 goes from the largest number to a negative one, and so reads in front of the tensor.
+# Look at ``numel()`` of inputs *and* results. A tensor on ``meta`` has the shape, and takes no memory.
 
 largest = torch.iinfo(torch.int32).max
 assert largest == 2**31 - 1
@@ -169,7 +169,7 @@ if torch.version.cuda:
 # ----------------
 #
 # Catching the error and going on does not help, and neither does a smaller batch if the batch was not the cause. A
-# smaller batch is a good *test*: if the error stays with one sample, no size is too large.
+# smaller batch is a good *test*: if the error stays with one sample, the batch was not too large.
 
 for batch in (160, 80, 1):
     elements = batch * features[0].numel()
@@ -207,7 +207,7 @@ ask(
     answer=works,
     choices={
         "row": "The numbers of a row follow each other.",
-        "column": "Between two numbers of a column lie those of the rest of a row.",
+        "column": "Between two numbers of a column, the memory has the rest of a row.",
     },
 )
 
@@ -225,15 +225,15 @@ ask(
     "Which of these shapes has more elements than int32 can count?",
     answer=max(sizes, key=sizes.__getitem__),
     choices={
-        "(64, 1024, 1024)": "That is 2**26 elements.",
-        "(2048, 1024, 1024)": "That is 2**31, one more than the largest number of int32.",
+        "(64, 1024, 1024)": f"It has {64 * 1024 * 1024:,} elements.",
+        "(2048, 1024, 1024)": f"It has {largest + 1:,}, one more than the largest number of int32.",
     },
 )
 
 # %%
 # **Exercise.** Return the sizes of the parts into which a batch is cut, so that no result has more elements than
-# ``limit``. ``each`` is the number of elements of one sample. Make as few parts as possible, and all but the last
-# as large as possible.
+# ``limit``. ``each`` is the number of elements of one sample. Make as few parts as possible, and the last as small as
+# possible.
 
 
 def parts(batch, each, limit):

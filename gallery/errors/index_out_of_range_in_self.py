@@ -4,7 +4,7 @@
 IndexError: index out of range in self
 ======================================
 
-An :class:`torch.nn.Embedding` is a table with a row for each id, and an id came that has no row. Compare the largest
+An :class:`torch.nn.Embedding` is a table with a row for each id, and it got an id that has no row. Compare the largest
 and the smallest id with the number of rows.
 """
 
@@ -35,7 +35,7 @@ print("ids from", ids.min().item(), "to", ids.max().item(), "and", embedding.num
 
 # %%
 # *self* is the table. The message names neither the id nor the size, so print them. The ids may go from 0 to one less
-# than the number of rows, and 5 is too large for 5 rows.
+# than the number of rows, so id 5 is too large for :val:`5 <len(vocabulary)>` rows.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -57,8 +57,9 @@ print("ids from", ids.min().item(), "to", ids.max().item(), "and", embedding.num
 # The rule
 # --------
 #
-# A table with :math:`n` rows takes the ids from :math:`0` to :math:`n - 1`. Here the words have the ids 1 to 5, so the
-# table needs 6 rows. Row 0 is for the padding: with ``padding_idx=0`` it begins as zeros and gets no gradient.
+# A table with :math:`n` rows takes the ids from :math:`0` to :math:`n - 1`. Here the words have the ids 1 to
+# :val:`5 <ids.max().item()>`, so the table needs :val:`6 <embedding.num_embeddings>` rows. Row 0 is for the
+# padding. With ``padding_idx=0`` it begins as zeros and gets no gradient.
 
 embedding = nn.Embedding(len(vocabulary) + 1, 3, padding_idx=0)
 padded = F.pad(ids, (0, 2))  # two words fewer than the longest sentence
@@ -75,9 +76,9 @@ assert embedding.weight.grad[1:].ne(0).all()
 # A negative id marks the padding
 # -------------------------------
 #
-# A negative id is not counted from the end, as an index in brackets is. ``padding_idx=-1`` does not help: it names the
-# last row, and the id -1 is still refused. The labels of a language model are often filled with -100, which
-# ``cross_entropy`` skips and an embedding refuses. Replace such ids with the id of your padding, here 0.
+# An embedding does not count a negative id from the end, as brackets do. ``padding_idx=-1`` names the last row, but the
+# id -1 is still refused. The labels of a language model are often filled with -100, which ``cross_entropy`` skips and
+# an embedding refuses. Replace such ids with the id of your padding, here 0.
 
 for missing in (-1, -100):
     filled = F.pad(ids, (0, 2), value=missing)
@@ -92,9 +93,9 @@ assert nn.Embedding(6, 3, padding_idx=-1).padding_idx == 5
 # Tokens were added
 # -----------------
 #
-# A trained table has a row for each token of its tokenizer. A new token gets the next id, and no row. Make a larger
-# table and copy the old rows, before you make the optimizer. New rows can begin as the mean of the old ones. The head
-# that predicts tokens has to grow, too. The library transformers has the method ``resize_token_embeddings`` for both.
+# A trained table has a row for each token of its tokenizer. A new token gets the next id, which has no row. Make a
+# larger table and copy the old rows, before you make the optimizer. New rows can begin as the mean of the old ones. The
+# head that predicts tokens has to grow, too. The library transformers has ``resize_token_embeddings`` for both.
 
 vocabulary["<end>"] = len(vocabulary) + 1
 with expect_error(IndexError, match="index out of range in self"):
@@ -111,8 +112,8 @@ assert torch.equal(larger(ids), embedding(ids))
 # The ids have gaps
 # -----------------
 #
-# Numbers of users or products come from a database, and the largest is far above their count. Give them new ids without
-# gaps. Save the list of the old ones with the model, since the new ids are the places in this list.
+# The ids of users or products come from a database, and the largest is often far above their count. Give them new ids
+# without gaps. Save the list of the old ids with the model, since the new ids are the places in this list.
 
 users = torch.tensor([4711, 12, 90210, 12])
 with expect_error(IndexError, match="index out of range in self"):
@@ -128,9 +129,9 @@ assert torch.equal(known[new_ids], users)
 # Another table, or another size
 # ------------------------------
 #
-# A model for text has a table of positions, too. In generation the text grows by a token each time, until it is longer
-# than this table. Give the model the last tokens. Each new token is the place of a logit. If there are more logits than
-# rows, it may have no row.
+# A model for text has a table of positions, too. In generation the text grows token by token, until it is longer than
+# this table. Give the model the last tokens. The id of a new token is the place of the largest logit. If there are more
+# logits than rows, this id may have no row.
 
 tokens, positions = nn.Embedding(6, 3), nn.Embedding(8, 3)
 text = torch.randint(6, (2, 9))
@@ -147,8 +148,8 @@ with expect_error(IndexError, match="index out of range in self"):
 #
 #    Take the number of rows from where the ids come from. ``max(vocabulary.values()) + 1`` is right with gaps and with
 #    a padding id. While you look for the error, assert for each batch that its largest id is smaller than
-#    ``num_embeddings``. A row more costs ``embedding_dim`` numbers. If a GPU says ``device-side assert triggered``, run
-#    the batch on the CPU, as it may be this error.
+#    ``num_embeddings``. One more row costs ``embedding_dim`` numbers. If a GPU says ``device-side assert triggered``,
+#    run the batch on the CPU, as it may be this error.
 #
 # .. not looked up: max(vocabulary.values()) + 1 — the folded cell runs it
 #
@@ -237,9 +238,9 @@ ask(
     "30 words have the ids 1 to 30, and 0 is the id of the padding. How many rows must the embedding have at least?",
     answer=needed,
     choices={
-        29: "Then the largest id is 28.",
-        30: "Then the largest id is 29, and the last word has no row.",
-        31: "The ids go from 0 to 30.",
+        29: f"Then the largest id is {needed - 3}.",
+        30: f"Then the largest id is {needed - 2}, and the last word has no row.",
+        31: f"The ids go from 0 to {needed - 1}.",
     },
 )
 
@@ -259,7 +260,7 @@ ask(
     "What does nn.Embedding(10, 4) give for the id -1?",
     answer=outcome(-1),
     choices={
-        "shape (1, 4)": "That is what weight[[-1]] has, the last row.",
+        "shape (1, 4)": "The last row, weight[[-1]], has this shape, but ids are not counted from the end.",
         "an IndexError": "Ids are not counted from the end.",
     },
 )

@@ -69,7 +69,7 @@ print("outputs", tuple(outputs.shape), "labels", tuple(labels.shape))
 
 # %%
 # *Input* is what the loss gets first: the outputs of the network, with 64 rows. *Target* is the second argument, the
-# labels, and there are 32. Compare both with the number of samples in your batch: follow the one that differs.
+# labels, and there are 32. Compare both with the number of samples in your batch, and follow the one that differs.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -142,7 +142,7 @@ torch.testing.assert_close(flat, F.cross_entropy(logits.transpose(1, 2), targets
 #
 # With ``batch_first=True``, axis 0 is the batch, so ``output[-1]`` is the last *text* with its 9 positions. The last
 # position of each text is ``output[:, -1]``, if the texts are not padded. The same message comes where
-# ``batch_first=True`` was forgotten: then add it, for the network took the texts for positions.
+# ``batch_first=True`` was forgotten. Then add it, because the network took the texts for positions.
 
 lstm, head = nn.LSTM(6, 13, batch_first=True), nn.Linear(13, 2)
 output, _ = lstm(torch.randn(16, 9, 6))  # (text, position, feature)
@@ -160,8 +160,8 @@ with expect_error(ValueError, match=r"input batch_size \(9\) to match target bat
 # Several crops of each image
 # ---------------------------
 #
-# Five crops of each image become one axis with the images. So repeat each label five times, beside its own crops. Or
-# average the outputs over the crops.
+# The network gets the five crops of each image one after the other, as samples. So repeat each label five times in a
+# row, or average the outputs over the crops.
 
 crops = torch.stack([images[..., i : i + 8] for i in range(5)], dim=1)  # (32, 5, 1, 8, 8)
 outputs = Flat(features=4 * 6 * 6)(crops.flatten(0, 1))
@@ -195,8 +195,8 @@ assert F.cross_entropy(outputs, labels[0][None]).isfinite()
 # ----------------
 #
 # ``labels.repeat(2)`` brings both numbers to 64. But the two rows of one image are neighbors, and ``repeat`` writes the
-# whole list twice, so most rows get the label of another image. Three networks learn hardly more than guessing, and
-# three others with ``repeat_interleave(2)`` do learn.
+# whole list twice, so most rows get the label of another image. Three networks are then hardly better than guessing,
+# and three others with ``repeat_interleave(2)`` do learn.
 
 print("repeat:           ", torch.tensor([3, 8, 5]).repeat(2).tolist())
 print("repeat_interleave:", torch.tensor([3, 8, 5]).repeat_interleave(2).tolist())

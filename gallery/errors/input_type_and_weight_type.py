@@ -82,8 +82,8 @@ print(f"images {images.dtype}, weight {conv.weight.dtype}")
 # The rule
 # --------
 #
-# By itself, a convolution converts neither side: :math:`\mathrm{dtype}(X) = \mathrm{dtype}(W)`. The message uses the
-# names of C++. This table is made by raising the error with each type.
+# By itself, a convolution converts neither side, so it needs :math:`\mathrm{dtype}(X) = \mathrm{dtype}(W)`. The message
+# uses the names of C++. This table is made by raising the error with each type.
 
 named = {}
 for dtype in (torch.float64, torch.float16, torch.bfloat16, torch.uint8, torch.int64, torch.bool):
@@ -169,10 +169,10 @@ with expect_error(
 # torch.cuda.FloatTensor on one side alone
 # ----------------------------------------
 #
-# Both types are single precision, and the word ``cuda`` stands on one side: images and model are on two devices. If
-# it is on the side of the input, move the model with ``to(device)``; otherwise move each batch. See
-# :ref:`expected-all-tensors-to-be-on-the-same-device`. A *fake* tensor, which has no data, gives the name of its type
-# without a GPU. It words the error in another way.
+# Both types are single precision, but one has the word ``cuda``: images and model are on two devices. If the input has
+# it, move the model with ``to(device)``. Otherwise move each batch. See
+# :ref:`expected-all-tensors-to-be-on-the-same-device`. The cell uses *fake* tensors, which have no data and need no
+# GPU. They word the error in another way.
 
 with FakeTensorMode():
     on_gpu = torch.ones(5, 1, 8, 7, device="cuda")
@@ -196,7 +196,7 @@ with FakeTensorMode():
 # ----------------
 #
 # ``x.float()`` alone silences the message for bytes, and the numbers stay as large as 255. Here a small network trains
-# on the digits from five seeds, at a learning rate that suits numbers from 0 to 1.
+# on the digits from five seeds, at a learning rate that suits numbers from 0 to 1. With 255 its accuracy is lower.
 
 # Varies with the processor: a training amplifies how it rounds.
 worst, best = 1.0, 0.0
@@ -268,7 +268,7 @@ assert images.dtype == torch.float64
 # Check yourself
 # --------------
 #
-# Which side is which?
+# The first question asks which side is which.
 
 
 def works(change):

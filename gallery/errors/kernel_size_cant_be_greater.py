@@ -4,8 +4,8 @@
 RuntimeError: Calculated padded input size per channel: (2 x 2). Kernel size: (3 x 3). Kernel size can't be greater
 ===================================================================================================================
 
-Layer by layer, your images have become smaller than the kernel of the next convolution. Add :term:`padding`, leave out
-a pooling, or give larger images.
+Convolutions and poolings have made your images smaller than the kernel of the next convolution. Add :term:`padding`,
+leave out a pooling, or give larger images.
 """
 
 # %%
@@ -42,8 +42,8 @@ with expect_error(RuntimeError, match=r"size per channel: \(2 x 2\). Kernel size
 explain_conv((32, 6, 2, 2), network[-1].weight)
 
 # %%
-# The first pair of numbers is the size that arrives, rows by columns, with the padding added. The second is the kernel.
-# If the kernel has gaps (``dilation``), they count, too. The message does not name the layer.
+# The first pair of numbers is the size that arrives, rows by columns, with the padding added. The second pair is the
+# size of the kernel, with its gaps if it has ``dilation``. The message does not name the layer.
 #
 # .. longer: 6 screens — each cause has a cell of its own, and one draws how the size shrinks
 #
@@ -78,7 +78,7 @@ axis.axhline(3, color="gray", linestyle=":")
 axis.set_xticks(range(8), ["image", *(type(layer).__name__ for layer in network)], rotation=25)
 axis.set(ylabel="rows", ylim=(0, None))
 axis.legend(title="image")
-axis.set_title("In front of the last kernel, of 3 by 3, the smallest has 2 rows")
+axis.set_title(f"In front of the last kernel, of 3 by 3, the smallest has {rows[-1]} rows")
 plt.show()
 
 # %%
@@ -87,8 +87,9 @@ plt.show()
 # Too many poolings
 # -----------------
 #
-# Two poolings make 2 by 2 of 8 by 8, and the last convolution has no padding. Give it ``padding=1``, or leave out a
-# pooling. If the network is trained already, enlarge the images: ``F.interpolate`` calculates the pixels between.
+# Two poolings leave :val:`2 <network[:-1](images).shape[2]>` of 8 rows, and the last convolution has no padding. Give
+# it ``padding=1``, or leave out a pooling. If the network is trained already, enlarge the images with
+# ``F.interpolate``, which calculates the pixels in between.
 
 padded = nn.Sequential(*network[:-1], nn.Conv2d(6, 9, 3, padding=1))
 fewer = nn.Sequential(*network[:5], network[6])
@@ -104,7 +105,7 @@ assert padded(images).shape[-2:] == fewer(images).shape[-2:] == (2, 2)
 # ------------------------
 #
 # ``MaxPool2d`` and ``AvgPool2d`` say this if their window does not fit. The first numbers in the message are channels,
-# rows and columns. Here the fourth pooling finds 1 by 1.
+# rows and columns. Here maps of 1 by 1 reach the fourth pooling.
 
 deep = nn.Sequential(*block(1, 4), *block(4, 6), *block(6, 9), *block(9, 10))
 with expect_error(RuntimeError, match=r"size: \(10x1x1\). Calculated output size: \(10x0x0\)"):
@@ -118,7 +119,7 @@ assert deep(F.interpolate(images, size=(16, 16))).shape == (32, 10, 1, 1)
 # A last pooling for one size
 # ---------------------------
 #
-# A network for large photos may end in an average over 7 by 7. Smaller photos arrive there with fewer pixels.
+# A network for large photos may end in an average over 7 by 7 pixels. Smaller photos arrive there with fewer.
 # ``AdaptiveAvgPool2d(1)`` averages over the pixels that arrive, and on 7 by 7 it gives the same.
 
 maps = torch.rand(2, 5, 4, 6)
@@ -135,7 +136,7 @@ torch.testing.assert_close(nn.AdaptiveAvgPool2d(1)(seven), nn.AvgPool2d(7)(seven
 # ---------------------------------
 #
 # A convolution over the words of a sentence needs as many words as its kernel is long. A batch is often padded to its
-# longest sentence, and in a batch of short ones that is too little. Pad to the size of the kernel at least.
+# longest sentence, which is not enough where each sentence is short. Pad at least to the size of the kernel.
 
 words = nn.Embedding(50, 6, padding_idx=0)
 over_5 = nn.Conv1d(6, 10, kernel_size=5)
@@ -151,8 +152,8 @@ assert over_5(words(ids).transpose(1, 2)).shape == (2, 10, 1)
 # A crop is empty
 # ---------------
 #
-# Here the box of the crop begins in the column where it ends, and the padding alone makes a size of 2. A size in the
-# message that equals twice the padding means that nothing arrived. Print the shape of the crop.
+# Here the box of the crop begins in the column where it ends, so the size of :val:`2 <2 * network[0].padding[1]>` is
+# the padding alone. A size of twice the padding means that nothing arrived. Print the shape of the crop.
 
 left, right = 5, 5
 crop = images[:, :, :, left:right]
@@ -164,17 +165,17 @@ assert crop.numel() == 0
 # %%
 # .. use-this::
 #
-#    Write the size behind each layer into a comment, from the smallest image that will come. Give a kernel of 3
-#    ``padding=1``, so that poolings alone change the size. Stop halving while a map still has several rows, and end
-#    with ``AdaptiveAvgPool2d``: the network then takes images of several sizes. Enlarging images costs time in each
+#    Write the size behind each layer into a comment, for the smallest image that you expect. Give a kernel of 3
+#    ``padding=1``, so that poolings alone change the size. Stop halving while a map still has several rows. End with
+#    ``AdaptiveAvgPool2d``, because the network then takes images of several sizes. Enlarging images costs time in each
 #    layer.
 #
 # A common mistake
 # ----------------
 #
-# Padding silences the message, also where little is left to see. On a map of 1 by 1, a kernel of 3 by 3 with
-# ``padding=1`` sees one number and eight zeros. Eight of its nine weights get the gradient 0, since they are multiplied
-# by the zeros.
+# Padding silences the message, even where the kernel then sees mostly zeros. On a map of 1 by 1, a kernel of 3 by 3
+# with ``padding=1`` sees one number and eight zeros. Eight of its nine weights get the gradient 0, since they are
+# multiplied by the zeros. The printed 1 marks each of them.
 
 useless = nn.Conv2d(9, 10, 3, padding=1)
 for start in (0, 100, 200, 300):
@@ -257,8 +258,8 @@ ask(
     "convolution again. How many rows come out?",
     answer=kernel_7(torch.ones(1, 1, 28, 28)).shape[2],
     choices={
-        5: "28, 22, 11, 5: a kernel of 7 takes off 6 rows.",
-        4: "28, 21, 10, 4 would take off 7 rows each time. The kernel itself leaves one row.",
+        5: f"The sizes are 28, 22, 11 and 5, because a kernel of 7 takes off {7 - 1} rows.",
+        4: f"The first kernel of 7 leaves 22 rows, not {28 - 7}, because it takes off {7 - 1}.",
         14: "Without padding the convolutions change the size, too.",
     },
 )
@@ -281,9 +282,9 @@ ask(
     "A network has five poolings by 2, and its convolutions keep the size. What is the smallest image that passes?",
     answer=next(size for size in itertools.count(1) if passes(size)),
     choices={
-        10: "10, 5, 2, 1, and the fourth pooling finds 1 by 1.",
-        16: "16, 8, 4, 2, 1, and the fifth pooling finds 1 by 1.",
-        32: "32, 16, 8, 4, 2, 1.",
+        10: f"After three poolings, the size is {10 // 2**3}, and the fourth fails.",
+        16: f"After four poolings, the size is {16 // 2**4}, and the fifth fails.",
+        32: f"After five poolings, the size is {32 // 2**5}.",
     },
 )
 
@@ -317,8 +318,8 @@ cases = [
 check(least_size, by_trying, cases)
 
 # %%
-# Go from the last layer to the first. To give ``n`` rows, a layer needs its kernel once and a stride for each further
-# row. The padding of both sides is taken off.
+# Go from the last layer to the first. To give ``n`` rows, a layer needs the size of its kernel and one stride for each
+# further row. Subtract the padding of both sides.
 
 # Solution
 

@@ -231,7 +231,7 @@ with expect_error(RuntimeError, match="you can only change requires_grad flags o
 # Check yourself
 # --------------
 #
-# Is it a leaf?
+# The first question is about a leaf.
 
 
 def doubled():
@@ -258,7 +258,7 @@ ask(
 )
 
 # %%
-# With a copy:
+# The next question is about a copy.
 
 ask(
     "copy = weight * 1, then copy *= 2, then copy.sum().backward(). What is weight.grad?",

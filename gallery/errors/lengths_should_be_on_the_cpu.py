@@ -4,8 +4,8 @@
 RuntimeError: 'lengths' argument should be a 1D CPU int64 tensor, but got 1D cuda:0 Long tensor
 ===============================================================================================
 
-``pack_padded_sequence`` reads the lengths on the CPU, and yours are on the GPU. Write ``lengths.cpu()`` in this call;
-the sequences stay where they are.
+``pack_padded_sequence`` removes the padding for a recurrent layer. It reads the lengths on the CPU, and yours are on
+the GPU, so write ``lengths.cpu()`` in this call, and leave the sequences where they are.
 """
 
 # %%
@@ -60,8 +60,8 @@ print("words:", len(packed.data), " sentences at each step:", packed.batch_sizes
 # --------------------------
 #
 # A loop that moves each tensor of the batch to the device moves the lengths, too. Leave them out there, or bring them
-# back in this call. ``pad_packed_sequence`` returns lengths on the CPU as well. A default device that you set makes the
-# same mistake: then name the device of the lengths.
+# back in this call. ``pad_packed_sequence`` returns lengths on the CPU as well. If you have set a default device, name
+# the CPU where you make the lengths.
 
 batch = {"words": padded, "lengths": lengths}
 moved = {name: tensor.to("meta") if name == "words" else tensor for name, tensor in batch.items()}
@@ -126,8 +126,8 @@ pack_padded_sequence(padded[kept], lengths[kept], batch_first=True)
 # The lengths do not fit the batch
 # --------------------------------
 #
-# Without ``batch_first=True`` axis 0 is time. The message then takes the 5 words for the batch. If by chance there are
-# as many words as sentences, nothing is raised: see :ref:`batch-first-is-missing`.
+# Without ``batch_first=True`` axis 0 is time. The message then takes the :val:`5 <padded.shape[1]>` words for the
+# batch. If by chance there are as many words as sentences, nothing is raised: see :ref:`batch-first-is-missing`.
 
 with expect_error(RuntimeError, match=r"but got 3 \(batch_size=5\)"):
     pack_padded_sequence(padded, lengths)
@@ -155,7 +155,7 @@ print(tuple(rnn(padded)[0].shape))
 # The state does not fit the batch
 # --------------------------------
 #
-# The state has the axes (layer, sentence, feature), with ``batch_first=True`` as well. It has to have a row for each
+# The state has the axes (layer, sentence, feature), with ``batch_first=True`` as well. It needs a row for each
 # sentence of this batch. :ref:`sizes-of-tensors-must-match` has the case of a smaller last batch.
 
 with expect_error(RuntimeError, match=r"Expected hidden size \(1, 3, 6\), got \[3, 1, 6\]"):
@@ -167,14 +167,14 @@ assert state.shape == (1, 3, 6)
 # .. use-this::
 #
 #    Keep the lengths on the CPU from the start: the ``collate_fn`` makes them, and your loop moves the words alone.
-#    Write ``pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)``. What ``.cpu()`` costs
-#    for lengths that are on the GPU: Python waits for the GPU.
+#    Write ``pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)``. If the lengths are on the
+#    GPU, ``.cpu()`` makes Python wait for it.
 #
 # A common mistake
 # ----------------
 #
-# Without packing, the message is gone, and the last output of a shorter sentence belongs to padding. The final state of
-# such a sentence has gone on over the zeros. It depends on how long the *other* sentences of the batch are.
+# Without packing, the message is gone, but the last output of a shorter sentence belongs to padding. The layer went on
+# over the zeros, so the final state depends on how long the *other* sentences of the batch are.
 
 with torch.no_grad():
     _, alone = rnn(sentences[2][None])
@@ -248,7 +248,7 @@ ask(
     "are a list.",
     answer=packs([5, 3, 2]),
     choices={
-        "packed": "A list of Python has no device, and torch makes a tensor on the CPU of it.",
+        "packed": "A Python list has no device, and torch makes a tensor on the CPU of it.",
         RuntimeError: "The message is about a tensor on another device, or with other axes.",
     },
 )
@@ -260,7 +260,7 @@ ask(
     "Three sentences have 6, 2 and 1 words. How many rows does packed.data have?",
     answer=len(pack_padded_sequence(torch.ones(3, 6, 4), torch.tensor([6, 2, 1]), True).data),
     choices={
-        9: "6 + 2 + 1: the padding is gone.",
+        9: "That is 6 + 2 + 1 words, without the padding.",
         18: "That is the padded batch, 3 times 6.",
         3: "Each word is a row.",
     },
@@ -291,7 +291,7 @@ cases = [
 check(final_state, one_by_one, cases)
 
 # %%
-# Correct the lengths, let the function sort, and take the layer out of the state.
+# Correct the lengths, let the function sort, and remove the axis of the layer from the state.
 
 # Solution
 

@@ -103,7 +103,7 @@ for wrap in (nn.DataParallel, torch.compile, torch.optim.swa_utils.AveragedModel
 # ------------
 #
 # The file has 7 classes and you need 4. Make the model as it was, load with the strict default, and then
-# replace the head. So each name and each shape is still compared.
+# replace the head. Loading then still compares each name and each shape.
 
 pretrained = Net(classes=7).state_dict()
 with expect_error(RuntimeError, match="size mismatch for head.weight"):
@@ -168,14 +168,14 @@ net.load_state_dict(best)
 #
 #    Save ``model.state_dict()`` of the plain model, before it is wrapped. Load it with the default ``strict=True`` into
 #    a model that was made with the same settings. Change the head afterwards. Keep the best weights with
-#    ``copy.deepcopy(model.state_dict())``: it costs the memory of the weights once more, and without the copy they go
-#    on changing. After an error make a new model: what fitted has been loaded.
+#    ``copy.deepcopy(model.state_dict())``, because without the copy they go on changing. It costs the memory of the
+#    weights once more. After an error make a new model, because the entries that fitted have been loaded.
 #
 # A common mistake
 # ----------------
 #
-# ``strict=False`` forgives names, not shapes. With a prefix before each name it loads *nothing*, raises nothing, and
-# the model goes on with random weights. Print the names that ``load_state_dict`` returns. See
+# ``strict=False`` ignores names that differ, but not shapes. With a prefix before each name it loads *nothing*, raises
+# nothing, and the model goes on with random weights. Print the names that ``load_state_dict`` returns. See
 # :ref:`saving-and-loading`.
 
 fresh = Net()
@@ -255,7 +255,7 @@ with expect_error(TypeError, match="'_IncompatibleKeys' object is not callable")
 # Check yourself
 # --------------
 #
-# Which names are where?
+# The first question is about the two lists of names.
 
 missing, unexpected, _ = differences(Net(), nn.DataParallel(Net()).state_dict())
 ask(

@@ -4,8 +4,8 @@
 RuntimeError: mat1 and mat2 shapes cannot be multiplied
 =======================================================
 
-A linear layer was made for another number of features than arrives: of the two numbers in the middle of the message,
-the first arrived and the second is ``in_features``. Change the one that is wrong.
+A linear layer got another number of features than it was made for. In the middle of the message, the first number is
+what arrived, and the second is ``in_features``: change the one that is wrong.
 """
 
 # %%
@@ -77,9 +77,10 @@ print(f"next: {network[-1]}")
 # in_features is not what arrives
 # -------------------------------
 #
-# A kernel of 3 by 3 without :term:`padding` makes 6 by 5 pixels of 8 by 7, and 4 · 6 · 5 is 120. You need not
-# calculate it: ``LazyLinear`` reads it from the first batch. If images of several sizes come, ``AdaptiveAvgPool2d``
-# averages each channel to a size that you choose.
+# A kernel of 3 by 3 without :term:`padding` turns 8 by 7 pixels into :val:`6 <network[0](images).shape[2]>` by
+# :val:`5 <network[0](images).shape[3]>`. With four channels, these are :val:`120 <front(images).shape[1]>` features.
+# ``LazyLinear`` reads this number from the first batch. For images of several sizes, ``AdaptiveAvgPool2d`` averages
+# each channel to a size that you choose.
 
 front = network[:2]
 lazy = nn.Sequential(front, nn.LazyLinear(10))
@@ -98,8 +99,8 @@ for size in [(8, 7), (28, 28), (224, 192)]:
 # ---------------------------------
 #
 # Each image must become one row. ``nn.Flatten()`` keeps axis 0, the batch, and makes one axis of the rest.
-# ``torch.flatten`` begins at axis 0, so it needs ``start_dim=1``. And ``nn.Flatten`` takes the rows of a single image
-# for samples: ``image[None]`` is a batch of one.
+# ``torch.flatten`` begins at axis 0, so it needs ``start_dim=1``. ``nn.Flatten`` takes the rows of a single image
+# for samples, so make it a batch of one with ``image[None]``.
 
 head, image = nn.Linear(8 * 7, 10), images[0, 0]
 for wrong, seen in [
@@ -119,8 +120,9 @@ assert head(nn.Flatten()(image[None])).shape == (1, 10)
 # The features are not the last axis
 # ----------------------------------
 #
-# A convolution has its channels on axis 1. A linear layer takes its features from the last axis, and counts all other
-# axes together as rows: 32 · 4 · 6 is 768. Move the channels to the end.
+# A convolution has its channels on axis :val:`1 <maps.shape.index(4)>`. A linear layer takes its features from the last
+# axis, and multiplies all other sizes to count its rows. Here it counts
+# 32 · :val:`4 <maps.shape[1]>` · :val:`6 <maps.shape[2]>` = 768 rows. Move the channels to the end.
 
 maps = network[0](images)  # (sample, channel, row, column)
 per_pixel = nn.Linear(4, 9)
@@ -136,8 +138,8 @@ print(tuple(maps.shape), "became", tuple(moved.shape))
 # In the wrong order, or not transposed
 # -------------------------------------
 #
-# ``a @ b`` is another product than ``b @ a``, and here the first does not exist. A layer stores its weight as (out,
-# in), so transpose it when you multiply by hand.
+# Here the product ``b @ a`` exists, and ``a @ b`` does not. A layer stores its weight as (out, in), so transpose it
+# when you multiply by hand.
 
 a, b = torch.ones(5, 8), torch.ones(9, 5)
 with expect_error(RuntimeError, match="5x8 and 9x5"):
@@ -153,8 +155,8 @@ torch.testing.assert_close(x @ weight.mT + head.bias, head(x))
 #
 #    Ask first what the last axis of your data should be. If it is right, change ``in_features``, or use
 #    ``nn.LazyLinear`` while you still change the layers in front. If it is wrong, correct the data: ``nn.Flatten()``
-#    for images, ``movedim`` for channels, which copies nothing. The price of ``LazyLinear``: it has no weight to count
-#    or to initialize before its first batch. Do not try ``reshape`` until the numbers fit.
+#    for images, ``movedim`` for channels, which copies nothing. Before its first batch, ``LazyLinear`` has no weight to
+#    count or to initialize. Do not make the numbers fit with ``reshape``.
 #
 # A common mistake
 # ----------------
@@ -262,7 +264,7 @@ ask(
 )
 
 # %%
-# Input with three axes:
+# The next input has three axes.
 
 try:
     nn.Linear(20, 30)(torch.ones(4, 7, 25))
@@ -275,15 +277,15 @@ ask(
     "nn.Linear(20, 30) gets a tensor of shape (4, 7, 25). Which two shapes does the message name?",
     answer=named,
     choices={
-        "7x25 and 20x30": "The input counts as one long matrix, not as four: its rows are 4 * 7.",
+        "7x25 and 20x30": f"The input counts as one long matrix of {4 * 7} rows, not as four matrices.",
         "28x25 and 30x20": "The weight is stored that way, but it is multiplied, and named, transposed.",
         "28x25 and 20x30": "The sizes of all axes but the last are multiplied, and the weight is transposed.",
     },
 )
 
 # %%
-# **Exercise.** Write what a linear layer does, with a product of two matrices. ``x`` has one axis or more, the last of
-# them for one feature or more, and ``weight`` has shape (out, in).
+# **Exercise.** Write what a linear layer does, with a product of two matrices. ``x`` has at least one axis, and its
+# last axis holds at least one feature. ``weight`` has shape (out, in).
 
 cases = [
     (torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([5.0])),
@@ -301,7 +303,7 @@ def linear(x, weight, bias):
 check(linear, F.linear, cases, without=["linear", "addmm", "einsum"])
 
 # %%
-# Make one long matrix of the leading axes, multiply, and give the result their sizes back.
+# Merge the axes in front of the last, multiply, and restore their sizes in the result.
 
 # Solution
 

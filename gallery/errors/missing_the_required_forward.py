@@ -4,7 +4,7 @@
 NotImplementedError: Module [Net] is missing the required "forward" function
 ============================================================================
 
-You call the network, and its class has no method with the name ``forward``. Look for a misspelled name such as
+You call the network, but its class has no method with the name ``forward``. Look for a misspelled name such as
 ``foward``, and for a ``forward`` that is indented into ``__init__``.
 """
 
@@ -40,8 +40,8 @@ with expect_error(NotImplementedError, match='missing the required "forward" fun
     Net()(images)
 
 # %%
-# ``[Net]`` is the class of the object that was called. If ``[ModuleList]`` stands there and not your own class, a
-# container was called that has no ``forward``. A ``forward`` with another number of inputs fails with a ``TypeError``.
+# ``[Net]`` is the class of the object that was called. If it is ``[ModuleList]`` and not your own class, you called a
+# container that has no ``forward``. A ``forward`` with another number of inputs fails with a ``TypeError``.
 #
 # .. longer: 6 screens — each cause has a cell of its own, and a class takes many lines
 #
@@ -183,9 +183,9 @@ assert torch.equal(nn.CrossEntropyLoss()(logits, labels), F.cross_entropy(logits
 # A common mistake
 # ----------------
 #
-# Calling the method by its name, or renaming it to ``__call__``, silences the message. Both go past the part of
-# ``nn.Module`` that runs the :term:`hooks <hook>` of the network. A tool that hangs its hook there, to count or to
-# record calls, gets nothing (:ref:`hooks-on-modules`).
+# Calling the method by its name, or renaming it to ``__call__``, silences the message. Both skip the part of
+# ``nn.Module`` that runs the :term:`hooks <hook>` of the network. A tool that counts or records calls by a hook then
+# gets nothing (:ref:`hooks-on-modules`).
 
 
 class Renamed(nn.Module):

@@ -117,7 +117,7 @@ y.sum().backward()
 # A table that is filled row by row
 # ---------------------------------
 #
-# Each row is a :term:`view` of the table, and shares its version. A write into the next row makes the row that
+# Each row is a :term:`view` of the table, and has the same version. A write into the next row makes the row that
 # ``square`` saved look changed, too. Rows in a list are tensors of their own.
 
 table = torch.zeros(4, 3)
@@ -139,7 +139,7 @@ assert torch.equal(torch.stack(rows), table)
 # An optimizer that steps too early
 # ---------------------------------
 #
-# ``step()`` writes into the weights, and a loss that was computed before may need the old ones. It happens with two
+# ``step()`` writes into the weights, and a loss that was computed before may need the old ones. This happens with two
 # losses, such as those of an actor and its critic. Call ``backward()`` for both, here for their sum, and then
 # ``step()``.
 
@@ -174,7 +174,7 @@ optimizer.step()
 # ----------------
 #
 # Writing through ``.data`` silences the error, because that write is not counted. The gradient is then computed from
-# the changed value: here it is five times as large as it should be. See :ref:`leaf-variable-in-place`.
+# the changed value, and here it is five times the right one. See :ref:`leaf-variable-in-place`.
 
 
 def gradient_after(write):
@@ -277,7 +277,7 @@ ask(
     answer=fine,
     choices={
         ("result",): "The slope is made from x, so x is saved and y is not.",
-        ("input",): "x is what was saved.",
+        ("input",): "The slope needs x, so x was saved.",
         ("result", "input"): "Its slope depends on x, so it saves x.",
     },
 )

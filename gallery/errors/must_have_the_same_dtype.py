@@ -4,8 +4,8 @@
 RuntimeError: mat1 and mat2 must have the same dtype, but got Double and Float
 ==============================================================================
 
-You call a linear layer: ``mat1`` is your data, ``mat2`` the weight of the layer, and the product of matrices converts
-neither. Convert the data to the :term:`dtype` of the weight where you make the data.
+A linear layer multiplies your data, ``mat1``, by its weight, ``mat2``, and does not convert one to the :term:`dtype` of
+the other. Convert the data to the dtype of the weight where you make the data.
 """
 
 # %%
@@ -105,8 +105,8 @@ print(tuple(embedding(words).shape))
 # ----------------------------
 #
 # A model in half precision needs its input in half precision, too. Inside :class:`torch.autocast` a linear layer
-# returns the smaller type, and a layer of another type refuses that outside. Read the dtype from the weight instead of
-# typing it.
+# returns the smaller type. Outside, a layer of another type refuses this result. Read the dtype from the weight instead
+# of typing it.
 
 small = nn.Linear(3, 4).to(torch.bfloat16)
 with expect_error(RuntimeError, match="but got Float and BFloat16"):
@@ -144,7 +144,7 @@ torch.testing.assert_close(F.cross_entropy(logits, one_hot.float()), loss)
 # Targets of a binary cross-entropy are floats
 # --------------------------------------------
 #
-# A binary cross-entropy compares a probability with a number, and here both need one dtype. The Huber loss refuses
+# A binary cross-entropy compares a probability with a number, and here both need the same dtype. The Huber loss refuses
 # whole numbers in ``backward()``. ``F.nll_loss`` takes labels, and so whole numbers.
 
 targets, chances = torch.tensor([1, 0, 1]), torch.tensor([0.8, 0.4, 0.6], requires_grad=True)
@@ -165,8 +165,8 @@ assert F.nll_loss(logits.log_softmax(dim=1), labels).dtype == logits.dtype
 # A common mistake
 # ----------------
 #
-# The line that raises may not be the line that is wrong. ``+`` and ``*`` convert, where a product of matrices
-# refuses. A mask of doubles turns the hidden features into doubles, and the next layer raises the error. See
+# The line that raises may not be the line that is wrong. ``+`` and ``*`` convert their inputs, but a product of
+# matrices refuses. A mask of doubles turns the hidden features into doubles, and the next layer raises the error. See
 # :ref:`dtypes`.
 
 mask = torch.from_numpy(np.array([1.0, 0.0, 1.0, 1.0]))
@@ -181,8 +181,8 @@ assert head(layer(x) * mask.float()).dtype == torch.float32
 # -------------------------------
 #
 # Other layers have messages of their own, and so does a linear layer without a bias. "bias type" is the type of the
-# layer's parameters. Where an index stands, whole numbers or booleans are taken. The last line is quoted from `an issue
-# of 2018 <https://github.com/pytorch/pytorch/issues/11951>`__: so older releases named the second factor of a product.
+# layer's parameters. An index has to hold whole numbers or booleans. The last line is quoted from `an issue of 2018
+# <https://github.com/pytorch/pytorch/issues/11951>`__, when a message named the second factor of a product.
 
 w = measured
 siblings = {

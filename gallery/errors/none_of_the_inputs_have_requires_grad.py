@@ -194,15 +194,15 @@ assert body[0].weight.grad is not None
 # .. use-this::
 #
 #    Write ``checkpoint(part, x, use_reentrant=False)`` in each call, and ``gradient_checkpointing_kwargs`` with the
-#    same value in libraries that take it. Look once for gradients that are ``None``. The price of each kind of
-#    checkpoint is a second forward pass of the part.
+#    same value in libraries that take it. Look once for gradients that are ``None``. Each kind of checkpoint costs a
+#    second forward pass of the part.
 #
 # A common mistake
 # ----------------
 #
-# ``x.requires_grad_()`` on the images silences the message. It works, and each step then also computes the gradient of
+# ``x.requires_grad_()`` on the images silences the message. It works, but each step then also computes the gradient of
 # the images, which nobody needs. A filter for the warning is worse. The loss still falls, since the head learns alone,
-# and ends higher.
+# but it ends higher.
 
 losses = {}
 for reentrant in (True, False):

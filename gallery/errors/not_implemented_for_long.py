@@ -4,8 +4,8 @@
 NotImplementedError: "log_softmax_lastdim_kernel_impl" not implemented for 'Long'
 =================================================================================
 
-The quoted name is a kernel: the code behind an operation that you called, written for some dtypes and not for yours.
-Convert the tensor before that call: whole numbers with ``float()``.
+The quoted name is a kernel, the code behind an operation that you called, and this kernel is not written for your
+dtype. Convert the tensor before that call: whole numbers with ``float()``.
 """
 
 # %%
@@ -80,7 +80,8 @@ print(votes.dtype, F.cross_entropy(votes.float(), labels))
 # --------
 #
 # Each kernel has a list of dtypes, and the processor and the GPU have kernels of their own. An operation may convert
-# integers, as ``exp`` converts them, or refuse them, as ``softmax`` refuses them. The table is made by trying on a CPU.
+# integers, as ``exp`` does, or refuse them, as ``softmax`` does. The table is made by trying on a CPU, and *no* marks
+# what was refused.
 
 dtypes = ("int64", "bool", "uint16", "float8_e4m3fn", "float16", "float32")
 print(f"{'operation':17}", *dtypes)
@@ -111,8 +112,8 @@ assert torch.randint(10, (3,)).dtype == torch.int64
 # 'Bool': a mask in arithmetic
 # ----------------------------
 #
-# ``sum()`` counts truth values as they are. A product of matrices needs numbers, so convert the mask. Where two masks
-# differ, ``^`` finds it, and ``~`` gives the opposite of a mask. ``-`` has a message of its own for both. See
+# ``sum()`` counts truth values as they are. A product of matrices needs numbers, so convert the mask. ``-`` has a
+# message of its own. Instead, ``^`` finds where two masks differ, and ``~`` gives the opposite of a mask. See
 # :ref:`boolean-masks`.
 
 mask = torch.tensor([[True, False, True], [True, True, False]])
@@ -198,14 +199,14 @@ print(f"{spectrum.abs().max():.1f}")
 #
 #    Give fractions to losses and activations: ``x.float()`` where the data is made. Write numbers for tests with a
 #    point, ``torch.tensor([[4.0, 1.0]])``. Keep labels as whole numbers and masks as booleans, and convert them where
-#    you calculate. ``softmax`` has an argument ``dtype`` and converts inside the call. The price of ``float()`` is a
-#    copy. It takes half the memory of whole numbers of 64 bits, and four times that of bytes.
+#    you calculate. ``softmax`` has an argument ``dtype`` and converts inside the call. ``float()`` makes a copy, which
+#    takes half the memory of whole numbers of 64 bits, and four times that of bytes.
 #
 # A common mistake
 # ----------------
 #
 # A signed type of the same width silences the message, and large numbers turn negative. Nothing is raised. Where an
-# unsigned type has a kernel, it wraps around as well: here the numbers are doubled.
+# unsigned type has a kernel, large results wrap around as well, like the doubled numbers of the second line.
 
 wrong = depth.to(torch.int16)
 print(wrong.tolist())

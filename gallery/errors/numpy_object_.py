@@ -4,8 +4,8 @@
 TypeError: can't convert np.ndarray of type numpy.object\\_
 ==============================================================
 
-Your NumPy array holds Python's objects in place of numbers: a text, ``None``, or lists of different lengths. Find them,
-and give each column a type of numbers with ``astype``.
+Your NumPy array holds Python objects instead of numbers: a text, ``None``, or lists of different lengths. Find them,
+and convert each column to a type of numbers with ``astype``.
 """
 
 # %%
@@ -45,8 +45,8 @@ with expect_error(TypeError, match="can't convert np.ndarray of type numpy.objec
 
 # %%
 # A tensor holds numbers of one type. NumPy uses the type ``object`` where it has no better one, as for ``None``. A
-# table of pandas has it for names, and for numbers beside truth values, as ``get_dummies`` makes them. (This was run
-# by hand, with pandas 3.1.1.) Texts, dates and lists have messages of their own.
+# table of pandas becomes such an array if it has names, or numbers beside the truth values of ``get_dummies``. (This
+# was run by hand, with pandas 3.1.1.) Texts, dates and lists have messages of their own.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -78,8 +78,8 @@ for name, column in zip(("age", "height", "city"), people.T, strict=True):
 # numpy.object\_: convert column by column
 # ----------------------------------------
 #
-# ``astype`` converts numbers, truth values and texts that spell numbers. It stops at a text that does not, and names
-# it. For a table of pandas without texts, ``to_numpy(dtype=np.float32)`` converts it whole (run by hand).
+# ``astype`` converts numbers, truth values and texts that spell numbers. It stops at a text that spells something
+# else, and names it. ``to_numpy(dtype=np.float32)`` converts a whole table of pandas without texts (run by hand).
 #
 # .. not looked up: to_numpy(dtype=np.float32) — pandas is not installed where this page is made
 
@@ -95,8 +95,8 @@ with expect_error(ValueError, match="could not convert string to float: 'Oslo'")
 # numpy.str\_: give each text a number
 # ------------------------------------
 #
-# A city is a class, not a quantity: number the cities. ``return_inverse`` gives for each row the place of its city in
-# the sorted list. The size of such a number means nothing, so give it to an embedding or to
+# A city is a class, not a quantity, so number the cities. ``return_inverse`` gives for each row the place of its city
+# in the sorted list. The size of such a number means nothing, so give it to an embedding or to
 # :func:`torch.nn.functional.one_hot`.
 
 cities = people[:, 2].astype(str)
@@ -133,7 +133,7 @@ step = torch.nextafter(now, torch.tensor(float("inf"))) - now
 #
 # Sentences have different numbers of words, and a tensor has rows of one length. For lists, torch names the axis: at
 # ``dim 1`` it expected the length of the first row. As an array of objects, the lists give the message of this page.
-# Fill the shorter rows up with a number that is no word, and keep the lengths for a mask.
+# Fill the shorter rows up with a number that means no word, and keep the lengths for a mask.
 
 sentences = [[5, 2, 9], [7, 4], [8, 3, 1, 6]]
 with expect_error(ValueError, match=r"expected sequence of length 3 at dim 1 \(got 2\)"):
@@ -172,15 +172,15 @@ assert torch.tensor([number[word] for word in ["Oslo", "Lima"]]).tolist() == [1,
 #
 #    Make a tensor column by column, with ``astype`` for quantities and ``np.unique`` for names. Keep the list of names,
 #    because new data need the same numbers. Pad rows of different lengths in the ``collate_fn`` of the loader, batch by
-#    batch. Padding costs memory and time: here it fills :val:`3 <int((padded == 0).sum())>` of 12 places. And
-#    ``astype`` makes a copy.
+#    batch. Padding costs memory and time: above, it fills :val:`3 <int((padded == 0).sum())>` of
+#    :val:`12 <padded.numel()>` places. ``astype`` makes a copy.
 #
 # A common mistake
 # ----------------
 #
-# ``astype(np.float32)`` silences the message, and ``None`` becomes NaN. One of these five heights is missing. So their
-# mean is NaN, as a squared error would be. Look for NaN after each conversion. Then leave the row out, or fill in the
-# mean of the others. See :ref:`nan-and-infinity`.
+# ``astype(np.float32)`` silences the message, and ``None`` becomes NaN. One of these five heights is missing, so their
+# mean is NaN. A squared error would be NaN, too. Look for NaN after each conversion. Then leave the row out, or fill in
+# the mean of the others. See :ref:`nan-and-infinity`.
 
 print(heights.mean(), heights.isnan().sum())
 known = heights[heights.isfinite()]
@@ -316,7 +316,7 @@ cases = [
 check(pad, by_loops, cases, without=["pad_sequence"])
 
 # %%
-# Make a table of zeros that is wide enough. Then write each row into the first places of its row there.
+# Make a table of zeros as wide as the longest row. Then write each row into the first places of its row in the table.
 
 # Solution
 

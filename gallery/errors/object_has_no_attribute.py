@@ -4,8 +4,8 @@
 AttributeError: 'Net' object has no attribute 'fc'
 ==================================================
 
-Python looked for a name on an object and did not find it. The message says of which class the object is: compare the
-name with those that it has, and expect a misspelling, a wrapper, a dictionary or a list.
+Python looked for a name on an object and did not find it. The message names the class of the object: compare the
+name with those that it has, and look for a misspelling, a wrapper, a dictionary or a list.
 """
 
 # %%
@@ -73,7 +73,7 @@ with expect_error(AttributeError, match="'Net' object has no attribute 'fc'"):
 #
 # Beside ordinary attributes and methods, a module looks for a name among its parameters, its buffers and its modules.
 # List the modules, and let ``difflib`` find the nearest name. A layer that was assigned to ``fc`` and not to
-# ``self.fc`` is gone when ``__init__`` ends. One that is made in a method such as ``build`` is there after its call.
+# ``self.fc`` is gone when ``__init__`` ends. A layer that is made in a method such as ``build`` exists after that call.
 
 names = [name for name, _ in net.named_children()]
 print(names, "nearest to fc:", difflib.get_close_matches("fc", names))
@@ -165,7 +165,7 @@ with expect_error(AttributeError, match="'Linear' object has no attribute 'weigh
 # Words of NumPy
 # --------------
 #
-# A tensor has many names of NumPy, and lacks these. The second column has what to write, with the same result.
+# A tensor has many names of NumPy, but lacks those below. The second column is what to write for the same result.
 
 x = torch.tensor([[3.0, 1.0], [2.0, 5.0]])
 a = x.numpy()
@@ -216,7 +216,7 @@ print(tuple(output.shape), tuple(torch.from_numpy(labels).unsqueeze(0).shape))
 # module 'torch' has no attribute ...
 # -----------------------------------
 #
-# Here the object is a module of Python, which is a file of code, and no network. Classes such as layers and optimizers
+# Here the object is a module of Python, which is a file of code, not a network. Classes such as layers and optimizers
 # begin with a capital letter, and functions with a small one. If a name such as ``zeros`` is missing, a file in your
 # folder hides torch (:ref:`no-module-named-torch`). If your tutorial is old, see :ref:`old-code`.
 
@@ -241,8 +241,8 @@ for module, wrong, right in [
 # A common mistake
 # ----------------
 #
-# Assigning a layer to the missing name silences the message. ``forward`` of the network does not use the new layer. So
-# the output has 1000 classes as before, and the new layer gets no gradient.
+# Assigning a layer to the missing name silences the message, but ``forward`` of the network does not use the new layer.
+# So the output has 1000 classes as before, and the new layer gets no gradient.
 
 resnet.classifier = nn.Linear(512, 4)
 output = resnet(images)

@@ -78,8 +78,8 @@ assert end.allclose(torch.tensor([1.0, 5.0]), atol=1e-3)
 # --------------------------------------------
 #
 # ``torch.arange`` takes the data type from its numbers, and can be asked for ``dtype=torch.float32``.
-# ``torch.from_numpy`` keeps that of the array: convert first, and then ask for the gradient. After ``argmax`` or ``>``
-# a conversion does not help, because the way back to the weights is cut (:ref:`grad-argmax`).
+# ``torch.from_numpy`` keeps the type of the array, so convert first, and then ask for the gradient. After ``argmax`` or
+# ``>`` a conversion does not help, because the way back to the weights is cut (:ref:`grad-argmax`).
 
 with expect_error(RuntimeError, match="Only Tensors of floating point and complex dtype"):
     torch.arange(4, requires_grad=True)
@@ -114,7 +114,7 @@ assert gradient.shape == (3, 6)
 #
 # A :class:`~torch.nn.Parameter` asks for a gradient unless it is told not to. Integers that belong to a module, such as
 # the rounded weights of a quantized network, go into a :term:`buffer`. It is saved with the module, and
-# ``requires_grad_()`` of the module leaves it alone, and would be stopped by a frozen parameter of integers.
+# ``requires_grad_()`` of the module leaves it alone. A frozen parameter of integers would make this call fail.
 
 rounded = torch.tensor([[-3, 7], [0, 5]], dtype=torch.int8)
 with expect_error(RuntimeError, match="Only Tensors of floating point and complex dtype"):
@@ -135,7 +135,7 @@ print(sorted(buffered.state_dict()))
 # ----------------
 #
 # ``ids.float()`` silences the message. The embedding then refuses the floating-point ids. ``ids.long()`` silences that,
-# too, and autograd does not record this conversion: no gradient arrives at the ids.
+# too, but autograd does not record this conversion, and no gradient arrives at the ids.
 
 ids = torch.tensor([17, 4, 88]).float().requires_grad_()
 with expect_error(RuntimeError, match="one of the following scalar types: Long, Int"):
@@ -252,7 +252,7 @@ ask(
 )
 
 # %%
-# In the next question the integers are converted first.
+# In the next question, the integers are converted first.
 
 
 def slope():
@@ -305,8 +305,8 @@ cases = [
 check(influence, by_small_changes, cases)
 
 # %%
-# The ids stay integers. The vectors are looked up first, and then their gradient is asked for. A word that comes twice
-# so has a gradient at each of its places.
+# The ids stay integers. Look up the vectors first, and then ask for their gradient. So a word that comes twice has a
+# gradient at each of its places.
 
 # Solution
 

@@ -71,7 +71,8 @@ print(tuple(loss.shape), f"{loss.mean().item():.2f}")
 # --------
 #
 # A conversion to a number needs :math:`\mathrm{numel}(x) = 1`. How many axes there are does not matter. An empty
-# tensor has no number to give. A count needs a tensor of whole numbers, too, and its message is another.
+# tensor has no number to give. ``range`` needs a tensor of whole numbers, too, and has another message. In the table, a
+# dot marks what works.
 
 tensors = {
     "shape ()": torch.tensor(3),
@@ -147,7 +148,7 @@ print(x.exp())
 # -------------------------
 #
 # One place of an array takes one number. Matplotlib takes a list of tensors for a table, and draws a line for each
-# column. It refuses tensors that require a gradient. If you keep one number of Python from each step, the plot is one
+# column. It refuses tensors that require a gradient. If you keep one Python number from each step, the plot is one
 # line.
 
 history = np.zeros(3)
@@ -170,14 +171,14 @@ assert np.array(losses).shape == (2,)
 #
 #    Leave ``reduction`` at its default, and write ``loss.item()`` where you record the loss. Use ``tolist()`` for
 #    several numbers, and ``torch.stack`` for a list of tensors. Take ``reduction="none"`` to weight or to look at
-#    single samples. Making a number of Python waits for the GPU, and no gradient flows through the number
+#    single samples. Making a Python number waits for the GPU, and no gradient flows through the number
 #    (:ref:`tensor-to-python`).
 #
 # A common mistake
 # ----------------
 #
-# ``tolist()`` on each entry silences the message, and cuts the way back. The numbers are the same, and a loss of them
-# cannot be differentiated. For tensors of one element, ``item()`` and ``torch.tensor`` cut it as well. See
+# ``tolist()`` on each entry silences the message, and cuts the way back of the gradient. The numbers are the same, but
+# a loss of them cannot be differentiated. For tensors of one element, ``item()`` and ``torch.tensor`` cut it, too. See
 # :ref:`element-0-does-not-require-grad`.
 
 cut = torch.tensor([output.tolist() for output in outputs])
@@ -272,7 +273,7 @@ for name, make in {"torch.tensor": torch.tensor, "torch.stack": torch.stack}.ite
     tried[name] = outcome(make, rows) == "."
 (works,) = (name for name, runs in tried.items() if runs)
 ask(
-    "rows is a list of two tensors of shape (3,). Which call makes a tensor of shape (2, 3)?",
+    f"rows is a list of two tensors of shape {tuple(rows[0].shape)}. Which call makes a tensor of shape (2, 3)?",
     answer=works,
     choices={
         "torch.tensor": "It takes each tensor of the list for one number.",

@@ -4,7 +4,7 @@
 RuntimeError: function SignBackward returned an incorrect number of gradients (expected 2, got 1)
 =================================================================================================
 
-``backward`` of your own autograd function has to return one value for each argument of ``forward``, without ``ctx``.
+``backward`` of your own autograd function has to return one value for each argument of ``forward`` but ``ctx``.
 Return ``None`` for those that need no gradient.
 """
 
@@ -46,8 +46,8 @@ with expect_error(RuntimeError, match=r"incorrect number of gradients \(expected
 
 # %%
 # The name is that of your class with ``Backward`` behind it. *Expected* is the number of arguments of ``forward``, here
-# ``x`` and ``limit``. *Got* is what ``backward`` returned. A number of Python has no gradient, but it has a place in
-# the list.
+# ``x`` and ``limit``. *Got* is the number of values that ``backward`` returned. A Python number has no gradient, but
+# ``backward`` returns a value for it, too.
 #
 # .. longer: 6 screens — each message has a cell of its own
 #
@@ -67,7 +67,7 @@ with expect_error(RuntimeError, match=r"incorrect number of gradients \(expected
 # None for what needs no gradient
 # -------------------------------
 #
-# The order is that of the arguments. A gradient for a number of Python is refused, too.
+# Return the values in the order of the arguments. A gradient for a Python number is refused, too.
 
 
 class BetterSign(Sign):
@@ -129,8 +129,8 @@ assert x.grad.tolist() == [-1, 0, 1]
 # A gradient of another shape
 # ---------------------------
 #
-# The gradient of an input has the shape of the input. Here the weight has shape (out, in), and its gradient was written
-# as (in, out). A number has to be a tensor.
+# The gradient of an input has the shape of the input. Here the weight has shape (out, in), but its gradient was written
+# as (in, out). A gradient has to be a tensor, not a Python number.
 
 
 class Linear(Function):
@@ -192,9 +192,9 @@ with expect_error(TypeError, match="save_for_backward can only save variables, b
 # .. use-this::
 #
 #    Return as many values from ``backward`` as ``forward`` has arguments after ``ctx``, with ``None`` for those that
-#    are no tensors. Test with ``gradcheck`` in float64, which compares your gradients with differences. What it costs:
-#    two calls of ``forward`` for each number of the input and a few more, so take a small one. Often you need no
-#    function of your own: most operations of torch have their gradients.
+#    are no tensors. Test with ``gradcheck`` in float64, which compares your gradients with differences. It calls
+#    ``forward`` twice for each number of the input and a few times more, so take a small input. Often you need no
+#    function of your own, because most operations of torch have their gradients.
 #
 # A common mistake
 # ----------------
@@ -342,7 +342,7 @@ ask(
     answer=next(count for count in range(1, 6) if runs(count)),
     choices={
         1: "low and high have places, too.",
-        3: "x, low and high: a gradient and two Nones.",
+        3: "There are x, low and high: a gradient and two Nones.",
         4: "ctx has no place.",
     },
 )
@@ -355,7 +355,7 @@ ask(
     answer=BetterMinMax.backward.__code__.co_argcount - 1,
     choices={
         1: "That is how many it returns.",
-        2: "One for each output.",
+        2: "It gets one for each output.",
         3: "ctx is an argument, but no gradient.",
     },
 )
@@ -401,7 +401,7 @@ cases = [
 check(gradient_of(clip_backward), by_torch, cases)
 
 # %%
-# Three values: one gradient and two ``None``.
+# Return three values: one gradient and two ``None``.
 
 # Solution
 

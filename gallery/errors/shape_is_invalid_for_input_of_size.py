@@ -60,7 +60,8 @@ with expect_error(RuntimeError, match=r"'\[-1, 400\]' is invalid for input of si
 # --------
 #
 # The product of the new sizes has to be the product of the old ones. ``view`` drops and adds nothing. Print the
-# shape in front of the line: each of the 7 images has 16 · 6 · 5 numbers, not 16 · 5 · 5.
+# shape in front of the line. Each of the 7 images has 16 · :val:`6 <x.shape[2]>` · :val:`5 <x.shape[3]>` numbers, not
+# 16 · 5 · 5.
 
 print(tuple(x.shape), "has", x.numel(), "elements, per image", x[0].numel())
 assert x.numel() == math.prod(x.shape) == 7 * 16 * 6 * 5
@@ -73,8 +74,8 @@ assert x.view(7, 16 * 6 * 5).shape == x.view(-1, 480).shape == (7, 480)
 # ----------------------------
 #
 # The network was written for images of 32 by 32, and these have 36 rows. ``torch.flatten`` with ``start_dim=1`` keeps
-# axis 0, so it needs no number. The next error then comes from the linear layer and names 480, the number to write
-# there. See :ref:`mat1-in-features`.
+# axis 0, so it needs no number. The next error then comes from the linear layer and names 480, the number that the
+# layer needs. See :ref:`mat1-in-features`.
 
 head = nn.Linear(16 * 5 * 5, 10)
 rows = torch.flatten(x, start_dim=1)
@@ -125,8 +126,9 @@ assert torch.equal(image.view(36, 32, 3)[0, 0], image[0, 0, :3])  # three neighb
 # The heads do not divide the features
 # ------------------------------------
 #
-# Attention splits the features among its heads. 50 features make 8 heads of 6, and 2 features are left over. Choose
-# a number of heads that divides the number of features. :ref:`attention-heads` shows the split.
+# Attention splits the features among its heads. 50 features make 8 heads of :val:`6 <50 // heads>` features, and
+# :val:`2 <50 % heads>` are left over. Choose a number of heads that divides the number of features.
+# :ref:`attention-heads` shows the split.
 
 tokens, heads = torch.rand(2, 7, 50), 8  # (sample, position, feature)
 with expect_error(RuntimeError, match=r"'\[2, 7, 8, 6\]' is invalid for input of size 700"):
@@ -139,9 +141,9 @@ assert tokens.view(2, 7, 5, 50 // 5).shape == (2, 7, 5, 10)
 # Two sizes are -1, or there are no elements
 # ------------------------------------------
 #
-# A -1 stands for one unknown size, so ``view`` refuses two of them. In a tensor without elements, a -1 beside a size of
-# 0 could be each number. An empty batch comes, for example, from a detector that found nothing. ``flatten`` takes the
-# sizes from the tensor and needs no -1.
+# A -1 stands for one unknown size, so ``view`` refuses two of them. In a tensor without elements, many numbers would
+# fit for a -1 beside a size of 0. A detector that found nothing gives such an empty batch. ``flatten`` takes the sizes
+# from the tensor and needs no -1.
 
 with expect_error(RuntimeError, match="only one dimension can be inferred"):
     x.view(-1, -1)
@@ -160,8 +162,9 @@ assert empty.flatten(start_dim=1).shape == (0, 480)
 # A common mistake
 # ----------------
 #
-# Another batch size can silence the message. The 2400 numbers of 5 images fill 6 rows of 400, and the network answers
-# for 6 images. Each row but the first begins in the middle of an image. Here the loss notices it.
+# Another batch size can silence the message. The 2400 numbers of 5 images fill :val:`6 <len(rows)>` rows of 400, and
+# the network answers for that many images. Each row but the first begins in the middle of an image. Here the loss
+# notices it.
 
 x = pool(conv2(pool(conv1(patches[:5]).relu())).relu())
 rows = x.view(-1, 400)
@@ -249,7 +252,7 @@ ask(
     answer=str(tuple(features.view(6, -1).shape)),
     choices={
         "(3, 8)": "The first size was given as 6.",
-        "(6, 4)": "24 numbers fill 6 rows of 4. Nothing is raised, and each sample is cut in two.",
+        "(6, 4)": f"24 numbers fill 6 rows of {features.view(6, -1).shape[1]}. Each sample is cut in two.",
         "an error": "24 can be divided by 6, so nothing is raised.",
     },
 )
@@ -278,7 +281,7 @@ cases = [
 check(flatten_samples, from_axis_1, cases, without=["flatten", "view"])
 
 # %%
-# A size of 0 leaves the length of a row open. ``math.prod`` of the sizes behind the batch gives it.
+# With a size of 0, -1 could be many numbers. ``math.prod`` of the sizes after the batch gives the length of a row.
 
 # Solution
 

@@ -34,8 +34,8 @@ with expect_error(RuntimeError, match=r"a \(3\) .* b \(4\) at non-singleton dime
 explain_broadcast(x, means)
 
 # %%
-# For an operator such as ``-``, ``a`` is the left tensor and ``b`` the right one. The axis is called *dimension* and is
-# counted in the result. If several do not fit, the message names the last. See :ref:`broadcasting`.
+# For an operator such as ``-``, ``a`` is the left tensor and ``b`` the right one. The message says *dimension* for an
+# axis of the result. If several axes do not fit, it names the last. See :ref:`broadcasting`.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -58,8 +58,8 @@ explain_broadcast(x, means)
 # --------
 #
 # Shapes line up from the right. Two sizes fit if they are equal or one of them is 1: size :math:`(n, k)` fits
-# :math:`(k)`, :math:`(n, 1)` and :math:`(1, k)`. ``mean(dim=1)`` removed axis 1, so the 4 means line up with the
-# 3 columns. ``keepdim=True`` leaves an axis of size 1 in its place.
+# :math:`(k)`, :math:`(n, 1)` and :math:`(1, k)`. ``mean(dim=1)`` removed axis 1, so the :val:`4 <len(means)>` means
+# line up with the :val:`3 <x.shape[1]>` columns. ``keepdim=True`` leaves an axis of size 1 in its place.
 
 kept = x.mean(dim=1, keepdim=True)
 centered = x - kept
@@ -89,8 +89,8 @@ assert torch.equal(photo.movedim(-1, 0) * factors, (photo * factors.flatten()).m
 # -------------------------------
 #
 # A classifier gives a row of :term:`logits` for each sample, and a label is one number. The prediction is the index of
-# the largest logit. With as many samples as classes, the wrong line raises nothing, and lines up the
-# labels with the classes.
+# the largest logit. With as many samples as classes, ``logits == labels`` raises nothing, and lines up the labels with
+# the classes.
 
 labels = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
 logits = F.one_hot(torch.tensor([0, 1, 2, 3, 4, 0, 1, 3]), num_classes=5).float()
@@ -106,8 +106,9 @@ assert right.sum() == 7
 # The last batch is smaller
 # -------------------------
 #
-# The loop runs and fails at the end of the first :term:`epoch`: 10 samples in batches of 4 leave one of 2. Take sizes
-# from the batch, or drop the rest with ``drop_last=True``. A last batch of 1 would be stretched, and raise nothing.
+# The loop fails at the end of the first :term:`epoch`, because 10 samples in batches of :val:`4 <len(noisy[0])>` leave
+# a last batch of :val:`2 <len(noisy[-1])>`. Take sizes from the batch, or drop the rest with ``drop_last=True``. A last
+# batch of one sample would be stretched, and raise nothing.
 
 data, noise = [torch.ones(6) for _ in range(10)], torch.randn(4, 6)
 with expect_error(RuntimeError, match=r"a \(2\) .* b \(4\) at non-singleton dimension 0"):
@@ -124,7 +125,7 @@ assert [len(batch) for batch in noisy] == [4, 4, 2]
 # -----------------------
 #
 # Attention's scores have the axes (sample, head, query, key). A mask with the axes (sample, key) lines up with query
-# and key. Insert two axes of size 1 in the middle, and its samples line up with the samples.
+# and key. Insert two axes of size 1 in the middle, and the samples line up.
 
 scores = torch.rand(2, 3, 5, 5)
 mask = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])  # True: this key is padding
@@ -146,8 +147,8 @@ assert weights[1, :, :, 3:].eq(0).all()
 # ----------------
 #
 # With as many rows as columns nothing is raised, and the result is wrong: each *column* loses the mean of a row. Both
-# results have the same shape, but in the right one each row has mean 0. :ref:`loss-of-n-against-n-by-1` shows what
-# this makes of a training.
+# results have the same shape, but in the right one each row has mean 0. :ref:`loss-of-n-against-n-by-1` shows the
+# mistake in a training.
 
 square = x[:3]
 wrong = square - square.mean(dim=1)
@@ -162,8 +163,9 @@ assert right.mean(dim=1).eq(0).all()
 # The same mistake in other words
 # -------------------------------
 #
-# Writing into a tensor, ``expand`` and some losses have messages of their own. When you write, line the shapes up, too;
-# the tensor that you write into cannot grow. Binary cross-entropy takes equal shapes: an axis of size 1 is refused.
+# Writing into a tensor, ``expand`` and some losses have messages of their own. When you write into a tensor, the shapes
+# line up in the same way, but this tensor cannot grow. Binary cross-entropy needs equal shapes, and does not stretch an
+# axis of size 1.
 
 
 def assign(tensor, values):
@@ -256,9 +258,9 @@ ask(
     "Shapes (2, 6, 5) and (7, 5) are added. Which dimension does the message name?",
     answer=dimension,
     choices={
-        0: "6 and 7 meet, and 7 is axis 0 of the right tensor; but axes are counted in the result.",
-        1: "From the right: 5 and 5, then 6 and 7. In the result of three axes that is dimension 1.",
-        2: "5 and 5 are equal.",
+        0: "The sizes 6 and 7 meet, and 7 is on axis 0 of the right tensor. But the result's axes count.",
+        1: f"From the right, 5 meets 5, and 6 meets 7. This is dimension {dimension} of the three in the result.",
+        2: "The sizes there are equal.",
     },
 )
 
@@ -273,19 +275,20 @@ fixes = {
 }
 (fitting,) = (name for name, changed in fixes.items() if explain_broadcast(images, changed).works)
 ask(
-    "Images have shape (6, 3, 10, 8), means of their channels the shape (3,). What can be subtracted from the images?",
+    f"Images have shape (6, 3, 10, 8), and the means of their channels {tuple(means.shape)}. "
+    "What can be subtracted from the images?",
     answer=fitting,
     choices={
-        "means": "The 3 lines up with the 8 columns.",
-        "means[:, None]": "The 3 lines up with the 10 rows.",
-        "means[:, None, None]": "With two axes of size 1 on its right, the 3 lines up with the channels.",
+        "means": "The three means line up with the 8 columns.",
+        "means[:, None]": "The three means line up with the 10 rows.",
+        "means[:, None, None]": "With two axes of size 1 on the right, the means line up with the channels.",
     },
 )
 
 # %%
 # **Exercise.** Sentences of several lengths are padded to one length. ``scores`` has the axes (sample, head, query,
-# key), ``lengths`` has one number, at least 1, for each sample. Return the weights of attention, in which a key that
-# is padding gets 0 and the others sum to 1.
+# key), and ``lengths`` has a number of at least 1 for each sample. Return the attention weights. A key that is padding
+# gets 0, and the others sum to 1.
 
 
 def attention_weights(scores, lengths):
@@ -311,8 +314,8 @@ cases = [
 check(attention_weights, by_loops, cases)
 
 # %%
-# Number the keys along the last axis. Compare these numbers with the lengths, of shape (sample, 1, 1, 1): the result is
-# a mask of shape (sample, 1, 1, key).
+# Give the lengths the shape (sample, 1, 1, 1), and compare them with the positions of the keys. The result is a mask of
+# shape (sample, 1, 1, key).
 
 # Solution
 

@@ -36,9 +36,9 @@ with expect_error(RuntimeError, match="dimension 1. Expected size 427 but got si
     torch.cat([skip, back], dim=1)
 
 # %%
-# *Dimension 1* is the ``dim`` of ``torch.cat``, and the sizes there may differ. The tensors are numbered from 0. Tensor
-# 0 has size 427 on some other axis, and tensor 1 has 426 there. The message does not name this axis, so print the
-# shapes.
+# *Dimension 1* is the ``dim`` of ``torch.cat``, and the sizes there may differ. The tensors are numbered from 0. On
+# some other axis, tensor 0 has size :val:`427 <skip.shape[2]>` and tensor 1 has :val:`426 <back.shape[2]>`. The message
+# does not name this axis, so print the shapes.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -75,8 +75,9 @@ with expect_error(RuntimeError, match="dimension 1. Expected size 128 but got si
 # ---------------------------
 #
 # A U-Net makes its images smaller on the way down and larger on the way up. A skip connection joins both at each level.
-# Pooling by 2 drops the last row of an odd number, and the way up doubles the rest: 427, 213, 426. Pad the images once,
-# to a multiple of 2, and crop the result to the old size. Each further pooling doubles the multiple.
+# Pooling by 2 drops the last of :val:`427 <rows>` rows and leaves :val:`213 <rows // 2>`. The way up doubles them to
+# :val:`426 <rows // 2 * 2>`. Pad the images once, to a multiple of 2, and crop the result to the old size. Each further
+# pooling doubles this multiple.
 #
 # Older releases began with "invalid argument 0" and named the axis that differs. The last line is quoted from `a thread
 # of 2020 <https://github.com/Res2Net/Res2Net-PretrainedModels/issues/19>`__, where one of the two had been pooled.
@@ -114,8 +115,8 @@ assert torch.cat([skip[:, :, 2:-2, 2:-2], inner], dim=1).shape == (2, 4 + 5, 424
 # Features were to be joined
 # --------------------------
 #
-# Here 32 samples have 12 features of an image and 6 of a table. Without ``dim``, ``torch.cat`` works on axis 0 and
-# appends samples. The features are on axis 1.
+# Here 32 samples have 12 features from an image and :val:`6 <from_table.shape[1]>` from a table. Without ``dim``,
+# ``torch.cat`` works on axis 0 and appends samples. The features are on axis 1.
 
 from_image, from_table = torch.rand(32, 12), torch.rand(32, 6)
 with expect_error(RuntimeError, match="dimension 0. Expected size 12 but got size 6"):
@@ -128,9 +129,9 @@ assert torch.cat([from_image, from_table], dim=1).shape == (32, 12 + 6)
 # One vector for each step of a sequence
 # --------------------------------------
 #
-# A decoder joins a context of shape (sample, feature) to words of shape (sample, step, feature). The number of
-# axes differs, and an axis of size 1 is not stretched as in :ref:`broadcasting <broadcasting>`. ``expand`` repeats it
-# without copying.
+# A decoder joins a context of shape (sample, feature) to words of shape (sample, step, feature). ``torch.cat`` needs
+# equally many axes, and does not stretch an axis of size 1 as :ref:`broadcasting <broadcasting>` does. ``expand``
+# repeats the context without copying.
 
 words, context = torch.rand(3, 7, 5), torch.rand(3, 6)
 with expect_error(RuntimeError, match="same number of dimensions: got 3 and 2"):
@@ -251,8 +252,8 @@ ask(
     "The images have 150 rows. To how many rows must they be padded at least?",
     answer=fitting,
     choices={
-        150: "150 is even, but its half is 75, and the second pooling drops a row.",
-        152: "152, 76, 38, 19: each of the three halves is whole.",
+        150: f"150 is even, but its half is {150 // 2}, and the second pooling drops a row.",
+        152: f"152, 76, {152 // 4}, {152 // 8}: each of the three halves is whole.",
         156: "156, 78, 39: the third pooling drops a row.",
     },
 )
@@ -267,7 +268,7 @@ ask(
     answer=fitting[0],
     choices={
         0: "Then axis 1 would have to be equal, and the sizes there are 4, 5 and 3.",
-        1: "Axis 1 grows to 4 + 5 + 3, and the sizes of the other axes are equal.",
+        1: f"Axis 1 grows to {torch.cat(parts, dim=1).shape[1]}, and the sizes of the other axes are equal.",
         2: "Then axis 1 would have to be equal, and the sizes there are 4, 5 and 3.",
     },
 )
@@ -300,7 +301,7 @@ cases = [
 check(join, by_loops, cases)
 
 # %%
-# ``narrow`` takes a range of an axis from its begin and its length, so that equal sizes need no case of their own.
+# ``narrow`` takes a range of an axis from its start and its length, so that equal sizes need no case of their own.
 
 # Solution
 

@@ -125,8 +125,8 @@ assert loss.isfinite()
 # -----------------
 #
 # A mask that was saved as a picture holds grey values. Sort the values of the *whole* training data once, and replace
-# each by its place among them. Keep ``values``: with it ``searchsorted`` numbers another mask in the same way. Used on
-# that mask alone, ``unique`` would call 255 the class 1.
+# each by its place among them. Keep ``values``, because with it ``searchsorted`` numbers another mask in the same way.
+# On that mask alone, ``unique`` would call 255 the class :val:`1 <another.unique(return_inverse=True)[1][1].item()>`.
 
 mask = torch.tensor([[0, 0, 128, 255], [0, 128, 128, 255], [0, 0, 0, 255]])
 values, numbers = torch.unique(mask, return_inverse=True)
@@ -183,15 +183,15 @@ with expect_error(IndexError, match="Target 10 is out of bounds"):
 # .. use-this::
 #
 #    Make labels 0 to C - 1 where the data are read, keep the list of class names beside them, and take C from that
-#    list: ``nn.Linear(features, len(names))``. Deviate for pixels or tokens without a label: give them one number
-#    and pass it as ``ignore_index``. A check of the labels costs one pass over them, and on a GPU it waits for
+#    list: ``nn.Linear(features, len(names))``. Give pixels or tokens without a label one number, and pass it as
+#    ``ignore_index``. A check of the labels costs one pass over them, and on a GPU it waits for
 #    the device, so do it before training.
 #
 # A common mistake
 # ----------------
 #
 # ``clamp`` brings each label into the range and silences the message. Here it gives the eights and the nines one
-# number. Five networks are trained on each kind of labels. After ``clamp`` they call nearly each nine an eight.
+# number. Five networks are trained on each kind of labels. After ``clamp`` they call most nines an eight.
 
 all_labels = all_classes + 1
 for name, targets, first in [
@@ -266,7 +266,7 @@ ask(
     "The last layer is nn.Linear(64, 7). Which is the largest label that cross_entropy takes?",
     answer=max(fitting),
     choices={
-        6: "The classes are 0 to 6.",
+        6: f"The classes are 0 to {max(fitting)}.",
         7: "That is the number of classes, and one more than the last of them.",
         63: "The 64 features are what the layer takes in.",
     },
@@ -316,7 +316,7 @@ cases = [
 check(outside, by_loops, cases)
 
 # %%
-# A mask of what does not fit picks the values, and ``unique`` sorts them.
+# A mask picks the values that do not fit, and ``unique`` sorts them.
 
 # Solution
 

@@ -4,8 +4,8 @@
 RuntimeError: The detected CUDA version (12.1) mismatches the version that was used to compile PyTorch (11.7)
 =============================================================================================================
 
-A package with code for the GPU is being compiled, and the compiler ``nvcc`` that was found has another CUDA than torch.
-Let ``CUDA_HOME`` lead to a toolkit of torch's CUDA, or install a torch for the toolkit.
+A package with code for the GPU is being compiled, but the compiler ``nvcc`` that was found has another CUDA than torch.
+Set ``CUDA_HOME`` to a toolkit of torch's CUDA, or install a torch for the CUDA of your toolkit.
 """
 
 # %%
@@ -58,7 +58,7 @@ print(OLD)
 
 # %%
 # This is the check that torch runs before it compiles. Today's torch prints the message with ``%s`` and the two
-# versions behind it, the compiler's first. The lines below it are how older versions said it, quoted from a thread.
+# versions behind it, the compiler's first. The lines below are the words of older versions, quoted from a thread.
 # The page made the ``nvcc``, which only tells a version.
 #
 # .. longer: 5 screens — each cause has a cell of its own
@@ -104,8 +104,8 @@ with toolkit("12.1") as folder:
 # CUDA_HOME environment variable is not set
 # -----------------------------------------
 #
-# No toolkit was found. The wheels of torch bring CUDA's libraries, and no compiler. If the package has a wheel for your
-# torch, Python and CUDA, install that, and you need none. Otherwise install the toolkit of torch's CUDA, and set
+# No toolkit was found. The wheels of torch bring CUDA's libraries, but no compiler. If the package has a wheel for your
+# torch, Python and CUDA, install it, and you need no toolkit. Otherwise install the toolkit of torch's CUDA, and set
 # ``CUDA_HOME`` to the folder above ``bin/nvcc``.
 
 with mock.patch.object(cpp_extension, "CUDA_HOME", None):
@@ -139,8 +139,8 @@ assert (detected, compiled) == ("12.1", "11.7")
 # When do the versions fit?
 # -------------------------
 #
-# The check refuses another major version alone. Within one, torch warns that most likely this is no problem. A second
-# check compares the compiler for C++ with what the toolkit allows.
+# The check refuses another major version. For another minor version, torch warns that most likely this is no problem. A
+# second check compares the version of the C++ compiler with what the toolkit allows.
 
 
 def verdict(version, built):
@@ -175,9 +175,9 @@ with toolkit("12.1", "12.1"), expect_error(RuntimeError, match="greater than the
 # A common mistake
 # ----------------
 #
-# Threads advise to delete the check. The code is then compiled against other headers than those of torch's libraries,
-# and fails later, at the import or with wrong results. Making another ``torch.version.cuda`` up silences the check too:
-# it compares two texts.
+# Some threads advise to delete the check. The code is then compiled against other headers than those of torch's
+# libraries, and may fail later, at the import or with wrong results. Writing another version into
+# ``torch.version.cuda`` silences the check, too, because it compares two texts.
 
 with toolkit("11.7"):
     torch.version.cuda = "11.7"  # the toolkit above puts it back
@@ -234,7 +234,7 @@ ask(
     answer=names["10.1"],
     choices={
         "nvcc": "The detected version is that of the compiler.",
-        "torch": "That is the second.",
+        "torch": "The version of torch is the second one.",
     },
 )
 
@@ -254,7 +254,7 @@ cases = [("12.1", "11.7"), ("12.1", "12.6"), ("12.10", "12.1"), ("13.0", "13.0")
 check(compare, by_torch, cases)
 
 # %%
-# Compare the texts, then what stands before the point.
+# Compare the whole texts, and then the parts before the point.
 
 # Solution
 

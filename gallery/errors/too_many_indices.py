@@ -4,8 +4,8 @@
 IndexError: too many indices for tensor of dimension 2
 ======================================================
 
-The brackets hold more indices than the tensor has axes: *dimension 2* means that it has two. Print its shape, and add
-the axis that is missing, or leave out the index that has no axis.
+The brackets hold more indices than the tensor has axes, and *dimension 2* means that it has two. Print its shape, and
+add the axis that is missing, or leave out the index that has no axis.
 """
 
 # %%
@@ -59,9 +59,9 @@ explain_index(output, (slice(None), -1, slice(None)))
 # The rule
 # --------
 #
-# An integer, a slice, a list of integers or a tensor of integers takes one axis. A mask is a tensor of truth values,
-# and takes as many axes as it has. ``None`` takes 0 axes, and ``...`` takes the rest. Counted from the end,
-# ``[..., -1, :]`` is right with a batch and without. See :ref:`indexing-and-slicing`.
+# Each index uses up axes of the tensor. An integer, a slice, a list of integers or a tensor of integers takes one axis.
+# A mask, a tensor of truth values, takes as many axes as it has. ``None`` takes no axis of the tensor, and ``...``
+# takes the rest, so ``[..., -1, :]`` is right with a batch and without. See :ref:`indexing-and-slicing`.
 
 sequence = images[3]
 batch, _ = lstm(sequence[None])
@@ -77,7 +77,8 @@ assert torch.equal(batch[..., -1, :], batch[:, -1, :])
 # ----------------------
 #
 # One element of the labels has no axis left, and neither has the mean loss of a batch. ``item()`` gives the Python
-# number. A column of a table is a vector, which has one axis. What was column 2 of the table is the whole vector.
+# number. A column of a table is a vector, which has one axis. Here ``width`` is column 2 already, so ``[:, 2]`` has
+# nothing to pick.
 
 label, width = species[0], features[:, 2]
 loss = nn.functional.mse_loss(width, torch.zeros(150))
@@ -115,8 +116,8 @@ assert features[mask[:, 0]].shape == (int(mask.sum()), 4)
 # Indices have another type
 # -------------------------
 #
-# Numbers from a file or a division are often floats. Convert positions with ``long()``. For a mask of 0 and 1 use
-# ``bool()``. There ``long()`` would silence the message and pick row 0 or row 1 for each number of the mask.
+# Numbers from a file or a division are often floats. Convert positions with ``long()``, and a mask of zeros and ones
+# with ``bool()``. On a mask, ``long()`` silences the message and picks row 0 or row 1 for each of its numbers.
 
 places = torch.tensor([7.0, 3.0])
 with expect_error(IndexError, match="tensors used as indices must be long, int, byte or bool"):
@@ -132,8 +133,9 @@ assert features[chosen.long()].unique(dim=0).shape == (2, 4)
 # Two lists of indices do not pair up
 # -----------------------------------
 #
-# Two lists are read in pairs: the first row with the first column, and so on. Lists of 3 and of 2 make no pairs. If you
-# want a block of 3 rows and 2 columns, give the rows a second axis, of size 1. See :ref:`advanced-indexing`.
+# Two lists are read in pairs: the first row with the first column, and so on. Lists of :val:`3 <len(rows)>` and of
+# :val:`2 <len(columns)>` make no pairs. For the block of these rows and columns, give the rows a second axis, of size
+# 1. See :ref:`advanced-indexing`.
 
 rows, columns = torch.tensor([9, 4, 5]), torch.tensor([2, 3])
 with expect_error(IndexError, match=r"could not be broadcast together with shapes \[3\], \[2\]"):
@@ -147,13 +149,13 @@ assert torch.equal(block, features[rows][:, columns])
 #
 #    Print the shape, and write beside each part of the index which axis it takes. Use ``...`` for what stands in front,
 #    such as a batch that may be missing. Keep positions in :val:`int64 <rows.dtype>`
-#    and masks in :val:`bool <wide.dtype>`. Compute a mask from the tensor that it is for. A slice costs nothing; a mask
-#    or a list copies what it picks.
+#    and masks in :val:`bool <wide.dtype>`. Compute a mask from the tensor that it is for. A slice copies nothing, and a
+#    mask or a list copies what it picks.
 #
 # A common mistake
 # ----------------
 #
-# Deleting the index at the end silences the message. With a batch, ``output[:, -1]`` is the last step. For one sequence
+# Deleting the colon at the end silences the message. With a batch, ``output[:, -1]`` is the last step. For one sequence
 # it is the last *feature* of each step.
 
 wrong, right = output[:, -1], output[..., -1, :]
@@ -247,9 +249,9 @@ ask(
     "x has shape (4, 5, 6) and mask is a bool tensor of shape (5, 6). Which of these raises nothing?",
     answer=fitting,
     choices={
-        "x[mask]": "Here the mask begins at axis 0: its sizes 5 and 6 meet 4 and 5.",
+        "x[mask]": f"The mask begins at axis 0, so its sizes {tuple(mask.shape)} meet {tuple(x.shape[:2])}.",
         "x[mask, 0]": "Here, too, the mask begins at axis 0, and the 0 takes the last axis.",
-        "x[:, mask]": "The colon takes axis 0, and the mask lies on axes 1 and 2.",
+        "x[:, mask]": "The colon takes axis 0, and the mask takes axes 1 and 2, which have its sizes.",
     },
 )
 
@@ -263,14 +265,14 @@ ask(
     answer=picked,
     choices={
         "[2, 7]": "The pairs are (0, 1) and (2, 0).",
-        "[[2, 1], [8, 7]]": "That is the block of both rows and both columns: scores[[0, 2]][:, [1, 0]].",
+        "[[2, 1], [8, 7]]": "The block of both rows and both columns is scores[[0, 2]][:, [1, 0]].",
         "[3, 4]": "Each list was read as the row and column of one element: (0, 2) and (1, 0).",
     },
 )
 
 # %%
-# **Exercise.** Sentences of several lengths are padded at the end. ``output`` has the axes (sample, step, feature),
-# ``lengths`` has one number, at least 1, for each sample. Return the last real step of each sample.
+# **Exercise.** Sentences of several lengths are padded at the end. ``output`` has the axes (sample, step, feature), and
+# ``lengths`` has a number of at least 1 for each sample. Return the last real step of each sample.
 
 
 def last_step(output, lengths):
@@ -292,7 +294,7 @@ cases = [
 check(last_step, by_loops, cases)
 
 # %%
-# The steps need partners: the numbers of the samples.
+# Pair the last step of each sample with the number of the sample.
 
 # Solution
 

@@ -4,8 +4,8 @@
 AssertionError: Torch not compiled with CUDA enabled
 ====================================================
 
-Your code asks for the device ``cuda``, and the torch that runs was built without CUDA. Let the code take the device
-that there is, or replace torch by a build for your GPU.
+Your code asks for the device ``cuda``, but this torch was built without CUDA. Let the code take the device that exists,
+or replace torch by a build for your GPU.
 """
 
 # %%
@@ -83,14 +83,14 @@ assert torch.backends.cuda.is_built() or not torch.cuda.is_available()
 # .. use-this::
 #
 #    Ask torch for the device once, as below, and write no ``"cuda"`` and no ``.cuda()`` elsewhere. The code then also
-#    runs where there is no GPU. The price: there it is slow, and says nothing. If training without a GPU makes no
-#    sense, stop at the beginning: ``assert torch.cuda.is_available()``. :ref:`check-the-installation` says which build
+#    runs where there is no GPU, but slowly, and without a warning. If training without a GPU makes no sense, stop at
+#    the beginning with ``assert torch.cuda.is_available()``. :ref:`check-the-installation` says which build
 #    you need. On Windows and macOS the plain ``pip install torch`` brings a build without CUDA.
 #
 # Take the device that there is
 # -----------------------------
 #
-# The first line finds the device. On a Mac with a chip of Apple it is ``mps``. ``pick_device`` of this guide gives the
+# The first line finds the device. On a Mac with an Apple chip it is ``mps``. ``pick_device`` of this guide gives the
 # same, unless the variable ``PTGUIDE_DEVICE`` names another.
 
 device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
@@ -105,8 +105,8 @@ print("computed:", tuple(model(batch).shape))
 # The driver is missing or too old
 # --------------------------------
 #
-# Here the build has CUDA, and no driver is found, so installing torch again does not help. The machine has no GPU of
-# NVIDIA, or the driver is not installed, or a container was started without ``--gpus all``. The message about an old
+# The build has CUDA, but finds no driver, so installing torch again does not help. The machine has no GPU of NVIDIA,
+# or the driver is not installed, or a container was started without ``--gpus all``. The message about an old
 # driver names its version. On a machine with a GPU, nothing is raised in this cell.
 
 wanted = "NVIDIA driver|No CUDA GPUs|not compiled"
@@ -159,7 +159,7 @@ if not torch.backends.mps.is_built():
 # ----------------
 #
 # ``pip install torch`` again changes nothing: pip finds a torch that fits, and stops. A build for the CPU also fits if
-# you name the version, because the part behind the plus sign is not compared. Another index alone changes nothing
+# you name the version, because the part behind the plus sign is not compared. Another package index alone does not help
 # either (run by hand). Run ``pip uninstall torch`` first, and then the command that pytorch.org shows for your system.
 
 for asked in ("torch", "torch==2.14.1", "torch==2.14.1+cu130"):

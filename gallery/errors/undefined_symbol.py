@@ -190,7 +190,7 @@ if maps.is_file() and torch.version.cuda:
 # WinError 126 on Windows
 # -----------------------
 #
-# The named file may be there: one of *its* libraries is missing. With ``fbgemm.dll`` it was ``libomp140.x86_64.dll``,
+# The named file may exist, but one of *its* libraries is missing. With ``fbgemm.dll`` it was ``libomp140.x86_64.dll``,
 # in torch 2.4.0 (`issue 131662 <https://github.com/pytorch/pytorch/issues/131662>`__). Install Microsoft's Visual C++
 # Redistributable for x64, or a newer torch. The first line is quoted from a thread, the others from torch's source.
 
@@ -204,15 +204,14 @@ for words in ("Error loading", "Microsoft Visual C\\+\\+ Redistributable is not"
 # .. use-this::
 #
 #    Make a new environment, install torch in it with the command of pytorch.org and nothing else, and import it. If
-#    that works, add your packages one by one: the one after which the import fails brings the other library. Keep one
-#    of pip and conda for CUDA's libraries. The price is a download of some gigabytes.
+#    that works, add your packages one by one. The one after which the import fails brings the other library. Install
+#    CUDA's libraries by pip or by conda, not by both. A new environment costs a download of some gigabytes.
 #
 # A common mistake
 # ----------------
 #
-# Threads link a library by hand to the name that is missed, or take a DLL from a site for downloads. The name is then
-# found, and the functions in it are others. The first message on this page came of exactly such a file: its name was
-# right.
+# Some threads advise to link another library under the missing name, or to download a DLL. The name is then found, but
+# the functions in the file are others. The first message on this page came from such a file, whose name was right.
 
 print("the page's file was called", "libnccl.so.2")
 print("what it lacked:           ", first.rpartition(": ")[2])
@@ -242,7 +241,7 @@ ask(
     "The message ends in: undefined symbol: _ZN3c105ErrorC2E. Whose function is missing?",
     answer=readable("_ZN3c105ErrorC2E").split("::")[0],
     choices={
-        "c10": "A part of torch. An extension was compiled for another one.",
+        "c10": "That is a part of torch. An extension was compiled for another torch.",
         "nccl": "Those names begin with nccl.",
         "mkl": "The letters after _ZN and the length say c10.",
     },

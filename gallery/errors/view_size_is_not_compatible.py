@@ -4,8 +4,8 @@
 RuntimeError: view size is not compatible with input tensor's size and stride. Use .reshape(...) instead.
 =========================================================================================================
 
-``view`` cannot merge two axes if no step of one length leads through their elements in memory, which is frequent after
-a ``transpose``. If the axes are in the order that you want, write ``reshape``: it copies.
+``view`` merges axes without a copy, and after a ``transpose`` it often cannot, because the elements are in another
+order in memory. If the axes are in the order that you want, write ``reshape``, which then copies.
 """
 
 # %%
@@ -36,8 +36,8 @@ with expect_error(RuntimeError, match="view size is not compatible .*Use .reshap
 top_3 = correct[:3].reshape(-1).sum()
 
 # %%
-# Here ``.t()`` exchanged the axes, and the comparison kept their order in memory. The sum counts all 3 · 32 places.
-# Their order does not matter to it, and ``reshape`` is the right answer.
+# Here ``.t()`` exchanged the axes, and the comparison kept their order in memory. The sum adds up 3 · 32 places, and
+# their order does not matter. So ``reshape`` is right here.
 #
 # .. longer: 5 screens — each cause has a cell of its own
 #
@@ -73,8 +73,8 @@ assert not explain_view(correct[:3], (-1,)).works
 # ---------------------
 #
 # With ``batch_first=True`` the result has the axes (sample, step, feature), and on the CPU its memory is in the order
-# (step, sample, feature). To make one row of each step, the axes are in the right order. ``reshape`` copies the
-# numbers.
+# (step, sample, feature). You want one row for each step of each sample, so the axes are in the right order, and
+# ``reshape`` copies the numbers.
 
 output, _ = nn.LSTM(8, 6, batch_first=True)(images[:, 0])  # the rows are the steps
 print(tuple(output.shape), "with strides", output.stride())
@@ -106,9 +106,9 @@ assert torch.equal(flat, maps.view(32, -1))
 # A part of each row
 # ------------------
 #
-# Here each row keeps 5 of its 8 columns. The other 3 are still in memory between two rows, so no step of one length
-# leads through the kept ones. A column of weights that was expanded to 3 columns does not merge either: its strides
-# are :val:`(1, 0) <tuple(weight.stride())>`.
+# Here each row keeps 5 of its 8 columns. The other :val:`3 <images.shape[3] - left.shape[3]>` are still in memory
+# between two rows, so no step of one length leads through the kept ones. A column that was expanded to
+# :val:`3 <weight.shape[1]>` columns does not merge either: its strides are :val:`(1, 0) <tuple(weight.stride())>`.
 
 left = images[:, :, :, :5]
 with expect_error(RuntimeError, match="view size is not compatible"):
@@ -138,8 +138,8 @@ assert canvas[1, 2] == canvas.T[2, 1] == 1
 # %%
 # .. use-this::
 #
-#    Name the axes of the tensor, and read them from left to right. If the axes to be merged stand side by side, in the
-#    order that you want, write ``reshape`` or ``flatten``. If not, call ``transpose`` or ``permute`` first. The price
+#    Name the axes of the tensor, and read them from left to right. If the axes to be merged are neighbors, in the order
+#    that you want, write ``reshape`` or ``flatten``. If not, call ``transpose`` or ``permute`` first. The price
 #    is a copy of the tensor where ``view`` would raise. There ``x.contiguous().view(...)`` copies, too. Keep ``view``
 #    where you write into the result.
 #
@@ -221,9 +221,9 @@ ask(
     "x has shape (4, 3, 5) and is contiguous. For which part does .view(-1) raise nothing?",
     answer=whole,
     choices={
-        "x[:2]": "Its two blocks of 15 numbers are one after the other in memory.",
-        "x[:, :2]": "Of each block of 15 numbers the first 10 are taken, and 5 are skipped.",
-        "x[:, :, :2]": "Of each 5 numbers 2 are taken, and 3 are skipped.",
+        "x[:2]": f"Its two blocks of {x[0].numel()} numbers are one after the other in memory.",
+        "x[:, :2]": f"Of each block of {x[0].numel()} numbers the first 10 are taken, and the rest is skipped.",
+        "x[:, :, :2]": "Of each 5 numbers two are taken, and three are skipped.",
     },
 )
 
