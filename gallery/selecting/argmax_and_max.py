@@ -50,9 +50,9 @@ assert torch.equal(logits.gather(1, best).squeeze(1), values)
 # Three functions under one name
 # ------------------------------
 #
-# The arguments of :func:`torch.max` decide what it gives. With a tensor alone this is the largest element, with an axis
-# a pair, and with a second tensor the larger of two elements at each place. In ``torch.max(logits, 4)`` the 4 is read
-# as an axis; ``logits.clamp(min=4)`` is "at least 4". :func:`torch.amax` gives the values alone, and takes several
+# The arguments of :func:`torch.max` decide what it gives. With a tensor alone this is the largest element, and with an
+# axis a pair. With a second tensor it is the larger of two elements at each place. In ``torch.max(logits, 4)`` the 4 is
+# read as an axis; ``logits.clamp(min=4)`` is "at least 4". :func:`torch.amax` gives the values alone, and takes several
 # axes.
 
 print("max(x)         ", torch.max(logits).item())

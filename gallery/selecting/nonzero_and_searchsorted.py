@@ -60,7 +60,7 @@ draw([limits, values, found], ["limits", "values", "found"], colors=[torch.arang
 
 # %%
 # A value that equals a limit goes before it, and with ``right=True`` behind it. So the place is the number of limits
-# that are less than the value, or, with ``right=True``, less or equal. :func:`torch.bucketize` is the same function
+# that are less than the value. With ``right=True``, equal ones count, too. :func:`torch.bucketize` is the same function
 # with the arguments exchanged.
 
 

@@ -33,8 +33,8 @@ src = torch.tensor([[10, 20], [30, 40], [50, 60]])
 draw(torch.scatter, (x, 1, index, src), names=["x", "index", "s"])
 
 # %%
-# Row 1 of the index says :val:`4 <index[1, 0]>` and :val:`2 <index[1, 1]>`, so the two elements in row 1 of ``src``,
-# called ``s`` in the picture, go to these places. The rest is copied from ``x``. A small letter says where an element
+# Row 1 of the index says :val:`4 <index[1, 0]>` and :val:`2 <index[1, 1]>`, so the two elements in row 1 of ``src`` go
+# to these places. (The picture calls it ``s``.) The rest is copied from ``x``. A small letter says where an element
 # came from. You need to know :ref:`gather`.
 #
 # The rule

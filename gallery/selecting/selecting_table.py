@@ -138,7 +138,7 @@ show([*ordered, *different, *positions])
 #
 #    Take a slice where you can: it copies nothing, whatever its size. To write into a part, put the whole index into
 #    one pair of brackets, on the left of ``=``. Call ``clone()`` on a view that you want to change without ``x``, or
-#    that is to outlive a large ``x``. In code for a GPU or :func:`torch.compile`, prefer calls without a star.
+#    keep longer than a large ``x``. In code for a GPU or :func:`torch.compile`, prefer calls without a star.
 #
 # A common mistake
 # ----------------

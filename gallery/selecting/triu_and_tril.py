@@ -91,8 +91,8 @@ print(logits.masked_fill(right, -math.inf).softmax(dim=1)[0])
 assert torch.equal(right, ~allowed)
 
 # %%
-# **A table that is not square.** When a model writes word after word, the rows are the newest positions, here the last
-# :val:`2 <len(last_two)>` of :val:`5 <last_two.shape[1]>` positions. Row 0 is position
+# **A table that is not square.** When a model writes word after word, the rows are the newest positions. Here they are
+# the last :val:`2 <len(last_two)>` of :val:`5 <last_two.shape[1]>` positions. Row 0 is position
 # :val:`3 <last_two[0].sum() - 1>`, so the diagonal begins 3 places further right. Without this number, position 3 looks
 # at one position and not at four.
 

@@ -70,7 +70,7 @@ assert torch.equal(x.masked_fill(padding, -1), torch.where(~padding, x, -1))
 # A mask for attention
 # --------------------
 #
-# The second sentence ends with two tokens of padding. Attention has a logit for each pair of positions, so the mask of
+# The second sentence ends with two tokens of padding. Attention has a logit for each pair of positions. So the mask of
 # shape :val:`(2, 4) <padded.shape>` gets an axis of size 1 for the position that looks. After softmax the weights of
 # padding, in the last two columns, are :val:`0 <weights[1, :, 2:].max()>`.
 
