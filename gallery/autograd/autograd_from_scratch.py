@@ -401,7 +401,7 @@ ask(
 )
 
 # %%
-# On the order:
+# The next question is about the order.
 
 q = Value(1.0)
 r = q + q

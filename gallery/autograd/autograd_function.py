@@ -477,7 +477,7 @@ ask(
 )
 
 # %%
-# On the test:
+# The next question is about the test.
 
 point = torch.tensor([0.3, 1.2], dtype=torch.float64, requires_grad=True)
 ask(

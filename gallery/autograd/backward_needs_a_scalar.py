@@ -207,7 +207,7 @@ ask(
 )
 
 # %%
-# A layer of seven outputs:
+# The next layer has seven outputs.
 
 q = torch.rand(5, requires_grad=True)
 (torch.rand(7, 5) @ q).backward(torch.ones(7))

@@ -204,7 +204,7 @@ assert torch.equal(gradients(by_block, blocks, images), gradients(blocks, blocks
 # :math:`n / k` blocks. Let a block keep :math:`c` times as much as its input. Then :math:`k + c \, n / k` is least at
 # :math:`k = \sqrt{c \, n}`, which is the rule of :math:`\sqrt{n}` where :math:`c` is 1. ``checkpoint_sequential`` cuts
 # an ``nn.Sequential`` into k parts. It leaves the last one without a checkpoint, because its backward pass comes first.
-# So one part saves nothing, and here 8 parts need the least.
+# So one part saves nothing, and here :val:`8 <min(peaks, key=peaks.get)>` parts need the least.
 
 peaks, unit = {}, images.nbytes
 c = kept_bytes(blocks[0], blocks[0], images) / unit

@@ -367,7 +367,7 @@ ask(
 )
 
 # %%
-# With ``detach()`` in the middle:
+# Now ``detach()`` is in the middle.
 
 ask(
     "And which parts get gradients in C(B(A(x)).detach())?",

@@ -256,7 +256,7 @@ ask(
 )
 
 # %%
-# Edges that lead nowhere:
+# Some edges lead nowhere.
 
 ask(
     "What does the tuple (3 * p).grad_fn.next_functions hold?",

@@ -323,7 +323,7 @@ ask(
 )
 
 # %%
-# A head that is not used:
+# The next question has a head that is not used.
 
 moved = {}
 for set_to_none in (True, False):

@@ -256,7 +256,7 @@ ask(
 )
 
 # %%
-# In the other direction:
+# The next hook is called on the way back.
 
 seen = []
 middle = nn.Linear(4, 2)

@@ -227,7 +227,7 @@ ask(
 )
 
 # %%
-# At which moment:
+# The next question is about the moment.
 
 moments = []
 r = torch.tensor(1.0, requires_grad=True)

@@ -390,7 +390,7 @@ ask(
 )
 
 # %%
-# The next question counts:
+# The next question asks for a count.
 
 h = torch.zeros(3)
 h[0] = 1.0

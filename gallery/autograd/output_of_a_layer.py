@@ -204,7 +204,7 @@ ask(
 )
 
 # %%
-# The copy:
+# The next question is about the copy.
 
 probe = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(inplace=True))
 nn.init.constant_(probe[0].weight, -3.0)

@@ -316,7 +316,7 @@ ask(
 )
 
 # %%
-# A result of data:
+# The next tensor is computed from data.
 
 features = torch.rand(5, 3)
 ask(

@@ -434,7 +434,7 @@ ask(
 )
 
 # %%
-# A padded batch:
+# The next batch is padded.
 
 padded = torch.tensor([[1.0, 2.0], [3.0, 4.0], [math.nan, math.nan]])
 layer = nn.Linear(2, 5)

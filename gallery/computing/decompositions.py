@@ -182,7 +182,7 @@ ask(
 )
 
 # %%
-# Which vector?
+# The next question asks for a vector.
 
 B = torch.tensor([[1.0, 2.0, 0.0], [2.0, 5.0, 1.0], [0.0, 1.0, 3.0]])
 values, vectors = torch.linalg.eigh(B)

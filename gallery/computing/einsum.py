@@ -208,7 +208,7 @@ ask(
 )
 
 # %%
-# Write one:
+# Now choose the equation.
 
 images = torch.rand(5, 3, 6, 4)
 parts = torch.rand(3)

@@ -203,7 +203,7 @@ ask(
 )
 
 # %%
-# A row and a column:
+# A row meets a column.
 
 column, row = torch.tensor([[1], [2], [3]]), torch.tensor([[10, 20, 30, 40]])
 ask(

@@ -202,7 +202,7 @@ ask(
 )
 
 # %%
-# Types:
+# The next question compares two types.
 
 third = torch.tensor(1 / 3)
 ask(

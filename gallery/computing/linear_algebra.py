@@ -216,7 +216,7 @@ ask(
 )
 
 # %%
-# More points:
+# The next table has more rows than columns.
 
 many = torch.linalg.lstsq(torch.rand(20, 3), torch.rand(20, 4)).solution
 ask(

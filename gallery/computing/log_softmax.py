@@ -176,7 +176,7 @@ ask(
 )
 
 # %%
-# Twice, by mistake:
+# Here ``log_softmax`` is applied twice, by mistake.
 
 once = row.log_softmax(dim=0)
 changes = "changes" if not torch.allclose(once.log_softmax(dim=0), once) else "stays the same"

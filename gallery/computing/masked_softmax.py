@@ -171,7 +171,7 @@ ask(
 )
 
 # %%
-# With 0 in place of minus infinity:
+# The next question has 0 in place of minus infinity.
 
 zeroed = (scores * seen).softmax(dim=-1)
 ask(

@@ -197,7 +197,7 @@ ask(
 )
 
 # %%
-# Vectors:
+# The next question is about vectors.
 
 ask(
     f"u and w are vectors of length {len(v)}. What does u.unsqueeze(1) @ w do?",

@@ -197,7 +197,7 @@ ask(
 )
 
 # %%
-# A table with a missing reading:
+# The next table misses a reading.
 
 table = torch.tensor([[1.0, 2.0], [math.nan, 4.0]])
 ask(

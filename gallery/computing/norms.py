@@ -195,7 +195,7 @@ ask(
 )
 
 # %%
-# A matrix that stretches:
+# The next matrix stretches vectors.
 
 stretch = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
 ask(

@@ -201,7 +201,7 @@ ask(
 )
 
 # %%
-# Small integers:
+# The next question has small integers.
 
 ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",

@@ -181,7 +181,7 @@ ask(
 )
 
 # %%
-# With four axes, as in attention:
+# The next tensor has four axes, as in attention.
 
 scores, one = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4)
 fitting = [dim for dim in range(4) if torch.allclose(scores.softmax(dim).sum(dim=3), one)]

@@ -200,7 +200,7 @@ for wanted in ("cpu", here, "meta"):
 # Check yourself
 # --------------
 #
-# Three lines:
+# The first question has three lines.
 
 one = torch.ones(4)
 other = one.to("cpu")
@@ -215,7 +215,7 @@ ask(
 )
 
 # %%
-# Two lines, side by side:
+# The next question compares two lines.
 
 layer, batch = nn.Linear(3, 5), torch.ones(2, 3)
 layer.to(elsewhere)

@@ -188,7 +188,7 @@ ask(
 )
 
 # %%
-# Shapes:
+# The next question is about shapes.
 
 images = torch.zeros(8, 3, 16, 12)
 ask(

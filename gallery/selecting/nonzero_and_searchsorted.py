@@ -161,7 +161,7 @@ ask(
 )
 
 # %%
-# On the boundary:
+# The next value equals a limit.
 
 ask(
     f"limits is {limits.tolist()}. What is torch.searchsorted(limits, 20, right=True)?",

@@ -162,7 +162,7 @@ ask(
 )
 
 # %%
-# Without the number of classes:
+# The next call leaves out the number of classes.
 
 ask(
     "What is the shape of F.one_hot(torch.tensor([7]))?",

@@ -211,7 +211,7 @@ ask(
 )
 
 # %%
-# Two data types:
+# The next question has two data types.
 
 ask(
     "What does torch.zeros(4).scatter(0, torch.tensor([2]), torch.tensor([7])) give?",

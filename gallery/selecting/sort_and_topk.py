@@ -182,7 +182,7 @@ ask(
 )
 
 # %%
-# By position:
+# The next question asks for positions.
 
 v = torch.tensor([50, 20, 40, 30])
 ask(

@@ -153,7 +153,7 @@ ask(
 )
 
 # %%
-# A window:
+# Both functions together keep a window.
 
 window = torch.ones(6, 6, dtype=torch.bool).tril().triu(-2)
 ask(

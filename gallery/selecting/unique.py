@@ -175,7 +175,7 @@ ask(
 )
 
 # %%
-# The inverse:
+# The next question asks for the inverse.
 
 ask(
     "What is the inverse of torch.unique(torch.tensor([30, 10, 30, 20]), return_inverse=True)?",

@@ -195,7 +195,7 @@ ask(
 )
 
 # %%
-# Shapes:
+# The next question is about shapes.
 
 chosen = torch.where(torch.zeros(5, 1, dtype=torch.bool), torch.zeros(7), torch.zeros(6, 1, 1))
 ask(

@@ -121,9 +121,9 @@ def draw_times():
 draw_times()
 
 # %%
-# ``gelu`` is an activation, written out as sums, products and a tanh of a tensor of 1000 rows. ``product`` is one
-# product of matrices. The bars compare the functions as they are (*eager*) with their compiled forms. You need to know
-# :ref:`element-by-element` and :ref:`anatomy-of-nn-module`.
+# ``gelu`` is an activation, written out as sums, products and a tanh of a tensor of :val:`1000 <len(x)>` rows.
+# ``product`` is one product of matrices. The bars compare the functions as they are (*eager*) with their compiled
+# forms. You need to know :ref:`element-by-element` and :ref:`anatomy-of-nn-module`.
 #
 # .. longer: 6 screens — the first call, the shapes, the breaks and the keys are four questions of their own
 #
