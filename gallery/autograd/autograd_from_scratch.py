@@ -192,9 +192,9 @@ for name, value in {"a": a, "b": b, "c": c, "d": d, "e": e}.items():
 #
 # .. longer: 7 screens — the engine, the network that it trains and the wrong walks are whole functions
 #
-# That is enough to train a network. ``predict`` has eight hidden units and 33 weights. It runs with values and with
-# tensors, so the engine and torch compute the same formulas, in float64. After 60 steps of gradient descent on
-# :val:`len(goals)` points, weights and losses agree to rounding.
+# That is enough to train a network. ``predict`` has eight hidden units and :val:`33 <len(start)>` weights. It runs with
+# values and with tensors, so the engine and torch compute the same formulas, in float64. After 60 steps of gradient
+# descent on :val:`len(goals)` points, weights and losses agree to rounding.
 
 
 def predict(w, x1, x2):
@@ -252,9 +252,10 @@ for layers in (4, 8, 12, 16):
 # ---------------------------
 #
 # Torch has a node for each operation on a whole tensor, so the engine's cost in Python is paid once and not for each
-# number. It keeps tensors and makes the slopes of them on the way back. In place of a sorted list, it counts for each
-# node how many uses are still to come. The gradient of a result lasts for one walk. So a second walk over the
-# same graph, with ``retain_graph``, doubles the gradients of the leaves. The engine above hands old gradients on again.
+# number. Torch keeps tensors, and computes the slopes from them on the way back. In place of a sorted list, it counts
+# for each node how many uses are still to come. The gradient of a result lasts for one walk. So a second walk over the
+# same graph, with ``retain_graph``, doubles the gradients of the leaves. In the engine above, a second walk hands old
+# gradients on again.
 
 # Measured on this machine: one step of the network above, forward and backward.
 layer, bias, last = start[:16].reshape(8, 2), start[16:24], start[24:32]
@@ -283,9 +284,9 @@ assert slow > 5 * fast
 # A common mistake
 # ----------------
 #
-# **Two shortcuts.** ``=`` in place of ``+=`` keeps the last contribution alone. And a walk that hands on ``.grad``
-# whenever it comes by counts contributions again: ``c`` is visited from ``d`` and from ``e``, and hands on its whole
-# gradient each time. On a graph in which nothing is used twice, both look right.
+# **Two shortcuts.** ``=`` in place of ``+=`` keeps the last contribution alone. A walk that hands on ``.grad`` at each
+# visit counts contributions again. ``c`` is visited from ``d`` and from ``e``, and hands on its whole gradient each
+# time. On a graph in which nothing is used twice, both look right.
 
 
 def with_equals(result):
@@ -400,7 +401,7 @@ ask(
 )
 
 # %%
-# On the order:
+# The next question is about the order.
 
 q = Value(1.0)
 r = q + q
@@ -417,7 +418,7 @@ ask(
 )
 
 # %%
-# **Exercise.** ``ordered`` calls itself and fails on deep graphs. Write ``backward`` as torch does: count the uses of
+# **Exercise.** ``ordered`` calls itself and fails on deep graphs. Write ``backward`` as torch does. Count the uses of
 # each value first, and let a value hand on its gradient when its count has fallen to 0. One case is a chain of
 # thousands of values.
 
@@ -480,7 +481,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`checkpointing`, which keeps fewer of these values and computes them again.
+# :ref:`checkpointing` keeps fewer of these values and computes them again.
 #
 # - Karpathy (2020). `micrograd <https://github.com/karpathy/micrograd>`__. The engine that made this exercise known;
 #   its issues discuss why the order is needed.

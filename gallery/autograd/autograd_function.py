@@ -94,9 +94,9 @@ for flat, falling in zip(*curves.values(), strict=True):
     assert falling[-1] < 0.02 * falling[0]
 
 # %%
-# One neuron with five weights, rounded to quarters, over five seeds. ``Round`` rounds, and hands the gradient on as if
-# it had not: a *straight-through estimator*. You need to know :ref:`from-calculation-to-graph` and
-# :ref:`backward-needs-a-scalar`.
+# The figure shows one neuron with five weights, rounded to quarters, over five seeds. ``Round`` hands the gradient on
+# as if it had not rounded: this is a *straight-through estimator*. You need to know :ref:`from-calculation-to-graph`
+# and :ref:`backward-needs-a-scalar`.
 #
 # The rule
 # --------
@@ -104,7 +104,7 @@ for flat, falling in zip(*curves.values(), strict=True):
 # ``forward`` computes, and its steps are not recorded. ``setup_context`` notes in ``ctx`` what is needed later.
 # ``backward`` gets the gradient :math:`v` of the output, and returns :math:`v \cdot \partial y / \partial x` for each
 # argument of ``forward``, in their order. A number such as ``low`` gets ``None``; :ref:`too few values
-# <returned-an-incorrect-number-of-gradients>` are an error. You call ``apply``.
+# <returned-an-incorrect-number-of-gradients>` are an error. You call ``Clamp.apply``.
 
 
 class Clamp(Function):
@@ -133,9 +133,9 @@ for function in (Clamp.apply, torch.clamp):
 #
 # .. longer: 6 screens — a function is a class with three methods, and each use needs one
 #
-# The second use is numerical. The logarithm of 1 + e^x, called softplus, overflows at 200. Rearranged, its values are
-# right, but at 0 two slopes meet that autograd knows nothing about, and the gradient is 0 in place of 0.5. The formula
-# for the gradient is a :term:`sigmoid`, so write that down.
+# A second use is numerical. The logarithm of 1 + e^x, called softplus, overflows at 200. Rearranged, its values are
+# right, but ``clamp`` and ``abs`` have a corner at 0, and the gradient there is 0 in place of 0.5. The formula for the
+# gradient is a :term:`sigmoid`, so write it as ``backward``.
 
 
 class Softplus(Function):
@@ -194,8 +194,8 @@ with expect_warning(UserWarning, match="not a double precision"):
 # Do you need one?
 # ----------------
 #
-# Operations of torch that you combine have their gradients. Both examples can be written without a class: ``detach``
-# hides the rounding from autograd, and ``logaddexp`` is a softplus with a careful gradient.
+# If you combine operations of torch, autograd knows the gradient. Both examples can be written without a class:
+# ``detach`` hides the rounding from autograd, and ``logaddexp`` is a softplus with a careful gradient.
 
 numbers = torch.tensor([-2.0, 0.3, 0.0, 200.0], requires_grad=True)
 pairs = {
@@ -211,7 +211,7 @@ for name, (own, composed) in pairs.items():
 # %%
 # .. use-this::
 #
-#    First combine operations of torch. Write a function of your own where the gradient is to differ from the
+#    First combine operations of torch. Write a function of your own where the gradient should differ from the
 #    derivative, where autograd's is inexact or keeps too much, or where NumPy computes. Save tensors with
 #    ``save_for_backward``, test with ``gradcheck`` in double precision, and mark a ``backward`` that cannot be
 #    differentiated with ``once_differentiable``. It costs a call of Python in each pass. Skip a costly gradient that
@@ -224,8 +224,8 @@ for name, (own, composed) in pairs.items():
 #
 # **Tensors as attributes of ctx.** An attribute is no :term:`saved tensor`. If the result is overwritten before
 # ``backward()``, no error appears, and the gradient of ``exp`` is 0 here. A result and the ``ctx`` that holds it also
-# keep each other alive, until Python's garbage collector runs. ``save_for_backward`` raises in the one case and frees
-# in the other.
+# keep each other alive, until Python's garbage collector runs. With ``save_for_backward`` the first case raises an
+# error, and the second does not occur.
 
 
 class Exp(Function):
@@ -477,7 +477,7 @@ ask(
 )
 
 # %%
-# On the test:
+# The next question is about the test.
 
 point = torch.tensor([0.3, 1.2], dtype=torch.float64, requires_grad=True)
 ask(
@@ -552,7 +552,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`autograd-from-scratch`, where the engine that calls ``backward`` is built.
+# :ref:`autograd-from-scratch` builds the engine that calls ``backward``.
 #
 # - PyTorch contributors (2026). `Extending PyTorch
 #   <https://docs.pytorch.org/docs/stable/notes/extending.html>`__. When to write a function, and each of its rules.

@@ -207,7 +207,7 @@ ask(
 )
 
 # %%
-# A layer of seven outputs:
+# The next layer has seven outputs.
 
 q = torch.rand(5, requires_grad=True)
 (torch.rand(7, 5) @ q).backward(torch.ones(7))
@@ -222,9 +222,9 @@ ask(
 )
 
 # %%
-# **Exercise.** The backward pass of a layer: ``y = x @ w`` with shapes (n, k), (k, m) and so (n, m). Given ``v``, of
-# the shape of ``y``, return what ``y.backward(v)`` leaves in ``x.grad``, without autograd. The sizes differ, so they
-# tell which transpose you need.
+# **Exercise.** Write the backward pass of a layer, ``y = x @ w`` with shapes (n, k) and (k, m). Given ``v``, of the
+# shape of ``y``, return what ``y.backward(v)`` leaves in ``x.grad``, without autograd. The sizes differ, so they tell
+# which transpose you need.
 
 
 def by_autograd(x, w, v):

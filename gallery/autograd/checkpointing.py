@@ -4,8 +4,8 @@
 How does checkpointing trade time for memory? (torch.utils.checkpoint)
 ======================================================================
 
-The batch does not fit, and most of the memory holds what the layers computed on the way to the loss. ``checkpoint``
-keeps the input of a part of the network, and runs the part again when the backward pass needs the rest.
+The batch does not fit into memory, and most of the memory holds what the layers computed on the way to the loss.
+``checkpoint`` keeps the input of a part of the network, and runs the part again when the backward pass needs the rest.
 """
 
 # %%
@@ -170,9 +170,9 @@ tops = draw_memory({"without checkpoints": blocks, "a checkpoint for each block"
 assert tops["a checkpoint for each block"] < tops["without checkpoints"] / 4
 
 # %%
-# One training step of 16 blocks on :val:`500 <len(images)>` images. The lines show the memory of what the step has
-# computed and still holds. Without ``checkpoint``, the forward pass fills it and the backward pass empties it. You need
-# to know :ref:`from-calculation-to-graph`.
+# The figure shows one training step of :val:`16 <len(blocks)>` blocks on :val:`500 <len(images)>` images. The lines
+# show the memory of what the step has computed and still holds. Without ``checkpoint``, the forward pass fills it and
+# the backward pass empties it. You need to know :ref:`from-calculation-to-graph`.
 #
 # .. longer: 9 cells; 7 screens — what is saved, what it costs and what the second run can change are measured apart
 #
@@ -204,7 +204,7 @@ assert torch.equal(gradients(by_block, blocks, images), gradients(blocks, blocks
 # :math:`n / k` blocks. Let a block keep :math:`c` times as much as its input. Then :math:`k + c \, n / k` is least at
 # :math:`k = \sqrt{c \, n}`, which is the rule of :math:`\sqrt{n}` where :math:`c` is 1. ``checkpoint_sequential`` cuts
 # an ``nn.Sequential`` into k parts. It leaves the last one without a checkpoint, because its backward pass comes first.
-# So one part saves nothing, and here 8 parts need the least.
+# So one part saves nothing, and here :val:`8 <min(peaks, key=peaks.get)>` parts need the least.
 
 peaks, unit = {}, images.nbytes
 c = kept_bytes(blocks[0], blocks[0], images) / unit
@@ -222,7 +222,8 @@ assert min(peaks, key=peaks.get) == 8
 # ------------------
 #
 # It costs nearly one more forward pass. Let the forward pass take the time F and the backward pass B. A step then takes
-# about 2 F + B with checkpoints, and F + B without. If B is twice F, that is 4/3 of the time.
+# about 2 F + B with checkpoints, and F + B without. If B is twice F, that is 4/3 of the time. Measured times can differ
+# from this estimate.
 
 # Measured on a CPU.
 
@@ -314,8 +315,8 @@ for name, one in {"without": plain_norm, "checkpoint": again}.items():
     print(f"{name:<11} {norm.num_batches_tracked} updates, {norm.running_mean[0]:.4f}")
 
 # %%
-# **Random numbers that torch does not know.** This layer is skipped now and then, and Python's ``random`` decides. It
-# is not restored, so the second run can take the other way. If the saved tensors then differ in number, shape or
+# **Random numbers that torch does not know.** This layer is skipped now and then, and Python's ``random`` decides. Its
+# state is not restored, so the second run can take the other way. If the saved tensors then differ in number, shape or
 # dtype, ``checkpoint`` raises, and with ``debug=True`` it lists the operations of both runs. Where the values alone
 # differ, it is silent. Draw the number outside, and pass it in.
 
@@ -570,7 +571,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`where-a-nan-is-born`, when a gradient is no number.
+# :ref:`where-a-nan-is-born` helps when a gradient is no number.
 #
 # - Chen, Xu, Zhang and Guestrin (2016). `Training deep nets with sublinear memory cost
 #   <https://arxiv.org/abs/1604.06174>`__. The rule of the root of n, and what a second forward pass buys.

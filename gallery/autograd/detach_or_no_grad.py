@@ -128,7 +128,8 @@ draw_ways(found)
 # %%
 # A network calls its parts in turn: ``h = A(images)``, then ``B``, then ``C``. Each line treats ``B`` in another way,
 # and the boxes say which parts get a gradient. The bars are what autograd keeps for ``backward()``, besides weights and
-# data. The last line raises, because ``C`` may not use its input. You need to know :ref:`requires-grad-and-leaves`.
+# data. The last line raises an error, because ``C`` may not use its input. You need to know
+# :ref:`requires-grad-and-leaves`.
 #
 # .. longer: 6 screens — four calls are compared in a figure, in a training, in memory and in what they forbid
 #
@@ -182,9 +183,9 @@ for way in ("B.requires_grad_(False)(h)", "no_grad: B(h)"):
 # If the frozen part comes first
 # ------------------------------
 #
-# A pretrained network that reads the data has nothing to learn before it. Then freezing and ``no_grad`` keep equally
-# little, and its head gets the same gradient. If it has dropout or batch norm, call ``eval()`` on it, too
-# (:ref:`frozen-batch-norm`).
+# Before a pretrained network that reads the data, nothing has to learn. Then freezing and ``no_grad`` keep equally
+# little, and the head ``C`` gets the same gradient. If the pretrained network has dropout or batch norm, call
+# ``eval()`` on it, too (:ref:`frozen-batch-norm`).
 
 pixels = images[:, :20]
 for way in ("B(h)", "B.requires_grad_(False)(h)", "no_grad: B(h)"):
@@ -218,9 +219,9 @@ with expect_error(RuntimeError, match="has been modified by an inplace operation
 # What inference_mode adds
 # ------------------------
 #
-# It skips more bookkeeping than ``no_grad``, such as the count of writes, and marks what is made inside. Such a tensor
-# is refused later where autograd would have to save it. So take it where no training uses the results, and otherwise
-# ``no_grad``. A ``clone()`` outside is a usual tensor again.
+# ``inference_mode`` skips more bookkeeping than ``no_grad``, such as the count of writes, and marks what is made
+# inside. Such a tensor is refused later where autograd would have to save it. So take it where no training uses the
+# results, and otherwise ``no_grad``. A ``clone()`` outside is a usual tensor again.
 
 A, B, C = parts()
 with torch.inference_mode():
@@ -257,10 +258,10 @@ for mode in (torch.no_grad, torch.inference_mode):
 # .. use-this::
 #
 #    To validate and predict, call ``eval()`` and use ``no_grad()``, or ``inference_mode()`` if no training uses the
-#    results. For a part that shall not learn, call ``part.requires_grad_(False)``, which stays until you call it with
+#    results. For a part that should not learn, call ``part.requires_grad_(False)``, which stays until you call it with
 #    ``True``. In the middle of a network autograd still keeps what the gradient needs to pass through. In the figure
-#    that is nearly as much as for a part that learns. For one value that shall count as a constant, such as a target or
-#    a number to log, take ``detach()``. TensorFlow and JAX call it stop-gradient. To change weights by hand, use
+#    that is nearly as much as for a part that learns. For one value that should count as a constant, such as a target
+#    or a number to log, take ``detach()``. TensorFlow and JAX call it stop-gradient. To change weights by hand, use
 #    ``no_grad()``. Leave ``.data`` to old code.
 
 # %%
@@ -366,7 +367,7 @@ ask(
 )
 
 # %%
-# With ``detach()`` in the middle:
+# Now ``detach()`` is in the middle.
 
 ask(
     "And which parts get gradients in C(B(A(x)).detach())?",
@@ -404,7 +405,7 @@ cases = [(torch.ones(2), torch.rand(n, 2), torch.rand(n), torch.rand(n, 2)) for 
 check(gradient, by_formula, cases)
 
 # %%
-# Without ``detach()`` the next state would be pulled, too, and the gradient would be another one.
+# Without ``detach()`` the gradient would also flow through the target, and be another one.
 
 # Solution
 
@@ -424,7 +425,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`in-place-and-versions`, which writes the backward pass survives.
+# :ref:`in-place-and-versions` says which writes the backward pass survives.
 #
 # - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. The
 #   section on disabling gradients compares the modes.

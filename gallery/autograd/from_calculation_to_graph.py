@@ -4,8 +4,9 @@
 What is the computation graph? (grad_fn and next_functions)
 ===========================================================
 
-``loss.backward()`` finds :term:`gradients <gradient>`, and you did not tell PyTorch how to differentiate your code. An
-operation on a tensor with ``requires_grad=True`` records a :term:`node`, and ``backward`` follows the linked nodes.
+``loss.backward()`` finds :term:`gradients <gradient>`, although you did not tell PyTorch how to differentiate your
+code. An operation on a tensor with ``requires_grad=True`` records a :term:`node`, and ``backward`` follows the linked
+nodes.
 """
 
 # %%
@@ -66,15 +67,17 @@ loss = F.mse_loss(prediction, target)
 draw_two_ways(loss, {"w": w, "product": product, "prediction": prediction, "loss": loss})
 
 # %%
-# One neuron predicts ``w * x + b``. Read the orange row from the right: when ``w`` grows a little, the loss grows
-# :val:`12 <w.grad.item()>` times as much. You need to know :ref:`operations element by element <element-by-element>`.
+# One neuron predicts ``w * x + b``. The orange row has the gradients ∂ of the loss. Read it from the right: when ``w``
+# grows a little, the loss grows :val:`12 <w.grad.item()>` times as much. You need to know :ref:`operations element by
+# element <element-by-element>`.
 #
 # The rule
 # --------
 #
 # For single numbers, the node of an operation multiplies the gradient that reaches it by the operation's slope, and
-# hands it on: the :term:`chain rule`. The slopes are 2 · (7 - 5) of the squared error, 1 of the sum, and 3, which is
-# ``x``, of the product. So :math:`\partial\,\text{loss} / \partial w = 4 \cdot 1 \cdot 3`.
+# hands it on: the :term:`chain rule`. With the prediction 7, the slope of the squared error is 2 · (7 - 5). That of the
+# sum is 1, and that of the product is :val:`3 <x>`, which is ``x``. So :math:`\partial\,\text{loss} / \partial w = 4
+# \cdot 1 \cdot 3`.
 
 loss.backward(retain_graph=True)  # keep the graph for the next cells
 print(f"{w.grad = }, {b.grad = }")
@@ -101,8 +104,8 @@ tell(loss.grad_fn)
 # From scratch: walking back
 # --------------------------
 #
-# Call a node with the gradient of its output, and it returns one gradient (or ``None``) for each edge. Hand these on,
-# and add up at the leaves. That is ``backward``, for nodes with one output.
+# Call a node with the gradient of its output, and it returns one gradient (or ``None``) for each edge. Call the node at
+# the end of the edge with it, and add up at the leaves. That is ``backward``, for nodes with one output.
 
 
 def walk(node, gradient, grads):
@@ -253,7 +256,7 @@ ask(
 )
 
 # %%
-# Edges that lead nowhere:
+# Some edges lead nowhere.
 
 ask(
     "What does the tuple (3 * p).grad_fn.next_functions hold?",

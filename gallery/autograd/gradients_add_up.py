@@ -4,7 +4,8 @@
 Why do gradients add up? (zero_grad)
 ====================================
 
-``backward()`` adds to ``.grad``, for a weight that is used twice needs both :term:`gradients <gradient>`.
+Without ``zero_grad()``, the loss of a training can fall and rise again, because ``backward()`` adds to ``.grad``. It
+adds because a weight that is used twice needs both :term:`gradients <gradient>`.
 """
 
 # %%
@@ -108,10 +109,10 @@ draw_graph(first + second, {"w": w, "first": first, "second": second})
 # The rule
 # --------
 #
-# If a weight reaches the loss in several places, its slope is the sum over them: :math:`\frac{\partial L}{\partial w}
-# = \sum_i \frac{\partial L}{\partial w_i}`, with :math:`w_i` for use :math:`i`. At the leaf, torch adds what arrives to
-# ``.grad``. It does so within one backward pass and from one pass to the next. So two passes give what one pass over
-# the sum of the losses gives.
+# If a weight reaches the loss in several places, its gradient is the sum over the places: :math:`\frac{\partial
+# L}{\partial w} = \sum_i \frac{\partial L}{\partial w_i}`, with :math:`w_i` for use :math:`i`. At the leaf, torch adds
+# what arrives to ``.grad``. It does so within one backward pass and from one pass to the next. So two passes give what
+# one pass over the sum of the losses gives.
 
 first.backward()
 print("after the first: ", w.grad)
@@ -148,9 +149,9 @@ for passes in (1, 2):
 # What zero_grad leaves: None or zeros
 # ------------------------------------
 #
-# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. The four
-# optimizers below skip a weight whose gradient is ``None``. With zeros they make a step, in which old momentum or
-# weight decay can move the weight. Here it has a gradient in the first of ten steps.
+# ``zero_grad()`` sets ``.grad`` to ``None``, and ``set_to_none=False`` fills it with zeros. The four optimizers below
+# skip a weight whose gradient is ``None``. With zeros they make a step, in which old momentum or weight decay can move
+# the weight. Here the weight has a gradient in the first of ten steps.
 
 draw_paths()
 
@@ -194,9 +195,9 @@ assert body.weight.grad is None
 # ----------------
 #
 # **Two optimizers, emptied together.** In a GAN a generator makes images, and a discriminator tells them from real
-# ones. The generator's loss runs through the discriminator, and leaves a gradient there that says the opposite of its
-# own. Emptying both at the top of the step is too early: here the discriminator then recognises less than half of the
-# made images. Empty its gradient again before its own ``backward()``.
+# ones. The generator's loss runs through the discriminator, and leaves a gradient there that is opposed to the
+# discriminator's own. Emptying both at the top of the step is too early: here the discriminator then recognises less
+# than half of the made images. Empty the discriminator's gradient again before its own ``backward()``.
 
 
 # Varies with the processor: a training amplifies how it rounds.
@@ -322,7 +323,7 @@ ask(
 )
 
 # %%
-# A head that is not used:
+# The next question has a head that is not used.
 
 moved = {}
 for set_to_none in (True, False):
@@ -399,7 +400,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`detach-or-no-grad`, on calls that keep a gradient from arriving.
+# :ref:`detach-or-no-grad` compares calls that keep a gradient from arriving.
 #
 # - PyTorch contributors (2026). `torch.optim.Optimizer.zero_grad
 #   <https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html>`__. What ``set_to_none``

@@ -47,9 +47,9 @@ logits = network(x)
 # The rule
 # --------
 #
-# Four kinds see the data pass. Two are called before and after ``forward``, two before and after the module's part of
-# the backward pass. ``grad_output`` holds the gradient with respect to the output of ``forward``, ``grad_input`` those
-# with respect to its arguments. So on the way back ``grad_output`` comes first.
+# Four kinds of hooks see the data pass. Two are called before and after ``forward``, two before and after the module's
+# part of the backward pass. ``grad_output`` holds the gradient with respect to the output of ``forward``, and
+# ``grad_input`` holds the gradients with respect to its arguments. So on the way back ``grad_output`` comes first.
 
 for handle in handles:
     handle.remove()
@@ -127,7 +127,7 @@ torch.testing.assert_close(by_input, torch.tensor([10.0, 1.0]))
 # ----------------
 #
 # **A full backward hook before a layer that writes** :term:`in place`. The hook makes the output a :term:`view`, and
-# the layer behind it may not overwrite that. Set ``inplace=False``, or put the hook on the block that holds both
+# the layer behind it may not overwrite this view. Set ``inplace=False``, or put the hook on the block that holds both
 # layers.
 
 block = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
@@ -256,7 +256,7 @@ ask(
 )
 
 # %%
-# In the other direction:
+# The next hook is called on the way back.
 
 seen = []
 middle = nn.Linear(4, 2)
@@ -279,8 +279,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Return the fraction of zeros in the output of each ``nn.ReLU`` of a network, for one batch, in the
-# order in which they are called: a vector. Dead units show there. Leave no hook behind.
+# **Exercise.** Return the fraction of zeros in the output of each ``nn.ReLU`` of a network, for one batch, as a vector,
+# in the order of the calls. Dead units add zeros. Leave no hook behind.
 
 
 def by_hand(network, batch):
@@ -333,7 +333,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`output-of-a-layer`, what forward hooks are most used for.
+# :ref:`output-of-a-layer` is a use of forward hooks.
 #
 # - PyTorch contributors (2026). `Module <https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html>`__. The
 #   methods that begin with ``register_`` and end with ``_hook``.

@@ -64,7 +64,7 @@ assert torch.autograd.grad(loss, w, retain_graph=True)[0] == 4 * 3
 #
 # The loss is finite, and a gradient is not. Put a hook on each step, and read the lines from the top: the gradient of
 # ``root`` is still finite, that of ``a`` is not. So the :term:`NaN` begins in the square root. Its slope at 0 is
-# infinite, and the mask hands it a 0: 0 times infinity is NaN.
+# infinite. The gradient that arrives from the mask is 0, and 0 times infinity is NaN.
 
 a = torch.tensor([4.0, 0.0, 9.0], requires_grad=True)
 root = a.sqrt()
@@ -227,7 +227,7 @@ ask(
 )
 
 # %%
-# At which moment:
+# The next question is about the moment.
 
 moments = []
 r = torch.tensor(1.0, requires_grad=True)
@@ -301,7 +301,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`hooks-on-modules`, which see what enters and leaves a layer.
+# :ref:`hooks-on-modules` see what enters and leaves a layer.
 #
 # - PyTorch contributors (2026). `Backward hooks execution
 #   <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. The order in which hooks of each kind are called.

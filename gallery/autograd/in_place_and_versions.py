@@ -173,7 +173,8 @@ for text, result in results.items():
     print(f"{text:<9}keeps {', '.join(saved(result)) or 'no tensor'}")
 
 # %%
-# ``x * c`` keeps ``c`` alone, because data needs no gradient: ``other`` is the second factor.
+# ``other`` is the second factor. ``x * c`` does not keep ``x``: the gradient of ``c`` would need it, and data gets no
+# gradient.
 #
 # How autograd notices
 # --------------------
@@ -193,9 +194,9 @@ for name, write in writes.items():
 # Which layers may be followed by ReLU(inplace=True)?
 # ---------------------------------------------------
 #
-# Those that do not keep their result, unless another layer has kept it. The same holds for ``+=`` of a shortcut. A
-# ``Dropout(inplace=True)`` after a ReLU breaks for this reason. If a shortcut adds ``h`` later, it adds the overwritten
-# values, and nothing is raised.
+# ``ReLU(inplace=True)`` may follow layers that do not keep their result, unless another layer has kept it. The same
+# holds for ``+=`` of a shortcut. A ``Dropout(inplace=True)`` after a ReLU breaks for this reason. If a shortcut adds
+# ``h`` later, it adds the overwritten values, and nothing is raised.
 
 for fine in (True, False):
     named = [type(one).__name__ for one in layers if may_follow(nn.ReLU(inplace=True), one) == fine]
@@ -209,9 +210,9 @@ print("the sum is right:", torch.equal(F.relu(h, inplace=True) + h, expected))
 # A write is recorded, too
 # ------------------------
 #
-# Where it is allowed, the gradient is right: the write becomes a step of the graph. The element that is overwritten
-# here no longer depends on ``x``, so its gradient is 0. ``*=`` with a second factor that is learned needs the old
-# values, and keeps a copy of them.
+# Where a write is allowed, the gradient is right: the write becomes a step of the graph. The element that is
+# overwritten here no longer depends on ``x``, so its gradient is 0. ``*=`` with a second factor that is learned needs
+# the old values, and keeps a copy of them.
 
 h = 10 * x
 h[0] = 7.0
@@ -226,9 +227,9 @@ torch.testing.assert_close(torch.autograd.grad(h.sum(), z)[0], 10 * x)
 # How much memory does inplace=True save?
 # ---------------------------------------
 #
-# Often nothing that lasts. ReLU keeps its result alone, and the output of batch norm is freed as soon as ReLU has read
-# it. Leaky ReLU keeps its input, and in place its result: there a write saves one tensor of three. The bytes are those
-# that wait for ``backward()``. Without gradients, the peak is lower by one tensor.
+# Often it saves nothing that lasts. ReLU keeps its result alone, and the output of batch norm is freed as soon as ReLU
+# has read it. Leaky ReLU keeps its input, and with ``inplace=True`` its result: there a write saves one tensor of
+# three. The bytes are those that wait for ``backward()``. Without gradients, the peak is lower by one tensor.
 
 kept = {}
 for activation in (nn.ReLU, nn.LeakyReLU):
@@ -263,9 +264,9 @@ print("version of w:", w._version)
 # A common mistake
 # ----------------
 #
-# **Writing through .data.** Some hidden units are to be switched off. The write is not counted, so ``tanh`` reads the
-# overwritten values: its slope, :math:`1 - h^2`, becomes 1 for the unit that is off. A gradient flows back through
-# it, and no error appears. ``h * mask`` gives 0 there. The same write through ``detach()`` raises.
+# **Writing through .data.** Here you want to switch off a hidden unit. The write is not counted, so ``tanh`` reads the
+# overwritten values: its slope, :math:`1 - h^2`, becomes 1 for the unit that is off. A gradient flows back through it,
+# and no error appears. ``h * mask`` gives 0 there. The same write through ``detach()`` raises.
 
 mask = torch.tensor([1.0, 0.0, 1.0])
 ways = {
@@ -389,7 +390,7 @@ ask(
 )
 
 # %%
-# The next question counts:
+# The next question asks for a count.
 
 h = torch.zeros(3)
 h[0] = 1.0
@@ -442,7 +443,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`hooks-on-tensors`, to see and to change what flows back.
+# :ref:`hooks-on-tensors` let you see and change what flows back.
 #
 # - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__. Its
 #   section on in-place operations, with the reasons to avoid them.

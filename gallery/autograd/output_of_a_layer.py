@@ -76,8 +76,8 @@ for name, (output,) in kept.items():
 # -------------
 #
 # torchvision's ``create_feature_extractor`` builds a network that stops where you want, with the same weights and
-# without the later layers. So it computes less. It has to read ``forward`` as a fixed list of operations, and refuses
-# an ``if`` on the values of a tensor.
+# without the later layers. So it computes less. The function has to read ``forward`` as a fixed list of operations, and
+# refuses an ``if`` on the values of a tensor.
 
 extractor = create_feature_extractor(network, {"layer1": "early"})
 with torch.no_grad():
@@ -98,11 +98,11 @@ with expect_error(RuntimeError, match="shapes cannot be multiplied"):
 # %%
 # .. use-this::
 #
-#    For a look, copy ``outputs_of`` from above. For a network that is to be trained or saved, take
+#    For a look, copy ``outputs_of`` from above. For a network that you train or save, take
 #    ``create_feature_extractor``; it shares its weights with the network. Call ``network.eval()`` first, because in
 #    ``train()`` batch normalization makes an image's features depend on the rest of its batch. Compute under
-#    ``torch.no_grad()`` if you need no gradients. Keep ``output.detach().clone()``: the copy costs memory, but
-#    without it a later layer may write into what you kept.
+#    ``torch.no_grad()`` if you need no gradients. Keep ``output.detach().clone()``: the copy costs memory, but without
+#    it a later layer may write into what you kept.
 #
 # A common mistake
 # ----------------
@@ -204,7 +204,7 @@ ask(
 )
 
 # %%
-# The copy:
+# The next question is about the copy.
 
 probe = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(inplace=True))
 nn.init.constant_(probe[0].weight, -3.0)
@@ -215,7 +215,7 @@ ask(
     "A layer makes -6, then comes nn.ReLU(inplace=True). A hook on the layer stores output.detach(). What is in it?",
     answer=stored[0].item(),
     choices={
-        -6.0: "So it was when the hook was called. But detach shares the memory, and ReLU wrote into it.",
+        -6.0: "The value was -6 when the hook was called. But detach shares the memory, and ReLU wrote into it.",
         0.0: "ReLU has overwritten the stored tensor. clone() would have kept -6.",
         6.0: "That is the size of -6. ReLU makes 0 of a negative number.",
     },
@@ -266,7 +266,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`autograd-function`, to write an operation with a backward pass of your own.
+# :ref:`autograd-function` explains how to write an operation with your own backward pass.
 #
 # - PyTorch contributors (2026). `Feature extraction for model inspection
 #   <https://docs.pytorch.org/vision/stable/feature_extraction.html>`__. How

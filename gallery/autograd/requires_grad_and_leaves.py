@@ -39,7 +39,7 @@ draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 
 # %%
 # A weight times data is a ``product``, and the loss is its squared error. The box with round corners, ``w``, is a leaf,
-# and the other boxes are results of operations. After "∂" stands the gradient of each. ``backward()`` computes these
+# and the other boxes are results of operations. The number after "∂" is the gradient. ``backward()`` computes these
 # three and keeps one: that of ``w``. You need to know :ref:`from-calculation-to-graph`.
 #
 # .. longer: 7 screens — what makes a leaf, and three ways to lose one, have a cell each
@@ -47,10 +47,10 @@ draw_graph(loss, {"w": w, "product": product, "loss": loss, "x": x})
 # The rule
 # --------
 #
-# The result of an operation requires its gradient if an input requires one, the operation has a slope, and recording
-# is on. It then has a ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is
-# None``. (A view that was made under ``no_grad`` is an exception, checked below.) ``backward()`` fills ``.grad`` of a
-# tensor that the loss depends on if ``requires_grad and is_leaf``. For ``product`` torch warns you.
+# The result of an operation requires its gradient if an input requires one, the operation has a slope, and recording is
+# on. It then has a ``grad_fn``. A tensor without ``grad_fn`` is a leaf: ``is_leaf`` is the same as ``grad_fn is None``.
+# (A view that was made under ``no_grad`` is an exception, checked below.) ``backward()`` fills ``.grad`` of a tensor
+# that the loss depends on if ``requires_grad and is_leaf``. If you read ``product.grad``, torch warns you.
 
 loss.backward()
 named = {"x": x, "w": w, "product": product}
@@ -85,7 +85,7 @@ print(f"gradients of two results:    {hidden.grad.nbytes + logits.grad.nbytes:>6
 #
 # Multiplying, converting and moving are operations, so what comes out is no leaf. Where ``to`` has nothing to change,
 # the same tensor comes back: ``to(device)`` gives a leaf on the CPU, and a result on a GPU. Under ``no_grad`` the
-# product is not recorded. So it is a leaf, and requires nothing.
+# product is not recorded. So it is a leaf, and requires no gradient.
 
 start = torch.rand(3, requires_grad=True)
 with torch.no_grad():
@@ -149,9 +149,9 @@ for in_each_turn in (False, True):
     print(f"in each turn: {in_each_turn!s:<6} loss of turn 30: {train(in_each_turn):.2f}")
 
 # %%
-# **A Parameter of a result.** ``nn.Parameter`` takes the values and begins a new leaf. What they were computed from
-# gets no gradient through it. ``torch.tensor(result)`` cuts the link, too, and warns. Make Parameters of what is
-# learned, and compute with them in ``forward``.
+# **A Parameter of a result.** ``nn.Parameter`` takes the values and begins a new leaf. The tensors that they were
+# computed from get no gradient through it. ``torch.tensor(result)`` cuts the link, too, and warns. Make Parameters of
+# what is learned, and compute with them in ``forward``.
 
 base, scale = torch.rand(3, requires_grad=True), torch.tensor(2.0, requires_grad=True)
 for name, weight in {"Parameter": nn.Parameter(base * scale), "product": base * scale}.items():
@@ -316,7 +316,7 @@ ask(
 )
 
 # %%
-# A result of data:
+# The next tensor is computed from data.
 
 features = torch.rand(5, 3)
 ask(
@@ -380,7 +380,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`backward-needs-a-scalar`, and what to do when the result has many elements.
+# :ref:`backward-needs-a-scalar` says what to do when the result has many elements.
 #
 # - PyTorch contributors (2026). `torch.Tensor.is_leaf
 #   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html>`__. The reference, with a tensor that was

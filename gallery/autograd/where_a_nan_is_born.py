@@ -4,8 +4,8 @@
 Where does my NaN come from? (detect_anomaly)
 =============================================
 
-The loss is a number, and after ``backward()`` the gradient is NaN. Often a function in between has an infinite slope,
-and anomaly mode names a line to look at.
+The loss is finite, and after ``backward()`` the gradient is NaN. Often a function in between has an infinite slope, and
+anomaly mode names a line to look at.
 """
 
 # %%
@@ -111,9 +111,10 @@ for function in (torch.linalg.vector_norm, torch.std):
 # Ask anomaly mode
 # ----------------
 #
-# The entropy below leaves out probabilities of 0, and its value is right. ``set_detect_anomaly(True)`` raises at the
-# first backward step that returns NaN. A warning before the error has a traceback of the forward pass, down to the line
-# that called the function. So the context has to enclose the forward pass, too. Here are the error and this line.
+# The entropy below leaves out probabilities of 0, and its value is right. ``set_detect_anomaly(True)`` raises an error
+# at the first backward step that returns NaN. A warning before the error has a traceback of the forward pass, down to
+# the line that called the function. So the context has to enclose the forward pass, too. Here are the error and this
+# line.
 
 
 def entropy(logits):
@@ -155,9 +156,9 @@ assert x.grad.isnan().all()
 # When the loss itself is NaN
 # ---------------------------
 #
-# Then look in the forward pass. ``guard`` stops at the first module whose output is not finite. It asks for
-# ``isfinite``, because a NaN often begins as infinity. It also watches the gradient of each output. It is written for
-# modules that return one tensor, and what is computed between two modules shows at a later one.
+# If the loss is NaN, look in the forward pass. ``guard`` stops at the first module whose output is not finite. It asks
+# for ``isfinite``, because a NaN often begins as infinity. It also watches the gradient of each output. It is written
+# for modules that return one tensor, and what is computed between two modules shows at a later one.
 
 
 def guard(network):
@@ -433,7 +434,7 @@ ask(
 )
 
 # %%
-# A padded batch:
+# The next batch is padded.
 
 padded = torch.tensor([[1.0, 2.0], [3.0, 4.0], [math.nan, math.nan]])
 layer = nn.Linear(2, 5)
@@ -499,7 +500,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nn-linear`, the layer that all of these pages use.
+# :ref:`nn-linear` is the layer that these pages use.
 #
 # - PyTorch contributors (2026). `Anomaly detection
 #   <https://docs.pytorch.org/docs/stable/autograd.html#anomaly-detection>`__. The reference of the two contexts.

@@ -44,8 +44,8 @@ def draw_photos():
 draw_photos()
 
 # %%
-# The photo is a matrix of shape :val:`tuple(photo.shape)`, and a sum of 427 parts. Each part is a column times a row.
-# You need to know :ref:`matmul` and :ref:`norms`.
+# The photo is a matrix of shape :val:`tuple(photo.shape)`, and a sum of :val:`427 <len(S)>` parts. Each part is a
+# column times a row. You need to know :ref:`matmul` and :ref:`norms`.
 #
 # The rule
 # --------
@@ -81,9 +81,9 @@ print("eigenvalues:", [round(value, 4) for value in values.tolist()])
 # Principal components of the digits
 # ----------------------------------
 #
-# Each of the digits is a row of 64 pixels. Subtract the mean digit, and the first rows of ``Vh`` are the directions in
-# which the digits differ most. This is principal component analysis. The squares of S are the eigenvalues of
-# :math:`X^T X`, and say how much of the variance a direction has.
+# Each of the digits is a row of :val:`64 <X.shape[1]>` pixels. Subtract the mean digit, and the first rows of ``Vh``
+# are the directions in which the digits differ most. This is principal component analysis. The squares of S are the
+# eigenvalues of :math:`X^T X`, and say how much of the variance a direction has.
 
 X = digits().inputs.flatten(1).double()  # (sample, pixel)
 X = X - X.mean(dim=0)
@@ -100,7 +100,7 @@ assert coordinates.shape == (len(X), 10)
 # %%
 # .. use-this::
 #
-#    ``torch.linalg.svd(A, full_matrices=False)`` for a matrix or a batch of them, ``eigh`` if it is symmetric, and
+#    Take ``torch.linalg.svd(A, full_matrices=False)`` for a matrix or a batch of them, ``eigh`` if it is symmetric, and
 #    ``svdvals`` or ``eigvalsh`` where the values are enough. On one CPU core, 800 rows and columns took eight times as
 #    long as 400. :func:`torch.svd_lowrank` approximates the first few parts without the others. Half precision is
 #    refused. A vector may come with either sign: compare products, not vectors.
@@ -119,9 +119,9 @@ for full in (True, False):
     print(f"full_matrices={full!s:<6} U has shape {tuple(left.shape)}, {left.nbytes:,} bytes")
 
 # %%
-# **eigh of a matrix that is not symmetric.** It reads what is on and below the diagonal, and returns the eigenvalues
-# of another matrix without an error. :func:`torch.linalg.eig` takes such matrices. A quarter turn keeps no real
-# direction, and its eigenvalues are :ref:`complex <complex-numbers>`.
+# **eigh of a matrix that is not symmetric.** ``eigh`` reads what is on and below the diagonal, and returns the
+# eigenvalues of another matrix without an error. :func:`torch.linalg.eig` takes such matrices. A quarter turn keeps no
+# real direction, and its eigenvalues are :ref:`complex <complex-numbers>`.
 
 turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
 print("eigh:", torch.linalg.eigvalsh(turn).tolist())
@@ -182,7 +182,7 @@ ask(
 )
 
 # %%
-# Which vector?
+# The next question asks for a vector.
 
 B = torch.tensor([[1.0, 2.0, 0.0], [2.0, 5.0, 1.0], [0.0, 1.0, 3.0]])
 values, vectors = torch.linalg.eigh(B)
@@ -205,7 +205,7 @@ ask(
 # %%
 # **Exercise.** Power iteration finds the direction with the largest eigenvalue by multiplication alone: multiply a
 # vector by ``A``, divide it by its length, and repeat. Return the eigenvalue. No eigenvalue is negative, and the
-# largest stands alone. Start from a vector of random numbers.
+# largest occurs once. Start from a vector of random numbers.
 
 
 def by_eigvalsh(A):
@@ -237,7 +237,7 @@ def largest_eigenvalue(A):
 check(largest_eigenvalue, by_eigvalsh, cases, without=others)
 
 # %%
-# Each multiplication lets the direction with the largest eigenvalue gain on the others.
+# Each multiplication lets the direction with the largest eigenvalue grow more than the others.
 
 # Solution
 
@@ -258,7 +258,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`floating-point-surprises`, where the rounding comes from.
+# :ref:`floating-point-surprises` explains where the rounding comes from.
 #
 # - Strang (2016). `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__. The chapters on
 #   eigenvalues and on the singular value decomposition.

@@ -34,8 +34,8 @@ b = torch.tensor([[1, 0, 2, 5], [0, 1, 2, 5], [0, 0, 2, 5]])
 draw(torch.einsum, ("ij,jk->ik", a, b), names=["a", "b"])
 
 # %%
-# ``a`` has the axes i and j, ``b`` has j and k, and the result has i and k. It has no j, so the sum runs over j. It is
-# the product of two matrices. You need to know :ref:`reductions` and :ref:`matmul`.
+# ``a`` has the axes i and j, ``b`` has j and k, and the result has i and k. It has no j, so the sum runs over j. This
+# is the product of two matrices. You need to know :ref:`reductions` and :ref:`matmul`.
 #
 # The rule
 # --------
@@ -63,8 +63,8 @@ assert torch.equal(einsum("ij,jk->ik", a, b), (a @ b).float())
 # Nine to read
 # ------------
 #
-# For each one ask which letters two inputs have in common, and which are missing on the right. The call beside it
-# gives the same result. A letter that stands twice in *one* input takes the diagonal.
+# For each equation ask which letters two inputs have in common, and which are missing on the right. The call beside it
+# gives the same result. A letter that occurs twice in *one* input takes the diagonal.
 
 ij, ij2, jk, jj = torch.rand(2, 3), torch.rand(2, 3), torch.rand(3, 4), torch.rand(3, 3)
 i, j, bij, bjk = torch.rand(2), torch.rand(3), torch.rand(5, 2, 3), torch.rand(5, 3, 4)
@@ -115,8 +115,8 @@ with expect_error(RuntimeError, match="subscript j has size 2 for operand 1"):
     torch.einsum("ij,jk->ik", a, a)
 
 # %%
-# **No arrow.** Then the result has the letters that stand once, in the order of the *alphabet*. So other letters can
-# transpose a product.
+# **No arrow.** Without an arrow, the result has the letters that occur once, in the order of the *alphabet*. So other
+# letters can transpose a product.
 
 print("ij,jk:", tuple(torch.einsum("ij,jk", a, b).shape))
 print("kj,ji:", tuple(torch.einsum("kj,ji", a, b).shape))
@@ -208,7 +208,7 @@ ask(
 )
 
 # %%
-# Write one:
+# Now choose the equation.
 
 images = torch.rand(5, 3, 6, 4)
 parts = torch.rand(3)
@@ -259,7 +259,7 @@ def logits_of(digits, weight, bias):
 check(logits_of, by_flattening, cases, without=others)
 
 # %%
-# The axis of size 1 has a letter, too. It stands once, and is summed over.
+# The axis of size 1 has a letter, too. It occurs once, and is summed over.
 
 # Solution
 
@@ -276,7 +276,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`softmax`, which turns numbers into probabilities.
+# :ref:`softmax` turns numbers into probabilities.
 #
 # - Rocktäschel (2018). `Einsum is all you need <https://rockt.ai/2018/04/30/einsum>`__. The same notation in NumPy,
 #   TensorFlow and PyTorch, with models written in it.

@@ -5,7 +5,7 @@ What do + * == and exp do to a tensor?
 ======================================
 
 You multiply two tables and wonder whether ``*`` is a product of matrices. It is not: ``+``, ``*``, ``==``,
-:func:`torch.exp` and their relatives treat each :term:`element` by itself, or with the one in the same place.
+:func:`torch.exp` and their relatives treat each :term:`element` by itself, or with the element in the same place.
 """
 
 # %%
@@ -38,8 +38,8 @@ draw(torch.mul, (a, b))
 # The rule
 # --------
 #
-# The result has the shape of the inputs, and :math:`r_{ij} = f(a_{ij}, b_{ij})`. An operator is also a function and a
-# method: ``a * b`` is ``torch.mul(a, b)`` and ``a.mul(b)``.
+# The result has the shape of the inputs, and the operation :math:`f` works at each place: :math:`r_{ij} = f(a_{ij},
+# b_{ij})`. An operator is also a function and a method: ``a * b`` is ``torch.mul(a, b)`` and ``a.mul(b)``.
 
 assert torch.equal(torch.mul(a, b), a * b)
 assert torch.equal(a.mul(b), a * b)
@@ -48,8 +48,8 @@ assert torch.equal(a.mul(b), a * b)
 # Not the product of matrices
 # ---------------------------
 #
-# ``@`` multiplies matrices: rows meet columns, and products are added up (:ref:`matmul`). For square matrices both
-# work and give the same shape, so a mix-up shows in the numbers alone. ``**`` goes element by element, too.
+# ``@`` multiplies matrices: rows meet columns, and products are added up (:ref:`matmul`). For square matrices ``*`` and
+# ``@`` both work and give the same shape, so a mix-up shows in the numbers alone. ``**`` goes element by element, too.
 
 square = torch.tensor([[1, 2], [3, 4]])
 print("square * square:", (square * square).tolist())
@@ -92,16 +92,16 @@ assert inside.sum() == 3
 # %%
 # .. use-this::
 #
-#    Write operators and methods, and no loop over elements. The results are new tensors, so a chain of three
-#    operations makes three. ``+=`` and methods such as ``add_`` write in place and keep shape and dtype; leave them
-#    out where :ref:`gradients are needed <modified-by-an-inplace-operation>`. Compare floats with
-#    :func:`torch.allclose`, since ``==`` asks for :ref:`the last digit <floating-point-surprises>`.
+#    Write operators and methods, and no loop over elements. The results are new tensors, so a chain of three operations
+#    makes three. ``+=`` and methods such as ``add_`` write in place and keep shape and dtype; avoid them where
+#    :ref:`gradients are needed <modified-by-an-inplace-operation>`. Compare floats with :func:`torch.allclose`, since
+#    ``==`` asks for :ref:`the last digit <floating-point-surprises>`.
 #
 # Common mistakes
 # ---------------
 #
-# **Python's "and", "if" and chains.** They ask for *one* truth value, and a tensor of several has several. Write
-# ``(a > 1) & (a < 5)``.
+# **Python's "and", "if" and chains.** They ask for *one* truth value, and a tensor of several elements has several.
+# Write ``(a > 1) & (a < 5)``.
 
 for ask_for_one in (lambda: a > 1 and a < 5, lambda: 1 < a < 5):
     with expect_error(RuntimeError, match="more than one value is ambiguous"):
@@ -110,8 +110,8 @@ print(((a > 1) & (a < 5)).tolist())
 
 # %%
 # **A result that does not fit into its dtype.** A photo in :val:`uint8 <photo.dtype>` has numbers up to
-# :val:`255 <torch.iinfo(photo.dtype).max>`. A larger result starts again at 0, and a negative one goes on down from
-# there, without an error.
+# :val:`255 <torch.iinfo(photo.dtype).max>`. From a larger sum 256 is subtracted, and to a negative difference 256 is
+# added, without an error.
 
 photo = torch.tensor([100, 150, 200], dtype=torch.uint8)
 print("photo + 100:", (photo + 100).tolist())
@@ -203,7 +203,7 @@ ask(
 )
 
 # %%
-# A row and a column:
+# A row meets a column.
 
 column, row = torch.tensor([[1], [2], [3]]), torch.tensor([[10, 20, 30, 40]])
 ask(
@@ -218,7 +218,7 @@ ask(
 
 # %%
 # **Exercise.** Double the contrast of a gray photo in uint8: the distance of each pixel from 128 becomes twice as
-# large. What leaves the range from 0 to 255 stops at its end. Return uint8.
+# large. A value outside the range from 0 to 255 becomes the nearest end of it. Return uint8.
 
 
 def by_loops(photo):
@@ -240,7 +240,7 @@ def more_contrast(photo):
 check(more_contrast, by_loops, cases)
 
 # %%
-# The differences can be negative, so the photo leaves its dtype first and returns at the end.
+# The differences can be negative, so convert the photo first, and back at the end.
 
 # Solution
 
@@ -258,7 +258,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`reductions`, which combine elements of different places.
+# :ref:`reductions` combines elements of different places.
 #
 # - PyTorch contributors (2026). `Pointwise operations
 #   <https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops>`__. The list of them.

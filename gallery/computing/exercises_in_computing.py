@@ -51,10 +51,11 @@ show_neighbors()
 #
 # .. use-this::
 #
-#    Write the shape of each factor with a letter for each axis before you write code. A letter that disappears is a
-#    sum, and one that both factors have needs the same place, or a size of 1, in both. Reduce with ``keepdim=True`` if
-#    the result meets the input again. Stay with logarithms where numbers can become very large or small. A block of
-#    products (i, k, j) has k times as many elements as the result; ``@`` and :func:`torch.cdist` give it directly.
+#    Write the shape of each factor with a letter for each axis before you write code. A letter that disappears is
+#    summed over. A letter in both factors needs the same place in both, and a missing one needs an axis of size 1.
+#    Reduce with ``keepdim=True`` if the result meets the input again. Stay with logarithms where numbers can become
+#    very large or small. A block of products (i, k, j) has k times as many elements as the result; ``@`` and
+#    :func:`torch.cdist` give the result directly.
 
 print(f"{(known.targets[nearest] == asked.targets).float().mean():.1%} of {len(asked)} digits")
 
@@ -134,7 +135,7 @@ check(standardize, standardize_by_loops, tables, without=ready)
 
 # %%
 # ``dim=0`` is the axis of the rows: it disappears, and a row of means broadcasts against the table. The mean of seven
-# times 0.1 is rounded, so their deviation is not 0. Ask for equal numbers themselves.
+# times 0.1 is rounded, so their deviation is not 0. So compare the numbers themselves.
 
 # Solution
 
@@ -175,7 +176,7 @@ def distances(a, b):
 check(distances, distances_by_loops, points, without=pairs)
 
 # %%
-# A block (n, m, d) of differences; the norm removes its last axis.
+# The differences are a block (n, m, d), and the norm removes its last axis.
 
 # Solution
 
@@ -233,7 +234,7 @@ assert report.passed
 report
 
 # %%
-# The formula as it stands on paper fails where a logit is 1000, and ``check`` shows the input:
+# The formula as it is written fails where a logit is 1000, and ``check`` shows the input:
 
 
 def naive_losses(logits, labels):
@@ -274,7 +275,7 @@ def causal_attention(q, k, v):
 check(causal_attention, attention_by_loops, heads, without=["scaled_dot_product_attention"])
 
 # %%
-# The scores are a batch of square tables, and what lies above the diagonal is hidden.
+# The scores are a batch of square tables, and what is above the diagonal is hidden.
 
 # Solution
 
@@ -311,7 +312,7 @@ assert (known.targets[nearest] == asked.targets).float().mean() > 0.95
 # Read next
 # ---------
 #
-# :ref:`from-calculation-to-graph`, how PyTorch records a calculation to find its gradients.
+# :ref:`from-calculation-to-graph` shows how PyTorch records a calculation to find its gradients.
 #
 # - Rush (2022). `Tensor Puzzles <https://github.com/srush/Tensor-Puzzles>`__. Twenty-one functions to build from
 #   broadcasting, ``arange`` and ``where``.

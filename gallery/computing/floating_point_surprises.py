@@ -39,8 +39,8 @@ assert str(divided) == str(multiplied)
 draw(torch.eq, (divided, multiplied), names=["divided", "multiplied"], at=(2,))
 
 # %%
-# Tenths in :val:`float64 <divided.dtype>`, once computed as quotients by ten and once as products with a tenth. They
-# print alike, and three of the eight are not equal. You need to know :ref:`what a dtype is <dtypes>`.
+# These are tenths in :val:`float64 <divided.dtype>`, computed once as quotients by ten and once as products with a
+# tenth. They print alike, and three of the eight are not equal. You need to know :ref:`what a dtype is <dtypes>`.
 #
 # The rule
 # --------
@@ -71,7 +71,8 @@ assert big + 1 == big
 # --------------------------
 #
 # Each addition rounds, so :math:`(a + b) + c` need not be :math:`a + (b + c)`. A GPU, more threads or another batch
-# size may sum in another order, and give another last digit. Here 10,000 numbers are summed in 20 orders.
+# size may sum in another order, and give another last digit. Here :val:`10,000 <len(values)>` numbers are summed in 20
+# orders.
 
 values = torch.randn(10_000)
 orders = [torch.randperm(10_000) for _ in range(20)]
@@ -90,7 +91,8 @@ assert ((a + b) + c, a + (b + c)) == (1, 0)
 # -----------------------
 #
 # Subtracting two floats that are almost equal is exact. What remains are their last digits, which earlier roundings
-# have spoiled. The variance as "mean of the squares minus square of the mean" is right on paper, and here gives 0.
+# have spoiled. The variance as "mean of the squares minus square of the mean" is right in exact arithmetic, and here
+# gives :val:`0 <by_formula>`.
 
 y = torch.tensor([10000.0, 10001.0, 10002.0, 10003.0])
 by_formula = (y**2).mean() - y.mean() ** 2
@@ -197,13 +199,13 @@ ask(
     answer=rounds,
     choices={
         9: f"After nine, x is about {9 * 0.1:.1f}.",
-        10: "It would be so with exact tenths. Ten roundings leave x a little below 1.",
+        10: "That holds for exact tenths. Ten roundings leave x a little below 1.",
         11: f"After ten, x is {after_ten}. Count with integers.",
     },
 )
 
 # %%
-# Types:
+# The next question compares two types.
 
 third = torch.tensor(1 / 3)
 ask(
@@ -239,8 +241,7 @@ def kahan(x):
 check(kahan, in_float64, cases, without=["sum", "cumsum", "double", "float"])
 
 # %%
-# ``(total - old) - term`` is what was added too much; in exact arithmetic it is
-# nothing.
+# ``(total - old) - term`` is what was added too much; in exact arithmetic it is zero.
 
 # Solution
 
@@ -262,7 +263,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nan-and-infinity`, about the values that are no ordinary numbers.
+# :ref:`nan-and-infinity` explains the values that are no ordinary numbers.
 #
 # - Goldberg (1991). `What every computer scientist should know about floating-point arithmetic
 #   <https://doi.org/10.1145/103162.103163>`__. The proofs behind this page.

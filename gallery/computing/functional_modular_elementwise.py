@@ -67,8 +67,8 @@ torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
 # A module knows its mode
 # -----------------------
 #
-# Dropout sets random elements to 0 while you train, and should not when you predict. ``model.eval()`` tells the
-# modules that you predict. ``F.dropout`` does not know it, and drops unless you pass ``training=False``.
+# Dropout sets random elements to 0 while you train, and should keep them when you predict. ``model.eval()`` tells the
+# modules that you predict. ``F.dropout`` does not know the mode, and drops unless you pass ``training=False``.
 
 dropout, ones = nn.Dropout(p=0.5).eval(), torch.ones(1000)
 print("nn.Dropout in eval:", (dropout(ones) == 0).sum().item(), "zeros")
@@ -80,8 +80,8 @@ print("with training=...: ", (passed_on == 0).sum().item(), "zeros")
 # A module fits into Sequential
 # -----------------------------
 #
-# ``nn.Sequential`` calls one module after the other, and refuses a function. In a ``forward`` of your own you can mix
-# both.
+# ``nn.Sequential`` calls one module after the other, and refuses a function. In a ``forward`` that you write you can
+# mix modules and functions.
 
 network = nn.Sequential(layer, nn.ReLU(), nn.Linear(4, 2))
 torch.testing.assert_close(network(x), network[2](F.relu(layer(x))))
@@ -108,7 +108,7 @@ with expect_error(RuntimeError, match="Tensor with more than one value is ambigu
 print(nn.MSELoss()(x, x + 1), F.mse_loss(x, x + 1))
 
 # %%
-# **A layer made in forward.** Each call then has new random weights, and a training step has nothing to keep. The same
+# **A layer made in forward.** Each call then has new random weights, so what a training step changes is lost. The same
 # input gives two results.
 
 
@@ -236,7 +236,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`exercises-in-computing`, functions to write with what this chapter taught.
+# :ref:`exercises-in-computing` are functions to write with what this chapter taught.
 #
 # - Howard (2018). `What is torch.nn really? <https://docs.pytorch.org/tutorials/beginner/nn_tutorial.html>`__. A
 #   network is written with functions first, and becomes modules step by step.

@@ -56,8 +56,8 @@ torch.testing.assert_close(solve_from_scratch(A, b), torch.linalg.solve(A, b))
 # ----------------------
 #
 # The inverse is rounded before it meets ``b``. Here is a Hilbert matrix, :math:`h_{ij} = 1 / (i + j + 1)`, and 100
-# right-hand sides whose ``x`` we know. The :term:`residual` is what the equations are missed by, :math:`A x - b`, here
-# divided by the length of ``b``. With ``solve`` it is rounding, with ``inv`` far more.
+# right-hand sides whose ``x`` we know. The :term:`residual` is the error of the equations, :math:`A x - b`, here
+# divided by the length of ``b``. With ``solve`` it is as small as rounding, with ``inv`` it is far larger.
 
 # Varies with the processor: how large the errors of rounding are
 i = torch.arange(8, dtype=torch.float64)
@@ -99,8 +99,8 @@ assert error.median() > 0.5
 # More equations than unknowns
 # ----------------------------
 #
-# A line through five points has two unknowns, intercept and slope, and no line meets the five.
-# :func:`torch.linalg.lstsq` finds the one with the smallest sum of squared misses.
+# A line through five points has two unknowns, intercept and slope, and no line goes through the five.
+# :func:`torch.linalg.lstsq` finds the line with the smallest sum of squared errors.
 
 t = torch.arange(5.0)
 heights = torch.tensor([[1.0], [3.0], [2.0], [5.0], [4.0]])
@@ -111,17 +111,17 @@ print("intercept, slope:", [round(value, 4) for value in line.flatten().tolist()
 # %%
 # .. use-this::
 #
-#    ``torch.linalg.solve(A, b)`` where a formula has :math:`A^{-1} b`, and ``inv`` where you want the inverse itself.
-#    ``A`` has shape (..., n, n), ``b`` (..., n) or (..., n, k), and leading axes are a batch. Take ``lstsq`` for
-#    tables with more rows than columns. Work in :val:`float64 <hilbert.dtype>` if ``cond`` is large: it tells how much
-#    an error can grow. For one ``A`` and many ``b``, give them as columns, so that ``A`` is factored once.
+#    Take ``torch.linalg.solve(A, b)`` where a formula has :math:`A^{-1} b`, and ``inv`` where you want the inverse
+#    itself. ``A`` has shape (..., n, n), ``b`` (..., n) or (..., n, k), and leading axes are a batch. Take ``lstsq``
+#    for tables with more rows than columns. Work in :val:`float64 <hilbert.dtype>` if ``cond`` is large: it tells how
+#    much an error can grow. For one ``A`` and many ``b``, give them as columns, so that ``A`` is factored once.
 #
 # A common mistake
 # ----------------
 #
 # **Rows that depend on each other.** Then the equations have no solution or infinitely many, and the matrix is
-# :term:`singular`. ``solve`` raises where its elimination meets a 0. After a change in the seventh digit it raises
-# nothing, and the result is huge. Look at ``cond`` if you do not trust a matrix.
+# :term:`singular`. ``solve`` raises an error where its elimination meets a 0. After a change in the seventh digit it
+# raises none, and the result is huge. Look at ``cond`` if you do not trust a matrix.
 
 # Varies with the processor: the last digits of both numbers
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
@@ -216,7 +216,7 @@ ask(
 )
 
 # %%
-# More points:
+# The next table has more rows than columns.
 
 many = torch.linalg.lstsq(torch.rand(20, 3), torch.rand(20, 4)).solution
 ask(
@@ -274,7 +274,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`norms`, about lengths of vectors and of matrices.
+# :ref:`norms` is about lengths of vectors and of matrices.
 #
 # - Cook (2010). `Don't invert that matrix <https://www.johndcook.com/blog/2010/01/19/dont-invert-that-matrix/>`__. The
 #   argument in a few paragraphs.

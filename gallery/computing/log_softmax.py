@@ -76,9 +76,9 @@ assert gradient(lambda x: x.softmax(dim=0).log()).isnan().any()
 assert gradient(lambda x: x.log_softmax(dim=0)).tolist() == [1, 0, -1]
 
 # %%
-# It goes wrong before it is infinite. In float16 the smallest positive number is
-# :val:`6e-8 <torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps>`. Two logits that differ by
-# 20 are enough. At 15 the logarithm is already wrong in its second digit after the point.
+# The logarithm of softmax goes wrong before it is infinite. In float16 the smallest positive number is
+# :val:`6e-8 <torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps>`. If two logits differ by 20,
+# the smaller probability becomes 0. At 15 the logarithm is already wrong in its second digit after the point.
 
 for gap in (5.0, 10.0, 15.0, 20.0):
     pair = torch.tensor([0.0, gap], dtype=torch.float16)
@@ -90,9 +90,9 @@ assert torch.tensor([0.0, 20.0], dtype=torch.float16).softmax(dim=0)[0] == 0
 # .. use-this::
 #
 #    Give logits to :func:`torch.nn.functional.cross_entropy`, which is ``log_softmax`` and a choice of the right class
-#    in one call. Take ``log_softmax`` where you need the logarithms yourself, for example to add them up over the
-#    words of a text. ``exp`` of it gives the probabilities back. It makes one new tensor, where softmax and then
-#    ``log`` make two.
+#    in one call. Take ``log_softmax`` where you need the logarithms yourself, for example to add them up over the words
+#    of a text. ``exp`` of the result gives the probabilities back. ``log_softmax`` makes one new tensor, where softmax
+#    and then ``log`` make two.
 
 targets = torch.tensor([2, 0])
 logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -176,7 +176,7 @@ ask(
 )
 
 # %%
-# Twice, by mistake:
+# Here ``log_softmax`` is applied twice, by mistake.
 
 once = row.log_softmax(dim=0)
 changes = "changes" if not torch.allclose(once.log_softmax(dim=0), once) else "stays the same"
@@ -234,7 +234,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`logsumexp`, the number that is subtracted.
+# :ref:`logsumexp` is the number that is subtracted.
 #
 # - Blanchard, Higham and Higham (2021). `Accurately computing the log-sum-exp and softmax functions
 #   <https://doi.org/10.1093/imanum/draa038>`__. Which of the forms is accurate, and when.

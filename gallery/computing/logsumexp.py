@@ -4,7 +4,7 @@
 What is logsumexp, and why not log of sum of exp?
 =================================================
 
-Probabilities of long texts are so small that you keep their logarithms, and to add two of them by ``exp`` and ``log``
+Probabilities of long texts are so small that you keep their logarithms, and adding two of them by ``exp`` and ``log``
 gives minus infinity. :func:`torch.logsumexp` adds numbers that are given by their :term:`logarithms <logarithm>`,
 without overflow.
 """
@@ -55,8 +55,8 @@ torch.testing.assert_close(logsumexp_from_scratch(logs, dim=1), logs.logsumexp(d
 # What goes wrong in three steps
 # ------------------------------
 #
-# In :val:`float32 <logs.dtype>` ``exp`` is infinite from 88.8 on, and 0 from -104 down. The logarithm of that is plus
-# or minus infinity, although the result is an ordinary number.
+# In :val:`float32 <logs.dtype>` ``exp`` is infinite from 88.8 on, and :val:`0 <torch.tensor(-104.0).exp()>` from -104
+# down. The logarithm of that is plus or minus infinity, although the exact result is an ordinary number.
 
 
 def three_steps(x, dim):
@@ -88,9 +88,9 @@ torch.testing.assert_close(texts.logsumexp(dim=0), torch.tensor(math.log(2e-60))
 # A soft maximum, and the loss
 # ----------------------------
 #
-# The result lies between the maximum and the maximum plus the logarithm of the number of terms. The loss of a
-# classifier is the logsumexp of its :term:`logits` minus the logit of the right class. So the loss of a photo is small
-# when that logit is the largest by far.
+# The result is between the maximum and the maximum plus the logarithm of the number of terms. The loss of a classifier
+# is the logsumexp of its :term:`logits` minus the logit of the right class. So the loss of a photo is small when that
+# logit is the largest by far.
 
 logits = torch.tensor([[9.0, 0.0, 1.0, 2.0], [4.0, 4.0, 4.0, 4.0]])  # (photo, class)
 soft, hard = logits.logsumexp(dim=1), logits.amax(dim=1)
@@ -119,7 +119,8 @@ torch.testing.assert_close(p.grad, logits.softmax(dim=1))
 # ----------------
 #
 # **No keepdim.** To turn logits into logarithms of probabilities, subtract the logsumexp of each row. Without
-# ``keepdim=True`` two results meet four columns. :func:`torch.log_softmax` does it in one call (:ref:`log-softmax`).
+# ``keepdim=True`` two results meet four columns. :func:`torch.log_softmax` does both steps in one call
+# (:ref:`log-softmax`).
 
 with expect_error(RuntimeError, match="must match the size"):
     logits - logits.logsumexp(dim=1)
@@ -234,7 +235,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`linear-algebra`, for equations with matrices.
+# :ref:`linear-algebra` solves equations with matrices.
 #
 # - Blanchard, Higham and Higham (2021). `Accurately computing the log-sum-exp and softmax functions
 #   <https://doi.org/10.1093/imanum/draa038>`__. How large the rounding error of each form can be.

@@ -5,7 +5,7 @@ How do I mask positions in softmax?
 ===================================
 
 Sentences of a batch are padded to one length, and attention without a mask gives weight to the padding, so a result
-depends on how long the neighbors are. Set the logits of hidden positions to minus infinity before the softmax.
+depends on how long the other sentences are. Set the logits of hidden positions to minus infinity before the softmax.
 """
 
 # %%
@@ -37,14 +37,15 @@ draw(masked_softmax, (scores, seen), names=["scores", "seen"], at=(0, 0))
 
 # %%
 # The first sentence has two tokens and two positions of padding, the second has four tokens. ``seen`` is True where a
-# token is. In the result, padding has the weight 0, and each row sums to 1. You need to know :ref:`softmax`.
+# token is. In the result, padding has the weight :val:`0 <weights[0, 2:].max()>`, and each row sums to 1. You need to
+# know :ref:`softmax`.
 #
 # The rule
 # --------
 #
 # Fill the hidden scores with minus infinity before the softmax:
 # ``scores.masked_fill(~seen, -math.inf).softmax(dim=-1)``. Since :math:`e^{-\infty}` is 0, a hidden position adds
-# nothing to the sum that softmax divides by. So the others get what they would get if it were not there.
+# nothing to the sum that softmax divides by. So the other positions get the weights that they would get without it.
 
 assert torch.equal(scores.masked_fill(~seen, -math.inf).softmax(dim=-1), weights)
 torch.testing.assert_close(weights.sum(dim=-1), torch.ones(2))
@@ -56,8 +57,9 @@ print("two tokens only:", [round(w, 4) for w in scores[0, :2].softmax(dim=0).tol
 # A row in which nothing is left
 # ------------------------------
 #
-# Where each position of a row is hidden, the sum is 0, and on paper softmax is 0 / 0. The row becomes :term:`NaN`, and
-# so does what the next product of matrices computes from it. Replace the row by zeros if such rows occur.
+# Where each position of a row is hidden, the sum is 0, and the formula of softmax gives 0 / 0. The row becomes
+# :term:`NaN`, and so does what the next product of matrices computes from it. Replace the row by zeros if such rows
+# occur.
 
 nothing = torch.tensor([[False, False, False, False], [True, True, True, True]])
 spoiled = masked_softmax(scores, nothing)
@@ -70,7 +72,7 @@ assert torch.equal(repaired[1], spoiled[1])
 
 # %%
 # How you hide the scores matters for their gradient, too. The backward step of the first ``masked_fill`` puts 0 at the
-# hidden places, so the NaN ends there. A mask of 0 and minus infinity that is *added* hands the NaN on to the scores.
+# hidden places, so the NaN ends there. A mask of 0 and minus infinity that is *added* passes the NaN on to the scores.
 
 
 def zero_where_empty(p, seen):
@@ -159,17 +161,17 @@ assert (table[0][~causal] == 0).all()
 three = torch.tensor([0.0, 0.0, 5.0])
 open_ = torch.tensor([True, True, False])
 ask(
-    "The scores are 0, 0 and 5, and the third position is hidden. Which weight has the first?",
+    "The scores are 0, 0 and 5, and the third position is hidden. What is the weight of the first?",
     answer=masked_softmax(three, open_)[0],
     choices={
         0.0: "Only the hidden position has the weight 0.",
         0.5: "Two equal scores are left, and the 5 does not count.",
-        1 / 3: "So it would be if the hidden score were 0 and not minus infinity.",
+        1 / 3: "It would be 1/3 if the hidden score were 0 and not minus infinity.",
     },
 )
 
 # %%
-# With 0 in place of minus infinity:
+# The next question has 0 in place of minus infinity.
 
 zeroed = (scores * seen).softmax(dim=-1)
 ask(
@@ -225,7 +227,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`temperature`, the number that makes a softmax sharper or flatter.
+# :ref:`temperature` is the number that makes a softmax sharper or flatter.
 #
 # - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Section 3.2.3 hides the
 #   later positions of a decoder in this way.

@@ -4,8 +4,8 @@
 How does matmul work, and what are mm, bmm, mv and dot?
 =======================================================
 
-A linear layer is a product of matrices, so are the scores of attention, and a wrong shape stops both. ``a @ b``, which
-is :func:`torch.matmul`, multiplies each row of ``a`` :ref:`element by element <element-by-element>` with each column of
+A linear layer and the scores of attention are products of matrices, and a wrong shape stops both. ``a @ b``, which is
+:func:`torch.matmul`, multiplies each row of ``a`` :ref:`element by element <element-by-element>` with each column of
 ``b``, and adds up.
 """
 
@@ -32,15 +32,15 @@ b = torch.tensor([[1, 0, 2, 5], [0, 1, 2, 5], [0, 0, 2, 5]])
 draw(torch.matmul, (a, b))
 
 # %%
-# Two rows meet four columns, and each of them has three elements. Point at an element of the result to see its row and
-# its column. You need to know :ref:`broadcasting` and :ref:`reductions`.
+# Two rows meet four columns, and each row and each column has three elements. Point at an element of the result to see
+# its row and its column. You need to know :ref:`broadcasting` and :ref:`reductions`.
 #
 # The rule
 # --------
 #
 # (N, K) times (K, M) gives (N, M), by :math:`c_{nm} = \sum_k a_{nk} b_{km}`. The two inner sizes have to be equal, and
 # that :term:`axis` disappears. From scratch these are three loops. The order matters: here ``b @ a`` raises an error,
-# because the rows of ``b`` have 4 elements and the columns of ``a`` have 2.
+# because the rows of ``b`` have 4 elements and the columns of ``a`` have :val:`2 <len(a)>`.
 
 
 def matmul(a, b):
@@ -58,7 +58,7 @@ with expect_error(RuntimeError, match=r"cannot be multiplied \(3x4 and 2x3\)"):
 # Vectors
 # -------
 #
-# A :term:`vector` on the right is read as a column, one on the left as a row, and the axis that this adds is removed
+# A :term:`vector` on the right is read as a column, and one on the left as a row. The axis that this adds is removed
 # again. Two vectors give a number, the :term:`dot product`.
 
 v, u = torch.tensor([100, 10, 1]), torch.tensor([1, -1])
@@ -80,8 +80,7 @@ print(tuple(sentences.shape), "@", tuple(weight.shape), "->", tuple((sentences @
 # mm, bmm, mv, dot
 # ----------------
 #
-# Each is one case of ``@`` with a name, for one number of axes. They do not broadcast, so an axis too many is an
-# error.
+# Each of the four is ``@`` for one number of axes. They do not broadcast, so an axis too many is an error.
 
 one_case = {
     "dot": ((3,), (3,)),
@@ -106,9 +105,9 @@ for name, (s, t) in one_case.items():
 # Common mistakes
 # ---------------
 #
-# **One vector for each matrix of a batch.** Five vectors, stacked to shape (5, 3), are read as *one* matrix. With
-# three of each the sizes fit by chance, and the result has an axis too many. Make each vector a column with
-# ``unsqueeze(-1)``.
+# **One vector for each matrix of a batch.** Five vectors, stacked to shape (5, 3), are read as *one* matrix. With three
+# matrices and three vectors the sizes fit by chance, and the result has an axis too many. Make each vector a column
+# with ``unsqueeze(-1)``.
 
 matrices, vectors = torch.randint(9, (5, 2, 3)), torch.randint(9, (5, 3))
 with expect_error(RuntimeError, match="cannot be multiplied"):
@@ -188,7 +187,7 @@ torch.testing.assert_close(y_grad, a.T.float() @ g)
 # --------------
 
 ask(
-    "q and k have shape (8, 5, 6, 7); .mT swaps the last two axes. Which shape has q @ k.mT?",
+    "q and k have shape (8, 5, 6, 7); .mT swaps the last two axes. What is the shape of q @ k.mT?",
     answer=(torch.ones(8, 5, 6, 7) @ torch.ones(8, 5, 6, 7).mT).shape,
     choices={
         (8, 5, 7, 7): "That is q.mT @ k: the axis of size 6 is summed over.",
@@ -198,7 +197,7 @@ ask(
 )
 
 # %%
-# Vectors:
+# The next question is about vectors.
 
 ask(
     f"u and w are vectors of length {len(v)}. What does u.unsqueeze(1) @ w do?",
@@ -251,9 +250,9 @@ report
 # Read next
 # ---------
 #
-# :ref:`einsum`, where each axis has a letter. When the sizes do not fit: :ref:`mat1-and-mat2-shapes`.
+# :ref:`einsum` gives each axis a letter. :ref:`mat1-and-mat2-shapes` helps when the sizes do not fit.
 #
-# - Strang (2016). `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__. Its chapter 2: four
-#   ways to see one product.
-# - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. The product of the
-#   exercise, in use.
+# - Strang (2016). `Introduction to Linear Algebra <https://math.mit.edu/~gs/linearalgebra/>`__. Its chapter 2 shows
+#   four ways to see one product.
+# - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. It uses the product of the
+#   exercise.

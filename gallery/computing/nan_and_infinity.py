@@ -58,8 +58,8 @@ for name, value in origins.items():
 # ---------------------
 #
 # NaN is not equal to itself, so ``x == nan`` finds nothing. :func:`torch.isfinite` is True where a number is neither
-# NaN nor infinite. In a network, ask each module in turn. A *hook* is a function that PyTorch calls after a module,
-# and here it notes the modules whose output is not finite.
+# NaN nor infinite. In a network, test the output of each module in turn. A *hook* is a function that PyTorch calls
+# after a module, and here it notes the modules whose output is not finite.
 
 network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))
 nn.init.constant_(network[2].weight, 3e38)  # as after a step that was far too long
@@ -96,9 +96,9 @@ assert "slow down your program" in torch.autograd.detect_anomaly.__doc__
 # Leaving them out
 # ----------------
 #
-# Multiplying with a :term:`mask` removes no NaN, since 0 times NaN is NaN. Choosing does: :func:`torch.where`,
+# Multiplying with a :term:`mask` removes no NaN, since 0 times NaN is NaN. Choosing removes it: :func:`torch.where`,
 # :func:`torch.nan_to_num` or a reduction that skips NaN. With gradients, make the *input* harmless, because ``where``
-# hides a value and not its slope (:ref:`where-and-masked-fill`).
+# hides a value and not its gradient (:ref:`where-and-masked-fill`).
 
 readings = torch.tensor([5.0, math.nan, 1.0])
 valid = readings.isfinite()
@@ -197,7 +197,7 @@ ask(
 )
 
 # %%
-# A table with a missing reading:
+# The next table misses a reading.
 
 table = torch.tensor([[1.0, 2.0], [math.nan, 4.0]])
 ask(
@@ -258,7 +258,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`functional-modular-elementwise`, the many names of one function.
+# :ref:`functional-modular-elementwise` explains the many names of one function.
 #
 # - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__.
 #   What the gradient is at places where a function has no slope.

@@ -52,9 +52,9 @@ assert torch.linalg.vector_norm(v, ord=math.inf, dim=1)[0] == 4
 # Comparing directions
 # --------------------
 #
-# A vector divided by its norm has the length 1 and keeps its direction. The :term:`dot product` of two of them is the
-# cosine of the angle between them, by which embeddings can be compared. :func:`torch.nn.functional.normalize` divides
-# by the norm, and leaves a vector of zeros as it is. In :val:`float16 <torch.half>` it becomes NaN.
+# A vector divided by its norm has the length 1 and keeps its direction. The :term:`dot product` of two such vectors is
+# the cosine of the angle between them. Embeddings can be compared by it. :func:`torch.nn.functional.normalize` divides
+# by the norm, and leaves a vector of zeros as it is. In :val:`float16 <torch.half>` such a vector becomes NaN.
 
 unit = v / torch.linalg.vector_norm(v, dim=1, keepdim=True)
 torch.testing.assert_close(F.normalize(v, dim=1), unit)
@@ -65,8 +65,8 @@ torch.testing.assert_close((unit @ unit.T)[0, 1], F.cosine_similarity(v[0], v[1]
 # The length of a gradient
 # ------------------------
 #
-# The gradients of a network are many tensors, and their length is that of the one long vector they would form. The
-# norm of their norms is the same number. ``clip_grad_norm_`` scales the gradients down if that is above a limit.
+# The gradients of a network are many tensors, and their length is that of the one long vector they would form. The norm
+# of their norms is the same number. ``clip_grad_norm_`` scales the gradients down if this number is above a limit.
 
 layer = torch.nn.Linear(4, 3)
 (10 * layer(torch.randn(8, 4))).square().sum().backward()
@@ -84,8 +84,8 @@ assert before > 100
 # A matrix has another norm
 # -------------------------
 #
-# ``torch.linalg.matrix_norm(A, 2)`` is the largest factor by which ``A`` lengthens a vector. Of 1000 random
-# directions, none is lengthened by more, and the best comes close. Without ``ord`` it is the Frobenius norm, the
+# ``torch.linalg.matrix_norm(A, 2)`` is the largest factor by which ``A`` lengthens a vector. Of 1000 random directions,
+# none is lengthened by more, and the best comes close. Without ``ord``, ``matrix_norm`` is the Frobenius norm, the
 # length of the matrix read as one vector. ``torch.linalg.norm`` with ``ord=2`` gives the factor for a matrix and the
 # length for a vector; without ``ord`` it gives the length of both.
 #
@@ -107,10 +107,10 @@ torch.testing.assert_close(torch.linalg.norm(v), torch.linalg.vector_norm(v))
 # %%
 # .. use-this::
 #
-#    ``vector_norm`` along the last axis for lengths, with ``keepdim=True`` to divide by them, and ``F.normalize`` for
-#    unit vectors. Say ``matrix_norm`` for the norm of a matrix. ``torch.linalg.norm`` with an ``ord`` chooses between
-#    the two by the number of axes. ``torch.norm`` and ``x.norm()`` are older, and the reference calls ``torch.norm``
-#    deprecated. ``matrix_norm`` with ``ord=2`` computes a singular value decomposition.
+#    Take ``vector_norm`` along the last axis for lengths, with ``keepdim=True`` to divide by them, and ``F.normalize``
+#    for unit vectors. Say ``matrix_norm`` for the norm of a matrix. ``torch.linalg.norm`` with an ``ord`` chooses
+#    between the two by the number of axes. ``torch.norm`` and ``x.norm()`` are older, and the reference calls
+#    ``torch.norm`` deprecated. ``matrix_norm`` with ``ord=2`` computes a singular value decomposition.
 #
 # A common mistake
 # ----------------
@@ -196,7 +196,7 @@ ask(
 )
 
 # %%
-# A matrix that stretches:
+# The next matrix stretches vectors.
 
 stretch = torch.tensor([[2.0, 0.0], [0.0, 3.0]])
 ask(
@@ -233,7 +233,7 @@ def nearest(words, query):
 check(nearest, by_loop, cases, without=["cosine_similarity"])
 
 # %%
-# The length of the query is the same for each word, so it need not be divided by.
+# The length of the query is the same for each word, so you need not divide by it.
 
 # Solution
 
@@ -250,7 +250,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`decompositions`, which find the directions that a matrix stretches.
+# :ref:`decompositions` find the directions that a matrix stretches.
 #
 # - Pascanu, Mikolov and Bengio (2013). `On the difficulty of training recurrent neural networks
 #   <https://arxiv.org/abs/1211.5063>`__. Why gradients are clipped by their norm.

@@ -48,7 +48,7 @@ for dim, shape in shapes.items():
 # One mean for each channel
 # -------------------------
 #
-# To normalize photos you need the mean of each color over the whole batch. Name the axes that go: photo, row and
+# To normalize photos you need the mean of each color over the whole batch. Name the axes that disappear: photo, row and
 # column. One mean is left for each of the three channels.
 
 photos = torch.rand(8, 3, 11, 10)  # (photo, channel, row, column)
@@ -59,9 +59,8 @@ print([round(mean, 3) for mean in means.tolist()])
 # keepdim
 # -------
 #
-# ``keepdim=True`` keeps the *number* of axes: the one that is reduced has size 1. So the totals are a column and
-# :ref:`broadcast <broadcasting>` against the table they were made of. Dividing by them turns each row into fractions
-# that sum to 1.
+# ``keepdim=True`` keeps the *number* of axes: the reduced axis has size 1. So the totals are a column and
+# :ref:`broadcast <broadcasting>` against the table. Dividing by them turns each row into fractions that sum to 1.
 
 totals = x.sum(dim=1, keepdim=True)
 fractions = x / totals
@@ -90,9 +89,9 @@ print(largest)
 # Common mistakes
 # ---------------
 #
-# **A square table without keepdim.** Three totals and four columns do not fit, and torch says so. A confusion matrix
-# is square, so nothing raises: each *column* is divided by the total of the row with its number. The diagonal comes
-# out right, which hides the mistake.
+# **A square table without keepdim.** Three totals and four columns do not fit, and torch raises an error. A confusion
+# matrix is square, so no error is raised: each *column* is divided by the total of the row with the same number. The
+# diagonal comes out right, which hides the mistake.
 
 with expect_error(RuntimeError, match="must match the size"):
     x / x.sum(dim=1)
@@ -202,21 +201,21 @@ ask(
 )
 
 # %%
-# Small integers:
+# The next question has small integers.
 
 ask(
     "What is torch.tensor([130, 140, 50], dtype=torch.uint8).sum()?",
     answer=torch.tensor([130, 140, 50], dtype=torch.uint8).sum(),
     choices={
-        320 - 256: "In 8 bits the sum would overflow to this, but the sum has 64.",
-        255: "Nothing stops at the largest of its dtype: the sum has another.",
+        320 - 256: "In 8 bits the sum would overflow to this, but the sum has 64 bits.",
+        255: "The sum does not stop at the largest uint8: it has another dtype.",
         320: "The sum of integers has 64 bits, also when the elements have fewer.",
     },
 )
 
 # %%
 # **Exercise.** A classifier was tried on N photos. ``logits`` has shape (N, class), and ``labels`` has shape (N,).
-# Return the accuracy of each class: which part of its photos was recognized. Each class has a photo.
+# Return the accuracy of each class: the fraction of its photos that was recognized. Each class has a photo.
 
 
 def by_loops(logits, labels):
@@ -242,7 +241,7 @@ check(accuracies, by_loops, cases)
 
 # %%
 # Compare the column of labels with a row of classes. In this mask of shape (N, class) a sum counts the photos of each
-# class, and a second one those that were recognized.
+# class, and a second sum counts those that were recognized.
 
 # Solution
 
@@ -261,7 +260,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`matmul`, which multiplies and then sums over the axis that two matrices have in common.
+# :ref:`matmul` multiplies and then sums over the axis that two matrices have in common.
 #
 # - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first
 #   figure shows reductions beside indexing and broadcasting.

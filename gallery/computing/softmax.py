@@ -75,7 +75,8 @@ torch.testing.assert_close(pixels.sum(dim=1), torch.ones(2, 4, 5))
 #
 # Written as in the rule, softmax fails for logits of 100. ``exp`` of 88.8 is infinite in :val:`large.dtype`, and
 # infinity divided by infinity is :term:`NaN`. Since differences are what counts, subtract the largest logit of the row
-# first. Then the largest exponential is 1. ``torch.softmax`` gives what this form gives.
+# first. Then the largest exponential is :val:`1 <(large - large.amax(dim=1, keepdim=True)).exp().max()>`.
+# ``torch.softmax`` gives what this form gives.
 
 
 def stable_softmax(x, dim):
@@ -92,10 +93,11 @@ torch.testing.assert_close(stable_softmax(large, dim=1), torch.softmax(large, di
 # %%
 # .. use-this::
 #
-#    ``torch.softmax`` with ``dim`` the axis of the classes: the last one for a batch of logits, axis 1 for images. Use
-#    it to *read* probabilities, to sample, and inside attention. Leave it out behind the last layer of a classifier:
-#    ``cross_entropy`` takes logits. Where several labels can be right at once, take :func:`torch.sigmoid`. Where you
-#    need the logarithm, take :ref:`log_softmax <log-softmax>`. The result is a new tensor of the same size.
+#    Give ``torch.softmax`` the axis of the classes as ``dim``: the last one for a batch of logits, axis 1 where each
+#    pixel gets a class. Use it to *read* probabilities, to sample, and inside attention. Leave it out behind the last
+#    layer of a classifier: ``cross_entropy`` takes logits. Where several labels can be right at once, take
+#    :func:`torch.sigmoid`. Where you need the logarithm, take :ref:`log_softmax <log-softmax>`. The result is a new
+#    tensor of the same size.
 #
 # A common mistake
 # ----------------
@@ -111,8 +113,8 @@ lowest = math.log(math.e + 2) - 1
 torch.testing.assert_close(F.cross_entropy(perfect.softmax(dim=1), label), torch.tensor(lowest))
 
 # %%
-# **No dim.** :func:`torch.nn.functional.softmax` guesses one and warns. For a tensor with three axes it takes axis 0,
-# the batch.
+# **No dim.** :func:`torch.nn.functional.softmax` guesses an axis and warns. For a tensor with three axes it takes axis
+# 0, the batch.
 
 x = torch.randn(4, 2, 3)
 with expect_warning(UserWarning, match="Implicit dimension choice for softmax"):
@@ -179,7 +181,7 @@ ask(
 )
 
 # %%
-# With four axes, as in attention:
+# The next tensor has four axes, as in attention.
 
 scores, one = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4)
 fitting = [dim for dim in range(4) if torch.allclose(scores.softmax(dim).sum(dim=3), one)]
@@ -240,10 +242,10 @@ report
 # Read next
 # ---------
 #
-# :ref:`masked-softmax`, where some of the logits do not count.
+# :ref:`masked-softmax` leaves out some of the logits.
 #
-# - Goodfellow, Bengio and Courville (2016). `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__. In
-#   the section on softmax units: why this function makes probabilities of logits.
+# - Goodfellow, Bengio and Courville (2016). `Deep Learning <https://www.deeplearningbook.org/contents/mlp.html>`__. Its
+#   section on softmax units explains why this function makes probabilities of logits.
 # - Guo, Pleiss, Sun and Weinberger (2017). `On calibration of modern neural networks
 #   <https://arxiv.org/abs/1706.04599>`__. The networks that it measures are right less often than their probabilities
 #   say. Dividing the logits by one number repairs much of that.

@@ -5,8 +5,8 @@ What does the temperature of softmax do?
 ========================================
 
 A language model that takes the most probable word each time can fall into repetition, and one that draws from its
-probabilities can leave the subject. Divide the :term:`logits` by a temperature before the softmax: near 0 it gives the
-first, and 1 the second.
+probabilities can leave the subject. Divide the :term:`logits` by a temperature before the softmax: near 0 the most
+probable word gets nearly everything, and 1 leaves the probabilities as they are.
 """
 
 # %%
@@ -42,14 +42,16 @@ draw_temperatures()
 
 # %%
 # Each group of bars is a word with its probability at three temperatures. At 0.25 nearly everything goes to the first
-# word. At 4 the five come closer to each other. The order of the words stays. You need to know :ref:`softmax`.
+# word. At 4 the five probabilities come closer to each other. The order of the words stays. You need to know
+# :ref:`softmax`.
 #
 # The rule
 # --------
 #
-# :math:`p_i = e^{x_i / T} / \sum_j e^{x_j / T}`. Softmax turns a difference of two logits into a ratio of two
-# probabilities, and :math:`T` divides the difference. With 1 the model is as it was trained. As :math:`T` goes to 0,
-# the largest logit gets everything (equal ones share it). As it grows, the words become equally probable.
+# Each logit is divided by :math:`T`, so :math:`p_i = e^{x_i / T} / \sum_j e^{x_j / T}`. Softmax turns a difference of
+# two logits into a ratio of two probabilities, and :math:`T` divides the difference. With 1 the model is as it was
+# trained. As :math:`T` goes to 0, the largest logit gets everything (equal ones share it). As :math:`T` grows, the
+# words become equally probable.
 
 for t in (0.01, 0.25, 1, 4, 1000):
     p = (logits / t).softmax(dim=0)
@@ -76,9 +78,9 @@ for t in colors:
     print(f"T = {t:<5g}", ", ".join(f"{n} {word}" for word, n in zip(words, counts, strict=True)))
 
 # %%
-# The spread can be given as one number, the entropy :math:`-\sum_i p_i \log p_i` in nats: 0 when one word is certain,
-# and the logarithm of 5, :val:`1.609 <torch.tensor(5.0).log()>`, when the five are equal. Where the logits differ, it
-# rises with the temperature.
+# The spread can be given as one number, the entropy :math:`-\sum_i p_i \log p_i` in nats. It is 0 when one word is
+# certain, and the logarithm of 5, :val:`1.609 <torch.tensor(5.0).log()>`, when the five are equal. Where the logits
+# differ, the entropy rises with the temperature.
 
 
 def entropy(logits, t):
@@ -231,7 +233,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`log-softmax`, for the logarithms that losses need.
+# :ref:`log-softmax` computes the logarithms that losses need.
 #
 # - Hinton, Vinyals and Dean (2015). `Distilling the knowledge in a neural network
 #   <https://arxiv.org/abs/1503.02531>`__. A high temperature shows a small network what a large one finds similar.

@@ -44,8 +44,8 @@ print(f"x:     {x.device}\nmodel: {model.weight.device}")
 # --------
 #
 # Assign what a tensor's ``.to`` returns: ``x = x.to(device)``. If ``x`` already has the device and dtype that you name,
-# ``.to`` returns ``x`` itself, and a write through one name is seen through the other. Else, and with ``copy=True``, it
-# copies.
+# ``.to`` returns ``x`` itself. A write through one name is then seen through the other. Otherwise, and with
+# ``copy=True``, ``.to`` copies.
 
 y, z = x.to(elsewhere), x.to("cpu")
 z[0, 0] = 10  # z is x
@@ -83,8 +83,8 @@ assert total.item() / len(loader) < 0.5
 # What works together
 # -------------------
 #
-# A result is on the device of its operands. Adding tensors of two devices raises. Three mixtures work: one operand is a
-# tensor of the CPU without axes, an index is on the CPU, or you copy into a tensor.
+# A result is on the device of its operands. Adding tensors of two devices raises an error. Three mixtures work. One
+# operand may be a tensor of the CPU without axes, an index may be on the CPU, and you may copy into a tensor.
 
 
 def outcome(operation):
@@ -116,9 +116,9 @@ assert outcome(lambda: torch.tensor(2.0) + y) == outcome(lambda: y + torch.tenso
 # Common mistakes
 # ---------------
 #
-# **A tensor on the GPU for NumPy or Matplotlib.** They read the memory of the CPU alone. Fetch the values with ``cpu``,
-# and detach them from the graph. The last line below runs unchanged on the CPU, where ``cpu`` copies nothing. Parts of
-# a model that stay behind are shown in :ref:`expected-all-tensors-to-be-on-the-same-device`.
+# **A tensor on the GPU for NumPy or Matplotlib.** NumPy and Matplotlib read the memory of the CPU alone. Fetch the
+# values with ``cpu``, and detach them from the graph. The last line below runs unchanged on the CPU, where ``cpu``
+# copies nothing. Parts of a model that stay behind are shown in :ref:`expected-all-tensors-to-be-on-the-same-device`.
 
 with expect_error(TypeError, match="Use Tensor.cpu"):
     y.numpy()
@@ -126,7 +126,7 @@ output = network(data.to(device))
 print(output.detach().cpu().numpy().shape)
 
 # %%
-# **The model moves after training has begun.** Here it moves to another dtype, which each machine can show. Its
+# **The model moves after training has begun.** Here it moves to another dtype, which each machine can show. The
 # optimizer keeps the parameters, because ``.to`` puts the new data into the same objects. Adam's averages stay behind,
 # in the dtype that they had. Move first, or load the optimizer's state into itself, which brings it to the parameters.
 
@@ -201,7 +201,7 @@ for wanted in ("cpu", here, "meta"):
 # Check yourself
 # --------------
 #
-# Three lines:
+# The first question has three lines.
 
 one = torch.ones(4)
 other = one.to("cpu")
@@ -216,14 +216,14 @@ ask(
 )
 
 # %%
-# Two lines, side by side:
+# The next question compares two lines.
 
 layer, batch = nn.Linear(3, 5), torch.ones(2, 3)
 layer.to(elsewhere)
 batch.to(elsewhere)
 moved = [name for name, t in (("layer", layer.weight), ("batch", batch)) if t.device.type != "cpu"]
 ask(
-    "layer.to(device) and batch.to(device) stand each on a line of its own. What is on the device afterwards?",
+    "layer.to(device) and batch.to(device) are two lines without an assignment. What is on the device afterwards?",
     answer=tuple(moved),
     choices={
         ("layer",): "The module was changed. The copy of the batch was thrown away.",
@@ -233,9 +233,9 @@ ask(
 )
 
 # %%
-# **Exercise.** Your loader gives batches that are dictionaries and lists of tensors, in one another. Write ``move``,
-# which returns the same structure with its tensors on a device. What is no tensor stays as it is. The checker moves to
-# ``meta``. It asks for each tensor, in order, whether it arrived in a structure like that of the batch.
+# **Exercise.** Your loader gives batches that are dictionaries and lists of tensors, nested in one another. Write
+# ``move``, which returns the same structure with its tensors on a device. What is no tensor stays as it is. The checker
+# moves to ``meta``. It asks for each tensor, in order, whether it arrived in a structure like that of the batch.
 
 
 def tensors_in(batch):
@@ -301,7 +301,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`timing-on-a-gpu`: a clock does not wait for a GPU by itself.
+# :ref:`timing-on-a-gpu` shows that a clock does not wait for a GPU by itself.
 #
 # - PyTorch contributors (2026). `CUDA semantics <https://docs.pytorch.org/docs/stable/notes/cuda.html>`__. Devices,
 #   streams and memory in detail, for GPUs of NVIDIA.

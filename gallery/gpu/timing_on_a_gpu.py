@@ -83,8 +83,8 @@ def clock_of_lines(waiting):
 draw_queue()
 
 # %%
-# Three pieces of work for a GPU, which a thread plays here, so that each machine can show it. At the dotted line they
-# are handed over, and not yet computed. You need to know :ref:`devices-and-moving-data`.
+# The figure shows three pieces of work for a GPU, which a thread plays here, so that each machine can show it. At the
+# dotted line they are handed over, and not yet computed. You need to know :ref:`devices-and-moving-data`.
 #
 # The rule
 # --------
@@ -131,8 +131,8 @@ assert took[0] > 100 * min(took[1:])
 # One measurement alone
 # ---------------------
 #
-# The same addition, timed 200 times. The machine does other things, too, which makes some calls longer, and the mean
-# with them. Give the median, which is the middle one of the sorted times, or the least.
+# Here the same addition is timed :val:`200 <len(singles)>` times. The machine does other things, too, which makes some
+# calls longer, and the mean with them. Give the median, which is the middle one of the sorted times, or the least.
 
 # Measured where this page runs.
 singles = [1e6 * read_twice(lambda: x + 1)[1] for _ in range(200)]
@@ -146,7 +146,7 @@ assert min(singles) < statistics.median(singles) < max(singles)
 #
 # ``torch.utils.benchmark.Timer`` waits for the GPU, warms up, and makes a quick call many times for one reading of the
 # clock. Unless told otherwise it uses *one* CPU thread, while your program may use more. ``ptguide.devices.measure`` is
-# built on it and prints the spread.
+# built on ``Timer`` and prints the spread.
 
 # Measured where this page runs.
 print(measure(lambda: x + 1))
@@ -234,7 +234,7 @@ ask(
 # %%
 # **Exercise.** Be the queue. Python needs ``launch[i]`` seconds to hand over call ``i``, one call after the other. The
 # GPU needs ``work[i]`` seconds for it, and begins when it has been handed over and the call before is done. Return
-# after how many seconds the last call is done. Both have shape (call,).
+# after how many seconds the last call is done. ``launch`` and ``work`` have shape (call,).
 
 
 def by_formula(launch, work):
@@ -257,8 +257,8 @@ def all_done(launch, work):
 check(all_done, by_formula, cases)
 
 # %%
-# Where the work of each call is long, the hand-over costs no more than the first launch. Where it is short, the GPU
-# waits for Python.
+# Where the work of each call is long, the hand-over costs no more than the first launch. Where the work is short, the
+# GPU waits for Python.
 
 # Solution
 
@@ -279,7 +279,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`pinned-memory`, for copies that do not keep Python waiting.
+# :ref:`pinned-memory` is about copies that do not keep Python waiting.
 #
 # - PyTorch contributors (2026). `PyTorch benchmark
 #   <https://docs.pytorch.org/tutorials/recipes/recipes/benchmark.html>`__. ``Timer`` beside ``timeit``, and tables that

@@ -4,8 +4,8 @@
 Do I need to install CUDA for PyTorch, and which version counts?
 ================================================================
 
-``nvidia-smi`` shows one version of CUDA, ``torch.version.cuda`` another, and ``nvcc`` is missing. The driver has to
-come from you, the rest comes with torch, and a GPU pays for work with many multiplications for each byte.
+``nvidia-smi`` shows one version of CUDA, ``torch.version.cuda`` another, and ``nvcc`` is missing. You install the
+driver, the rest comes with torch, and a GPU pays for work with many multiplications for each byte.
 """
 
 # %%
@@ -81,8 +81,8 @@ draw_intensity()
 #
 # A processor computes :math:`F` operations in a second, and moves :math:`B` bytes. A call of :math:`f` operations on
 # :math:`b` bytes takes at least :math:`\max(f / F, \; b / B)`. Where :math:`f / b` is less than :math:`F / B`, the
-# bytes decide. GPUs are built for a large :math:`F` and a large :math:`B`. Here both are measured on the device of
-# this page.
+# bytes decide the time. GPUs are built for a large :math:`F` and a large :math:`B`. Here both are measured on the
+# device of this page.
 
 # Measured where this page ran.
 matrix, vector = torch.rand(1024, 1024, device=device), torch.rand(2**24, device=device)
@@ -99,8 +99,8 @@ print(f"so the bytes decide below {F_device / B_device:.0f} operations for each 
 # Why a batch helps
 # -----------------
 #
-# One row through a linear layer reads the whole weight for one product. More rows use the same weight, so there is
-# more to compute for nearly the same bytes. With more and more rows it levels off, because the rows and the results
+# One row through a linear layer reads the whole weight for one product. More rows use the same weight, so there is more
+# to compute for nearly the same bytes. With more and more rows the gain levels off, because the rows and the results
 # are bytes, too.
 
 for rows in (1, 8, 64, 512, 4096):
@@ -122,7 +122,7 @@ for rows in (1, 8, 64, 512, 4096):
 # toolkit, with ``nvcc``      compiles kernels of your own        you, if you compile
 # ==========================  ==================================  ===========================================
 #
-# So it is with the builds of pip on Linux. The cell looks into the files of the packages that are installed here.
+# The table describes the builds of pip on Linux. The cell looks into the files of the packages that are installed here.
 
 # Measured where this page ran.
 beside = Path(torch.__file__).parents[1]  # the folder of the installed packages
@@ -146,12 +146,12 @@ for name in ("libcudart.so", "libcudnn.so", "libnccl.so", "libcuda.so", "nvcc", 
 # Two numbers that may differ
 # ---------------------------
 #
-# ``torch.version.cuda`` is the CUDA that torch was built for. The number in the corner of ``nvidia-smi`` is the
-# latest CUDA that the driver supports, as NVIDIA says of `cudaDriverGetVersion
-# <https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART____VERSION.html>`__. It installs nothing. Since CUDA 11
-# it may be smaller within the same first number, by NVIDIA's `minor version compatibility
-# <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`__, with a limited set of
-# features.
+# ``torch.version.cuda`` is the CUDA that torch was built for. The number in the corner of ``nvidia-smi`` is the latest
+# CUDA that the driver supports, as NVIDIA says of `cudaDriverGetVersion
+# <https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART____VERSION.html>`__. It does not say that this CUDA is
+# installed. Since CUDA 11 it may be smaller than torch's within the same first number, by NVIDIA's `minor version
+# compatibility <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`__, with a limited
+# set of features.
 
 
 def fits(built_for, driver_supports):
@@ -172,9 +172,9 @@ for built_for, driver_supports in (
 # Has this build a program for your GPU?
 # --------------------------------------
 #
-# Each model of GPU has a *compute capability*, such as 8.6. ``get_arch_list`` names those that the build has code
-# for. ``sm_`` code runs on GPUs with the same first number and the same or a larger second one (Jetson boards differ).
-# Else the message is *no kernel image is available*: :ref:`cuda-capability-is-not-compatible`.
+# Each model of GPU has a *compute capability*, such as 8.6. ``get_arch_list`` names those that the build has code for.
+# ``sm_`` code runs on GPUs with the same first number and the same or a larger second one (Jetson boards differ).
+# Otherwise the message is *no kernel image is available*: :ref:`cuda-capability-is-not-compatible`.
 #
 # .. not looked up: 8.6 — an example of how a capability is written
 
@@ -191,15 +191,15 @@ print(
 #    Install the driver of your GPU, and then torch by the command of `pytorch.org
 #    <https://pytorch.org/get-started/locally/>`__. Install no toolkit and no cuDNN: torch does not look for them. You
 #    need the toolkit if you compile CUDA code yourself, with the first number of ``torch.version.cuda``. If the first
-#    number of ``nvidia-smi`` is less than that, renew the driver, or take a build for an older CUDA. The cost: a build
-#    for CUDA takes gigabytes of disk.
+#    number of ``nvidia-smi`` is less than that, update the driver, or take a build for an older CUDA. A build for CUDA
+#    takes gigabytes of disk.
 #
 # A common mistake
 # ----------------
 #
 # **A toolkit is installed to change torch's CUDA.** It changes nothing, because pip's build has a fixed path
-# (``RPATH``) to its own libraries, which goes before ``LD_LIBRARY_PATH``. The cell puts a second CUDA runtime there,
-# and asks a process which one it has loaded. A toolkit of another first number matters to those who compile:
+# (``RPATH``) to its own libraries. This path goes before ``LD_LIBRARY_PATH``. The cell puts a second CUDA runtime
+# there, and asks a process which one it has loaded. A toolkit of another first number matters if you compile:
 # :ref:`the-detected-cuda-version-mismatches`.
 
 # Measured where this page ran.
@@ -254,7 +254,7 @@ ask(
     "torch.version.cuda is 12.6, nvidia-smi says 13.0, and nvcc is not found. Does torch find the GPU?",
     answer="yes" if fits("12.6", "13.0") else "no",
     choices={
-        "yes": "The driver supports newer versions too, and nvcc is for those who compile.",
+        "yes": "The driver supports newer versions too, and you need nvcc if you compile.",
         "no": "13.0 is the latest that the driver supports. It supports older ones, too.",
     },
 )
@@ -309,8 +309,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`devices-and-moving-data`: how tensors and models get to the GPU. Whether it pays for small work is measured in
-# :ref:`why-not-everything-on-the-gpu`.
+# :ref:`devices-and-moving-data` shows how tensors and models get to the GPU. Whether it pays for small work is measured
+# in :ref:`why-not-everything-on-the-gpu`.
 #
 # - He (2022). `Making deep learning go brrrr from first principles <https://horace.io/brrr_intro.html>`__. Compute,
 #   bandwidth and overhead, and how to tell which one you wait for.

@@ -4,8 +4,8 @@
 Why does max give two results, and what is argmax?
 ==================================================
 
-A model gives a logit for each word at each position, and you want the number of the word with the largest. With an
-axis, :func:`torch.max` gives the largest values and their positions; :func:`torch.argmax` gives the positions alone.
+A model gives a logit for each word at each position, and you want the word with the largest logit. With an axis,
+:func:`torch.max` gives the largest values and their positions; :func:`torch.argmax` gives the positions alone.
 """
 
 # %%
@@ -35,8 +35,8 @@ draw(torch.max, logits, dim=1)
 # --------
 #
 # ``dim`` names the axis along which elements are compared, and it disappears. ``values[i]`` is the largest ``x[i, j]``
-# over all ``j``, and ``indices[i]`` is the ``j`` where it stands. With ``keepdim=True`` the axis stays, with size 1,
-# which :ref:`gather <gather>` needs. For the smallest there are ``min``, ``argmin`` and ``amin``.
+# over all ``j``, and ``indices[i]`` is this ``j``. With ``keepdim=True`` the axis stays, with size 1, which
+# :ref:`gather <gather>` needs. ``min``, ``argmin`` and ``amin`` find the smallest.
 #
 # .. not tried: all — the definition of the largest
 
@@ -50,9 +50,10 @@ assert torch.equal(logits.gather(1, best).squeeze(1), values)
 # Three functions under one name
 # ------------------------------
 #
-# The arguments of :func:`torch.max` decide. Of a tensor alone it gives the largest element, with an axis a pair, and
-# with a second tensor the larger of two elements at each place. In ``torch.max(logits, 4)`` the 4 is read as an axis;
-# ``logits.clamp(min=4)`` is "at least 4". :func:`torch.amax` gives the values alone, and takes several axes.
+# The arguments of :func:`torch.max` decide what it gives. With a tensor alone this is the largest element, and with an
+# axis a pair. With a second tensor it is the larger of two elements at each place. In ``torch.max(logits, 4)`` the 4 is
+# read as an axis; ``logits.clamp(min=4)`` is "at least 4". :func:`torch.amax` gives the values alone, and takes several
+# axes.
 
 print("max(x)         ", torch.max(logits).item())
 print("max(x, 1)      ", *(part.tolist() for part in torch.max(logits, 1)))
@@ -67,7 +68,7 @@ assert logits.clamp(min=4).min() == 4
 # ----------------------
 #
 # Without ``dim``, ``argmax`` does not take the last axis. It counts through all elements, row after row, so a place of
-# 4 or more is no word here. :func:`torch.unravel_index` turns the place into row and column.
+# :val:`4 <logits.shape[1]>` or more is no word here. :func:`torch.unravel_index` turns the place into row and column.
 
 place = logits.argmax()
 row, column = torch.unravel_index(place, logits.shape)
@@ -90,16 +91,16 @@ assert v.argmax() == v.max(dim=0).indices == 1
 # %%
 # .. use-this::
 #
-#    Take ``x.argmax(dim)`` along the classes for a guess, ``x.amax(dim)`` for the values, ``x.max(dim)`` for both.
-#    Give ``dim`` each time. Positions are :val:`int64 <logits.argmax(dim=1).dtype>`, and values are a copy in the
-#    dtype of ``x``. Take ``argmax`` of the logits: a softmax before it is not needed, as it keeps their order but for
-#    rounding. :func:`torch.aminmax` gives the smallest and the largest at once.
+#    Take ``x.argmax(dim)`` along the classes for a guess, ``x.amax(dim)`` for the values, ``x.max(dim)`` for both. Give
+#    ``dim`` each time. Positions are :val:`int64 <logits.argmax(dim=1).dtype>`, and values are a copy in the dtype of
+#    ``x``. Take ``argmax`` of the logits: a softmax before it is not needed, because softmax keeps their order, apart
+#    from rounding. :func:`torch.aminmax` gives the smallest and the largest at once.
 #
 # Common mistakes
 # ---------------
 #
-# **The pair is taken for the values.** It is a tuple with names. Minus 1 raises an error. A comparison by ``==`` raises
-# nothing, and gives a single False.
+# **The pair is taken for the values.** The pair is a tuple with names. Subtracting 1 from it raises an error. A
+# comparison by ``==`` raises nothing, and gives a single False.
 
 with expect_error(TypeError, match="unsupported operand type"):
     logits.max(dim=1) - 1
@@ -107,8 +108,9 @@ with expect_error(TypeError, match="unsupported operand type"):
 print(logits.max(dim=1) == values, (logits.max(dim=1).values == values).tolist())
 
 # %%
-# **The first place of True.** As integers, True is 1 and False is 0, so ``argmax`` of ``.int()`` finds the first True;
-# it refuses bool. In a row without True it gives 0, as if the first were True: ask ``any`` first.
+# **The first place of True.** ``argmax`` refuses bool. As integers, True is 1 and False is 0, so ``argmax`` of
+# ``.int()`` finds the first True. In a row without True it gives 0, as if the first element were True: ask ``any``
+# first.
 
 is_end = torch.tensor([[False, False, True, True], [False, False, False, False]])
 with expect_error(RuntimeError, match="(?i)argmax.*bool"):
@@ -186,7 +188,7 @@ ask(
 )
 
 # %%
-# Shapes:
+# The next question is about shapes.
 
 images = torch.zeros(8, 3, 16, 12)
 ask(
@@ -242,7 +244,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`unique`, which finds what is equal.
+# :ref:`unique` finds what is equal.
 #
 # - PyTorch contributors (2026). `torch.max <https://docs.pytorch.org/docs/stable/generated/torch.max.html>`__. The
 #   three functions under one name.

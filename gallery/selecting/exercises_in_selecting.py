@@ -138,8 +138,8 @@ assert report.passed
 report
 
 # %%
-# **3. A window that looks back.** Return a mask of shape (n, n) for a model that reads from left to right, and looks at
-# the last ``width`` positions, its own included. It is True where row ``i`` may look at column ``j``. The first
+# **3. A window that looks back.** Return a mask of shape (n, n) for a model that reads from left to right. A position
+# looks at the last ``width`` positions, itself included. It is True where row ``i`` may look at column ``j``. The first
 # argument is a tensor of length ``n``; its values are not used.
 
 
@@ -173,8 +173,8 @@ assert report.passed
 report
 
 # %%
-# **4. Zeros to the end.** In each row the elements that are not 0 move to the front, in the order in which they were;
-# the zeros follow.
+# **4. Zeros to the end.** In each row, move the elements that are not 0 to the front, and keep their order. The zeros
+# follow.
 
 
 def zeros_last_by_loops(x):

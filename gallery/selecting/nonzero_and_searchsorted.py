@@ -39,7 +39,7 @@ draw([x, x.nonzero()], ["x", "x.nonzero()"], colors=colors)
 #
 # The shape of the result is (elements that are not 0, axes of ``x``), in the order in which ``x`` is read. False counts
 # as 0, so a condition works as well. With ``as_tuple=True`` the columns of the result come as separate tensors, which
-# :ref:`brackets <advanced-indexing>` take. ``torch.where(condition)`` gives this tuple, too.
+# you can put :ref:`between brackets <advanced-indexing>`. ``torch.where(condition)`` gives this tuple, too.
 
 rows, columns = (x > 25).nonzero(as_tuple=True)
 print(list(zip(rows.tolist(), columns.tolist(), strict=True)))
@@ -50,8 +50,8 @@ assert all(map(torch.equal, torch.where(x > 25), (rows, columns)))
 # searchsorted: where does a value belong?
 # ----------------------------------------
 #
-# ``searchsorted`` says before which element of the list a value can be put in, so that the list stays sorted. 15 goes
-# before the 20, at place 1. 35 goes to the end, at place 3. The result has the shape of the values.
+# ``searchsorted`` says where a value can be inserted so that the list stays sorted. 15 goes before the 20, at place 1.
+# 35 goes to the end, at place 3. The result has the shape of the values.
 
 limits, values = torch.tensor([10, 20, 30]), torch.tensor([5, 10, 15, 30, 35])
 found = torch.searchsorted(limits, values)
@@ -59,9 +59,9 @@ assert found.tolist() == [0, 0, 1, 2, 3]
 draw([limits, values, found], ["limits", "values", "found"], colors=[torch.arange(3), found, found])
 
 # %%
-# A value that equals a limit goes before it, and with ``right=True`` behind it. So the place is a count: of the limits
-# that are less than the value, or with ``right=True`` less or equal. :func:`torch.bucketize` is the same function with
-# the arguments exchanged.
+# A value that equals a limit goes before it, and with ``right=True`` behind it. So the place is the number of limits
+# that are less than the value. With ``right=True``, equal ones count, too. :func:`torch.bucketize` is the same function
+# with the arguments exchanged.
 
 
 def searchsorted(limits, values, right=False):
@@ -79,16 +79,16 @@ for right in (False, True):
 # .. use-this::
 #
 #    To take, count or replace elements, use :ref:`the mask itself <boolean-masks>`: ``nonzero`` is for positions that
-#    you print, keep or compute with. Its size depends on the values, so on a GPU Python waits for them. For intervals,
-#    write ``torch.bucketize(values, limits)``, with ``right=True`` if a limit belongs to the interval above it.
-#    Positions are :val:`int64 <x.nonzero().dtype>` and have no gradient.
+#    you print, keep or compute with. The size of the result depends on the values, so on a GPU Python waits for them.
+#    For intervals, write ``torch.bucketize(values, limits)``, with ``right=True`` if a limit belongs to the interval
+#    above it. Positions are :val:`int64 <x.nonzero().dtype>` and have no gradient.
 #
 # Common mistakes
 # ---------------
 #
-# **The table of positions between the brackets.** ``tall[tall.nonzero()]`` reads each number of this table, columns
-# included, as a row of ``tall``. Nothing is raised here, and the result has three axes. Use ``as_tuple=True``, or the
-# mask.
+# **The table of positions between the brackets.** ``tall[tall.nonzero()]`` reads each number that ``nonzero`` gives,
+# columns included, as a row of ``tall``. Nothing is raised here, and the result has three axes. Use ``as_tuple=True``,
+# or the mask.
 
 tall = torch.tensor([[1, 0, 2], [0, 3, 0], [0, 0, 0], [4, 5, 0]])
 print(tuple(tall[tall.nonzero()].shape), "and not", tall[tall.nonzero(as_tuple=True)].tolist())
@@ -161,7 +161,7 @@ ask(
 )
 
 # %%
-# On the boundary:
+# The next value equals a limit.
 
 ask(
     f"limits is {limits.tolist()}. What is torch.searchsorted(limits, 20, right=True)?",
@@ -175,7 +175,7 @@ ask(
 
 # %%
 # **Exercise.** Texts of different lengths are put one after the other, so that no padding is needed. Return for each
-# position of the whole the number of its text. Lengths of 2 and 3 give 0, 0, 1, 1, 1.
+# position of the joined texts the number of its text. Lengths of 2 and 3 give 0, 0, 1, 1, 1.
 
 
 def by_loop(lengths):
@@ -215,7 +215,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`one-hot`, where a position becomes a row of zeros with a single one.
+# :ref:`one-hot` turns a position into a row of zeros with a single one.
 #
 # - PyTorch contributors (2026). `torch.searchsorted
 #   <https://docs.pytorch.org/docs/stable/generated/torch.searchsorted.html>`__. Its table says which side ``right``

@@ -65,9 +65,9 @@ torch.testing.assert_close(loss, F.cross_entropy(logits, words))
 # What can be done with the rows
 # ------------------------------
 #
-# ``argmax`` over the classes gives the numbers back. The sum over the positions counts the words. A matrix product
-# with a table picks rows of the table, which is what an :class:`embedding <torch.nn.Embedding>` does by its index,
-# without the multiplications by 0.
+# ``argmax`` over the classes gives the numbers back. The sum over the positions counts the words. A matrix product with
+# a table picks rows of the table. An :class:`embedding <torch.nn.Embedding>` picks them by index, without the
+# multiplications by 0.
 
 table = torch.randn(5, 3)  # (word, feature)
 print("back  ", hot.argmax(dim=-1).tolist())
@@ -80,8 +80,8 @@ assert torch.equal(F.embedding(tokens, table), table[tokens])
 #
 #    Two uses need no one-hot rows: ``cross_entropy`` takes class numbers, and ``table[tokens]`` looks up rows. Write
 #    ``F.one_hot(labels, num_classes)`` for targets that are mixed, and for formulas that sum over classes. Give
-#    ``num_classes`` each time. A row takes 8 bytes for each class. With a large vocabulary compare, as in the cell
-#    below: truth values take 1 byte.
+#    ``num_classes`` each time. A row takes 8 bytes for each class. With a large vocabulary, compare the labels with the
+#    numbers of the classes, as in the cell below: truth values take 1 byte.
 
 compared = tokens[:, None] == torch.arange(5)
 print(f"{hot.nbytes} bytes for 4 x 5 as int64, {compared.nbytes} as bool")
@@ -91,7 +91,8 @@ assert (hot.nbytes, compared.nbytes) == (8 * hot.numel(), 1 * hot.numel())
 # Common mistakes
 # ---------------
 #
-# **The number of classes is left out.** Then it is the largest label plus 1, so it may change from batch to batch.
+# **The number of classes is left out.** Then ``one_hot`` takes the largest label plus 1, which may change from batch to
+# batch.
 
 for batch in ([2, 0, 4], [1, 0, 1]):
     print(batch, tuple(F.one_hot(torch.tensor(batch)).shape))
@@ -161,7 +162,7 @@ ask(
 )
 
 # %%
-# Without the number of classes:
+# The next call leaves out the number of classes.
 
 ask(
     "What is the shape of F.one_hot(torch.tensor([7]))?",
@@ -201,7 +202,7 @@ def mixed_targets(first, second, part, num_classes):
 check(mixed_targets, by_loops, cases)
 
 # %%
-# A weighted sum of the two one-hot rows. Integers times a float are floats.
+# The targets are a weighted sum of the two one-hot rows. Integers times a float are floats.
 
 # Solution
 

@@ -4,7 +4,7 @@
 How does torch.scatter work?
 ============================
 
-Some words may not come next, other words at each position, and their logits are to be overwritten.
+At each position of a text, other words are forbidden, and you want to overwrite their logits without a loop.
 :func:`torch.scatter` writes where ``index`` says; where two writes meet, ``scatter_add`` adds them.
 """
 
@@ -33,8 +33,9 @@ src = torch.tensor([[10, 20], [30, 40], [50, 60]])
 draw(torch.scatter, (x, 1, index, src), names=["x", "index", "s"])
 
 # %%
-# Row 1 of the index says 4 and 2, so the two elements in row 1 of ``src``, called ``s`` in the picture, go to these
-# places. The rest is copied from ``x``. A small letter says where an element came from. You need to know :ref:`gather`.
+# Row 1 of the index says :val:`4 <index[1, 0]>` and :val:`2 <index[1, 1]>`, so the two elements in row 1 of ``src`` go
+# to these places. (The picture calls it ``s``.) The rest is copied from ``x``. A small letter says where an element
+# came from. You need to know :ref:`gather`.
 #
 # The rule
 # --------
@@ -72,8 +73,8 @@ assert (allowed.softmax(dim=1).gather(1, forbidden) == 0).all()
 # -----------------------
 #
 # How often does each word occur in each sentence? Write a 1 to the place of each token. "the cat saw the dog" names the
-# place of "the" twice. ``scatter`` keeps one of the two writes, so it finds one "the". ``scatter_add`` adds the values
-# that meet to what was there before.
+# place of "the" twice. ``scatter`` keeps one of the two writes, so it finds one "the". ``scatter_add`` adds each value
+# to what is there already, so it counts two.
 
 tokens = torch.tensor([[0, 1, 2, 0, 3], [3, 2, 3, 4, 4]])  # (sentence, position)
 ones, none = torch.ones_like(tokens), torch.zeros(2, len(words), dtype=torch.int64)
@@ -83,8 +84,9 @@ draw(torch.scatter_add, (none, 1, tokens, ones), names=["x", "tokens", "s"])
 
 # %%
 # Where ``scatter`` is given different values for one place, PyTorch does not promise which of them stays.
-# :func:`torch.scatter_reduce` names a rule instead. With ``include_self=False`` the value that ``x`` has there takes
-# no part. A place that is not named keeps its value.
+# :func:`torch.scatter_reduce` names a rule instead. With ``include_self=False`` the old value of a named place takes no
+# part: at place 0 the mean is then 5.5, and not :val:`4 <start.scatter_reduce(0, places, values, "mean")[0]>`. A place
+# that is not named keeps its value.
 
 start, places = torch.ones(4), torch.tensor([0, 0, 2])
 values = torch.tensor([4.0, 7.0, 5.0])
@@ -106,7 +108,8 @@ for rule in ("sum", "mean", "amax"):
 # ----------------
 #
 # **Another dtype.** ``scatter`` converts no tensor. It refuses an ``x`` from ``torch.zeros``, which holds floats, with
-# a ``src`` of integers: convert one of them. A plain number is converted for you, and among integers 2.7 becomes 2.
+# a ``src`` of integers: convert one of them. A plain number is converted for you, and in a tensor of integers 2.7
+# becomes :val:`2 <x.scatter(1, index, 2.7).max()>`.
 
 with expect_error(RuntimeError, match="Expected self.dtype to be equal to src.dtype"):
     torch.zeros(3, 5).scatter(1, index, src)
@@ -208,7 +211,7 @@ ask(
 )
 
 # %%
-# Two data types:
+# The next question has two data types.
 
 ask(
     "What does torch.zeros(4).scatter(0, torch.tensor([2]), torch.tensor([7])) give?",

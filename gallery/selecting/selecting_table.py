@@ -111,8 +111,8 @@ for call in calls:
 # Taking elements
 # ---------------
 #
-# The column *memory* says view or copy, and *gradient* says whether one flows back to ``x``. A star marks a shape that
-# depends on the values: on a GPU, Python waits for it.
+# The column *memory* says view or copy, and *gradient* says whether a gradient flows back to ``x``. A star marks a
+# shape that depends on the values: on a GPU, Python waits for it.
 
 show([*slices, *lists, *masks])
 
@@ -128,23 +128,23 @@ show([*into_copy, *into_itself])
 # Looking at the values
 # ---------------------
 #
-# Positions and counts are integers and have no gradient. ``unique`` has no backward step: asking for one raises an
-# error.
+# Positions and counts are integers and have no gradient. ``unique`` has no backward step: asking for its gradient
+# raises an error.
 
 show([*ordered, *different, *positions])
 
 # %%
 # .. use-this::
 #
-#    Take a slice where it will do: it copies nothing, whatever its size. To write into a part, put the whole index
-#    into one pair of brackets, on the left of ``=``. Call ``clone()`` on a view that you want to change without ``x``,
-#    or that is to outlive a large ``x``. In code for a GPU or :func:`torch.compile`, prefer calls without a star.
+#    Take a slice where you can: it copies nothing, whatever its size. To write into a part, put the whole index into
+#    one pair of brackets, on the left of ``=``. Call ``clone()`` on a view that you want to change without ``x``, or
+#    keep longer than a large ``x``. In code for a GPU or :func:`torch.compile`, prefer calls without a star.
 #
 # A common mistake
 # ----------------
 #
-# **Two pairs of brackets on the left.** After a slice the second pair writes into ``x``. After a list or a mask it
-# writes into a copy, which is lost, and nothing is raised.
+# **Two pairs of brackets on the left.** After a slice the second pair writes into ``z``. After a list or a mask it
+# writes into a copy, which is lost, and no error is raised.
 
 z = torch.zeros(4)
 z[1:3][0] = 5

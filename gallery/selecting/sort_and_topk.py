@@ -49,8 +49,9 @@ assert torch.equal(logits.topk(2, dim=1, largest=False).values, values.flip(1)[:
 # Is the right word among the first k?
 # ------------------------------------
 #
-# The *top-k accuracy* is the fraction of positions where it is. The indices have shape
-# :val:`(3, 2) <logits.topk(2, dim=1).indices.shape>`, so the right words get a second axis to be compared with both.
+# The *top-k accuracy* is the fraction of positions where the right word is among the first ``k``. The indices have
+# shape :val:`(3, 2) <logits.topk(2, dim=1).indices.shape>`, so ``right`` gets a second axis, and each right word is
+# compared with both.
 
 right = torch.tensor([3, 1, 2])
 hit = (logits.topk(2, dim=1).indices == right[:, None]).any(dim=1)
@@ -63,7 +64,7 @@ assert (logits.argmax(dim=1) == right).sum() == 1
 # ---------------------------
 #
 # :func:`torch.argsort` gives the positions alone. Between brackets they order whole rows, here sentences by their
-# lengths. To undo it, index the result with the ``argsort`` of these positions.
+# lengths. To undo the sorting, index the result with the ``argsort`` of these positions.
 
 lengths = torch.tensor([3, 5, 2, 4])
 sentences = torch.tensor([[1, 1, 1, 0, 0], [2, 2, 2, 2, 2], [3, 3, 0, 0, 0], [4, 4, 4, 4, 0]])
@@ -75,9 +76,9 @@ assert torch.equal(sentences[order][order.argsort()], sentences)
 # Equal elements
 # --------------
 #
-# By default PyTorch does not promise which of two equal elements comes first. A :term:`stable` sort keeps the order in
-# which they were. So you can sort by two columns: by the second column, and then stably by the first. ``topk`` has no
-# argument ``stable``.
+# By default PyTorch does not promise which of two equal elements comes first. A :term:`stable` sort leaves equal
+# elements in their order. So you can sort by two columns: by the second column, and then stably by the first. ``topk``
+# has no argument ``stable``.
 
 table = torch.tensor([[2, 30], [1, 70], [2, 10], [1, 50]])
 by_second = table[table[:, 1].argsort()]
@@ -98,8 +99,8 @@ assert by_both.tolist() == sorted(table.tolist())
 # Common mistakes
 # ---------------
 #
-# **The pair is taken for the tensor.** ``sort`` gives a tuple. Plus 1 raises an error. Times 2, it is a tuple of four,
-# and nothing is raised.
+# **The pair is taken for the tensor.** ``sort`` gives a tuple. Adding 1 to it raises an error. Multiplying it by 2
+# gives a tuple of four, without an error.
 
 with expect_error(TypeError, match="can only concatenate tuple"):
     torch.sort(logits) + 1
@@ -107,8 +108,8 @@ print("length of torch.sort(logits) * 2:", len(torch.sort(logits) * 2))
 assert torch.equal(torch.sort(logits).values * 2, torch.sort(logits * 2).values)
 
 # %%
-# **Torn rows.** ``table.sort(dim=0)`` sorts each column by itself, so it tears the rows apart. In the table above, 30
-# belonged to 2. Sort the rows with ``argsort`` of one column.
+# **Torn rows.** ``table.sort(dim=0)`` sorts each column by itself, so it tears the rows apart. In the table above, 2
+# and 30 are one row. Sort the rows with ``argsort`` of one column.
 
 torn = table.sort(dim=0).values
 print(torn.tolist(), "and not", table[table[:, 0].argsort(stable=True)].tolist())
@@ -174,14 +175,14 @@ ask(
     "logits has shape (7, 4, 9). What is the shape of torch.topk(logits, 3).values?",
     answer=torch.topk(scores, 3).values.shape,
     choices={
-        (3, 4, 9): "Left out, dim is the last axis, not the first.",
+        (3, 4, 9): "Without dim, topk takes the last axis, not the first.",
         (7, 4, 3): "The last axis becomes k long.",
         (3,): "Without dim it still works along one axis.",
     },
 )
 
 # %%
-# By position:
+# The next question asks for positions.
 
 v = torch.tensor([50, 20, 40, 30])
 ask(
@@ -245,7 +246,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`argmax-and-max`, for the largest one alone.
+# :ref:`argmax-and-max` finds the largest element alone.
 #
 # - Holtzman et al. (2020). `The curious case of neural text degeneration <https://arxiv.org/abs/1904.09751>`__. The
 #   paper of top p, and why the most probable text is not a good text.

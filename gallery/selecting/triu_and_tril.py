@@ -54,7 +54,7 @@ draw(number, "j - i", colors=number % 4)
 # ---------------
 #
 # Row ``i`` is the position that looks, and column ``j`` the position that it looks at. A position may look at itself
-# and back, where :math:`j \le i`: the lower triangle of a table of True.
+# and at earlier positions, where :math:`j \le i`. These places are the lower triangle.
 
 allowed = torch.ones(4, 4, dtype=torch.bool).tril()
 assert all(allowed[i, j] == (j <= i) for i in range(4) for j in range(4))
@@ -62,7 +62,7 @@ draw(allowed, "allowed", colors=allowed.int())
 
 # %%
 # Where the mask is False, the logits become minus infinity, and :ref:`softmax <softmax>` turns them into the weight 0.
-# The first position looks at itself alone, with the weight 1.
+# The first position looks at itself alone, with the weight :val:`1 <weights[0, 0]>`.
 
 logits = torch.randn(4, 4)  # (position that looks, position looked at)
 weights = logits.masked_fill(~allowed, -math.inf).softmax(dim=1)
@@ -75,7 +75,7 @@ assert weights[0].tolist() == [1, 0, 0, 0]
 #
 #    ``torch.ones(n, n, dtype=torch.bool).tril()`` is the mask of what a position may look at, and ``triu(1)`` of the
 #    same table is the mask of what is forbidden. A mask takes memory that grows with the square of the length. For
-#    :func:`torch.nn.functional.scaled_dot_product_attention` you need not build one: ``is_causal=True`` stands for it.
+#    :func:`torch.nn.functional.scaled_dot_product_attention` you need not build one: ``is_causal=True`` replaces it.
 #    ``triu`` and ``tril`` copy, and the gradient is 0 for what was cut off.
 #
 # Common mistakes
@@ -91,9 +91,10 @@ print(logits.masked_fill(right, -math.inf).softmax(dim=1)[0])
 assert torch.equal(right, ~allowed)
 
 # %%
-# **A table that is not square.** When a model writes word after word, the rows are the newest positions, here the last
-# 2 of 5. Row 0 is position 3, so the diagonal begins 3 places further right. Without this number, position 3 looks at
-# one position and not at four.
+# **A table that is not square.** When a model writes word after word, the rows are the newest positions. Here they are
+# the last :val:`2 <len(last_two)>` of :val:`5 <last_two.shape[1]>` positions. Row 0 is position
+# :val:`3 <last_two[0].sum() - 1>`, so the diagonal begins 3 places further right. Without this number, position 3 looks
+# at one position and not at four.
 
 wrong = torch.ones(2, 5, dtype=torch.bool).tril()
 last_two = torch.ones(2, 5, dtype=torch.bool).tril(5 - 2)
@@ -152,7 +153,7 @@ ask(
 )
 
 # %%
-# A window:
+# Both functions together keep a window.
 
 window = torch.ones(6, 6, dtype=torch.bool).tril().triu(-2)
 ask(
@@ -166,9 +167,10 @@ ask(
 )
 
 # %%
-# **Exercise.** A model is given a question and writes the answer. The tokens of the question, the first ``question``
-# of them, may look at each other in both directions. The tokens of the answer look at the question, at themselves and
-# back. Return the mask of what is allowed, shape (position, position). The values of ``tokens`` are not used.
+# **Exercise.** A model is given a question and writes the answer. The tokens of the question, the first ``question`` of
+# them, may look at each other in both directions. A token of the answer looks at the question, at itself and at earlier
+# tokens of the answer. Return the mask of what is allowed, shape (position, position). The values of ``tokens`` are not
+# used.
 
 
 def by_loops(tokens, question):

@@ -5,7 +5,7 @@ How does torch.unique work, and what does dim do?
 =================================================
 
 You want the vocabulary of a text: each token once, with its number and how often it occurs. :func:`torch.unique` gives
-the three, and with ``dim`` it compares whole rows or columns.
+these three, and with ``dim`` it compares whole rows or columns.
 """
 
 # %%
@@ -34,7 +34,7 @@ draw(tensors, names, colors=[inverse, kinds, inverse, kinds])
 
 # %%
 # Equal elements have one color. ``values`` has each once, in ascending order. ``inverse`` has the shape of ``x``, and
-# says at which place of ``values`` each element stands. ``counts`` says how often each value occurs. You need to know
+# gives the place of each element in ``values``. ``counts`` says how often each value occurs. You need to know
 # :ref:`indexing-and-slicing`.
 #
 # The rule
@@ -54,8 +54,9 @@ for k in range(3):
 # dim: whole slices are the items
 # -------------------------------
 #
-# With ``dim=1`` the matrix is cut into its columns. Three of the five are different. They are sorted as words are in a
-# dictionary: by the first element, and where these are equal, by the second. Side by side, they are the result.
+# With ``dim=1`` the matrix is cut into its columns. Three of the five columns are different. They are sorted as words
+# are in a dictionary: by the first element, and where these are equal, by the second. Side by side, they are the
+# result.
 
 m = torch.tensor([[3, 1, 3, 1, 1], [0, 4, 0, 4, 2]])
 columns, inverse = torch.unique(m, dim=1, return_inverse=True)
@@ -64,9 +65,9 @@ assert torch.equal(columns, torch.tensor(words).T)
 draw([m, columns], ["m", "unique(m, dim=1)"], colors=[inverse.expand(2, 5), kinds.expand(2, 3)])
 
 # %%
-# ``dim=1`` does *not* look for the different elements of each row. The rows of ``m`` have two and three of them, which
-# would form no rectangle. To drop sentences that occur twice, take ``dim=0``. Here is the rule as a loop, for the axis
-# ``dim``.
+# ``dim=1`` does *not* look for the different elements of each row. The rows of ``m`` have two and three different
+# elements, which would form no rectangle. To drop sentences that occur twice, take ``dim=0``. Here is the rule as a
+# loop, for the axis ``dim``.
 
 
 def unique(x, dim):
@@ -100,8 +101,8 @@ assert torch.equal(torch.repeat_interleave(runs, lengths), x)
 # Common mistakes
 # ---------------
 #
-# **The second result by its place.** Without ``return_inverse``, the second result is the counts. Whoever takes it for
-# the inverse uses counts as positions, and here nothing is raised. Name the result after what you asked for.
+# **The second result by its place.** Without ``return_inverse``, the second result is the counts. As an inverse, it
+# uses counts as positions, and here no error is raised. Name the result after what you asked for.
 
 values, wrong = torch.unique(torch.tensor([7, 8, 9]), return_counts=True)
 print(wrong.tolist(), values[wrong].tolist(), "and not [7, 8, 9]")
@@ -109,8 +110,8 @@ assert values[wrong].tolist() == [8, 8, 8]
 
 # %%
 # **Numbers that are nearly equal.** Two floats that differ by rounding are two values, though they print alike. Round
-# first, which joins most such pairs, or compare integers. A :term:`NaN` equals no number, not even itself, so each is
-# listed.
+# first, which joins most such pairs, or compare integers. A :term:`NaN` equals no number, not even itself, so each NaN
+# is listed.
 
 near = torch.tensor([0.1 + 0.2, 0.3], dtype=torch.float64)
 print(near, "has", len(torch.unique(near)), "values, rounded", len(near.round(decimals=6).unique()))
@@ -169,12 +170,12 @@ ask(
     choices={
         ((1, 5), (2, 3), (2, 9)): "Rows are the items; (2, 3) comes before (2, 9).",
         ((2, 9), (1, 5), (2, 3)): "This is the order of appearance; the rows are sorted.",
-        ((1, 3), (2, 5), (2, 9)): "Rows are not taken apart: (1, 3) is not among them.",
+        ((1, 3), (2, 5), (2, 9)): "Rows are not taken apart, and (1, 3) is no row of pairs.",
     },
 )
 
 # %%
-# The inverse:
+# The next question asks for the inverse.
 
 ask(
     "What is the inverse of torch.unique(torch.tensor([30, 10, 30, 20]), return_inverse=True)?",
@@ -189,7 +190,7 @@ ask(
 # %%
 # **Exercise.** A speech recognizer guesses a letter for each tenth of a second, or ``blank`` where it hears no letter.
 # Two steps make the text of these guesses: of equal neighbors one stays, and then the blanks are dropped. So a double
-# letter needs a blank between. Return the numbers of the letters.
+# letter needs a blank between the two. Return the numbers of the letters.
 
 
 def by_loop(guesses, blank):
@@ -233,7 +234,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`nonzero-and-searchsorted`, two ways to find places.
+# :ref:`nonzero-and-searchsorted` shows two ways to find places.
 #
 # - Hannun (2017). `Sequence modeling with CTC <https://distill.pub/2017/ctc/>`__. The speech recognizer of the
 #   exercise, with drawings.

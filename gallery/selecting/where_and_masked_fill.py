@@ -58,7 +58,7 @@ print(torch.where(condition, x, 0).tolist())
 # masked_fill: one number
 # -----------------------
 #
-# The two are opposite: ``masked_fill`` *replaces* ``x`` where the mask is True, and ``where`` *keeps* its first choice
+# ``masked_fill`` *replaces* ``x`` where the mask is True. ``where`` does the opposite: it *keeps* its first choice
 # there. With an underscore, :meth:`torch.Tensor.masked_fill_` writes into ``x`` itself.
 
 padding = x < 3
@@ -70,9 +70,9 @@ assert torch.equal(x.masked_fill(padding, -1), torch.where(~padding, x, -1))
 # A mask for attention
 # --------------------
 #
-# The second sentence ends with two tokens of padding. Attention has a logit for each pair of positions, so the mask of
+# The second sentence ends with two tokens of padding. Attention has a logit for each pair of positions. So the mask of
 # shape :val:`(2, 4) <padded.shape>` gets an axis of size 1 for the position that looks. After softmax the weights of
-# padding, in the last two columns, are 0.
+# padding, in the last two columns, are :val:`0 <weights[1, :, 2:].max()>`.
 
 padded = torch.tensor([[False, False, False, False], [False, False, True, True]])
 logits = torch.randn(2, 4, 4)  # (sentence, position that looks, position looked at)
@@ -85,7 +85,8 @@ assert (weights[1, :, 2:] == 0).all()
 # ----------
 #
 # ``where`` gives the dtype that :ref:`fits both choices <dtypes>`. ``masked_fill`` keeps that of ``x``, so 2.5 becomes
-# 2 among integers, without a warning. It refuses a number that is too large: float16 takes ``-inf``, and not -1e9.
+# :val:`2 <x.masked_fill(padding, 2.5)[0, 2]>` among integers, without a warning. It refuses a number that is too large:
+# float16 takes ``-inf``, and not -1e9.
 
 print(torch.where(padding, 2.5, x)[0], x.masked_fill(padding, 2.5)[0])
 half = torch.zeros(4, dtype=torch.float16)
@@ -104,8 +105,8 @@ assert half.masked_fill(half == 0, -math.inf).isinf().sum() == 4
 # A common mistake
 # ----------------
 #
-# **where is no if.** Both choices are computed in full first. The root of -4 is NaN, and ``where`` hides it. In the
-# backward step it comes back. The hidden root gets the gradient 0 and multiplies it by its own derivative, and 0 times
+# **where is no if.** Both choices are computed in full first. The square root of -4 is NaN. ``where`` hides this NaN,
+# and the backward step brings it back. There the gradient 0 is multiplied by the derivative of the root, and 0 times
 # :term:`NaN` or :term:`infinity` is NaN. Make the *input* harmless first, then choose: this takes two ``where``.
 
 v = torch.tensor([9.0, -4.0, 0.0], requires_grad=True)
@@ -194,7 +195,7 @@ ask(
 )
 
 # %%
-# Shapes:
+# The next question is about shapes.
 
 chosen = torch.where(torch.zeros(5, 1, dtype=torch.bool), torch.zeros(7), torch.zeros(6, 1, 1))
 ask(
@@ -253,7 +254,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`triu-and-tril`, a mask that depends on the place alone.
+# :ref:`triu-and-tril` makes a mask that depends on the place alone.
 #
 # - JAX authors (2024). `Frequently asked questions <https://docs.jax.dev/en/latest/faq.html>`__. "Gradients contain
 #   NaN where using where" explains the mistake above for another library.

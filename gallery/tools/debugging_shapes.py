@@ -4,7 +4,7 @@
 How do I debug a shape error?
 =============================
 
-A network stops somewhere in ``forward``, and the message gives two shapes and no layer. Find the call, look which two
+A network stops somewhere in ``forward``, and the message gives two shapes and no layer. Find the call, see which two
 sizes had to agree, and follow the shapes to the first that you did not mean.
 """
 
@@ -55,8 +55,8 @@ assert "nn.Linear(1800, 10), which gives (6, 10)" in note
 
 # %%
 # torch's own message is the first line. ``explain`` of this guide adds the rest: the call and its layer, the tensors by
-# your names, the rule on your sizes, and a change that was tried on copies. The network is a convolution, a pooling and
-# a linear layer, for :val:`6 <len(photos)>` photos of 32 x 32 pixels. You need to know
+# your names, and the rule on your sizes. After *works* comes a change that was tried on copies. The network is a
+# convolution, a pooling and a linear layer, for :val:`6 <len(photos)>` photos of 32 x 32 pixels. You need to know
 # :ref:`what a linear layer does <nn-linear>` and :ref:`what a module is <anatomy-of-nn-module>`.
 #
 # .. longer: 5 screens — four ways to see shapes, each with what it prints
@@ -82,8 +82,8 @@ assert lazy.in_features == maps[0].numel()
 # See the shapes of all layers
 # ----------------------------
 #
-# Is the faulty size made in a layer far above? A :ref:`forward hook <hooks-on-modules>` on each layer prints what came
-# out of it. A layer such as ``nn.LSTM`` returns a tuple, whose type is printed instead.
+# The wrong size may come from a layer far above. A :ref:`forward hook <hooks-on-modules>` on each layer prints what
+# came out of it. A layer such as ``nn.LSTM`` returns a tuple, whose type is printed instead.
 
 
 def print_shapes(network, x):
@@ -167,8 +167,8 @@ with expect_error(ValueError, match="batch_size"):
     F.cross_entropy(logits, labels)
 
 # %%
-# The loss stops it here. A loss without labels, such as ``logits.square().mean()``, would not. Keep the batch axis with
-# ``flatten(start_dim=1)``, and a wrong size is an error at the layer. See :ref:`mat1-and-mat2-shapes` and
+# The loss stops it here. A loss without labels, such as ``logits.square().mean()``, would not stop it. Keep the batch
+# axis with ``flatten(start_dim=1)``, and a wrong size is an error at the layer. See :ref:`mat1-and-mat2-shapes` and
 # :ref:`shape-is-invalid-for-input-of-size`.
 
 with expect_error(RuntimeError, match="6x1800 and 900x10"):
@@ -231,7 +231,7 @@ ask(
 outputs = torch.rand(6, 1)
 targets = torch.rand(6)
 ask(
-    "outputs has shape (6, 1) and targets (6,). What shape has outputs - targets?",
+    "outputs has shape (6, 1) and targets (6,). What is the shape of outputs - targets?",
     answer=tuple((outputs - targets).shape),
     choices={
         (6,): "Broadcasting lines the last axes up: 1 against 6.",
@@ -245,7 +245,7 @@ ask(
 
 # %%
 # **Exercise.** Write ``sizes(network, x)``. It returns, as a tensor, how many numbers come out of each layer of an
-# ``nn.Sequential``, in order. Take the hooks away again.
+# ``nn.Sequential``, in order. Remove the hooks at the end.
 
 
 def sizes(network, x):

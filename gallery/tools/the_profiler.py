@@ -114,8 +114,8 @@ draw_parts()
 # The rule
 # --------
 #
-# Run one step under ``profile``, after a first step that warms up. The *total* time of an operation holds the
-# operations that it calls, and the *self* time leaves them out: self = total − sum of the totals of its children.
+# Run one step under ``profile``, after a first step that warms up. The *total* time of an operation includes the
+# operations that it calls, and the *self* time leaves them out. So self = total − sum of the totals of its children.
 # Sort by self time to see where the work is done. The table of torch calls the two "Self CPU" and "CPU total".
 
 # Measured on the CPU of the machine that built this page.
@@ -133,8 +133,8 @@ for row in rows[:6]:
 # From the operation to the line
 # ------------------------------
 #
-# ``aten::`` is PyTorch's library of operations, and such a name does not tell your line. Put ``record_function``
-# around the parts of your step. Beside each name stand the operations that were called directly in it.
+# ``aten::`` is PyTorch's library of operations, and such a name does not tell your line. Put ``record_function`` around
+# the parts of your step. Beside each name are the operations that were called directly in it.
 
 
 def children(event):
@@ -219,7 +219,7 @@ print(recorded)
 # ---------------------
 #
 # ``export_chrome_trace`` writes a file that `Perfetto <https://ui.perfetto.dev>`__ or ``chrome://tracing`` shows in a
-# browser: one bar for each call, with the calls that it made below it. Gaps are time in which no operation ran.
+# browser. Each call is a bar, with the calls that it made below it. Gaps are time in which no operation ran.
 
 with profile(activities=[ProfilerActivity.CPU]) as prof:
     step(distances_by_product)
@@ -240,9 +240,9 @@ print([event["name"] for event in sorted(named, key=lambda event: event["ts"])])
 # A common mistake
 # ----------------
 #
-# **To read the profile as a clock.** The profiler adds time to each operation, so code of many small calls looks
-# slower than it is. Here are 2000 small additions, without it and with one that also keeps shapes and stacks. Use the
-# profile to find the line, and ``Timer`` to say how fast it is.
+# **To read the profile as a clock.** The profiler adds time to each operation, so code of many small calls looks slower
+# than it is. Here are 2000 small additions, without the profiler and with one that also keeps shapes and stacks. Use
+# the profile to find the line, and ``Timer`` to say how fast it is.
 
 # Measured on the CPU of the machine that built this page.
 small = torch.ones(3)
@@ -390,7 +390,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`exporting-a-model`, for a model that is to run without your Python code. If the loop waits for its data, see
+# :ref:`exporting-a-model` prepares a model to run without your Python code. If the loop waits for its data, see
 # :ref:`making-the-input-fast`.
 #
 # - PyTorch contributors (2026). `PyTorch profiler

@@ -121,9 +121,9 @@ def draw_times():
 draw_times()
 
 # %%
-# ``gelu`` is an activation, written out as sums, products and a tanh of a tensor of 1000 rows. ``product`` is one
-# product of matrices. The bars compare the functions as they are (*eager*) with their compiled forms. You need to know
-# :ref:`element-by-element` and :ref:`anatomy-of-nn-module`.
+# ``gelu`` is an activation, written out as sums, products and a tanh of a tensor of :val:`1000 <len(x)>` rows.
+# ``product`` is one product of matrices. The bars compare the functions as they are (*eager*) with their compiled
+# forms. You need to know :ref:`element-by-element` and :ref:`anatomy-of-nn-module`.
 #
 # .. longer: 6 screens — the first call, the shapes, the breaks and the keys are four questions of their own
 #
@@ -133,7 +133,7 @@ draw_times()
 # Let a chain of :math:`n` operations work on :math:`N` numbers. Eager PyTorch reads and writes about :math:`2nN`
 # numbers, because each result goes to memory. A fused kernel reads :math:`N` and writes :math:`N`. A *kernel* is a
 # compiled loop over the numbers. A single product of matrices has nothing to fuse: Inductor, the default backend, calls
-# the same library, unless a mode below searches.
+# the same library, unless a mode below tries several kernels.
 
 
 def gelu_by_hand(x):
@@ -184,10 +184,10 @@ for name, function in (("gelu", gelu), ("product", product)):
 # -----------------------------
 #
 # The first graph is made for the sizes of the first call. At the second size the axis becomes a variable, so a third
-# size needs no new graph. With ``dynamic=True`` the size is a variable from the start. With ``dynamic=False`` each
-# size has a graph, up to a limit of :val:`8 <torch._dynamo.config.recompile_limit>`: further sizes run eager. A batch
-# of one has a graph of its own in the three lines. So have ``torch.no_grad()``, ``eval()`` of a dropout, and each new
-# value of a whole number that a module stores and reads.
+# size needs no new graph. With ``dynamic=True`` the size is a variable from the start. With ``dynamic=False`` each size
+# has a graph, up to a limit of :val:`8 <torch._dynamo.config.recompile_limit>`: further sizes run eager. A batch of one
+# has a graph of its own in the three lines. A new graph is also made under ``torch.no_grad()`` and in ``eval()`` of a
+# dropout. Each new value of a whole number that a module stores and reads needs one, too.
 
 model = nn.Sequential(nn.Linear(6, 4), nn.GELU(), nn.Linear(4, 3))
 batches = (32, 20, 7, 32, 1)
@@ -205,7 +205,7 @@ for dynamic in (None, True, False):
 #
 # Where a branch of Python needs the numbers in a tensor, the graph is cut. Python runs this line, and a second graph
 # follows. The result stays right, but nothing is fused across the cut. ``explain`` counts such *graph breaks*. With
-# ``fullgraph=True`` the first one is an error that names its line: :ref:`graph-break-under-fullgraph`.
+# ``fullgraph=True`` the first break is an error that names its line: :ref:`graph-break-under-fullgraph`.
 
 
 def scaled(x):
@@ -223,10 +223,10 @@ assert found.graph_break_count == found.graph_count - 1 == 1
 # %%
 # .. use-this::
 #
-#    Leave it out while you write the model. When a run is to take longer than minutes, call ``model.compile()`` once,
-#    before the loop and before DDP, and measure a step with and without it. Use ``fullgraph=True`` while you clean
-#    up. Drop the last small batch (``drop_last=True``), which has another size. The cost is the slow first call, and
-#    a C++ compiler or Triton on the machine.
+#    Leave ``torch.compile`` out while you write the model. When a run takes longer than minutes, call
+#    ``model.compile()`` once, before the loop and before DDP, and measure a step with and without it. Use
+#    ``fullgraph=True`` while you clean up. Drop the last small batch (``drop_last=True``), which has another size. The
+#    cost is the slow first call, and a C++ compiler or Triton on the machine.
 #
 # The modes
 # ---------
@@ -244,9 +244,8 @@ for mode, options in torch._inductor.list_mode_options().items():
 # ----------------
 #
 # **The saved weights do not load.** ``torch.compile(model)`` is a module around the model, which puts ``_orig_mod.``
-# before the names. ``model.compile()`` changes no name. Both use the weights of ``model`` itself, so you can also
-# save ``model.state_dict()``. Loading weights into it after compiling needs no new graph. More in
-# :ref:`loading-state-dict`.
+# before the names. ``model.compile()`` changes no name. Both use the weights of ``model`` itself, so you can also save
+# ``model.state_dict()``. Loading weights into it after compiling needs no new graph. See :ref:`loading-state-dict`.
 
 wrapped = torch.compile(model, backend="eager")
 print(list(wrapped.state_dict())[:1], list(model.state_dict())[:1])
@@ -395,7 +394,7 @@ ask(
 
 first_call, eager_step, compiled_step = 40, 50 / 1000, 30 / 1000  # seconds
 ask(
-    "The first call takes 40 s. A step takes 50 ms eager and 30 ms compiled. After how many steps has it paid?",
+    "The first call takes 40 s. A step takes 50 ms eager and 30 ms compiled. After how many steps has compiling paid?",
     answer=round(first_call / (eager_step - compiled_step)),
     choices={
         800: "That is 40 s of eager steps. What counts is what a step saves.",
@@ -405,7 +404,7 @@ ask(
 )
 
 # %%
-# And one about the names.
+# The last question is about the names.
 
 ask(
     "torch.compile(model), and then DDP around it. What comes before the name of each weight?",
@@ -459,8 +458,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`the-profiler`, which finds the line that takes the time. If the compiler fails, see
-# :ref:`backend-compiler-failed`, and if it compiles again and again, :ref:`recompile-limit`.
+# :ref:`the-profiler` finds the line that takes the time. If the compiler fails, see :ref:`backend-compiler-failed`, and
+# if it compiles again and again, :ref:`recompile-limit`.
 #
 # - PyTorch contributors (2026). `Where to apply torch.compile
 #   <https://docs.pytorch.org/docs/stable/compile/programming_model.where_to_apply_compile.html>`__. It advises to
