@@ -119,7 +119,7 @@ assert len({len(DistributedSampler(range(15), 2, rank)) for rank in (0, 1)}) == 
 # It does not start
 # -----------------
 #
-# ``python train.py`` starts one process, which looks for its number in a variable that ``torchrun`` sets. Start it by
+# ``python train.py`` starts one process, which looks for its number in a variable that ``torchrun`` sets. Start it with
 # ``torchrun --nproc-per-node=gpu train.py``.
 
 with expect_error(ValueError, match="environment variable RANK expected"):
@@ -140,9 +140,10 @@ assert said == ["said by all", "said by all", "said by one"]
 # "Expected to have finished reduction in the prior iteration"
 # ------------------------------------------------------------
 #
-# DDP waits for the gradient of each parameter, and those of one layer do not come. The end of the message says which:
-# it counts from 0, in the order of ``parameters()``, without the frozen ones. Leave such a layer out, or freeze it
-# *before* DDP. If it is used at times, give DDP ``find_unused_parameters=True``, which searches the graph in each step.
+# DDP waits for the gradient of each parameter, and those of one layer do not come. The end of the message says which
+# parameters these are: it counts from 0, in the order of ``parameters()``, without the frozen ones. Leave such a layer
+# out, or freeze it *before* DDP. If it is used at times, give DDP ``find_unused_parameters=True``, which searches the
+# graph in each step.
 
 print(first["unused"].partition(" You can")[0])
 print(re.search("Parameter indices .*", first["unused"])[0])
@@ -227,8 +228,8 @@ ask(
     "and unused, each with weight and bias. Which parameters are these?",
     answer=" and ".join(missing),
     choices={
-        "unused.weight and unused.bias": "Counted from 0, in the order of parameters().",
-        "used.bias and unused.weight": "That would be counted from 1.",
+        "unused.weight and unused.bias": "The numbers count from 0, in the order of parameters().",
+        "used.bias and unused.weight": "Counting from 1 would give these.",
     },
 )
 
@@ -239,7 +240,7 @@ ask(
     "One process has a batch less than the other. What does the other do in its last all-reduce?",
     answer="it waits" if "Timed out waiting" in first["error"] else "it goes on alone",
     choices={
-        "it waits": "Until time runs out: an all-reduce returns once each process has called it.",
+        "it waits": "It waits until time runs out: an all-reduce returns once each process has called it.",
         "it goes on alone": "Then its weights would differ from those of the first.",
         "it raises at once": "It can't know that the first will never come.",
     },

@@ -50,7 +50,7 @@ draw(look_up, (table, tokens), names=["table", "tokens"], at=(3, 1))
 # ``table[tokens][t, f]`` is ``table[tokens[t], f]``. The axes of the index take the place of the axis that is picked
 # from. So an index of shape :val:`(2, 5) <sentences.shape>` gives :val:`(2, 5, 3) <table[sentences].shape>`: sentence,
 # position, feature. A :class:`torch.nn.Embedding` looks up its rows in this way, but refuses negative numbers. A list
-# of integers works as well, and ``:`` in front picks columns.
+# of integers works as well, and with ``:`` in front it picks columns.
 
 sentences = torch.stack([tokens, tokens.flip(0)])
 assert torch.equal(table[sentences], F.embedding(sentences, table))
@@ -59,7 +59,7 @@ assert torch.equal(table[:, [2, 0]], torch.stack([table[:, 2], table[:, 0]], dim
 
 # %%
 # A slice is a view. Rows such as 0, 1, 2, 0 have no equal steps in memory, so PyTorch copies them. It copies for
-# ``[0, 1, 2]``, too. Gradients flow back to the table: "the" stands at two positions, and its row gets the sum of both.
+# ``[0, 1, 2]``, too. Gradients flow back to the table: "the" is at two positions, and its row gets the sum of both.
 
 weights = table.clone().requires_grad_()
 scale = torch.tensor([[1.0], [10.0], [100.0], [1000.0], [10000.0]])  # one for each position
@@ -91,8 +91,9 @@ draw(pick_pairs, (logits, positions, next_words), names=["logits", "positions", 
 # -----------------------------------------------
 #
 # The index tensors are :ref:`broadcast <broadcasting>` to one shape before they are read. Row numbers of shape
-# :val:`(2, 1) <rows[:, None].shape>` and column numbers of shape (3,) become :val:`(2, 3) <block.shape>`, so each row
-# meets each column. Without ``[:, None]``, shapes (2,) and (3,) raise an error.
+# :val:`(2, 1) <rows[:, None].shape>` and column numbers of shape :val:`(3,) <columns.shape>` become
+# :val:`(2, 3) <block.shape>`, so each row meets each column. Without ``[:, None]``, shapes :val:`(2,) <rows.shape>` and
+# :val:`(3,) <columns.shape>` raise an error.
 
 rows, columns = torch.tensor([4, 1]), torch.tensor([0, 3, 5])
 block = logits[rows[:, None], columns]
@@ -104,9 +105,9 @@ with expect_error(IndexError, match=r"could not be broadcast together with shape
 # .. use-this::
 #
 #    Use ``table[tokens]`` to look up rows, ``x[rows, columns]`` for pairs, ``x[rows[:, None], columns]`` for a block.
-#    Keep the index tensors side by side: with a slice between them, their axis comes first in the result. Where a
-#    range would do, take a slice, which copies nothing. Where the axis is a variable, take :ref:`index_select
-#    <index-select>`; where each row has positions of its own, :ref:`gather <gather>`.
+#    Keep the index tensors side by side: with a slice between them, their axis comes first in the result. Where a range
+#    would do, take a slice, which copies nothing. Where the axis is a variable, take :ref:`index_select
+#    <index-select>`. Where each row has positions of its own, take :ref:`gather <gather>`.
 #
 # A common mistake
 # ----------------
@@ -217,10 +218,11 @@ assert torch.equal(gathered[:, 0], logits[positions, next_words])
 
 outputs, labels = torch.zeros(8, 10), torch.tensor([3, 9, 0, 1, 1, 2, 7, 5])
 ask(
-    "outputs has shape (8, 10), labels holds 8 class numbers. What is the shape of outputs[torch.arange(8), labels]?",
+    f"outputs has shape {tuple(outputs.shape)}, labels holds {len(labels)} class numbers. "
+    "What is the shape of outputs[torch.arange(8), labels]?",
     answer=outputs[torch.arange(8), labels].shape,
     choices={
-        (8,): "The pairs (0, labels[0]), (1, labels[1]) and so on: one logit for each sample.",
+        (8,): "It picks the pairs (0, labels[0]), (1, labels[1]) and so on.",
         (8, 8): "That is outputs[:, labels]: 8 columns for every row.",
         (8, 10): "Both axes are picked from, and neither is kept.",
     },
@@ -246,7 +248,7 @@ ask(
 # %%
 # **Exercise.** Sentences of different lengths were padded to one length. ``states`` has shape (sentence, position,
 # feature), and ``lengths`` says how many positions of each sentence are real. Return the state of each sentence's last
-# real position, shape (sentence, feature), without a loop.
+# real position, of shape (sentence, feature), without a loop.
 
 
 def last_by_loop(states, lengths):
@@ -284,7 +286,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`assigning-through-an-index`, where such an index stands on the left.
+# :ref:`assigning-through-an-index` puts such an index on the left.
 #
 # - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. Its first
 #   figure shows views, copies and index arrays that are broadcast.

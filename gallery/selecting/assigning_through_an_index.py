@@ -40,9 +40,9 @@ draw(write, (x, torch.tensor([70, 80, 90])), names=["x", "v"])
 # --------
 #
 # The index says which places are written, as it says which are read. The value is :ref:`broadcast <broadcasting>` to
-# the shape of ``x[index]``, here :val:`(2, 3) <x[1:3, :3].shape>`. A list is refused, and so is a tensor that does not
-# fit. No new tensor is made, so a :term:`view` of this memory sees the write. Without
-# brackets, ``=`` writes nothing: it gives the name :ref:`to another tensor <in-place-or-new>`.
+# the shape of ``x[index]``, here :val:`(2, 3) <x[1:3, :3].shape>`. A list as the value is refused, and so is a tensor
+# that does not fit. No new tensor is made, so a :term:`view` of this memory sees the write. Without brackets, ``=``
+# writes nothing: it gives the name :ref:`to another tensor <in-place-or-new>`.
 
 block = x.clone()
 view = block.T
@@ -55,8 +55,9 @@ assert view[2, 1] == -1
 # ------------------
 #
 # On the right of ``=``, ``x[list]`` is a copy. On the left it says where to write, and ``x`` itself changes. Two lists
-# name :ref:`pairs <advanced-indexing>`: here position 3 of sentence 0 and position 1 of sentence 2 are hidden behind
-# the number 99.
+# name :ref:`pairs <advanced-indexing>`: here position :val:`3 <int(positions[0])>` of sentence
+# :val:`0 <int(sentences[0])>` and position :val:`1 <int(positions[1])>` of sentence :val:`2 <int(sentences[1])>` are
+# hidden behind the number 99.
 
 tokens = torch.arange(12).reshape(3, 4)  # (sentence, position)
 sentences, positions = torch.tensor([0, 2]), torch.tensor([3, 1])
@@ -95,8 +96,8 @@ assert (counts[0], added[0]) == (1, 2)
 # Common mistakes
 # ---------------
 #
-# **Decimals are cut off.** The dtype of the tensor stays. Integers and slices as index convert floats such as these,
-# and nothing is raised. With a list of positions as index, PyTorch refuses a tensor of another dtype.
+# **Decimals are cut off.** The dtype of the tensor stays. With integers and slices as index, floats such as these are
+# converted, and nothing is raised. With a list of positions as index, PyTorch refuses a tensor of another dtype.
 
 whole = torch.zeros(3, 4, dtype=torch.int64)
 whole[0] = 2.9
@@ -197,7 +198,11 @@ ask(
     answer=votes,
     choices={
         (1.0, 0.0, 3.0): "index_put_ with accumulate=True gives this.",
-        (1.0, 0.0, 1.0): "0 is read four times and 1 written four times, three times to one place.",
+        (
+            1.0,
+            0.0,
+            1.0,
+        ): "0 is read four times, and 1 is written four times, three times to one place.",
         (4.0, 4.0, 4.0): "The list names the places that are written; 1 is not among them.",
     },
 )
@@ -213,7 +218,7 @@ ask(
     choices={
         (1.0, 9.99, 9.99): "A write does not change the dtype of whole.",
         (1, 9, 9): "The tensor keeps its integers, and the decimals are cut off.",
-        (1, 10, 10): "Cut off, not rounded.",
+        (1, 10, 10): "The decimals are cut off, not rounded.",
         TypeError: "Nothing is raised, which is why this is worth knowing.",
     },
 )
@@ -261,8 +266,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`boolean-masks`, where a condition says what to take and where to write. A write into a parameter is :ref:`an
-# error with a page of its own <leaf-variable-in-place>`.
+# :ref:`boolean-masks` lets a condition say what to take and where to write. A write into a parameter is :ref:`an error
+# with a page of its own <leaf-variable-in-place>`.
 #
 # - PyTorch contributors (2026). `torch.Tensor.index_put_
 #   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put_.html>`__. The method behind a list on the

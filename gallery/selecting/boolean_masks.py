@@ -65,8 +65,9 @@ assert torch.equal(torch.isin(tokens, torch.tensor([1, 2])), (tokens == 1) | (to
 # A mask may cover fewer axes
 # ---------------------------
 #
-# The axes that a mask covers become one axis, as long as the number of True. The others stay. So one truth value for
-# each sentence takes whole sentences, and a mask of shape (sentence, position) takes the features of the real tokens.
+# The axes that a mask covers become one axis, whose size is the number of True. The other axes stay. So one truth value
+# for each sentence takes whole sentences, and a mask of shape (sentence, position) takes the features of the real
+# tokens.
 
 states = torch.randn(3, 4, 6)  # (sentence, position, feature)
 full = mask.all(dim=1)
@@ -93,7 +94,7 @@ print(x.tolist())
 #    Use ``x[mask]`` for a mean or a histogram of the elements; ``mask.sum()`` counts them. Where the shape must stay,
 #    take :ref:`torch.where or masked_fill <where-and-masked-fill>`. The result is a copy with gradients. Its size
 #    depends on the values, so on a GPU Python waits for them, and by default :func:`torch.compile` splits the graph
-#    here. In such code, multiply finite losses by the mask and divide their sum by that of the mask.
+#    here. In such code, multiply finite losses by the mask, and divide their sum by the sum of the mask.
 #
 # .. not tried: must — advice to the reader
 #
@@ -112,7 +113,7 @@ print(((losses > 2) & (losses < 7)).sum().item())
 assert one_missing.all()
 
 # %%
-# **Zeros and ones.** Numbers of :val:`int64 <keep.dtype>` are no mask but a :ref:`list of positions
+# **Zeros and ones.** Numbers of :val:`int64 <keep.dtype>` are not a mask but a :ref:`list of positions
 # <advanced-indexing>`: they take sentences 1, 0 and 1, without an error. ``.bool()`` makes a mask of them.
 
 keep = torch.tensor([1, 0, 1])
@@ -192,10 +193,14 @@ with expect_error(RuntimeError, match=r"of shape \[2\] cannot be broadcast .* of
 images = torch.zeros(6, 3, 8)
 keep = torch.tensor([True, False, True, True, False, True])
 ask(
-    "images has shape (6, 3, 8); keep has shape (6,) and four True. What is the shape of images[keep]?",
+    f"images has shape (6, 3, 8); keep has shape {tuple(keep.shape)} and four True. What is the shape of images[keep]?",
     answer=images[keep].shape,
     choices={
-        (4, 3, 8): "The mask covers axis 0, which becomes 4 long; the others stay.",
+        (
+            4,
+            3,
+            8,
+        ): f"The mask covers axis 0, whose size becomes {int(keep.sum())}. The other axes stay.",
         (96,): "That would be a mask of the whole shape (6, 3, 8).",
         (6, 3, 8): "A mask selects; to keep the shape, use torch.where.",
     },

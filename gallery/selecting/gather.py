@@ -4,8 +4,9 @@
 How does torch.gather work?
 ===========================
 
-A language model gives a logit for each word at each position, and you want two of each position, for other words each
-time. Brackets with a list take the same columns in each row; :func:`torch.gather` has a list for each row.
+A language model gives a logit for each word at each position, and you want two of these logits for each position, each
+time for other words. Brackets with a list take the same columns in each row; :func:`torch.gather` takes a list for each
+row.
 """
 
 # %%
@@ -66,7 +67,7 @@ draw(torch.gather, (logits, 0, which_row), names=["logits", "which_row"])
 # -----------------------
 #
 # Training needs the log-probability of the word that really came next. The words have shape
-# :val:`(3,) <next_words.shape>`, and ``gather`` wants an index with two axes. So the index gets an axis of size 1, and
+# :val:`(3,) <next_words.shape>`, and ``gather`` needs an index with two axes. So the index gets an axis of size 1, and
 # ``squeeze`` removes it from the result. With the opposite sign, these numbers are the :func:`cross-entropy
 # <torch.nn.functional.cross_entropy>` of each position.
 
@@ -95,7 +96,7 @@ assert torch.equal(picked, log_p[torch.arange(2)[:, None], torch.arange(3), next
 #    Write ``x.gather(-1, index[..., None]).squeeze(-1)`` to pick one element along the last axis. The index of
 #    ``gather`` holds integers of 64 or 32 bits. The result is a copy, and the gradient of an element is the sum over
 #    its copies. Where one index serves several rows, :func:`torch.take_along_dim` broadcasts it, but with ``dim`` it
-#    does not refuse a position that does not exist. Where the rows want the same columns, take :ref:`index_select
+#    does not refuse a position that does not exist. Where the rows need the same columns, take :ref:`index_select
 #    <index-select>`.
 #
 # Common mistakes
@@ -167,11 +168,12 @@ for position in (-9, -1, 4, 9):
 log_p = torch.zeros(8, 10, 6)
 chosen = torch.zeros(8, 10, 1, dtype=torch.int64)
 ask(
-    "log_p has shape (8, 10, 6). Which shape has the index that picks one of the last 6 for each of the 8 × 10?",
+    f"log_p has shape {tuple(log_p.shape)}. "
+    "What is the shape of an index that picks one of the last 6 for each of the 8 × 10?",
     answer=chosen.shape if torch.gather(log_p, 2, chosen).shape == (8, 10, 1) else None,
     choices={
-        (8, 10): "gather wants as many axes as log_p has.",
-        (8, 10, 1): "One position for each pair; squeeze then removes the axis of size 1.",
+        (8, 10): "gather needs as many axes as log_p has.",
+        (8, 10, 1): "It has one position for each pair. squeeze then removes the axis of size 1.",
         (1, 1, 6): "The index has the shape of the result; this would give 6 numbers.",
     },
 )
@@ -184,8 +186,8 @@ ask(
     f"small is {small.tolist()}. What is torch.gather(small, 0, torch.tensor([[1, 0]]))?",
     answer=torch.gather(small, 0, torch.tensor([[1, 0]])),
     choices={
-        ((2, 1),): "So it is along axis 1: positions 1 and 0 of row 0.",
-        ((3, 2),): "Column 0 is read in row 1, column 1 in row 0.",
+        ((2, 1),): "That is along axis 1: positions 1 and 0 of row 0.",
+        ((3, 2),): "Column 0 is read in row 1, and column 1 is read in row 0.",
         ((3, 4), (1, 2)): "That moves whole rows, which is index_select.",
     },
 )

@@ -29,8 +29,8 @@ index = torch.tensor([3, 0, 0, 2, 1])
 draw(torch.index_select, (x, 1, index), names=["x", "index"])
 
 # %%
-# Axis 1 of ``x`` has four places. The index lists five, because place 0 comes twice. Point at an element of the result
-# to see where it came from. You need to know :ref:`indexing-and-slicing`.
+# Axis 1 of ``x`` has four places. The index lists five places, because place 0 comes twice. Point at an element of the
+# result to see where it came from. You need to know :ref:`indexing-and-slicing`.
 #
 # The rule
 # --------
@@ -47,7 +47,7 @@ print(tuple(x.shape), "becomes", tuple(result.shape))
 # Three axes
 # ----------
 #
-# With three axes, ``out[i, k, j] = x[i, index[k], j]`` along axis 1. The same rows are taken from each matrix, whole.
+# With three axes, ``out[i, k, j] = x[i, index[k], j]`` along axis 1. Whole rows are taken, the same from each matrix.
 
 volume = torch.arange(24).reshape(2, 3, 4)
 some = torch.tensor([2, 0])
@@ -81,8 +81,8 @@ print(reverse(x, 1).tolist())
 # Common mistakes
 # ---------------
 #
-# **A position of its own for each row was meant.** ``index_select`` applies its one list to each row. Three rows and
-# three positions give nine numbers, and no error. ``gather`` takes one number of each row.
+# **Meaning one position for each row.** ``index_select`` applies its one list to each row. Three rows and three
+# positions give nine numbers, and no error. ``gather`` takes one number of each row.
 
 best = torch.tensor([1, 3, 0])  # of row 0, 1, 2
 print("index_select", x.index_select(1, best).tolist())
@@ -90,7 +90,7 @@ print("gather      ", x.gather(1, best[:, None]).flatten().tolist())
 
 # %%
 # **A negative position, a list or a mask.** Brackets take them, and ``index_select`` refuses them. On a CPU, -1 raises
-# the error of a position that is too large. So does a token that :class:`torch.nn.Embedding` does not have.
+# the error of a position that is too large. So does a token number that is too large for a :class:`torch.nn.Embedding`.
 
 with expect_error(IndexError, match="index out of range in self"):
     x.index_select(0, torch.tensor([-1]))
@@ -163,15 +163,15 @@ ask(
     "What is torch.index_select(torch.tensor([[1, 2, 3], [4, 5, 6]]), 1, torch.tensor([2, 0]))?",
     answer=torch.index_select(torch.tensor([[1, 2, 3], [4, 5, 6]]), 1, torch.tensor([2, 0])),
     choices={
-        ((3, 1), (6, 4)): "Column 2, then column 0, in every row.",
+        ((3, 1), (6, 4)): "It takes column 2, then column 0, in every row.",
         ((3, 4),): "For another position in each row there is gather.",
         ((4, 5, 6), (1, 2, 3)): "Those are rows, the last first: that is on axis 0.",
     },
 )
 
 # %%
-# **Exercise.** Some augmentations mix up the order of an axis. Undo one: ``order`` says which place of the original
-# stands at each place of ``mixed`` along axis ``dim``. Return the original.
+# **Exercise.** Some augmentations mix up the order of an axis. Undo one: ``order`` says which place of the original is
+# now at each place of ``mixed`` along axis ``dim``. Return the original.
 
 
 def by_loop(mixed, dim, order):
@@ -193,7 +193,7 @@ def undo(mixed, dim, order):
 check(undo, by_loop, cases)
 
 # %%
-# Where does place 0 stand in ``order``, where place 1, and so on? ``argsort`` lists these places.
+# Where in ``order`` is place 0, where is place 1, and so on? ``argsort`` lists these places.
 
 # Solution
 
@@ -210,7 +210,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`gather`, where each row has a list of its own.
+# :ref:`gather` takes a list of its own for each row.
 #
 # - PyTorch contributors (2026). `torch.index_select
 #   <https://docs.pytorch.org/docs/stable/generated/torch.index_select.html>`__. The reference.

@@ -4,8 +4,8 @@
 How do I index and slice a tensor?
 ==================================
 
-Each token of a sentence has five features, and you want the last token, or a few features of some. Between the brackets
-goes one integer or slice for each :term:`axis`; writing into the result changes the original.
+Each token of a sentence has five features, and you want the last token, or a few features of some tokens. Between the
+brackets goes one integer or slice for each :term:`axis`; writing into the result changes the original.
 """
 
 # %%
@@ -55,7 +55,7 @@ for text, part in shown.items():
     print(f"{text:<12}{tuple(part.shape)}")
 
 # %%
-# ``explain_index`` spells out what an index selects of your own tensor. ``numpy.s_`` makes an object of what stands
+# ``explain_index`` spells out what an index selects of your own tensor. ``numpy.s_`` makes an object of what is written
 # between the brackets, so that it can be passed to a function.
 
 explained = explain_index(x, numpy.s_[..., None, 1:4])
@@ -208,13 +208,13 @@ ask(
     "After a = torch.zeros(5), b = a[2:], b[0] = 7: what is a[2]?",
     answer=a[2].item(),
     choices={
-        0.0: "It would be, if b were a copy, as a slice of a list is.",
+        0.0: "It would be 0 if b were a copy, as a slice of a list is.",
         7.0: "b is a view: b[0] and a[2] are one place in memory.",
     },
 )
 
 # %%
-# **Exercise.** A language model learns to say the next token. From token numbers of shape (sentence, token), return
+# **Exercise.** A language model learns to predict the next token. From token numbers of shape (sentence, token), return
 # the inputs and the targets, stacked to shape (2, sentence, token - 1): the targets are one token ahead.
 
 
@@ -238,7 +238,7 @@ def inputs_and_targets(tokens):
 check(inputs_and_targets, by_loops, cases, without=["roll", "narrow"])
 
 # %%
-# All but the last, and all but the first.
+# The inputs leave out the last token, and the targets leave out the first.
 
 # Solution
 
@@ -255,7 +255,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`advanced-indexing`: a *list* of positions between the brackets follows another rule, and copies.
+# :ref:`advanced-indexing` shows that a *list* of positions between the brackets follows another rule, and copies.
 #
 # - NumPy developers (2026). `Indexing on ndarrays <https://numpy.org/doc/stable/user/basics.indexing.html>`__. The
 #   rule that PyTorch follows, with what PyTorch leaves out.

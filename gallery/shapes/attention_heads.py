@@ -58,8 +58,8 @@ def show(matrices):
 draw(split_in_two, sentence, names=["sentence"])
 
 # %%
-# This sentence of 3 tokens with 8 features is split into 2 heads of 4 features. Each row and color is a token: each
-# head has all tokens, and half of the features of each. You need to know :ref:`transpose-and-permute` and
+# This sentence of three tokens with eight features is split into two heads of four features. Each row and color is a
+# token: each head has all tokens, and half of the features of each. You need to know :ref:`transpose-and-permute` and
 # :ref:`reshape-and-view`.
 #
 # The rule
@@ -81,8 +81,8 @@ for b, h, t, e in itertools.product(range(5), range(2), range(3), range(4)):
 print(f"{tuple(x.shape)} -> {tuple(heads.shape)}, shares memory: {shares_memory(x, heads)}")
 
 # %%
-# Merge undoes the two steps in reverse: first swap, then join. Here ``@`` returned a contiguous tensor in the order B,
-# H, T, E. After the swap its memory is out of order, so ``view`` raises, and ``flatten`` copies.
+# Merging undoes the two steps in reverse: first swap, then join. Here ``@`` returned a contiguous tensor in the order
+# B, H, T, E. After the swap its memory is out of order, so ``view`` raises, and ``flatten`` copies.
 
 
 def merge(heads):
@@ -96,8 +96,9 @@ with expect_error(RuntimeError, match="view size is not compatible"):
     mixed.transpose(1, 2).view(5, 3, 8)
 
 # %%
-# Why do the heads stand in front? A product of matrices uses the last two axes, and treats the axes before them as a
-# batch of matrices. So one call computes attention for each head of each sentence. A loop over heads gives the same.
+# Why do the heads come before the tokens? A product of matrices uses the last two axes, and treats the axes before them
+# as a batch of matrices. So one call computes attention for each head of each sentence. A loop over heads gives the
+# same.
 
 query, key, value = (torch.rand(5, 3, 8) for _ in range(3))
 together = merge(F.scaled_dot_product_attention(split(query, 2), split(key, 2), split(value, 2)))
@@ -124,9 +125,9 @@ assert shares_memory(merge(fused), fused)
 # ----------------
 #
 # **One reshape.** ``x.reshape(B, H, T, E)`` has the right shape. But its head 0 holds tokens 0 and 1 with all their
-# features. Merged in the right way, the output at token 0 then depends on tokens 2 and 4, although a causal mask
-# should hide them. In the figure, blue means "depends on". A model that sees the next token need not learn to predict
-# it.
+# features. Merged in the right way, the output at token 0 then depends on tokens :val:`2 <int(wrong[0].nonzero()[1])>`
+# and :val:`4 <int(wrong[0].nonzero()[2])>`, although a causal mask should hide them. In the figure, blue means "depends
+# on". A model that sees the next token need not learn to predict it.
 
 
 def causal(heads):
@@ -177,11 +178,11 @@ with expect_error(RuntimeError, match="invalid for input of size"):
 
 asked = split(torch.arange(2 * 5 * 12).reshape(2, 5, 12), 3)
 ask(
-    "x has shape (2, 5, 12) and is split into 3 heads. Which features of a token does head 1 have?",
+    f"x has shape (2, 5, 12) and is split into {asked.shape[1]} heads. Which features of a token does head 1 have?",
     answer=f"{asked[0, 1, 0, 0]} to {asked[0, 1, 0, -1]}",
     choices={
-        "1 to 10": "Every third feature would need the order (size, head) when the axis is split.",
-        "4 to 7": "Heads of 4 neighboring features: 0 to 3, 4 to 7, 8 to 11.",
+        "1 to 10": "Taking every third feature would need the order (size, head) when the axis is split.",
+        "4 to 7": f"Each head has {asked.shape[-1]} neighboring features: 0 to 3, 4 to 7, 8 to 11.",
         "0 to 11": "That is the reshape, whose head 1 has token 2 whole, and no feature of token 0.",
     },
 )
@@ -244,7 +245,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`cat`, which joins several tensors.
+# :ref:`cat` joins several tensors.
 #
 # - Vaswani et al. (2017). `Attention is all you need <https://arxiv.org/abs/1706.03762>`__. Its section 3.2.2 has the
 #   heads.

@@ -73,9 +73,9 @@ assert torch.equal((photo - mean_color)[2], photo[2] - mean_color[2, 0, 0])
 explain_broadcast(photo, mean_color)
 
 # %%
-# Without ``keepdim`` the mean color has shape (3,), and lines up with the 640 columns. In the message ``a`` is the
-# left tensor, ``b`` the right one, and "non-singleton" means that neither size is 1. Broadcasting adds axes on the
-# left, so put those that are missing on the *right* in yourself.
+# Without ``keepdim`` the mean color has shape :val:`(3,) <mean_color.shape>`, and lines up with the 640 columns. In the
+# message ``a`` is the left tensor, ``b`` the right one, and "non-singleton" means that neither size is 1. Broadcasting
+# adds axes on the left, so add axes that are missing on the *right* yourself, with ``None``.
 
 mean_color = photo.mean(dim=(1, 2))
 with expect_error(RuntimeError, match=r"a \(640\) must match .* b \(3\)"):
@@ -86,8 +86,9 @@ assert (photo - mean_color[:, None, None]).shape == photo.shape == (3, 427, 640)
 # An addition stretches without a copy
 # ------------------------------------
 #
-# A stretched axis has :term:`stride` 0: a step along it moves nowhere in memory. :meth:`torch.Tensor.expand` makes
-# that visible, where 12 elements are read from 3 places. The *result* of an addition has a place for each element.
+# A stretched axis has :term:`stride` 0: a step along it moves nowhere in memory. :meth:`torch.Tensor.expand` makes this
+# visible: here :val:`12 <stretched.numel()>` elements are read from :val:`3 <column.numel()>` places. The *result* of
+# an addition has a place for each element.
 
 stretched = column.expand(3, 4)
 assert stretched.stride() == (1, 0)
@@ -113,10 +114,10 @@ assert copies(lambda: left @ right) == 2
 # A common mistake
 # ----------------
 #
-# **(N, 1) against (N,).** Predictions of shape (5, 1) minus targets of shape (5,) are :val:`25 <difference.numel()>`
-# differences: each prediction minus *each* target. Here each prediction is right, and still the loss is not 0.
-# Predicting the mean of the targets would halve it. :func:`torch.nn.functional.mse_loss` warns. Drop the axis with
-# ``squeeze(1)``. :ref:`loss-of-n-against-n-by-1` has more on it.
+# **(N, 1) against (N,).** Predictions of shape (5, 1) minus targets of shape :val:`(5,) <target.shape>` are
+# :val:`25 <difference.numel()>` differences: each prediction minus *each* target. Here each prediction is right, and
+# still the loss is not 0. Predicting the mean of the targets would halve it. :func:`torch.nn.functional.mse_loss`
+# warns. Drop the axis with ``squeeze(1)``. :ref:`loss-of-n-against-n-by-1` has more on it.
 
 difference = prediction - target
 print(f"shape {tuple(difference.shape)}, loss {(difference**2).mean():.2f}")
@@ -204,7 +205,7 @@ ask(
     "x has shape (3, 4). Which of these shapes can't be added to it?",
     answer=failing,
     choices={
-        (4, 1): "The 4 meets the 3 rows. Equal sizes elsewhere do not help.",
+        (4, 1): "The 4 is matched with the 3 rows. Equal sizes elsewhere do not help.",
         (3, 1): "The 1 is stretched over the 4 columns.",
         (1, 4): "The 1 is stretched over the 3 rows.",
     },
@@ -212,7 +213,7 @@ ask(
 
 # %%
 # **Exercise.** Return the distance of each point of ``a`` to each point of ``b``. ``a`` has shape (N, 2), ``b`` has
-# shape (M, 2), and the result (N, M). No loop.
+# shape (M, 2), and the result has shape (N, M). Do not use a loop.
 
 
 def by_loops(a, b):
@@ -254,7 +255,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`flip-roll-and-rot90`, which move elements within their shape.
+# :ref:`flip-roll-and-rot90` moves elements within their shape.
 #
 # - NumPy developers (2026). `Broadcasting <https://numpy.org/doc/stable/user/basics.broadcasting.html>`__. The same
 #   rule, with drawings.

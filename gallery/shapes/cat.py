@@ -5,8 +5,8 @@ How does torch.cat work?
 ========================
 
 You have read photos in three batches and want one, or you want to put position features beside word features.
-:func:`torch.cat` joins tensors along an :term:`axis` that they have: along it their sizes add up, and along the others
-they are equal.
+:func:`torch.cat` joins tensors along an :term:`axis` that they have: the sizes add up along this axis, and are equal
+along the others.
 """
 
 # %%
@@ -37,9 +37,9 @@ draw(torch.cat, [a, b], dim=Choice(0, 1))
 # The rule
 # --------
 #
-# A photo with 4 columns in place of 3 differs along axis 1, so the two can be joined along that axis. In the result
-# the first indices on it are those of the first tensor. Then come those of the second, counted from 0 again. The
-# tensors go into a list or tuple. A negative ``dim`` counts from the end.
+# A photo with :val:`4 <wide.shape[1]>` columns in place of :val:`3 <a.shape[1]>` differs along axis 1, so the two
+# photos can be joined along that axis. On this axis of the result, the first tensor has the first indices, and the
+# second tensor has those after them. The tensors go into a list or tuple. A negative ``dim`` counts from the end.
 
 wide = torch.arange(8).reshape(2, 4)
 joined = torch.cat([a, wide], dim=1)
@@ -65,7 +65,7 @@ with expect_error(RuntimeError, match="except in dimension 0. .* size 4 for tens
 # ---------------
 #
 # **Growing a tensor in a loop.** Each ``cat`` copies again what has been joined before. Joining 100 rows one by one
-# copies :val:`copied` rows. Joined once from a list, each row is copied once.
+# copies :val:`copied` rows. If you join them once from a list, each row is copied once.
 
 rows = [torch.full((1, 4), number) for number in range(100)]
 grown, copied = rows[0], 0
@@ -154,13 +154,13 @@ ask(
     answer=torch.cat([torch.tensor([[1, 2]]), torch.tensor([[3, 4]])], dim=1),
     choices={
         ((1, 2), (3, 4)): "That is dim=0: two rows.",
-        ((1, 2, 3, 4),): "One row still, with the columns of both.",
+        ((1, 2, 3, 4),): "There is still one row, with the columns of both.",
         (1, 2, 3, 4): "The result has as many axes as the tensors: two.",
     },
 )
 
 # %%
-# **Exercise.** Lay photos side by side, with a white stripe of ``width`` columns between neighbors. ``photos`` is a
+# **Exercise.** Put photos side by side, with a white stripe of ``width`` columns between neighbors. ``photos`` is a
 # list of tensors of shape (H, W) with the same H. White is 255.
 
 
@@ -203,7 +203,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`stack`, which makes a new axis, and then :ref:`cat-or-stack`.
+# :ref:`stack` makes a new axis. Then :ref:`cat-or-stack` compares the two.
 #
 # - PyTorch contributors (2026). `torch.cat <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>`__. The
 #   reference; see also :func:`torch.hstack` and :func:`torch.vstack`, which choose the axis.

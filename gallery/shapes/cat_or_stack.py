@@ -33,8 +33,8 @@ def both(a, b):
 draw(both, (a, b))
 
 # %%
-# ``a`` and ``b`` are the colors of two pixels. In the result of ``stack``, the first index says which pixel it was. In
-# that of ``cat`` the six numbers follow one another. You need to know :ref:`cat` and :ref:`stack`.
+# ``a`` and ``b`` are two pixels, with three colors each. In the result of ``stack``, the first index says which pixel
+# it was. In the result of ``cat``, the six numbers follow one another. You need to know :ref:`cat` and :ref:`stack`.
 #
 # The rule
 # --------
@@ -99,9 +99,9 @@ print(f"numbers copied in the loop: {copied:,}; by one cat at the end: {joined.n
 # A common mistake
 # ----------------
 #
-# **cat for stack.** Two photos of 3 channels become one of 6. Nothing is raised until a layer counts the channels, so
-# the message is about the layer, not about ``cat``. With a linear layer it is :ref:`this error
-# <mat1-and-mat2-shapes>`.
+# **cat for stack.** Two photos of :val:`3 <len(photos[0])>` channels become one photo of 6 channels. Nothing is raised
+# until a layer counts the channels, so the message is about the layer, not about ``cat``. With a linear layer it is
+# :ref:`this error <mat1-and-mat2-shapes>`.
 
 layer = nn.Conv2d(3, 9, kernel_size=2)
 with expect_error(RuntimeError, match="to have 3 channels, but got 6 channels"):
@@ -157,7 +157,7 @@ ask(
     "Predictions for 32, 32 and 7 examples, each of 10 classes, become one tensor. What is its shape?",
     answer=torch.cat([torch.zeros(size, 10) for size in (32, 32, 7)]).shape,
     choices={
-        (71, 10): "By cat: one row for each example.",
+        (71, 10): "cat gives one row for each example.",
         (3, 32, 10): "That would be stack, which raises an error for 7 rows beside 32.",
         (71, 30): "cat adds up one axis; the others stay.",
     },
@@ -178,7 +178,7 @@ ask(
     choices={
         "cat(dim=0)": "It has all rows of the first before those of the second.",
         "stack(dim=0), then flatten(0, 1)": "That is cat(dim=0).",
-        "stack(dim=1), then flatten(0, 1)": "Row 0 of both, then row 1 of both, then row 2.",
+        "stack(dim=1), then flatten(0, 1)": "It gives row 0 of both, then row 1 of both, then row 2.",
     },
 )
 
@@ -226,7 +226,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`unbind-split-and-chunk`, the way back.
+# :ref:`unbind-split-and-chunk` is about the way back.
 #
 # - PyTorch contributors (2026). `torch.cat
 #   <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>`__. The reference.

@@ -118,7 +118,8 @@ def in_turn(left, right):
 check(in_turn, in_turn_by_loop, pairs, without=forbidden)
 
 # %%
-# Stacked on axis 1, the two frames of one moment are neighbors. Joined with the axis of time, they follow in turn.
+# If you stack on axis 1, the two frames of one moment are neighbors. Join that axis with time, and the frames take
+# turns.
 
 # Solution
 
@@ -132,8 +133,8 @@ assert report.passed
 report
 
 # %%
-# **3. Play it again.** The whole film, of shape (T, H, W), ``times`` times: shape (times · T, H, W). Nothing is copied
-# before the last step.
+# **3. Play it again.** Repeat the whole film, of shape (T, H, W), ``times`` times, to shape (times · T, H, W). Copy
+# nothing before the last step.
 
 
 def again_by_loop(film, times):
@@ -270,7 +271,7 @@ assert not shares_memory(last_first, last_first.flatten())
 # Read next
 # ---------
 #
-# :ref:`indexing-and-slicing`, the first page of the chapter on selecting.
+# :ref:`indexing-and-slicing` is the first page of the chapter on selecting.
 #
 # - Rush (2022). `Tensor Puzzles <https://github.com/srush/Tensor-Puzzles>`__. Twenty-one functions to build from
 #   broadcasting and a few operations.

@@ -4,7 +4,7 @@
 What do flatten and unflatten do?
 =================================
 
-A convolution gives (photo, channel, row, column), and the linear layer behind it wants (photo, feature).
+A convolution gives (photo, channel, row, column), and the linear layer after it needs (photo, feature).
 :func:`torch.flatten` joins neighboring axes into one, and :func:`torch.unflatten` cuts one axis into several.
 """
 
@@ -35,8 +35,8 @@ batch = data.photos().inputs / 255  # two large ones in color
 draw(torch.flatten, photos, start_dim=1, names=["photos"])
 
 # %%
-# These are two gray photos of 3 rows and 4 columns. ``flatten(1)`` joins axis 1 and those after it, so each photo
-# becomes one row of 12. You need to know :ref:`reshape-and-view`.
+# These are two gray photos of three rows and four columns. ``flatten(1)`` joins axis 1 and those after it, so each
+# photo becomes one row of :val:`12 <photos[0].numel()>` elements. You need to know :ref:`reshape-and-view`.
 #
 # The rule
 # --------
@@ -55,8 +55,8 @@ print(f"flatten()       {tuple(batch.flatten().shape)}")
 
 # %%
 # ``unflatten(dim, sizes)`` cuts an axis again. You give the sizes, because a tensor does not remember them, and one of
-# them may be -1. The pair is useful where a layer knows one batch axis and you have two. Here 4 clips of 5 frames go
-# through a convolution as 20 photos.
+# them may be -1. The pair is useful where a layer takes one batch axis and you have two. Here :val:`4 <len(clips)>`
+# clips of :val:`5 <clips.shape[1]>` frames go through a convolution as 20 photos.
 
 clips = torch.rand(4, 5, 3, 32, 48)  # clip, time, channel, row, column
 layer = nn.Conv2d(3, 8, kernel_size=3, padding=1)
@@ -176,7 +176,7 @@ ask(
     answer=(photos.flatten(1) == photos[1, 2, 3]).nonzero()[0],
     choices={
         (1, 9): "That is 2 · 3 + 3. A step down skips a whole row, and rows have 4 columns.",
-        (1, 11): "2 rows of 4 columns, and 3 more.",
+        (1, 11): f"Before it are 2 rows of {photos.shape[2]} columns, and 3 elements of its row.",
         (1, 23): "23 is its index in x.flatten(): the elements of the first photo come before.",
     },
 )
@@ -229,7 +229,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`attention-heads`, which are an axis that is split off and brought to another place.
+# :ref:`attention-heads` splits an axis off and brings it to another place.
 #
 # - Shi et al. (2016). `Real-time single image and video super-resolution using an efficient sub-pixel convolutional
 #   neural network <https://arxiv.org/abs/1609.05158>`__. The network that the exercise is about.

@@ -4,8 +4,8 @@
 How do I flip, roll or rotate a tensor?
 =======================================
 
-You want a mirrored photo as one more example to train with, and ``x[::-1]`` raises an error.
-:func:`torch.flip` reverses axes, :func:`torch.roll` shifts along them in a circle, :func:`torch.rot90` turns a plane.
+You want a mirrored photo as one more example to train with, and ``x[::-1]`` raises an error. :func:`torch.flip`
+reverses axes, :func:`torch.roll` shifts along them in a circle, :func:`torch.rot90` turns the plane of two axes.
 """
 
 # %%
@@ -75,8 +75,8 @@ draw(moved, x)
 # Name the axes
 # -------------
 #
-# ``rot90()`` turns axes 0 and 1, which are not rows and columns if channels or a batch come first. Count from the end,
-# and an axis in front changes nothing. ``fliplr``, "left-right", flips axis 1: in a photo of shape (C, H, W) it
+# ``rot90()`` turns axes 0 and 1, which are not rows and columns if channels or a batch come first. If you count from
+# the end, an axis in front changes nothing. ``fliplr``, "left-right", flips axis 1: in a photo of shape (C, H, W) it
 # exchanges top and bottom.
 
 batch = torch.stack([temple, mirrored])
@@ -90,9 +90,9 @@ assert torch.equal(temple.fliplr(), temple.flip(-2))
 # A circle, or an end
 # -------------------
 #
-# ``roll`` is made for what goes around: the hours of a day, an image that is tiled. It gives the change from each hour
-# to the next, and from the last to the first. Where a series ends, shift with :ref:`pad <pad>`, which fills with
-# zeros.
+# ``roll`` is made for what goes around: the hours of a day, an image that is tiled. With it you get the change from
+# each hour to the next, and from the last to the first. Where a series ends, shift with :ref:`pad <pad>`, which fills
+# with zeros.
 
 hours = torch.tensor([3, 5, 9, 4])
 print("in a circle:", (hours.roll(-1) - hours).tolist())
@@ -105,7 +105,7 @@ print("pad (1, -1):", F.pad(hours, (1, -1)).tolist())
 #
 #    ``photo.flip(-1)`` mirrors, ``x.roll(shift, dims=axis)`` shifts in a circle, ``photo.rot90(k, (-2, -1))`` turns
 #    ``k`` quarters against the clock. Write the axis out each time. All three copy, also ``flip``, because PyTorch has
-#    no negative :term:`strides <stride>`. As augmentation, use what keeps the label: a mirrored 2 is no 2.
+#    no negative :term:`strides <stride>`. As augmentation, use what keeps the label: a mirrored 2 is not a 2.
 
 assert torch.equal(temple.flip(-1).flip(-1), temple)
 for k in range(4):
@@ -211,14 +211,20 @@ ask(
         tuple(
             torch.tensor([1, 2, 3, 4, 5]).roll(2).tolist()
         ): "That is roll(2): it moves to higher indices.",
-        (3, 4, 5, 1, 2): "Each goes two places to the front; the first two come in at the end.",
-        (3, 4, 5, 0, 0): "Nothing is lost, as it is by F.pad.",
+        (
+            3,
+            4,
+            5,
+            1,
+            2,
+        ): "Each number moves two places to the front, and the first two come in at the end.",
+        (3, 4, 5, 0, 0): "roll loses no number. F.pad would.",
     },
 )
 
 # %%
 # **Exercise.** Conway's Game of Life, on a board whose edges meet. A cell of ``board``, of shape (H, W) with 0 and 1,
-# has eight neighbors. It is 1 in the next step if 3 of them are 1, or if it is 1 and 2 of them are. Return the next
+# has eight neighbors. It is 1 in the next step if 3 of them are 1, or if it is 1 and 2 of them are 1. Return the next
 # board, without a loop over cells.
 
 
@@ -263,7 +269,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`shapes-table`, the operations of this chapter in one table.
+# :ref:`shapes-table` has the operations of this chapter in one table.
 #
 # - Liu et al. (2021). `Swin transformer: hierarchical vision transformer using shifted windows
 #   <https://arxiv.org/abs/2103.14030>`__. A network that rolls its feature maps between layers.

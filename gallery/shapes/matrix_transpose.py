@@ -51,7 +51,7 @@ draw(each_transposed, matrices, names=["matrices"])
 # ======== =================== ==========================================
 #
 # To conjugate is to change the sign of the imaginary part, which real numbers do not have. ``.T`` and ``.H`` of a
-# complex matrix differ by that:
+# complex matrix differ in this sign:
 
 matrix = torch.arange(12).reshape(4, 3)
 for x in [matrix, *zoo(axes=2, dtypes=[torch.int64]).values()]:
@@ -68,7 +68,7 @@ print("z.H:", z.H.tolist())
 #
 # A vector has one axis, so there is nothing to swap. ``v.t()`` returns it as it is, and ``.T`` does so with a warning.
 # A column needs one more axis: ``v[:, None]``. A product needs no column, because ``@`` reads a vector on the right as
-# one (:ref:`matmul`).
+# a column (:ref:`matmul`).
 
 v = torch.arange(3)
 with expect_warning(UserWarning, match="deprecated"):
@@ -97,7 +97,8 @@ with expect_error(RuntimeError, match="expects a tensor with <= 2 dimensions"):
     matrices.t()
 
 # %%
-# **A transpose is no turn.** It mirrors the matrix at its diagonal. :ref:`rot90 <flip-roll-and-rot90>` turns it.
+# **Taking a transpose for a turn.** A transpose mirrors the matrix at its diagonal. :ref:`rot90 <flip-roll-and-rot90>`
+# turns it.
 
 corner = torch.tensor([[1, 2], [3, 4]])
 print(corner.mT.tolist(), corner.rot90().tolist())
@@ -133,7 +134,7 @@ ask(
     answer=shape,
     choices={
         (7, 6, 5, 8): "That reverses all axes, like .T.",
-        (8, 5, 7, 6): "The last two axes are the matrix.",
+        (8, 5, 7, 6): "The last two axes are the matrix, and .mT swaps them.",
         (5, 8, 6, 7): "Those are the first two axes, which count matrices.",
     },
 )
@@ -143,7 +144,7 @@ ask(
 
 w = torch.arange(1.0, 4.0)
 ask(
-    "w is a vector of 3 numbers. What is the shape of w.t() @ w?",
+    f"w is a vector of {len(w)} numbers. What is the shape of w.t() @ w?",
     answer=(w.t() @ w).shape,
     choices={
         (): "t() leaves a vector alone, so this is the dot product.",
@@ -153,7 +154,7 @@ ask(
 )
 
 # %%
-# **Exercise.** The covariance of features: from samples of shape (batch, N, F) to (batch, F, F), that is
+# **Exercise.** Compute the covariance of features, of shape (batch, F, F), from samples of shape (batch, N, F). It is
 # :math:`X^T X / N` for each batch entry, after the mean over the N samples is subtracted.
 
 
@@ -194,7 +195,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`flatten-and-unflatten`, which makes one axis of several.
+# :ref:`flatten-and-unflatten` makes one axis of several.
 #
 # - PyTorch contributors (2026). `Tensor.T <https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.T>`__. The
 #   reference, with the deprecation.

@@ -81,8 +81,8 @@ assert torch.equal(nn.utils.rnn.pad_sequence(series, batch_first=True), padded)
 # .. use-this::
 #
 #    Write ``F.pad(x, (left, right, top, bottom))`` for images, ``pad_sequence(list, batch_first=True)`` for sequences.
-#    Before a convolution of kernel size 3 give ``padding=1`` to the layer instead. Print the shape, though it cannot
-#    show pairs of equal sums in the wrong order. Padding copies, and what follows computes with the zeros, too.
+#    Before a convolution of kernel size 3 give ``padding=1`` to the layer instead. Print the shape, but two pairs with
+#    equal sums in the wrong order do not change it. Padding copies, and later layers compute with the zeros, too.
 
 convolution = nn.Conv2d(3, 5, kernel_size=3, padding=1)
 by_hand = F.conv2d(F.pad(color, (1, 1, 1, 1)), convolution.weight, convolution.bias)
@@ -208,7 +208,7 @@ ask(
 )
 
 # %%
-# **Exercise.** A network wants square photos, and stretching would distort them. Return a photo of shape (C, H, W) in
+# **Exercise.** A network needs square photos, and stretching would distort them. Return a photo of shape (C, H, W) in
 # the middle of the smallest black square that holds it. An odd pixel goes to the bottom or to the right.
 
 
@@ -252,7 +252,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`broadcasting`, which makes axes longer without new elements.
+# :ref:`broadcasting` makes axes longer without new elements.
 #
 # - PyTorch contributors (2026). `torch.nn.functional.pad
 #   <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html>`__. The reference.

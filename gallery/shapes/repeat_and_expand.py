@@ -4,8 +4,8 @@
 What is the difference between repeat and expand?
 =================================================
 
-You need one mask for each channel, or one row for each sample. :meth:`repeat <torch.Tensor.repeat>`
-copies it, and :meth:`expand <torch.Tensor.expand>` reads the same memory again.
+You need the same mask for each channel, or the same row for each sample. :meth:`repeat <torch.Tensor.repeat>` copies
+it, and :meth:`expand <torch.Tensor.expand>` reads the same memory again.
 """
 
 # %%
@@ -45,9 +45,9 @@ draw_storage([x.expand(2, 3), x.repeat(2, 1)], ["x.expand(2, 3)", "x.repeat(2, 1
 # The rule
 # --------
 #
-# ``repeat`` takes *counts*, one for each axis of the result: counts :math:`(r_0, r_1)` make :math:`(r_0 s_0, r_1 s_1)`
-# of the sizes :math:`(s_0, s_1)`. ``expand`` takes *sizes*. It stretches axes of size 1, and -1 keeps a size. Both add
-# missing axes on the left.
+# ``repeat`` takes *counts*, one for each axis of the result: counts :math:`(r_0, r_1)` turn the sizes :math:`(s_0,
+# s_1)` into :math:`(r_0 s_0, r_1 s_1)`. ``expand`` takes *sizes*. It stretches axes of size 1, and -1 keeps a size.
+# Both add missing axes on the left.
 
 column = torch.tensor([[1], [2], [3], [4]])
 print(f"x (3,)         repeat(2, 1): {tuple(x.repeat(2, 1).shape)},   expand(2, 3): (2, 3)")
@@ -59,7 +59,8 @@ with expect_error(RuntimeError, match=r"\(8\) must match the existing size \(4\)
     column.expand(8, 5)
 
 # %%
-# The memory that ``expand`` saves grows with the tensor. Here a mask is needed for each of the 3 channels of a photo.
+# The memory that ``expand`` saves grows with the tensor. Here a mask is needed for each of the three channels of a
+# photo.
 
 mask = torch.rand(427, 640, generator=torch.Generator().manual_seed(0)) > 0.5
 for name, three in [("expand", mask.expand(3, -1, -1)), ("repeat", mask.repeat(3, 1, 1))]:
@@ -73,8 +74,8 @@ assert torch.equal(photo * mask, photo * mask.repeat(3, 1, 1))
 # The whole again, or each element again
 # --------------------------------------
 #
-# ``repeat`` puts the whole tensor behind itself, and :func:`torch.repeat_interleave` each element. Index ``i`` of the
-# result comes from ``i % size`` with ``repeat``, and from ``i // count`` with ``repeat_interleave``.
+# ``repeat`` puts the whole tensor behind itself, and :func:`torch.repeat_interleave` puts each element behind itself.
+# Index ``i`` of the result comes from ``i % size`` with ``repeat``, and from ``i // count`` with ``repeat_interleave``.
 
 for i in range(6):
     assert x.repeat(2)[i] == x[i % 3]
@@ -87,13 +88,13 @@ draw(per_row, x, names=["x"])
 #
 #    In arithmetic write neither, because :ref:`broadcasting <broadcasting>` stretches by itself. Write ``expand`` where
 #    a function does not broadcast, such as ``torch.cat``. Write ``repeat`` where you want to write into the result,
-#    since it has memory for each copy. ``repeat_interleave(2, dim=0)`` puts each sample of a batch twice, side by side.
+#    since it has memory for each copy. ``repeat_interleave(2, dim=0)`` gives each sample of a batch twice in a row.
 #
 # Common mistakes
 # ---------------
 #
-# **Sizes for repeat.** You want 4 rows of ``x``, write ``repeat(4, 3)``, and get rows that are 3 times too long.
-# NumPy's ``repeat`` is another trap: it is torch's ``repeat_interleave``.
+# **Giving sizes to repeat.** You want 4 rows of ``x``, write ``repeat(4, 3)``, and get rows that are three times too
+# long. NumPy's ``repeat`` is another trap: it is torch's ``repeat_interleave``.
 
 print(tuple(x.repeat(4, 3).shape), "and not", tuple(x.repeat(4, 1).shape))
 print(x.repeat(2).tolist(), "but NumPy has", x.numpy().repeat(2).tolist())
@@ -191,7 +192,7 @@ ask(
     "How many elements are there in the storage of torch.zeros(1, 50).expand(400, 50)?",
     answer=big.untyped_storage().nbytes() // big.itemsize,
     choices={
-        50: "The axis of size 400 takes no step: every row is the same 50 places.",
+        50: f"The axis of size {len(big)} takes no step: every row is the same {big.shape[1]} places.",
         20000: "This many elements can be read, and repeat would store them all.",
         450: "Nothing is stored for the new rows.",
     },
@@ -224,7 +225,7 @@ def enlarge(image, r):
 check(enlarge, by_loops, cases, without=["interpolate", "kron"])
 
 # %%
-# Each row is repeated beside itself, then each column.
+# Repeat each row next to itself, then each column.
 
 # Solution
 
@@ -243,7 +244,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`pad`, which makes axes longer by something else than copies of the whole.
+# :ref:`pad` makes axes longer by new elements at their ends.
 #
 # - PyTorch contributors (2026). `torch.Tensor.expand
 #   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>`__. The reference, with a warning about

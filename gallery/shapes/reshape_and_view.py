@@ -39,24 +39,24 @@ def right_and_wrong(photo):
 draw_storage([photo, photo.view(2, 6)], ["photo", "photo.view(2, 6)"])
 
 # %%
-# Both tensors read the same 12 places of memory, drawn on the right. ``view`` returns a :term:`view`, and for this
-# photo ``reshape`` returns one, too. Point at an element to see its place. You need to know :ref:`what strides are
-# <strides-and-storage>`.
+# Both tensors read the same :val:`12 <photo.numel()>` places of memory, drawn on the right. ``view`` returns a
+# :term:`view`, and for this photo ``reshape`` returns one, too. Point at an element to see its place. You need to know
+# :ref:`what strides are <strides-and-storage>`.
 #
 # The rule
 # --------
 #
-# Both keep the elements in reading order, row by row, and break the rows elsewhere. In a result of 6 columns, element
-# ``[i, j]`` is number ``6 * i + j`` in this order. The product of the sizes has to stay the same. In place of one
-# size, -1 lets PyTorch work it out.
+# Both keep the elements in reading order, row by row, and begin the rows at other places. In a result of
+# :val:`6 <wide.shape[1]>` columns, element ``[i, j]`` is number ``6 * i + j`` in this order. The product of the sizes
+# has to stay the same. Write -1 in place of one size, and PyTorch computes it.
 
 wide = photo.reshape(2, -1)
 for i, j in itertools.product(range(2), range(6)):
     assert wide[i, j] == photo.flatten()[6 * i + j]
 
 # %%
-# The transpose reads the same memory in another order: 0, 4, 8, 1, ... No fixed step leads from one element to the
-# next in a row of 6. So ``view`` raises, and ``reshape`` copies the elements into new memory, in the new order.
+# The transpose reads the same memory in another order: 0, 4, 8, 1, ... No fixed step leads from one element to the next
+# in a row of six. So ``view`` raises, and ``reshape`` copies the elements into new memory, in the new order.
 
 flipped = photo.T
 with expect_error(RuntimeError, match="view size is not compatible"):
@@ -189,7 +189,9 @@ ask(
     answer=refused_shape,
     choices={
         (7, 3, 1): "An axis of size 1 takes no step, so it fits anywhere. No axes are merged here.",
-        (21,): "The steps within a row are 1, and from row to row 5, not 3 * 1.",
+        (
+            21,
+        ): f"The steps within a row are {cropped.stride(1)}, and from row to row {cropped.stride(0)}, not 3 * 1.",
         (7, 1, 3): "Memory has gaps, but this only adds an axis of size 1.",
     },
 )
@@ -202,7 +204,7 @@ ask(
     "z is torch.zeros(6).expand(9, 6). What is z.reshape(54)?",
     answer="a view of z" if shares_memory(z, z.reshape(54)) else "a copy",
     choices={
-        "a view of z": "To merge the two axes, the stride of axis 0 would have to be 6 * 1. It is 0.",
+        "a view of z": f"To merge the two axes, the stride of axis 0 would have to be 6 * 1. It is {z.stride(0)}.",
         "a copy": "A stride of 0 is not 6 * 1, so the axes cannot be merged, and 54 places of memory are filled.",
         "an error": "That is z.view(54). reshape copies where no view is possible.",
     },
@@ -233,7 +235,7 @@ def patches(photo, size):
 check(patches, by_slices, cases, without=["stack", "cat", "unfold"])
 
 # %%
-# Split both axes, bring the two counting axes to the front, and merge them.
+# Split both axes, bring the two axes that count patches to the front, and merge them.
 
 # Solution
 
@@ -252,7 +254,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`unsqueeze-and-squeeze`, for axes of size 1.
+# :ref:`unsqueeze-and-squeeze` is about axes of size 1.
 #
 # - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. Strides and views, drawn.
 # - Dosovitskiy et al. (2021). `An image is worth 16x16 words <https://arxiv.org/abs/2010.11929>`__. What the patches of

@@ -108,14 +108,15 @@ for kind, members in groups.items():
 show(groups["view"])
 
 # %%
-# The shapes above are those of the first piece where there are several. ``x.expand`` uses an element 5 times, and
-# stores it once. The operations below copy, also where a view would have been possible, as with ``clone``.
+# The shapes above are those of the first piece where there are several. ``x.expand`` uses an element
+# :val:`5 <table["x.expand(4, 5, 6)"][2]>` times, and stores it once. The operations below copy, also where a view would
+# have been possible, as with ``clone``.
 
 show(groups["copy"])
 
 # %%
-# ``reshape`` and ``flatten`` return a view where one exists, and copy otherwise. ``view`` raises instead of copying.
-# ``contiguous`` returns a contiguous tensor itself.
+# ``reshape`` and ``flatten`` return a view where one exists, and copy otherwise. ``view`` raises instead of copying. If
+# a tensor is contiguous, ``contiguous`` returns the tensor itself.
 
 show(groups["it depends"])
 
@@ -241,7 +242,7 @@ ask(
 
 # %%
 # **Exercise.** How many bytes do two tensors keep alive together? Return the number as a tensor. A storage that they
-# share counts once, and counts whole.
+# share counts once, with its whole size.
 
 
 def by_addresses(a, b):
@@ -262,7 +263,7 @@ def bytes_alive(a, b):
 check(bytes_alive, by_addresses, cases)
 
 # %%
-# The address of a storage names it, so a dictionary holds each storage once.
+# The address of a storage identifies it, so a dictionary holds each storage once.
 
 # Solution
 
@@ -281,7 +282,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`exercises-in-shapes`, where you build some of these operations from the others.
+# :ref:`exercises-in-shapes` lets you build some of these operations from the others.
 #
 # - PyTorch contributors (2026). `Tensor views <https://docs.pytorch.org/docs/stable/tensor_view.html>`__. The
 #   reference's own list.

@@ -31,8 +31,8 @@ b = a + 20
 draw(torch.stack, [a, b], dim=0)
 
 # %%
-# Here ``a`` and ``b`` are two small gray photos of 3 rows and 4 columns. The new axis is axis 0 of the result, because
-# ``dim=0`` says so. Point at an element of the result to see where it came from.
+# Here ``a`` and ``b`` are two small gray photos of three rows and four columns. The new axis is axis 0 of the result,
+# because ``dim=0`` says so. Point at an element of the result to see where it came from.
 #
 # The rule
 # --------
@@ -47,7 +47,8 @@ stacked[:, 1]
 
 # %%
 # A photo has the axes row and column, which leaves three places for the axis that counts the photos. So ``dim`` runs
-# from 0 to 2, and the size 2 in each printed shape is the number of photos. A negative ``dim`` counts from the end.
+# from 0 to :val:`2 <dim>`, and the size :val:`2 <shape[dim]>` in each printed shape is the number of photos. A negative
+# ``dim`` counts from the end.
 
 for dim in range(3):
     shape = torch.stack([a, b], dim).shape

@@ -4,7 +4,7 @@
 How do transpose, permute and movedim work?
 ===========================================
 
-An image from Pillow or NumPy has the axes (row, column, color), and a convolution wants (color, row, column).
+An image from Pillow or NumPy has the axes (row, column, color), and a convolution needs (color, row, column).
 ``permute`` changes the order of axes, where ``reshape`` gives the right shape with the numbers in the wrong places.
 """
 
@@ -65,7 +65,7 @@ draw(torch.permute, (photo, (2, 0, 1)), names=["photo"])
 # %%
 # Two functions are shorter. ``transpose(a, b)`` swaps two axes. ``movedim(source, destination)`` moves one axis, and
 # the others keep their order. So ``movedim(-1, -3)`` brings colors in front of rows and columns, with or without a
-# batch axis. A convolution takes axis 0 of ``flower`` for the channels, and accepts the moved one.
+# batch axis. A convolution takes axis 0 for the channels. So it refuses ``flower``, and accepts the moved photo.
 
 assert torch.equal(photo.transpose(0, 2), photo.permute(2, 1, 0))
 assert torch.equal(photo.movedim(-1, -3), colors_first)
@@ -95,14 +95,14 @@ with expect_error(RuntimeError, match="view size is not compatible"):
 #    Write ``permute`` when you know how many axes there are, ``transpose`` to swap two, ``movedim`` to move one. Write
 #    the names of the axes beside it, as in ``# (N, H, W, C) -> (N, C, H, W)``. The three return views and copy nothing.
 #    ``.contiguous()`` copies such a result if it is out of order in memory, and ``reshape`` copies where it joins axes
-#    that are. A copy takes as much memory again.
+#    that are out of order. A copy takes as much memory again.
 #
 # A common mistake
 # ----------------
 #
 # **Reading dims as places to go to.** ``dims[n]`` is where axis ``n`` of the *result* comes from. ``movedim`` takes
-# places to go to. If axes swap in pairs, both readings agree. The mistake shows where three axes go round, as in ``(1,
-# 2, 0)``.
+# places to go to. If axes swap in pairs, both readings agree. The mistake shows where three axes change places in a
+# circle, as in ``(1, 2, 0)``.
 
 for dims in itertools.permutations(range(3)):
     moved = sum(dims[n] != n for n in range(3))
@@ -239,7 +239,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`matrix-transpose`, the short forms for matrices.
+# :ref:`matrix-transpose` has the short forms for matrices.
 #
 # - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. How one memory has many
 #   orders.

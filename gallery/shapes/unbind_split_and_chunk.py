@@ -4,8 +4,8 @@
 How do I cut a tensor into pieces with unbind, split or chunk?
 ==============================================================
 
-You want query, key and value out of one result, or small parts of a batch that is too large for memory.
-``split(4)`` cuts pieces *of size* 4, ``chunk(4)`` at most 4 pieces, and ``unbind`` one piece for each index.
+You want query, key and value out of one result, or small parts of a batch that is too large for memory. ``split(4)``
+cuts pieces *of size* 4, ``chunk(4)`` cuts at most 4 pieces, and ``unbind`` gives one piece for each index.
 """
 
 # %%
@@ -70,9 +70,9 @@ assert [len(piece) for piece in line.split(math.ceil(10 / 4))] == [3, 3, 3, 1]
 # unbind drops the axis
 # ---------------------
 #
-# Piece ``k`` of ``x.unbind(d)`` is what is left if index ``k`` is fixed on axis ``d``. A photo of 3 rows and 4 columns
-# gives its 3 rows, or its 4 columns. :ref:`stack <stack>` along the same axis is the way back. A ``for`` loop over a
-# tensor is ``unbind`` along axis 0.
+# Piece ``k`` of ``x.unbind(d)`` is what is left if index ``k`` is fixed on axis ``d``. A photo of three rows and four
+# columns gives its three rows, or its four columns. :ref:`stack <stack>` along the same axis is the way back. A ``for``
+# loop over a tensor is ``unbind`` along axis 0.
 
 for d in (0, 1):
     for k, piece in enumerate(photo.unbind(d)):
@@ -81,7 +81,7 @@ for d in (0, 1):
 draw(torch.unbind, photo, dim=Choice(0, 1), names=["photo"])
 
 # %%
-# Let one linear layer compute query, key and value of attention, side by side. ``chunk`` takes them apart if their
+# One linear layer can compute query, key and value of attention, side by side. ``chunk`` takes them apart if their
 # sizes are equal. Otherwise ``split`` takes a list of the sizes.
 
 together = torch.rand(5, 6)  # (token, features of query, key and value)
@@ -106,15 +106,15 @@ assert piece.clone().untyped_storage().nbytes() == piece.nbytes
 # Common mistakes
 # ---------------
 #
-# **The size for the number.** ``split(3, dim=-1)`` cuts pieces of 3, here two. And ``chunk(4)`` need not give four
-# pieces: of 9 numbers it cuts pieces of 3.
+# **Taking the size for the number.** ``split(3, dim=-1)`` cuts pieces of size 3, and here there are two. ``chunk(4)``
+# need not give four pieces: of 9 numbers it cuts three pieces.
 
 with expect_error(ValueError, match="not enough values to unpack"):
     query, key, value = together.split(3, dim=-1)
 print("chunk(4) of 9:", [len(piece) for piece in torch.arange(9).chunk(4)])
 
 # %%
-# **Changing a piece in place.** While gradients are recorded, autograd refuses it for the pieces of ``unbind``,
+# **Changing a piece in place.** While gradients are recorded, autograd refuses this for the pieces of ``unbind``,
 # ``split`` and ``chunk``. A slice, as in ``doubled[0]``, may be changed.
 
 doubled = torch.ones(2, 3, requires_grad=True) * 2
@@ -191,7 +191,7 @@ ask(
     "What does torch.zeros(5, 7, 2).unbind(1) give?",
     answer=f"{len(pieces)} tensors of shape {tuple(pieces[0].shape)}",
     choices={
-        "7 tensors of shape (5, 2)": "One for each index on axis 1, and that axis is gone.",
+        "7 tensors of shape (5, 2)": "There is one for each index on axis 1, and that axis is gone.",
         "7 tensors of shape (5, 1, 2)": "That is split with a size of 1, which keeps the axis.",
         "5 tensors of shape (7, 2)": "Those are cut along axis 0.",
     },
@@ -205,13 +205,13 @@ ask(
     answer=[len(piece) for piece in torch.arange(11).chunk(4)],
     choices={
         (4, 4, 3): "That is split(4): pieces of size 4, and what is left.",
-        (3, 3, 3, 2): "Pieces of size ⌈11/4⌉ = 3, and what is left.",
+        (3, 3, 3, 2): f"chunk cuts pieces of size ⌈11/4⌉ = {math.ceil(11 / 4)}, and what is left.",
         (2, 2, 2, 5): "The size is rounded up, so the last piece is not the largest.",
     },
 )
 
 # %%
-# **Exercise.** Sentences of different lengths are packed behind one another: ``tokens`` has shape (T, D), and
+# **Exercise.** Sentences of different lengths are packed one after another: ``tokens`` has shape (T, D), and
 # ``lengths`` says how many tokens each sentence has. Return the mean of the tokens of each sentence, of shape (N, D).
 
 
@@ -254,7 +254,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`repeat-and-expand`, which make one tensor longer.
+# :ref:`repeat-and-expand` compares two ways to make one tensor longer.
 #
 # - Ainslie et al. (2023). `GQA: training generalized multi-query transformer models from multi-head checkpoints
 #   <https://arxiv.org/abs/2305.13245>`__. Why a model has fewer keys and values than queries.

@@ -67,8 +67,9 @@ draw(squeezes, thin, names=["thin"])
 # What it is for
 # --------------
 #
-# :ref:`Broadcasting <broadcasting>` stretches axes of size 1, so with them you choose what meets what. Here a column
-# minus a row gives all differences of the times. And a layer that refuses a single photo accepts a batch of one.
+# :ref:`Broadcasting <broadcasting>` stretches axes of size 1, so ``unsqueeze`` decides which elements are combined.
+# Here a column minus a row gives all differences of the times. And a layer that refuses a single photo accepts a batch
+# of one.
 
 times = torch.tensor([9, 12, 17])
 print(times.unsqueeze(1) - times.unsqueeze(0))
@@ -80,16 +81,16 @@ assert layer(color.unsqueeze(0)).squeeze(0).shape == color.shape
 # %%
 # .. use-this::
 #
-#    Write ``x.unsqueeze(0)`` to make a batch of one, and ``x.unsqueeze(1)`` to pair one number of a row with the row.
-#    Take the axis away with ``squeeze(dim)``, and name it. Both return a :term:`view`: they copy no element, and
-#    writing into the result changes the original.
+#    Write ``x.unsqueeze(0)`` to make a batch of one, and ``x.unsqueeze(1)`` to make a vector a column: one number for
+#    each row of a matrix. Take the axis away with ``squeeze(dim)``, and give its number. Both return a :term:`view`:
+#    they copy no element, and writing into the result changes the original.
 #
 # A common mistake
 # ----------------
 #
 # **squeeze() without an argument.** A network returns answers of shape (N, 1), and you want (N,). In a batch of one
-# example, such as a short last batch, ``squeeze()`` takes the batch axis, too. ``squeeze(1)`` gives (N,) for each of
-# these N.
+# example, such as a short last batch, ``squeeze()`` takes the batch axis away, too. ``squeeze(1)`` gives (N,) for each
+# of these N.
 
 for n in (5, 1, 0):
     answers = torch.ones(n, 1)
@@ -163,13 +164,13 @@ ask(
         (1, 5, 1): "Axis 1 has size 5, so it stays, and the others were not named.",
         (5,): "That is squeeze(): every axis of size 1.",
         (1, 1): "An axis of size 5 can't be left out: its elements would have no place.",
-        IndexError: "There is an axis 1. That its size is not 1 raises nothing.",
+        IndexError: "There is an axis 1. Its size is not 1, and squeeze raises nothing.",
     },
 )
 
 # %%
-# **Exercise.** Photos of shape (N, C, H, W) and one brightness for each photo, of shape (N,): multiply each photo by
-# its brightness.
+# **Exercise.** You have photos of shape (N, C, H, W), and one brightness for each photo, of shape (N,). Multiply each
+# photo by its brightness.
 
 
 def by_loop(photos, brightness):
@@ -190,8 +191,8 @@ def brighten(photos, brightness):
 check(brighten, by_loop, cases, without=["stack", "einsum"])
 
 # %%
-# The brightness needs shape (N, 1, 1, 1), so that its first axis meets the photos. In the last case the sizes are
-# equal: there a product without new axes brightens columns instead of photos, and raises no error.
+# The brightness needs shape (N, 1, 1, 1), so that its first axis is matched with the photos. In the last case the sizes
+# are equal: there a product without new axes brightens columns instead of photos, and raises no error.
 
 # Solution
 
@@ -208,7 +209,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`transpose-and-permute`, which put the axes of a tensor into another order.
+# :ref:`transpose-and-permute` shows how to put the axes of a tensor into another order.
 #
 # - NumPy developers (2026). `Dimensional indexing tools
 #   <https://numpy.org/doc/stable/user/basics.indexing.html#dimensional-indexing-tools>`__: ``None`` in an index.

@@ -4,8 +4,8 @@
 What are the shape, dtype, device and layout of a tensor?
 =========================================================
 
-A network refuses your batch, and the message is about a shape, a type or a device. Compare five attributes of the
-batch with those of a weight: the one that differs tells you what to convert.
+A network refuses your batch, and the message is about a shape, a type or a device. Compare five attributes of the batch
+with those of a weight: a dtype or a device that differs tells you what to convert.
 """
 
 # %%
@@ -42,15 +42,17 @@ for (name, ours), theirs in zip(five(batch).items(), five(weight).values(), stri
     print(f"{name:<14}{ours!s:<17} {theirs!s}")
 
 # %%
-# On the left a batch of two photos, on the right the weight of a convolution. The dtypes differ, so the layer refuses
-# the batch; the fix is in the box below. You need to know :ref:`what dtypes are <dtypes>`.
+# On the left is a batch of two photos, and on the right the weight of a convolution. Their shapes may differ. The
+# dtypes differ too, so the layer refuses the batch. The fix is in the box below. You need to know :ref:`what dtypes are
+# <dtypes>`.
 #
 # The rule
 # --------
 #
 # ``shape`` has the size of each axis, from the left. ``dtype`` is the type of the elements. ``device`` is where they
 # are, ``layout`` how they are stored, and ``requires_grad`` whether a :term:`gradient` is wanted. These five have no
-# parentheses. The cell sorts more names: ``shape`` and ``size()`` are the same, and so are ``ndim`` and ``dim()``.
+# parentheses. The cell below sorts more names by their parentheses: ``shape`` and ``size()`` are the same, and so are
+# ``ndim`` and ``dim()``.
 
 names = "shape size ndim dim numel dtype device layout requires_grad"
 names += " itemsize element_size nbytes stride is_leaf"
@@ -63,7 +65,8 @@ print("without parentheses:", ", ".join(name for name in names.split() if name n
 # ------------------
 #
 # You can unpack, index and slice it. ``size(2)`` is one size. ``numel`` is the number of elements, which NumPy calls
-# ``size``. ``len`` is the size of the first axis. ``nbytes`` is what these elements take if each has its own place.
+# ``size``. ``len`` is the size of the first axis. ``nbytes`` is the number of bytes of these elements if each has its
+# own place.
 
 photos, channels, height, width = batch.shape
 print(f"{batch.shape[-2:] = }, {batch.size(2) = }")
@@ -100,9 +103,10 @@ draw([dense, sparse.indices(), sparse.values()], ["dense", "indices", "values"])
 # requires_grad
 # -------------
 #
-# It is on for the weights of a layer, and off for a tensor that you make unless you ask for it. What is computed from
-# a weight has it too, so a gradient can flow through. Integer or bool results, ``detach`` and ``torch.no_grad`` end
-# that. You can assign to ``requires_grad``, and not to the other four: ``to`` and ``reshape`` give another tensor.
+# ``requires_grad`` is True for the weights of a layer. For a tensor that you make, it is False unless you ask for it.
+# What is computed from a weight has it too, so a gradient can flow through. A result that is integer or bool does not
+# have it, nor does a result of ``detach`` or one computed under ``torch.no_grad``. You can assign to ``requires_grad``,
+# and not to the other four: ``to`` and ``reshape`` give another tensor.
 
 print((weight * 2).requires_grad, (weight > 0).requires_grad, weight.detach().requires_grad)
 
@@ -192,9 +196,13 @@ ask(
     "For t = torch.zeros(6, 1, 7): what are t.dim(), len(t) and t.numel()?",
     answer=(t.dim(), len(t), t.numel()),
     choices={
-        (3, 6, 42): "Three axes, 6 entries along the first, 6 * 1 * 7 elements.",
+        (
+            3,
+            6,
+            42,
+        ): f"There are three axes, {len(t)} entries along the first, and 6 * 1 * 7 elements.",
         (3, 3, 42): "len counts along the first axis, as for a nested list.",
-        (2, 6, 42): "An axis of size 1 is an axis.",
+        (2, 6, 42): "An axis of size 1 is an axis, too.",
     },
 )
 
@@ -206,15 +214,18 @@ ask(
     "huge = torch.empty(1000, 1000, 1000, device='meta'). What is huge.nbytes, and what is huge.sum().shape?",
     answer=(huge.nbytes, huge.sum().shape),
     choices={
-        (0, ()): "Nothing is stored, but nbytes counts what the elements would take: 4 bytes each.",
-        (4_000_000_000, ()): "It counts the elements, 4 bytes each, although nothing is stored.",
+        (0, ()): f"Nothing is stored, but nbytes counts {huge.itemsize} bytes for each element.",
+        (
+            4_000_000_000,
+            (),
+        ): f"It counts {huge.itemsize} bytes for each element, although nothing is stored.",
         (4_000_000_000, (1,)): "A sum over all elements has no axis.",
     },
 )
 
 # %%
-# **Exercise.** If each sample ends with a 1, the last weights of a layer are its bias. Append that 1 along the last
-# axis, for a tensor of one or more axes. The result has the dtype and the device of ``x``.
+# **Exercise.** If each sample ends with a 1, the weights of that 1 act as the bias. Append the 1 along the last axis,
+# for a tensor of one or more axes. The result has the dtype and the device of ``x``.
 
 
 def by_loop(x):
@@ -255,7 +266,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`strides-and-storage`, about what the layout "strided" means.
+# :ref:`strides-and-storage` explains what the layout "strided" means.
 #
 # - PyTorch contributors (2026). `Tensor attributes <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__.
 #   The reference for dtype, device and layout.

@@ -4,8 +4,8 @@
 What is channels_last, and when is it faster?
 =============================================
 
-Your convolutions are slow. They read the colors of a pixel together, which in the default order of memory lie far
-apart; ``torch.channels_last`` puts them next to each other, and the shape stays.
+Your convolutions are slow: they read the colors of a pixel together, but the default order keeps these far apart in
+memory. ``torch.channels_last`` puts them next to each other, and the shape stays.
 """
 
 # %%
@@ -83,7 +83,7 @@ torch.testing.assert_close(fast, usual, rtol=1e-4, atol=1e-5)
 # -------------
 #
 # That depends on the device and the network, so measure yours. These are the best of ten steps, forward and backward.
-# For half precision on a GPU, the tutorial below reports a gain.
+# For half precision on a GPU, the tutorial under *Read next* reports a gain.
 
 # Measured where this page runs.
 
@@ -112,8 +112,8 @@ for memory_format in (torch.contiguous_format, torch.channels_last):
 # A photo from a file has it already
 # ----------------------------------
 #
-# Image libraries give (H, W, C). ``permute`` moves the color of a batch of such photos to axis 1, and no element in
-# memory. The result *is* in ``channels_last``, so the conversion has nothing to copy.
+# Image libraries give (H, W, C). ``permute`` moves the color of a batch of such photos to axis 1, and moves no element
+# in memory. The result *is* in ``channels_last``, so the conversion has nothing to copy.
 
 from_file = torch.rand(8, 64, 64, 3)  # (N, H, W, C)
 permuted = from_file.permute(0, 3, 1, 2)
@@ -124,7 +124,7 @@ assert permuted.to(memory_format=torch.channels_last) is permuted
 # Common mistakes
 # ---------------
 #
-# **contiguous() undoes it.** Without an argument, it copies into the default order, and says nothing. Where ``view``
+# **contiguous() undoes it.** Without an argument, it copies into the default order, without a warning. Where ``view``
 # refuses to :ref:`merge the axes <reshape-and-view>`, take ``flatten``, which copies by itself.
 
 with expect_error(RuntimeError, match="Use .reshape"):
@@ -134,7 +134,8 @@ print(fast.stride(), "->", undone.stride())
 assert torch.equal(fast.flatten(1), undone.view(8, -1))
 
 # %%
-# **The name taken literally.** A batch of shape (N, H, W, C) has other axes, and the layer refuses it.
+# **Taking the name literally.** A batch of shape (N, H, W, C) does not have the channels on axis 1, so the layer
+# refuses it.
 
 with expect_error(RuntimeError, match="to have 3 channels, but got 64 channels"):
     network(batch.permute(0, 2, 3, 1))
@@ -194,14 +195,14 @@ ask(
             1,
             36,
             3,
-        ): "The next channel is 1 further, the next column 3, the next row 12 times 3.",
+        ): f"The next channel is 1 further, the next column {thin.stride(3)}, the next row 12 times that.",
         (360, 36, 3, 1): "Those belong to the axes (N, H, W, C). Here axis 1 is the channel.",
     },
 )
 
 # %%
 # **Exercise.** Write the conversion without ``memory_format``: a copy with the same shape and values as ``x``, whose
-# channels lie next to each other. ``permute`` and ``contiguous`` are enough. The check looks at the strides.
+# channels are next to each other in memory. ``permute`` and ``contiguous`` are enough. The check looks at the strides.
 
 
 def strides_of(make):
@@ -240,7 +241,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`numpy-and-back`, where a tensor and an array lie in the same memory.
+# :ref:`numpy-and-back` puts a tensor and an array into the same memory.
 #
 # - Fedyunin (2020). `Channels last memory format in PyTorch
 #   <https://docs.pytorch.org/tutorials/intermediate/memory_format_tutorial.html>`__. The tutorial, with

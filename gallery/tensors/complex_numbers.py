@@ -4,8 +4,8 @@
 How do I use complex numbers and the FFT?
 =========================================
 
-A sound is noisy and you look for the tone in it. ``torch.fft`` finds it, and gives :term:`complex numbers
-<complex number>`: pairs of numbers whose ``abs`` says how strong each wave is.
+A sound is noisy, and you look for the tone in it. The fast Fourier transform (FFT, in ``torch.fft``) splits the sound
+into waves: one :term:`complex number` for each wave, whose ``abs`` says how strong the wave is.
 """
 
 # %%
@@ -53,9 +53,9 @@ print(waves.dtype, waves.abs().argmax().item())
 # --------
 #
 # A complex number :math:`a + bi` is a real part :math:`a` and an imaginary part :math:`b`, with :math:`i^2 = -1`.
-# Python writes ``j`` for :math:`i`. As a point with the coordinates :math:`a` and :math:`b`, its ``abs`` is the
-# distance from 0 and its ``angle`` the direction, in radians. For a wave, these are its strength and its phase: where
-# in its period it begins.
+# Python writes ``j`` for :math:`i`. The number is also a point with the coordinates :math:`a` and :math:`b`. Its
+# ``abs`` is the distance from 0, and its ``angle`` is the direction, in radians. For a wave, these are its strength and
+# its phase: where in its period it begins.
 
 for number in z:
     print(f"{number.item()!s:<8} abs {number.abs():.0f}, angle {number.angle():.2f}")
@@ -75,7 +75,7 @@ draw_storage([pairs, z.real, z.imag], ["view_as_real(z)", "z.real", "z.imag"])
 # Back to the sound
 # -----------------
 #
-# ``torch.fft.irfft`` adds the waves up again. Without the weak waves, most of the noise is gone. Printed is how
+# ``torch.fft.irfft`` adds the waves up again. Without the weak waves, most of the noise is gone. The cell prints how
 # far the sound is from the tone, as a root mean square, before and after, for three noises.
 
 for seed in range(3):
@@ -98,8 +98,8 @@ for seed in range(3):
 # Common mistakes
 # ---------------
 #
-# **A loss that is complex.** ``backward`` wants a real number. The squared ``abs`` is one, and its :term:`gradient` is
-# twice the number, as for :math:`x^2`.
+# **A loss that is complex.** ``backward`` needs a real number. The squared ``abs`` is real, and its :term:`gradient` is
+# twice the complex number, as for :math:`x^2`.
 
 w = z.clone().requires_grad_()
 with expect_error(RuntimeError, match="can be implicitly created only for real scalar outputs"):
@@ -108,8 +108,8 @@ w.abs().square().sum().backward()
 print(w.grad)
 
 # %%
-# **Half of the numbers thrown away.** A conversion to floats drops the imaginary parts, with a warning that comes once
-# in a process. Write ``z.real`` if you mean that, or ``z.abs()``.
+# **Throwing away half of the numbers.** A conversion to floats drops the imaginary parts, with a warning that comes
+# once in a process. Write ``z.real`` if you mean that, or ``z.abs()``.
 
 torch.set_warn_always(True)
 with expect_warning(UserWarning, match="discards the imaginary part"):
@@ -162,7 +162,7 @@ ask(
     choices={
         (4, 6, 2): "The pair is a new last axis.",
         (2, 4, 6): "The two parts are neighbors in memory, so their axis is the last.",
-        (4, 12): "They get an axis of their own and do not take turns in a row.",
+        (4, 12): "The two parts get an axis of their own. They do not make a row longer.",
     },
 )
 
@@ -173,7 +173,7 @@ ask(
     "What is torch.tensor(6 - 8j).abs()?",
     answer=torch.tensor(6 - 8j).abs().item(),
     choices={
-        10.0: "The root of 6² + 8².",
+        10.0: "It is the root of 6² + 8².",
         14.0: "The distance from 0 is not the sum of both parts.",
         2.0: "The minus sign belongs to the imaginary part, whose square is added.",
     },
@@ -208,8 +208,8 @@ def pitch(sound, rate):
 check(pitch, pitch_by_trying, cases)
 
 # %%
-# Entry :math:`k` of the result of ``rfft`` is a wave that turns :math:`k` times in the whole sound. The first entry is
-# the sum.
+# Entry :math:`k` of the result of ``rfft`` is a wave with :math:`k` periods in the whole sound. The first entry is the
+# sum.
 
 # Solution
 
@@ -227,7 +227,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`sparse-tensors`, another kind of tensor.
+# :ref:`sparse-tensors` is about another kind of tensor.
 #
 # - PyTorch contributors (2026). `Complex numbers <https://docs.pytorch.org/docs/stable/complex_numbers.html>`__. What
 #   is supported, with gradients and optimizers.

@@ -65,8 +65,8 @@ draw([photo + 100, brighter], ["photo + 100", "brighter"], image=True)
 
 # %%
 # The pixels are :val:`photo.dtype`: whole numbers up to :val:`255 <torch.iinfo(torch.uint8).max>`, and after the
-# largest the count begins again at 0. ``brighter`` is computed with floats and limited to the largest. You need to
-# know how to :ref:`make a tensor <making-tensors>`.
+# largest the count begins again at 0. ``brighter`` is computed with floats and limited to that largest number. You need
+# to know how to :ref:`make a tensor <making-tensors>`.
 #
 # The rule
 # --------
@@ -92,8 +92,8 @@ for call, t in new.items():
 # ---------------------------
 #
 # ``+`` and ``*`` bring two tensors to a common dtype first, which is called :term:`promotion`. There are four kinds:
-# bool < integer < float < complex. The higher kind wins, and within a kind the result can hold both. Beside a tensor
-# with axes, a Python number or a tensor without axes decides where its kind is higher: ``photo + 100`` keeps the
+# bool < integer < float < complex. The higher kind wins. Within a kind, the dtype of the result can hold both. Beside
+# a tensor with axes, a Python number or a tensor without axes contributes its kind alone: ``photo + 100`` keeps the
 # dtype, and ``photo * 0.5`` is a float.
 
 for call, t in mixed.items():
@@ -116,9 +116,9 @@ print(x.dtype, x.long().tolist(), x.round().long().tolist())
 # --------------------
 #
 # Both take half the memory of :val:`float32 <measured.dtype>`. :val:`float16 <measured.half().dtype>` has the smaller
-# steps near 1. It ends at :val:`65504 <torch.finfo(torch.float16).max>`, and a gradient of 1e-9 becomes 0 in it.
-# :val:`bfloat16 <measured.bfloat16().dtype>` reaches nearly as far as the longer float. Its steps are coarse: it
-# stores 257 as 256.
+# steps near 1. It ends at :val:`65504 <torch.finfo(torch.float16).max>`, and a gradient of 1e-9 becomes
+# :val:`0 <int(measured.half()[3])>` in it. :val:`bfloat16 <measured.bfloat16().dtype>` reaches nearly as far as
+# :val:`float32 <measured.dtype>`. Its steps are coarse: it stores 257 as :val:`256 <int(measured.bfloat16()[1])>`.
 
 measured = torch.tensor([0.1, 257.0, 70000.0, 1e-9])
 for t in (measured.half(), measured.bfloat16()):
@@ -136,8 +136,8 @@ for t in (measured.half(), measured.bfloat16()):
 # A common mistake
 # ----------------
 #
-# ``+`` promotes, and a matrix product does not: a linear layer wants its batch in the dtype of its weights. Convert an
-# array from NumPy once, where you read it. More of these messages are on :ref:`must-have-the-same-dtype`.
+# ``+`` promotes, but a matrix product does not, so a linear layer needs its batch in the dtype of its weights. Convert
+# an array from NumPy once, where you read it. More of these messages are on :ref:`must-have-the-same-dtype`.
 
 table = torch.from_numpy(np.ones((2, 3)))
 with expect_error(RuntimeError, match="must have the same dtype, but got Double and Float"):
@@ -233,12 +233,15 @@ ask(
     "pixels holds 250 and 100, as uint8. What is pixels + 10?",
     answer=pixels + 10,
     choices={
-        (4, 110): "250 + 10 is 260, and 260 - 256 is 4: a bright pixel turns black.",
+        (
+            4,
+            110,
+        ): f"250 + 10 is 260, and 260 - 256 is {(pixels + 10)[0]}: a bright pixel turns black.",
         (255, 110): "A clamp of the sum of floats gives these. uint8 begins again at 0.",
         (
             260,
             110,
-        ): "The 10 counts with its kind only: the result has the dtype of pixels, too small for 260.",
+        ): "The 10 contributes its kind only: the result has the dtype of pixels, too small for 260.",
     },
 )
 
@@ -251,7 +254,10 @@ ask(
     answer=(str(large.dtype), large.item()),
     choices={
         ("torch.float16", float("inf")): "Float beats integer, and 70001 is beyond its range.",
-        ("torch.float32", 70001.0): "No dtype is sought that holds both: float beats integer.",
+        (
+            "torch.float32",
+            70001.0,
+        ): "PyTorch looks for no dtype that holds both: float beats integer.",
         ("torch.int64", 70001.0): "Float is the higher kind, whatever the number of bytes.",
     },
 )
@@ -297,7 +303,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`attributes`, for what else a tensor knows about itself.
+# :ref:`attributes` shows what else a tensor knows about itself.
 #
 # - PyTorch contributors (2026). `Tensor attributes <https://docs.pytorch.org/docs/stable/tensor_attributes.html>`__.
 #   The rules of promotion in full, with the dtypes that are left out here.

@@ -4,8 +4,8 @@
 Exercises in tensors
 ====================
 
-You have read how a tensor is stored in memory, what its numbers may be, and what writes into it. Four exercises use
-this, and each is solved in one to four lines.
+You have read how a tensor is stored in memory, which types its numbers have, and what writes into it. Four exercises
+use this, and each is solved in one to four lines.
 """
 
 # %%
@@ -223,7 +223,7 @@ assert x[1:].untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
 # Read next
 # ---------
 #
-# :ref:`reshape-and-view`, the first idea of the chapter on shapes.
+# :ref:`reshape-and-view` is the first idea of the chapter on shapes.
 #
 # - Yang (2019). `PyTorch internals <https://blog.ezyang.com/2019/05/pytorch-internals/>`__. How strides and storages
 #   are built, by one who builds them.

@@ -4,8 +4,8 @@
 How do I read the pictures?
 ===========================
 
-The reference says what an operation returns, and not which input made which number of the result. The pictures of this
-guide show it: the operation was run to find out.
+The reference says what an operation returns, but not which inputs each number of the result was computed from. The
+pictures of this guide show that: the operation was run to find out.
 """
 
 # %%
@@ -41,9 +41,9 @@ draw(torch.matmul, (left, right), names=["left", "right"])
 # Colors say where a number was copied from
 # -----------------------------------------
 #
-# With several inputs, each has a color, except one that holds indices. What is made of one input alone has its color.
-# The letter in the corner is the first of the input's name, for readers who see no colors. Gray elements of the result
-# are made of several inputs, or of no input.
+# If there are several inputs, each has a color, except an input that holds indices. An element that is made of one
+# input alone has the color of that input. The letter in the corner is the first letter of the input's name, for readers
+# who see no colors. Gray elements of the result are made of several inputs, or of no input.
 
 top, bottom = torch.arange(8).reshape(2, 4), torch.arange(30, 36).reshape(2, 3)
 wide = torch.cat([top, bottom], dim=1)
@@ -67,8 +67,8 @@ places = torch.tensor([[0, 2], [1, 1]])
 draw(torch.gather, (grades, 1, places), names=["grades", "places"])
 
 # %%
-# A dotted frame marks what was *compared*. Sorting copies the 9 to the end, because it is larger than the
-# other numbers of its row.
+# A dotted frame marks what was *compared*. Sorting copies the :val:`9 <int(grades.max())>` to the end, because it is
+# larger than the other numbers of its row.
 
 draw(torch.sort, grades, dim=1, at=(1, 2))
 
@@ -83,8 +83,8 @@ draw(torch.sort, grades, dim=1, at=(1, 2))
 # A common mistake
 # ----------------
 #
-# **Dashed boxes are taken for memory.** In a picture of :term:`broadcasting`, elements in dashed boxes do not exist.
-# They repeat an element that exists.
+# **Taking dashed boxes for memory.** In a picture of :term:`broadcasting`, elements in dashed boxes do not exist. They
+# repeat an element that exists.
 
 column, row = torch.tensor([[100], [200]]), torch.tensor([1, 2, 3])
 assert column.expand(2, 3).stride() == (1, 0)
@@ -125,7 +125,8 @@ assert not trace(torch.full_like, left, fill_value=7).sources((0, 0))
 
 column_sum = trace(torch.sum, left, dim=0).sources((1,))
 ask(
-    "x has shape (2, 3). In a picture of its sum with dim=0, how many elements are framed with element 1 of the sum?",
+    f"x has shape {tuple(left.shape)}. In a picture of its sum with dim=0, "
+    "how many elements are framed with element 1 of the sum?",
     answer=len(column_sum),
     choices={
         2: "Those of column 1, one from each row.",
@@ -139,18 +140,18 @@ ask(
 
 running = trace(torch.cumsum, torch.arange(5.0), dim=0).sources((3,))
 ask(
-    "x has 5 elements. Which elements of x does element 3 of its cumsum with dim=0 depend on?",
+    "x has five elements. Which elements of x does element 3 of its cumsum with dim=0 depend on?",
     answer=[link.index[0] for link in running],
     choices={
         (0, 1, 2): "The element in its own place is added, too.",
-        (2, 3): "It is the sum before it plus x[3]; but that sum is a result, no input.",
-        (0, 1, 2, 3): "All that were added up to there.",
+        (2, 3): "It is the sum before it plus x[3], but that sum is a result, not an input.",
+        (0, 1, 2, 3): "These four elements are added to give element 3.",
     },
 )
 
 # %%
 # **Exercise.** Draw a picture yourself, as text. ``who(out, inputs)`` gets the result of an operation that copies, and
-# inputs in which no number stands twice. It returns, for each element of ``out``, which input holds it, as a number.
+# inputs in which each number occurs once. It returns, for each element of ``out``, which input holds it, as a number.
 
 
 def who(out, inputs):
@@ -185,7 +186,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`making-tensors`, with a picture of each way.
+# :ref:`making-tensors` has a picture of each way.
 #
 # - Victor (2011). `Up and Down the Ladder of Abstraction <https://worrydream.com/LadderOfAbstraction/>`__. How
 #   pictures that answer to the pointer help to understand a system.

@@ -89,7 +89,7 @@ for name, way in ways.items():
 # --------------
 #
 # ``z.clamp_(min=0)`` changes ``z`` and returns it. Most of these methods have a twin without the underscore, which
-# leaves ``z`` as it is: on a line of its own, its result is thrown away.
+# leaves ``z`` as it is. So its result is lost if you do not assign it.
 
 z = torch.tensor([5.0, -6.0, -7.0, 8.0])
 z.clamp(min=0)
@@ -101,8 +101,8 @@ print("after clamp_:", z.tolist())
 # The memory keeps its shape and dtype
 # ------------------------------------
 #
-# So the result of an operation in place has to fit in. Fractions do not fit into integers, and neither does a larger
-# shape. Assigning to an index is less strict: it cuts the fraction off.
+# So the result of an operation in place has to fit into the memory that is there. Fractions do not fit into integers,
+# and neither does a larger shape. Assigning to an index is less strict: it cuts the fraction off.
 
 counts = torch.tensor([4, 5, 6])
 with expect_error(RuntimeError, match="can't be cast to the desired output type"):
@@ -135,8 +135,8 @@ print(ages)  # the ages are gone
 
 # %%
 # **A tensor whose gradient is wanted.** A weight cannot be written to :ref:`while its use is recorded
-# <leaf-variable-in-place>`. Under ``torch.no_grad`` it can, as in an optimizer. A result that is overwritten can raise
-# later, :ref:`in the backward pass <modified-by-an-inplace-operation>`.
+# <leaf-variable-in-place>`. Under ``torch.no_grad`` it can, as in an optimizer. If a result is overwritten, an error
+# can come later, :ref:`in the backward pass <modified-by-an-inplace-operation>`.
 
 weight = torch.ones(3, requires_grad=True)
 with expect_error(RuntimeError, match="a leaf Variable that requires grad"):
@@ -302,7 +302,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`tensor-to-python`, the way out of a tensor's memory.
+# :ref:`tensor-to-python` is about the way out of a tensor's memory.
 #
 # - PyTorch contributors (2026). `Autograd mechanics <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__.
 #   Its section on in-place operations says when they are refused, and why they rarely save memory.

@@ -4,8 +4,8 @@
 How do I make a tensor? (zeros, ones, arange, rand, ...)
 ========================================================
 
-You need zeros to count in, random numbers for weights, and the positions 0, 1, 2, ... of a sentence. The functions for
-this differ in the :term:`dtype` that they choose, and in whether a range contains its end.
+You need zeros to count in, random numbers for weights, or the positions of the words in a sentence. The functions
+differ in :term:`dtype` and in the end of a range: the wrong one cuts fractions off, or leaves out your last position.
 """
 
 # %%
@@ -50,7 +50,7 @@ draw(list(made.values()), list(made))
 # ------------
 #
 # ``full`` and ``arange`` take the dtype from the numbers that they are given, here ints. The other three make
-# :val:`made["zeros(2, 3)"].dtype`, even ``linspace`` of ints. An argument ``dtype=`` overrules both.
+# :val:`made["zeros(2, 3)"].dtype`, even ``linspace`` of ints. An argument ``dtype=`` overrules this.
 
 for call, t in made.items():
     print(f"{call:<25} {t.dtype}")
@@ -61,9 +61,9 @@ for call, t in made.items():
 # Where does a range end?
 # -----------------------
 #
-# :func:`torch.arange` is told the step and stops *before* the end, like Python's ``range``. :func:`torch.linspace` is
-# told how many points there are, and contains both ends if there are two points or more. With a fractional step, a
-# rounding error can let the end of ``arange`` slip in: the last one here ends with the 1.3.
+# :func:`torch.arange` takes the step and stops *before* the end, like Python's ``range``. :func:`torch.linspace` takes
+# the number of points, and contains both ends if there are two points or more. With a fractional step, a rounding error
+# can let the end of ``arange`` slip in: the last tensor here contains its end, 1.3.
 
 by_step, by_count = torch.arange(2, 10, 2), torch.linspace(2, 10, 5)
 slipped = torch.arange(1, 1.3, 0.1)
@@ -75,18 +75,18 @@ draw([by_step, by_count, slipped], calls)
 # --------------
 #
 # ``rand`` draws evenly between 0 and 1. ``randn`` draws from the normal distribution of mean 0 and standard deviation
-# 1. ``randint(1, 7, ...)`` throws a die: it draws whole numbers from 1 on and below 7. ``randperm(6)`` shuffles the
-# numbers from 0 to 5. :ref:`randomness-and-seeds` makes them repeatable.
+# 1. ``randint(1, 7, ...)`` throws a die: it draws whole numbers, and leaves 7 out. ``randperm(6)`` shuffles the
+# numbers from 0 to :val:`5 <int(drawn["randperm(6)"].max())>`. :ref:`randomness-and-seeds` makes them repeatable.
 
 draw(list(drawn.values()), list(drawn))
 
 # %%
 # .. use-this::
 #
-#    ``torch.tensor(numbers)`` for numbers that you have, ``torch.zeros(shape)`` to fill in later, ``torch.arange(n)``
-#    for positions, ``torch.linspace`` for a scale with fractions. Inside a function, use ``zeros_like`` and the other
-#    ``_like`` forms. They take shape, dtype and :term:`device` from a template, so the function also works in half
-#    precision and on a GPU. The result has memory of its own.
+#    Use ``torch.tensor(numbers)`` for numbers that you have, ``torch.zeros(shape)`` to fill in later,
+#    ``torch.arange(n)`` for positions, ``torch.linspace`` for a scale with fractions. Inside a function, use
+#    ``zeros_like`` and the other ``_like`` forms. They take shape, dtype and :term:`device` from a template, so the
+#    function also works in half precision and on a GPU. The result has memory of its own.
 #
 # Common mistakes
 # ---------------
@@ -101,9 +101,9 @@ for fractions in (torch.zeros_like(counts), torch.zeros_like(counts, dtype=torch
     print(fractions)
 
 # %%
-# **Reading what** ``empty`` **gives.** :func:`torch.empty` reserves memory and sets no values. They can happen to be
-# 0, and a program that counts on it works until they are not. For a test, the switch below fills floats with
-# :term:`NaN`.
+# **Reading what** ``empty`` **gives.** :func:`torch.empty` reserves memory and sets no values. The old values of that
+# memory can happen to be zeros. A program that relies on zeros then works until they are other numbers. For a test, the
+# first line below makes ``empty`` fill floats with :term:`NaN`.
 
 torch.set_deterministic_debug_mode("error")
 print(torch.empty(5))
@@ -177,8 +177,8 @@ ask(
     answer=torch.arange(1, 10, 3),
     choices={
         (1, 4, 7, 10): "10 is the end, and the end is left out.",
-        (1, 4, 7): "(10 - 1) / 3 elements, and 10 is not among them.",
-        (1, 5.5, 10): "That is linspace(1, 10, 3): 3 points, both ends included.",
+        (1, 4, 7): "Each step adds 3, and the range stops before 10.",
+        (1, 5.5, 10): "That is linspace(1, 10, 3): three points, both ends included.",
     },
 )
 
@@ -190,7 +190,7 @@ ask(
     answer=str(torch.full_like(torch.tensor([1, 2]), 0.5).dtype),
     choices={
         "torch.float32": "That is full((2,), 0.5). The name ends in _like: the template decides.",
-        "torch.int64": "As the template, and 0.5 loses what is behind the point.",
+        "torch.int64": "The template has this dtype, so 0.5 loses its fraction.",
         "torch.float64": "Python's floats have 64 bits, and PyTorch makes its default dtype of them.",
     },
 )
@@ -214,7 +214,7 @@ def even_numbers(start, end):
 check(even_numbers, by_range, cases, without=["tensor"])
 
 # %%
-# ``start % 2`` is 1 for odd numbers, also for negative ones. The end is left out, so it is moved by 1.
+# ``start % 2`` is 1 for odd numbers, also for negative ones. ``arange`` leaves the end out, so add 1 to it.
 
 # Solution
 
@@ -232,7 +232,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`tensor-from-data`, about tensors from numbers that you have.
+# :ref:`tensor-from-data` makes tensors from numbers that you have.
 #
 # - PyTorch contributors (2026). `Creation operations
 #   <https://docs.pytorch.org/docs/stable/torch.html#creation-ops>`__. All of them.

@@ -104,9 +104,9 @@ assert weight.detach().numpy().ctypes.data == weight.data_ptr()
 # Common mistakes
 # ---------------
 #
-# **Scaling in place.** A data set keeps an array and doubles what it hands out. ``*=`` writes into the array, so the
-# same item is twice as large at each reading. A product written without the ``=`` is a new tensor, and leaves the
-# array as it is. See :ref:`in-place-or-new`.
+# **Scaling in place.** A data set keeps an array and doubles each item that it returns. ``*=`` writes into the array,
+# so the same item is twice as large at each reading. A product written without the ``=`` is a new tensor, and leaves
+# the array as it is. See :ref:`in-place-or-new`.
 
 prices = np.array([3.0, 4.0])
 
@@ -219,7 +219,7 @@ ask(
     "and does torch.from_numpy(table).double()?",
     answer=tuple(np.shares_memory(t.numpy(), table) for t in converted),
     choices={
-        (True, True): "float() takes half of the bytes, so they must be other bytes.",
+        (True, True): "float() makes elements of half the size, so it needs other memory.",
         (False, True): "The first has to convert; the second has that dtype already.",
         (False, False): "A conversion to the dtype that it has gives back the same tensor.",
     },
@@ -267,7 +267,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`pandas-and-back`, for tables whose columns have types of their own.
+# :ref:`pandas-and-back` does this for tables whose columns have types of their own.
 #
 # - Harris et al. (2020). `Array programming with NumPy <https://doi.org/10.1038/s41586-020-2649-2>`__. What an array
 #   is, with its strides, and how other libraries share its memory.

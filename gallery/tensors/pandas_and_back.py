@@ -49,8 +49,8 @@ for name in flats:
     print(f"{name:<8} {flats[name].dtype!s:<15} {outcome(flats[name])}")
 
 # %%
-# These are four of six invented flats, and below them what ``torch.tensor(column.to_numpy())`` makes of each column.
-# These columns of numbers and of truth values become tensors. Text and dates raise an error. You need to know
+# These are four of six invented flats. The lines below them show what ``torch.tensor(column.to_numpy())`` makes of each
+# column. These columns of numbers and of truth values become tensors. Text and dates raise an error. You need to know
 # :ref:`numpy-and-back`.
 #
 # .. longer: 6 screens — numbers, missing values, categories and dates each need a cell
@@ -59,8 +59,8 @@ for name in flats:
 # --------
 #
 # ``to_numpy`` makes one array of a table with N rows and F columns, of shape (N, F). It has one dtype, into which these
-# columns fit. Where numbers stand beside truth values or text, or ``float64`` beside the ``Int64`` of pandas, this
-# is ``object``. It is a type for arbitrary things of Python, and PyTorch has no such type.
+# columns fit. Where numbers are beside truth values or text, or ``float64`` beside the ``Int64`` of pandas, this is
+# ``object``. It is a dtype for arbitrary Python objects, and PyTorch has no such dtype.
 #
 # .. not looked up: float64 — a claim in "How this was checked"
 
@@ -77,7 +77,7 @@ with expect_error(ValueError, match="could not determine the shape of object typ
 #
 # Name the columns, and ask for the dtype of your network: ``dtype="float32"``. Truth values become 0 and 1, and missing
 # numbers NaN. Keep the list of names. The tensor knows no names, so a table with another order of columns is read
-# wrongly, and nothing complains.
+# wrongly, without an error.
 
 numbers = ["rooms", "area", "balcony"]
 x = torch.tensor(flats[numbers].to_numpy(dtype="float32"))  # (N, F)
@@ -94,9 +94,8 @@ assert not torch.equal(by_position[0], x[0])
 # Missing values
 # --------------
 #
-# One NaN in a batch makes its loss NaN, and after a step also weights. A simple way is to put the mean of the column
-# there, and to tell the network in a column of its own that the value was missing. Compute the mean from the training
-# rows alone.
+# One NaN in a batch makes its loss NaN, and the next step makes weights NaN. A simple way is to put the mean of the
+# column there, and to mark in a new column where the value was missing. Compute the mean from the training rows alone.
 
 missing = x.isnan()  # (N, F)
 mean = x[:4].nanmean(dim=0)  # the first four rows are for training
@@ -131,7 +130,7 @@ assert new.tolist() == [3, 0]
 # A network can use how long ago something was, and where in the week or the year. Subtract a fixed day, and take the
 # days as a number. ``day_of_week`` gives 0 for Monday and 6 for Sunday, the day before: treat it as a category. A
 # missing date becomes NaN here. As integers, dates count a unit of the dtype, here ``us``, microseconds. Float32 is too
-# coarse for such numbers, and a missing date is the smallest one there is.
+# coarse for such numbers, and a missing date becomes the smallest integer of this type.
 
 days = (flats["sold"] - pd.Timestamp("2025-01-01")).dt.days
 dates = pd.DataFrame({"days": days, "weekday": flats["sold"].dt.day_of_week})
@@ -152,7 +151,7 @@ assert torch.equal(as_integers.float(), second_later.float())
 #    plus one for a category. Save ``names`` and ``categories`` beside the model. The tensor is a copy, with four bytes
 #    for each number. Take ``torch.from_numpy`` where memory is short, and do not write into the tensor then. In
 #    :val:`float32 <features.dtype>`, whole numbers are exact up to :val:`int(2 / torch.finfo(torch.float32).eps)`, so
-#    treat a longer order number as a category.
+#    treat a larger number, such as that of an order, as a category.
 #
 # What is shared with the table?
 # ------------------------------
@@ -174,9 +173,9 @@ assert prices["price"].tolist() == [99, 4]
 # A common mistake
 # ----------------
 #
-# The way back is ``pd.DataFrame(x.numpy(), columns=names)``, after ``detach().cpu()`` where it is needed. You have
-# dropped rows, and write predictions into what is left. A ``Series`` is put in place by its *index*, so predictions
-# land in wrong rows or are lost. Give the index of the table, or an array, which goes by position.
+# The way back is ``pd.DataFrame(x.numpy(), columns=names)``, after ``detach().cpu()`` where it is needed. Suppose that
+# you have dropped rows, and write predictions into those that are left. pandas places a ``Series`` by its *index*, so
+# predictions land in wrong rows or are lost. Give the index of the table, or an array, which goes by position.
 
 kept = flats[flats["rooms"] > 2].copy()  # its index is 1, 2, 4, 5
 prediction = torch.tensor([10.0, 20.0, 30.0, 40.0])
@@ -283,7 +282,7 @@ ask(
     answer=lambda: torch.tensor(pair.to_numpy()),
     choices={
         TypeError: "The common dtype of the two columns is object. Ask for dtype='float32'.",
-        ValueError: "That comes of torch.tensor(df), without to_numpy.",
+        ValueError: "torch.tensor(df), without to_numpy, raises this.",
         (
             (30, 1),
             (40, 0),
@@ -352,7 +351,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`in-place-or-new`, about operations that write and those that do not.
+# :ref:`in-place-or-new` compares operations that write with those that do not.
 #
 # - pandas developers (2026). `Copy-on-Write <https://pandas.pydata.org/docs/user_guide/copy_on_write.html>`__. Why
 #   arrays of a table are read-only.

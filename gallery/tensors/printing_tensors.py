@@ -5,7 +5,7 @@ How do I print a whole tensor, and which digits does it leave out?
 ==================================================================
 
 Two tensors print alike and compare as different, or the middle of a large tensor is three dots. ``print`` rounds to
-four digits and shortens; :func:`torch.set_printoptions` changes both.
+four digits and shortens large tensors; :func:`torch.set_printoptions` changes both.
 """
 
 # %%
@@ -32,7 +32,7 @@ print(x, x == 1)
 print(x[0].item())
 
 # %%
-# The first element is printed as 1.0000, and it is not 1. ``item`` shows its digits. You need to know :ref:`what a
+# The first element is printed as 1.0000, but it is not 1. ``item`` shows its digits. You need to know :ref:`what a
 # shape is <what-is-a-tensor>`.
 #
 # The rule
@@ -50,8 +50,8 @@ for numbers in ([1.0, 2.0], [1.0, 2.5], [0.001, 1.0], [0.001, 1.001]):
 # --------------
 #
 # Of a tensor of more than a thousand elements, three are shown at each end of a long axis. ``threshold`` changes the
-# thousand, and ``edgeitems`` the three. ``profile="full"`` shows the whole tensor, and ``profile="default"`` goes
-# back. The options hold until they are changed.
+# thousand, and ``edgeitems`` changes the three. ``profile="full"`` shows the whole tensor, and ``profile="default"``
+# goes back. The options hold until they are changed.
 
 row = photo[0, 30]  # 640 pixels
 print(torch.cat([row, row]))
@@ -154,7 +154,7 @@ ask(
     "How does torch.tensor([0.00005, 2.0]) print?",
     answer=str(torch.tensor([0.00005, 2.0])),
     choices={
-        "tensor([0.0000, 2.0000])": "With sci_mode=False it prints so.",
+        "tensor([0.0000, 2.0000])": "It prints so with sci_mode=False.",
         "tensor([5.0000e-05, 2.0000e+00])": "2 is more than 1000 times 0.00005, so both get an exponent.",
         "tensor([5e-05, 2.])": "The elements get one number of digits: four after the point.",
     },
@@ -168,8 +168,8 @@ ask(
     answer=len(re.findall(r"\d+", str(torch.arange(5000)))),
     choices={
         1000: "That is the limit up to which all are shown.",
-        5000: 'They are, after torch.set_printoptions(profile="full").',
-        6: "Three at each end, with dots between.",
+        5000: 'So many are shown after torch.set_printoptions(profile="full").',
+        6: "Three are shown at each end, with dots between.",
     },
 )
 
@@ -214,7 +214,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`complex-numbers`, which print with a ``j``.
+# :ref:`complex-numbers` is about numbers that print with a ``j``.
 #
 # - PyTorch contributors (2026). `torch.set_printoptions
 #   <https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html>`__. The options and their defaults.

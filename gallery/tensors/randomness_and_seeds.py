@@ -5,7 +5,7 @@ How do I get the same random numbers again?
 ===========================================
 
 You change one line, the accuracy rises by one percent, and you cannot say whether the line or other random numbers did
-it. :func:`torch.manual_seed` makes the numbers that follow the same in each run.
+it. :func:`torch.manual_seed` makes the random numbers after it the same in each run.
 """
 
 # %%
@@ -117,7 +117,7 @@ for _ in range(2):
 # %%
 # .. use-this::
 #
-#    At the start of the program, once: ``torch.manual_seed(s)``, ``random.seed(s)`` and ``np.random.seed(s)``. For
+#    Call ``torch.manual_seed(s)``, ``random.seed(s)`` and ``np.random.seed(s)`` once, at the start of the program. For
 #    splits and other things that have to stay the same when the program changes, pass a ``generator=``. To compare two
 #    versions, run each with several seeds and look at the spread. Equal runs on a GPU can also need
 #    :func:`torch.use_deterministic_algorithms`, which refuses some operations and can make others slower.
@@ -301,7 +301,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`saving-tensors`, which keeps numbers without making them again.
+# :ref:`saving-tensors` keeps numbers, so that you need not make them again.
 #
 # - PyTorch contributors (2026). `Reproducibility <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__.
 #   What is promised, and how to make the operations of a GPU deterministic.

@@ -59,9 +59,9 @@ draw_storage(part, "part")
 # The rule
 # --------
 #
-# The storage is written as it is, and the tensor as a description of it: shape, strides, offset, dtype. ``clone``
-# makes a tensor with a storage for its own elements. ``contiguous`` is no substitute: the ten rows of a photo below
-# are contiguous already, so it copies nothing.
+# The file gets the whole storage, and a description of the tensor: shape, strides, offset, dtype. ``clone`` makes a
+# tensor with a storage for its own elements. ``contiguous`` is no substitute: the ten rows of a photo below are
+# contiguous already, so it copies nothing.
 
 rows = photo[0, :10]
 whole, view, clone = photo[0].clone(), photo[0].clone()[:10], rows.clone()
@@ -73,7 +73,7 @@ for name, one in saved.items():
 # Save and load
 # -------------
 #
-# The ending ``.pt`` is a custom. Shape, dtype, values and ``requires_grad`` come back, in new memory. What does not
+# The ending ``.pt`` is a convention. Shape, dtype, values and ``requires_grad`` come back, in new memory. What does not
 # come back is the record of how the tensor was computed, ``grad_fn``. The tensor returns to the :term:`device` that it
 # had; if that is missing, give ``map_location="cpu"``.
 
@@ -101,10 +101,10 @@ print(f"{size([whole, whole[:10]]):,} and {size([whole, whole.clone()]):,} bytes
 # %%
 # .. use-this::
 #
-#    ``torch.save(x.clone(), path)`` for a part of a larger tensor, ``torch.save(x, path)`` for the whole; several
-#    tensors as one dict in one call. Save ints, floats, strings and tensors rather than objects of your own classes,
-#    which ``torch.load`` refuses by default. For networks, save the ``state_dict``, as on :ref:`saving-and-loading`.
-#    ``torch.load(path, mmap=True)`` reads the elements of a large file when they are used.
+#    Use ``torch.save(x.clone(), path)`` for a part of a larger tensor, and ``torch.save(x, path)`` for the whole. Save
+#    several tensors as one dict, in one call. Save ints, floats, strings and tensors rather than objects of your own
+#    classes, which ``torch.load`` refuses by default. For networks, save the ``state_dict``, as on
+#    :ref:`saving-and-loading`. ``torch.load(path, mmap=True)`` reads the elements of a large file when they are used.
 #
 # Common mistakes
 # ---------------
@@ -112,8 +112,8 @@ print(f"{size([whole, whole[:10]]):,} and {size([whole, whole.clone()]):,} bytes
 # .. not tried: only — a word of the message
 #
 # **Weights only load failed.** A file of this kind can name functions of Python to be called while it is loaded, so a
-# file from a stranger could run code. Since version 2.6, ``torch.load`` refuses what is not on a list of safe things.
-# A class that you trust can be added to the list; ``weights_only=False`` drops the protection.
+# file from a stranger could run code. Since version 2.6, ``torch.load`` refuses what is not on a list of safe functions
+# and classes. A class that you trust can be added to the list; ``weights_only=False`` drops the protection.
 
 torch.save({"share": Fraction(1, 3), "x": x}, folder / "mixed.pt")
 try:
@@ -194,7 +194,7 @@ ask(
     "images has shape (100, 3, 28, 28). Which call writes the smallest file?",
     answer=min(sizes, key=sizes.get),
     choices={
-        "torch.save(images[0], path)": "It is a view: the storage of all 100 images is saved.",
+        "torch.save(images[0], path)": f"It is a view: the storage of all {len(images)} images is saved.",
         "torch.save(images[:1].contiguous(), path)": "It is contiguous already: nothing is copied.",
         "torch.save(images[0].clone(), path)": "clone() gives one image a storage of its own.",
     },
@@ -205,7 +205,7 @@ ask(
 
 result = there_and_back((weight * 2).sum())
 ask(
-    "loss = (weight * 2).sum() is saved and loaded. Can the loaded loss go back to the gradient of weight?",
+    "loss = (weight * 2).sum() is saved and loaded. Can the loaded loss still give weight a gradient?",
     answer="no" if result.grad_fn is None else "yes",
     choices={
         "yes": "requires_grad comes back, and the record of the calculation is lost.",
@@ -259,7 +259,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`printing-tensors`, to look at what was loaded.
+# :ref:`printing-tensors` helps to look at what was loaded.
 #
 # - PyTorch contributors (2026). `Serialization semantics
 #   <https://docs.pytorch.org/docs/stable/notes/serialization.html>`__. What is in a file, and the list of what may be

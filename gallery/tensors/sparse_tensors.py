@@ -65,16 +65,17 @@ def to_csr(table):  # PyTorch warns that this layout is in beta state
 draw(dense, (rows, columns, values), names=["rows", "columns", "values"])
 
 # %%
-# The four values, each with its row and its column, say the same as the table of :val:`15 <table.numel()>` elements:
-# the 7 goes to row 0 and column 3. Point at an element of the table to see which value it is. You need to know
-# :ref:`what a storage is <strides-and-storage>`.
+# The four values, each with its row and its column, hold the same information as the table of :val:`15 <table.numel()>`
+# elements: the :val:`7 <int(values[0])>` goes to row :val:`0 <int(rows[0])>` and column :val:`3 <int(columns[0])>`.
+# Point at an element of the table to see which value it is. You need to know :ref:`what a storage is
+# <strides-and-storage>`.
 #
 # The rule
 # --------
 #
 # The layout COO (coordinates) has ``indices`` of shape (axes, :math:`k`) and ``values`` of shape (:math:`k`,) for
-# :math:`k` stored elements. The others are 0. ``to_sparse`` turns a dense tensor into it and ``to_dense`` goes back.
-# :func:`torch.sparse_coo_tensor` takes indices and values, so the dense tensor need not exist.
+# :math:`k` stored elements. The elements that are not stored are 0. ``to_sparse`` turns a dense tensor into it and
+# ``to_dense`` goes back. :func:`torch.sparse_coo_tensor` takes indices and values, so the dense tensor need not exist.
 
 table = dense(rows, columns, values)
 sparse = table.to_sparse()
@@ -85,9 +86,9 @@ print(sparse.values().tolist(), sparse.layout)
 # What it saves
 # -------------
 #
-# An index takes :val:`8 <sparse.indices().itemsize>` bytes for each axis and a :val:`float32 <sparse.dtype>` value 4,
-# so a stored element of a matrix takes :val:`20 <8 + 8 + 4>` bytes. COO is smaller than this dense matrix of a million
-# elements if less than a fifth of them is stored.
+# An index takes :val:`8 <sparse.indices().itemsize>` bytes for each axis and a :val:`float32 <sparse.dtype>` value
+# takes :val:`4 <sparse.values().itemsize>`, so a stored element of a matrix takes :val:`20 <8 + 8 + 4>` bytes. COO is
+# smaller than this dense matrix of a million elements if less than a fifth of them is stored.
 
 print(f"dense: {with_share(0).nbytes:>12,} bytes")
 for share in (0.01, 0.2, 0.5):
@@ -115,7 +116,7 @@ for share in (0.01, 0.1):
 #
 # In a graph, edges are pairs of nodes. Put a 1 for each edge into a sparse matrix. Its product with the features adds
 # up, for each node, the features of its neighbors, as layers of graph networks need it. The gradient goes back to the
-# values. It is printed first, and then a row of sums for each node.
+# values. The cell prints this gradient, and then a row of sums for each node.
 
 edges = torch.tensor([[0, 0, 1, 2], [1, 2, 2, 0]])  # node 0 sees 1 and 2, node 1 sees 2, ...
 weights = torch.ones(4, requires_grad=True)  # one for each edge
@@ -128,15 +129,15 @@ print((graph @ features).detach())
 # %%
 # .. use-this::
 #
-#    Stay dense until memory forces you, because some operations, such as ``reshape``, want dense tensors. Take COO to
+#    Stay dense until memory forces you, because some operations, such as ``reshape``, need dense tensors. Take COO to
 #    build a large matrix of which a few percent are stored, and ``to_sparse_csr()`` to multiply by it. Measure the
 #    product: with COO it can be slower than with the dense matrix. A product of a sparse and a dense matrix is dense.
 #
 # A common mistake
 # ----------------
 #
-# **An index twice.** If two values have the same index, both are kept, and the element is their sum. ``indices()``
-# raises until ``coalesce`` has added them up.
+# **The same index twice.** If two values have the same index, both are kept, and the element is their sum.
+# ``indices()`` raises until ``coalesce`` has added them up.
 
 twice = torch.sparse_coo_tensor([[2, 0, 2]], [10.0, 20.0, 30.0], (4,))
 with expect_error(RuntimeError, match="Cannot get indices on an uncoalesced tensor"):
@@ -196,14 +197,14 @@ ask(
     "How many bytes do indices and values of torch.eye(1000).to_sparse() take?",
     answer=million.indices().nbytes + million.values().nbytes,
     choices={
-        4_000_000: "So many are taken by the million elements of the dense matrix.",
+        4_000_000: "The million elements of the dense matrix take so many.",
         4_000: "These are the values alone. Each also needs its row and its column.",
         20_000: f"1000 entries, each with a row, a column and a value: {8 + 8 + 4} bytes.",
     },
 )
 
 # %%
-# In the next question an edge stands twice.
+# In the next question an edge is given twice.
 
 double = torch.sparse_coo_tensor([[0, 0], [1, 1]], [1.0, 1.0], (2, 2))
 ask(
@@ -260,7 +261,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`exercises-in-tensors`, to write a few of these things yourself.
+# :ref:`exercises-in-tensors` lets you write a few of these things yourself.
 #
 # - PyTorch contributors (2026). `torch.sparse <https://docs.pytorch.org/docs/stable/sparse.html>`__. The layouts, and
 #   which operations exist for them.

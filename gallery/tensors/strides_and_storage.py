@@ -77,7 +77,8 @@ draw_storage([second, column], ["x[:, ::2]", "x[:, 3]"])
 # ----------------------------------
 #
 # :meth:`torch.Tensor.expand`, and :ref:`broadcasting <broadcasting>` with it, repeats a row without a copy: the stride
-# of the repeated axis is 0. A write into one row changes the others, and ``+=`` on the whole is refused.
+# of the repeated axis is :val:`0 <rows.stride()[0]>`. A write into one row changes the others, and ``+=`` on the whole
+# is refused.
 
 row = torch.arange(31, 36)
 rows = row.expand(4, 5)
@@ -89,7 +90,7 @@ with expect_error(RuntimeError, match="more than one element of the written-to t
 # Contiguous
 # ----------
 #
-# A tensor is :term:`contiguous` when its elements lie in memory in the order in which they print, without a gap. The
+# A tensor is :term:`contiguous` when its elements are in memory in the order in which they print, without a gap. The
 # stride of an axis of two or more entries is then the product of the sizes to its right. A photo with its color moved
 # to the end is not contiguous. :meth:`torch.Tensor.contiguous` copies it into the order of printing, and then ``view``
 # can :ref:`merge the axes <reshape-and-view>`.
@@ -104,8 +105,8 @@ with expect_error(RuntimeError, match="Use .reshape"):
 # .. use-this::
 #
 #    Use views freely: making one copies no elements. Call ``contiguous`` where an error asks for it; it copies the
-#    whole tensor, and returns the tensor itself if it is contiguous. Call ``clone`` before you write into a view if
-#    the tensor that it looks into is still needed, and before you keep a small part of a large tensor.
+#    whole tensor, and returns the tensor itself if it is contiguous. Call ``clone`` before you write into a view if you
+#    still need the old values, and before you keep a small part of a large tensor.
 #
 # A common mistake
 # ----------------
@@ -207,9 +208,18 @@ ask(
     "y is contiguous and has shape (12, 11). What are the offset and the strides of y[2:, 3]?",
     answer=(part.storage_offset(), part.stride()),
     choices={
-        (5, (11,)): "A step down jumps over a row of 11, so two rows are 22 places and not 2.",
-        (25, (11,)): "Two rows of 11 and three more. The index 3 took axis 1 and its stride away.",
-        (25, (1,)): "A step down a column of y moves by a whole row, which is 11 places.",
+        (
+            5,
+            (11,),
+        ): f"A step down jumps over a row of {part.stride(0)}, so two rows are 22 places and not 2.",
+        (
+            25,
+            (11,),
+        ): f"Two rows of {part.stride(0)} and three more. The index 3 took axis 1 and its stride away.",
+        (
+            25,
+            (1,),
+        ): f"A step down a column of y moves by a whole row, which is {part.stride(0)} places.",
     },
 )
 
@@ -258,7 +268,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`channels-last`, one shape with other strides, and what that is good for.
+# :ref:`channels-last` gives one shape other strides, and shows what that is good for.
 #
 # - Yang (2019). `PyTorch internals <http://blog.ezyang.com/2019/05/pytorch-internals/>`__. The first part draws
 #   strides and views, by one of PyTorch's developers.

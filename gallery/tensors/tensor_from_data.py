@@ -53,10 +53,10 @@ draw(made, names)
 # The rule
 # --------
 #
-# ``tensor`` copies. ``as_tensor`` and ``from_numpy`` share the memory of an array, and ``from_numpy`` takes nothing
-# but arrays. All three keep the dtype of the array. ``Tensor``, with a capital T, makes
-# :val:`float32 <torch.Tensor([1]).dtype>` of lists and arrays, and shares if the array has that dtype already. The
-# table shows both for three kinds of data.
+# ``tensor`` copies. ``as_tensor`` and ``from_numpy`` share the memory of an array, and ``from_numpy`` takes nothing but
+# arrays. All three keep the dtype of the array. ``Tensor``, with a capital T, makes
+# :val:`float32 <torch.Tensor([1]).dtype>` of lists and arrays, and shares the memory if the array has that dtype
+# already. The table shows, for three kinds of data, which function copies and which dtype it gives.
 
 print(" " * 12 + "".join(f"{name:<16}" for name in sources))
 for make in makers:
@@ -67,10 +67,10 @@ for make in makers:
 # Lists
 # -----
 #
-# Each level of brackets is an :term:`axis`. Ints give :val:`int64 <torch.tensor([1, 2]).dtype>`, truth values bool,
-# and Python's floats the default dtype. An empty list gives that one too. A mixture becomes the highest kind in it,
-# even where that is not exact: the odd number in the last line becomes its even neighbor, because
-# :val:`float32 <torch.tensor([0.5]).dtype>` cannot hold it.
+# Each level of brackets is an :term:`axis`. Ints give :val:`int64 <torch.tensor([1, 2]).dtype>`, truth values give
+# bool, and Python's floats give the default dtype. An empty list gives the default dtype, too. A mixture gets the
+# highest kind in it, of bool < int < float, even where that is not exact: the odd number in the last line becomes its
+# even neighbor, because :val:`float32 <torch.tensor([0.5]).dtype>` cannot hold it.
 
 for numbers in [[[1, 2, 3], [4, 5, 6]], [1.0, 2.0], [], [True, False], [True, 2, 0.5]]:
     t = torch.tensor(numbers)
@@ -80,11 +80,11 @@ print(torch.tensor([16_777_217, 0.5])[0].item())
 # %%
 # .. use-this::
 #
-#    For numbers and lists, ``torch.tensor(data)``, with ``dtype=`` if you want another one. For arrays,
+#    For numbers and lists, use ``torch.tensor(data)``, with ``dtype=`` if you want another one. For arrays, use
 #    ``torch.from_numpy(array)``: it copies nothing and :ref:`shares memory with the array <numpy-and-back>`. In a
 #    function that may get a list, an array or a tensor, ``torch.as_tensor(data, dtype=..., device=...)`` copies if it
-#    has to. To copy a tensor, ``x.clone()``, or ``x.detach().clone()`` if no :term:`gradient` shall flow through the
-#    copy. Leave ``torch.Tensor`` to type annotations.
+#    has to. To copy a tensor, use ``x.clone()``, or ``x.detach().clone()`` if no :term:`gradient` should flow through
+#    the copy. Leave ``torch.Tensor`` to type annotations.
 #
 # Common mistakes
 # ---------------
@@ -111,7 +111,8 @@ assert torch.equal(slow, quick)
 
 # %%
 # **A list of tensors, or a tensor.** ``torch.tensor`` does not join tensors of several elements; :ref:`stack` does
-# that. It copies a single tensor, and warns, because no gradient flows back through this copy. ``clone`` records it.
+# that. It copies a single tensor, and warns, because no gradient flows back through this copy. ``clone`` records the
+# copy for the gradient.
 
 weight = torch.ones(3, requires_grad=True)
 with expect_error(ValueError, match="only one element tensors can be converted"):
@@ -247,7 +248,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`dtypes`, the types of the elements.
+# :ref:`dtypes` explains the types of the elements.
 #
 # - PyTorch contributors (2026). `torch.tensor <https://docs.pytorch.org/docs/stable/generated/torch.tensor.html>`__.
 #   The reference, with the functions to copy a tensor.

@@ -87,8 +87,8 @@ assert [type(part) for part in list(pixels)] == [torch.Tensor] * 3
 # ----------------
 #
 # These words of Python ask for *one* truth value. Is a tensor of three truth values true when one is, or when all are?
-# PyTorch does not guess. Say :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. To combine tensors of truth values,
-# write ``&`` and ``|`` for ``and`` and ``or``, with parentheses around each comparison.
+# PyTorch does not guess. Write :meth:`torch.Tensor.any` or :meth:`torch.Tensor.all`. To combine tensors of truth
+# values, write ``&`` and ``|`` for ``and`` and ``or``, with parentheses around each comparison.
 
 right = torch.tensor([7, 8, 9]) == torch.tensor([7, 0, 9])
 with expect_error(RuntimeError, match="Tensor with more than one value is ambiguous"):
@@ -102,7 +102,7 @@ print(right.any().item(), right.all().item())
 #
 # ``item`` needs the value, so it waits until the value is there. On a GPU, calls put work into a queue and return;
 # ``item``, ``tolist``, ``if`` and ``int()`` wait for that work, as :ref:`timing-on-a-gpu` shows. Tensors on the device
-# ``meta`` have shapes and no values, so what needs a value raises there.
+# ``meta`` have shapes and no values, so the calls below that need a value raise there. ``detach`` needs no value.
 
 loss = torch.ones(4, 5, device="meta").sum()
 for name, needs_the_value in needing.items():
@@ -115,17 +115,17 @@ print("detach ", loss.detach().device)
 # %%
 # .. use-this::
 #
-#    ``x.item()`` for one number, ``x.tolist()`` for more, ``x.numpy()`` where you
-#    :ref:`go on computing in NumPy <numpy-and-back>`. On a GPU, ``item`` and ``tolist`` wait and copy, so add up
-#    ``loss.detach()`` on the device and call ``item`` once in a hundred steps; ``numpy`` needs ``cpu()`` first. A
-#    number of Python has no :term:`gradient`: what you compute from it is a constant for training.
+#    Use ``x.item()`` for one number, ``x.tolist()`` for more, ``x.numpy()`` where you :ref:`go on computing in NumPy
+#    <numpy-and-back>`. On a GPU, ``item`` and ``tolist`` wait and copy, so add up ``loss.detach()`` on the device and
+#    call ``item`` once in a hundred steps; ``numpy`` needs ``cpu()`` first. A number of Python has no :term:`gradient`:
+#    what you compute from it is a constant for training.
 #
 # Common mistakes
 # ---------------
 #
 # **A sum of losses that keeps everything.** Without ``detach`` or ``item``, the sum remembers how each loss was
-# computed, and this record grows with each step. Printed is how many losses it holds after 4 steps, without and with
-# ``detach``.
+# computed, and this record grows with each step. The cell prints how many losses it holds after :val:`4 <step + 1>`
+# steps, without and with ``detach``.
 
 weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 careless, careful = 0, 0
@@ -203,8 +203,8 @@ ask(
     answer=torch.tensor([[[4]]]).tolist(),
     choices={
         4: "item() gives this. tolist() keeps a pair of brackets for each axis.",
-        (4,): "The shape has three axes, so three lists stand around the number.",
-        (((4,),),): "Three axes, three lists.",
+        (4,): "The shape has three axes, so there are three lists around the number.",
+        (((4,),),): "Three axes give three lists.",
     },
 )
 
@@ -215,7 +215,7 @@ ask(
     "What is int(torch.tensor([-0.99]))?",
     answer=int(torch.tensor([-0.99])),
     choices={
-        0: "What stands after the point is dropped.",
+        0: "int() drops what is after the point.",
         -1: "torch.floor and torch.round give -1. int() goes toward 0.",
         ValueError: "It is raised for more than one element. Here there is one.",
     },
@@ -250,7 +250,7 @@ def count(labels):
 check(as_tensor(count), as_tensor(by_masks), cases)
 
 # %%
-# As keys, tensors would be counted once each. ``tolist`` gives ints.
+# Tensors as keys would each be counted once. ``tolist`` gives ints.
 
 # Solution
 
@@ -267,7 +267,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`randomness-and-seeds`, where tensors get numbers that nobody wrote down.
+# :ref:`randomness-and-seeds` is about tensors of random numbers.
 #
 # - PyTorch contributors (2026). `torch.Tensor.item
 #   <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html>`__. The reference.

@@ -34,18 +34,18 @@ draw([number, row, block], ["number", "row", "block"])
 # %%
 # These are parts of a photo, which has three numbers for each pixel: its red, green and blue, from 0 to
 # :val:`torch.iinfo(block.dtype).max`. One number has no axis. A row of them is a :term:`vector`, a table a
-# :term:`matrix`, and the three tables, one for each color, make a block with three axes. Above each stands its shape:
-# the number of entries along each axis. You need to know Python: its lists, functions and loops.
+# :term:`matrix`, and the three tables, one for each color, make a block with three axes. The shape above each is the
+# number of entries along each axis. You need to know Python: its lists, functions and loops.
 #
 # How to read a shape
 # -------------------
 #
-# Read it from the left and ask "3 of what?". The rest of the shape is the answer: (3, 2, 4) is 3 tables of 2 rows of 4
-# numbers. Axes are numbered from the left, beginning at 0. An argument called ``dim`` chooses one of them.
+# Read it from the left and ask "3 of what?". The rest of the shape is the answer: (3, 2, 4) is three tables of two rows
+# of four numbers. Axes are numbered from the left, beginning at 0. An argument called ``dim`` chooses one of them.
 #
 # :attr:`torch.Tensor.ndim` counts the axes. :meth:`torch.Tensor.numel` multiplies the sizes and so counts the
-# :term:`elements <element>`, while ``len`` is the size of axis 0 alone, if there is one. The :term:`dtype` is the type
-# that all elements share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
+# :term:`elements <element>`. ``len`` is the size of axis 0 alone, if there is one. The :term:`dtype` is the type that
+# all elements share: :val:`block.dtype` here, whole numbers of 8 :term:`bits <bit>`.
 
 for name, t in {"row": row, "red": red, "block": block}.items():
     print(f"{name:<6}shape {tuple(t.shape)!s:<10} ndim {t.ndim}", end="  ")
@@ -81,14 +81,15 @@ draw(batch[:, :, ::4, ::4], "batch[:, :, ::4, ::4]", image=True)
 # .. use-this::
 #
 #    When something does not fit, print ``x.shape`` and ``x.dtype`` first, and write down what each axis means, as in
-#    ``# (N, C, H, W)`` for a batch of images. With N for the number of samples, a table is (N, F), for rows of F
-#    features. The elements of a new tensor take ``x.numel() * x.itemsize`` bytes.
+#    ``# (N, C, H, W)`` for a batch of images. A table of N samples with F features each has shape (N, F). The elements
+#    of a new tensor take ``x.numel() * x.itemsize`` bytes.
 #
 # Common mistakes
 # ---------------
 #
-# **Axes in another order.** Libraries that read image files put the color last, and PyTorch's convolutions expect it
-# on axis 1 of a batch. There a layer for 3 channels finds the height, 427. :func:`torch.permute` reorders the axes.
+# **Axes in another order.** Libraries that read image files put the color last, and PyTorch's convolutions expect it on
+# axis 1 of a batch. With the color last, axis 1 is the height. So a layer for :val:`3 <layer.in_channels>` channels
+# finds 427. :func:`torch.permute` reorders the axes.
 
 layer = torch.nn.Conv2d(3, 6, kernel_size=1)
 files_order = batch.permute(0, 2, 3, 1)  # (N, H, W, C)
@@ -97,8 +98,8 @@ with expect_error(RuntimeError, match="to have 3 channels, but got 427 channels 
 print(tuple(layer(files_order.permute(0, 3, 1, 2).float()).shape))
 
 # %%
-# **A vector of one element for a number.** ``torch.empty(1)`` has an axis, of size 1. A number has the shape ``()``,
-# so there is no axis for an index such as ``[0]``.
+# **A vector of one element for a number.** ``torch.empty(1)`` has one axis, of size :val:`1 <len(torch.empty(1))>`. A
+# number has the shape ``()``, so there is no axis for an index such as ``[0]``.
 
 print(torch.empty(1).shape, torch.tensor(20).shape)
 with expect_error(IndexError, match="invalid index of a 0-dim tensor"):
@@ -151,8 +152,8 @@ ask(
     answer=torch.tensor([[[5, 6]]]).shape,
     choices={
         (3, 2): "Three brackets are three axes, not a size of 3.",
-        (1, 1, 2): "Each bracket is an axis: a list of 1 holds a list of 1, which holds 2 numbers.",
-        (1, 1, 2, 1): "The brackets are the axes. A number is no axis of its own.",
+        (1, 1, 2): "Each bracket is an axis: a list of one list holds a list of two numbers.",
+        (1, 1, 2, 1): "The brackets are the axes. A number has no axis of its own.",
     },
 )
 
@@ -218,7 +219,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`how-to-read-the-pictures`, about the colors, frames and letters in them.
+# :ref:`how-to-read-the-pictures` explains the colors, frames and letters in them.
 #
 # - Paszke et al. (2019). `PyTorch: an imperative style, high-performance deep learning library
 #   <https://arxiv.org/abs/1912.01703>`__. What its authors wanted it to be, and how it is built.

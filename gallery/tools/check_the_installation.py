@@ -43,15 +43,15 @@ print("GPU usable   cuda", torch.cuda.is_available(), "| any", torch.accelerator
 # %%
 # These are the lines of the machine that built this page, and yours will differ. In PyTorch's own builds the version
 # ends with what torch was built for: ``+cu130`` is CUDA 13.0, ``+rocm7.0`` is for AMD's GPUs, ``+xpu`` for Intel's, and
-# ``+cpu`` is without GPU. Those for macOS have no suffix, and call Apple's GPU ``mps``. You
-# need to know how a command is typed into a terminal.
+# ``+cpu`` is a build without GPU. Those for macOS have no suffix, and call Apple's GPU ``mps``. You need to know how a
+# command is typed into a terminal.
 #
 # The rule
 # --------
 #
 # torch brings its own CUDA or ROCm, and takes the driver from the machine. So a GPU is usable if the build, the driver
-# and the environment allow it. It computes what you move there: :ref:`devices-and-moving-data`. Try it with a known
-# result: for :math:`y = \sum_i x_i^2`, the gradient is :math:`2x`.
+# and the environment allow it. The GPU computes with what you move to it: :ref:`devices-and-moving-data`. Try it with a
+# known result: for :math:`y = \sum_i x_i^2`, the gradient is :math:`2x`.
 
 device = pick_device()
 x = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True)
@@ -65,7 +65,7 @@ assert (y.item(), x.grad.tolist()) == (21, [2, 4, 8])
 # ------------------------
 #
 # Ask in this order, for a GPU of NVIDIA: the build, the driver, the variable that hides GPUs, the driver's age. The
-# oldest drivers are from `NVIDIA's table
+# oldest driver that fits is from `NVIDIA's table
 # <https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html>`__. ``nvidia-smi`` prints yours.
 
 
@@ -110,8 +110,8 @@ print(*[line for line in report.splitlines() if line.startswith(SHOWN)], sep="\n
 # Common mistakes
 # ---------------
 #
-# **A torchvision that does not fit.** It adds operators to torch in a compiled library. If that cannot be loaded, its
-# import ends with this message. Two versions that were made together differ by
+# **A torchvision that does not fit.** torchvision adds operators to torch in a compiled library. If this library cannot
+# be loaded, the import of torchvision ends with this message. Two versions that were made together differ by
 # :val:`15 <int(torchvision.__version__.split(".")[1]) - int(torch.__version__.split(".")[1])>` in their second number.
 
 if "torchvision" not in sys.modules:
@@ -124,9 +124,9 @@ release, fits = (one.__version__.partition("+")[0] for one in (torch, torchvisio
 print(f"torch {release}, torchvision {fits}")
 
 # %%
-# **A GPU that this build has no programs for.** torch finds it, and the first calculation raises "no kernel image is
-# available" (not run here). It happens with GPUs that are older or newer than the build. The list says what the build
-# has. Install one whose list fits the capability of your GPU, by the rule of the exercise below.
+# **A GPU that this build has no programs for.** torch finds the GPU, and the first calculation raises "no kernel image
+# is available" (not run here). It happens with GPUs that are older or newer than the build. The list says what the
+# build has. Install one whose list fits the capability of your GPU, by the rule of the exercise below.
 #
 # .. not looked up: no kernel image is available — the message needs such a GPU
 
@@ -261,7 +261,7 @@ def will_run(gpu, build):
 check(will_run, by_loop, cases)
 
 # %%
-# Two masks over the rows, and ``any``.
+# Combine two masks over the rows, and take ``any``.
 
 # Solution
 

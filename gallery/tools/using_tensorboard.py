@@ -100,8 +100,8 @@ def train(run, lr):
 print(f"loss after 25 steps: slow {slow:.2f}, fast {fast:.2f}")
 
 # %%
-# Two trainings of a small network on digits, with two learning rates. This is their log in TensorBoard. The strong
-# lines are smoothed, and the pale ones are what was written. You need to know :ref:`the-training-loop`.
+# A small network was trained twice on digits, with two learning rates. This is the log of both in TensorBoard. The
+# strong lines are smoothed, and the pale lines are what was written. You need to know :ref:`the-training-loop`.
 #
 # .. image:: /_static/tensorboard-light.webp
 #    :class: only-light
@@ -235,7 +235,7 @@ ask(
     choices={
         "one folder, one tag": "That is one curve, which jumps back to the first step.",
         "one folder, two tags": "Each tag has a chart of its own.",
-        "two folders, one tag": "The tag is the chart, the folder the curve.",
+        "two folders, one tag": "The tag is the chart, and the folder is the curve.",
     },
 )
 
@@ -248,7 +248,7 @@ ask(
     answer="counts in bins" if len(bins[-1][2]) < weight.numel() else "the weights themselves",
     choices={
         "the weights themselves": "The files would be large, and a histogram needs counts alone.",
-        "counts in bins": "How many weights are in each of some dozens of intervals.",
+        "counts in bins": "It keeps how many weights are in each of some dozens of intervals.",
         "mean and variance": "The shape of the histogram would be lost.",
     },
 )
@@ -304,7 +304,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`tensorboard-mistakes`, and reading the log in Python.
+# :ref:`tensorboard-mistakes` shows more mistakes, and how to read the log in Python.
 #
 # - PyTorch contributors (2026). `torch.utils.tensorboard <https://docs.pytorch.org/docs/stable/tensorboard.html>`__.
 #   What else can be written.
