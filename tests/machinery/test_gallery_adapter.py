@@ -208,6 +208,11 @@ def test_node_of_code_with_links():
     assert issubclass(_doctree_links.code_links_block, nodes.TextElement)
 
 
+def test_node_of_a_figure_is_written_with_one_class():
+    assert directives.imgsgnode.__name__ == adapter.FIGURE_NODE
+    assert 'node["class"][0]' in inspect.getsource(directives.visit_imgsg_html)
+
+
 def test_minigallery_writes_its_cards_as_lines():
     assert "insert_input" in inspect.getsource(adapter.MiniGallery)
 
