@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
-from sphinx_gallery import _doctree_links, gen_gallery, gen_rst, py_source_parser, scrapers
+from sphinx_gallery import _doctree_links, directives, gen_gallery, gen_rst, py_source_parser, scrapers
 
 from pipeline.gallery import adapter
 
