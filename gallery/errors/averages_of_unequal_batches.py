@@ -80,6 +80,7 @@ def draw_errors():
         axis.plot([t[name] - t[truth] for t in tables], [row] * 5, "o", color="C1", alpha=0.6)
     axis.axvline(0, color="gray", linestyle=":")
     axis.set_yticks(range(4), names)
+    axis.margins(y=0.15)
     axis.set(xlabel="percentage points off, five networks")
     axis.invert_yaxis()
     figure.suptitle(f"Four ways to be wrong about {len(test)} images in batches of 32")

@@ -96,6 +96,7 @@ def draw_accuracies():
         axis.plot(values, [row] * len(values), "o", color="C0" if row == 0 else "C1", alpha=0.6)
     axis.axvline(commonest, color="gray", linestyle=":", label="the commonest class")
     axis.set_yticks(range(len(found)), found)
+    axis.margins(y=0.15)
     axis.set(xlabel="test accuracy in %, five trainings each", xlim=(0, 100))
     axis.invert_yaxis()
     axis.legend(fontsize="small", loc="center right")

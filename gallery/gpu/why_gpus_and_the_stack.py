@@ -53,15 +53,15 @@ intensity = {name: flops / nbytes for name, (flops, nbytes) in work.items()}
 
 
 def draw_intensity():
-    _, axis = plt.subplots(figsize=(7, 2.6), layout="constrained")
+    _, axis = plt.subplots(figsize=(6.2, 2.6), layout="constrained")
     axis.barh(list(intensity), list(intensity.values()))
     axis.set_xscale("log")
     axis.invert_yaxis()
-    axis.set_xlabel("floating-point operations for each byte, with 4 bytes a number")
+    axis.set_xlabel("floating-point operations for each byte, with 4 bytes a number", fontsize=9)
     for row, value in enumerate(intensity.values()):
         axis.text(value, row, f" {value:.3g}", va="center", fontsize=8)
     axis.margins(x=0.12)
-    axis.set_title("Products of two large matrices give a GPU enough to compute")
+    plt.suptitle("Products of two large matrices give a GPU enough to compute", fontsize=11)
     plt.show()
 
 

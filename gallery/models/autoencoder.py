@@ -114,11 +114,10 @@ def draw_reconstructions():
 def draw_codes():
     with torch.no_grad():
         codes = trained[2][0].encode(unseen).cpu()
-    _, axis = plt.subplots(figsize=(4.6, 2.8), layout="constrained")
-    points = axis.scatter(
-        *codes.T.numpy(), c=labels.cpu().numpy(), cmap="tab10", s=9, vmin=-0.5, vmax=9.5
-    )
-    plt.colorbar(points, label="digit", ticks=range(10))
+    _, axis = plt.subplots(figsize=(5.4, 3.0), layout="constrained")
+    for digit in range(10):
+        here = codes[(labels == digit).cpu()].T.numpy()
+        axis.plot(*here, marker=f"${digit}$", linestyle="", markersize=5)
     axis.set(xlabel="first number", ylabel="second number")
     axis.set_title("The two numbers of each unseen image", fontsize=10)
     plt.show()

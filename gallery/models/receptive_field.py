@@ -118,7 +118,7 @@ shown = axis.imshow((influence / influence.max()).numpy(), cmap="viridis")
 axis.add_patch(Rectangle((3.5, 3.5), 13, 13, fill=False, color="white", linewidth=2))
 axis.set(xticks=[], yticks=[])
 figure.colorbar(shown, label="relative |gradient|")
-axis.set_title("The middle of the field (white) counts most")
+axis.set_title("The middle of the field (white) counts most", fontsize=10)
 plt.show()
 assert (influence > 0).sum() == 13 * 13
 print(

@@ -27,7 +27,9 @@ def show(photos):
         axis.imshow(photo.numpy(), cmap="gray", vmin=0)
         axis.set_title(name, fontsize="small")
         axis.set(xticks=[], yticks=[])
-    axes[0].figure.suptitle("A photo whose bright numbers wrapped around, and how it should look")
+    axes[0].figure.suptitle(
+        "A photo whose bright numbers wrapped around, and how it should look", fontsize=10
+    )
     plt.show()
 
 

@@ -56,16 +56,17 @@ old = [name for name, month in months.items() if month < datetime.date(2026, 1, 
 
 
 def draw_releases():
-    _, axis = plt.subplots(figsize=(7, 2.6), layout="constrained")
+    _, axis = plt.subplots(figsize=(5.8, 2.8), layout="constrained")
     for row, (name, month) in enumerate(months.items()):
         axis.plot(month, row, "o", color="C3" if name in old else "C0")
         axis.text(month, row, f"{RELEASES[name][0]}  ", ha="right", va="center", fontsize=8)
     axis.set_yticks(range(len(months)), list(months), fontsize=8)
     axis.invert_yaxis()
     axis.margins(x=0.12)
-    axis.tick_params(axis="x", labelsize=7)
+    years = range(2024, 2028)
+    axis.set_xticks([datetime.date(year, 1, 1) for year in years], years)
     axis.set_xlabel("month of the last release on PyPI (read in November 2026)")
-    axis.set_title(f"{' and '.join(old)} are the two without a release in 2026")
+    plt.suptitle(f"{' and '.join(old)} are the two without a release in 2026", fontsize=11)
     plt.show()
 
 

@@ -95,6 +95,7 @@ def draw_finalists(found):
         axis.plot(sum(values) / len(values), row, "|", color="C0", markersize=16)
         axis.plot(scores[trial], row, "s", color="C1", label="in the search" if row == 0 else None)
     axis.set_yticks(range(4), [short(setting) for setting in finalists], fontsize=8)
+    axis.margins(y=0.15)
     axis.invert_yaxis()
     axis.set_xlabel("validation loss")
     axis.legend(fontsize="small")

@@ -85,9 +85,9 @@ def draw_embeddings(networks):
         with torch.no_grad():
             points = network(new_images)
         for digit in range(10):
-            axis.plot(*points[new_labels == digit].T, ".", markersize=4, label=digit)
+            here = points[new_labels == digit].T
+            axis.plot(*here, marker=f"${digit}$", linestyle="", markersize=5)
         axis.set(xlabel=name, xticks=[], yticks=[])
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right", fontsize=8)
     axes[0].figure.suptitle("After the training, unseen images form groups")
     plt.show()
 

@@ -33,7 +33,7 @@ def draw_lines(path):
         w, b = path[step - 1]
         axis.plot(x, w * x + b, label=f"after step {step}")
     axis.set(xlabel="x", ylabel="y", title="Each step brings the line closer to the points")
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.show()
 
 

@@ -104,13 +104,13 @@ def draw_four(made):
 
 def draw_all(made):
     figure, axes = plt.subplots(
-        5, 3, figsize=(6.4, 5.4), sharex=True, sharey=True, layout="constrained"
+        5, 3, figsize=(6.4, 5.8), sharex=True, sharey=True, layout="constrained"
     )
     for axis, (call, make) in zip(axes.flat, made.items(), strict=True):
         axis.step(range(STEPS), rates(make), where="post")
         name, opened, settings = call.partition("(")
-        axis.set_title(name, fontsize=7.5, pad=13)
-        axis.text(0.5, 1.03, opened + settings, transform=axis.transAxes, ha="center", fontsize=6.5)
+        axis.set_title(name, fontsize=7.5, pad=15)
+        axis.text(0.5, 1.08, opened + settings, transform=axis.transAxes, ha="center", fontsize=6.5)
     figure.supxlabel("calls of scheduler.step()", fontsize=9)
     figure.supylabel("learning rate", fontsize=9)
     figure.suptitle("The 15 schedules of torch.optim.lr_scheduler")

@@ -56,7 +56,7 @@ def draw_padding(**ways):
         axis.bar(range(len(words)), longest, width=1, color="tab:orange", label="padding")
         axis.bar(range(len(words)), words, width=1, color="tab:blue", label="words")
         axis.set(ylabel="length", title=f"{name}: {padding(batches):.0%} padding")
-    axes[0].legend(fontsize=8, loc="upper right")
+    axes[0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     axes[1].set_xlabel("sentences, five batches of 16")
     plt.suptitle("Similar lengths in a batch need little padding")
     plt.show()

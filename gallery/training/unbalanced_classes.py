@@ -77,7 +77,8 @@ def draw_ways():
     for axis, name, column in zip(axes, names, (0, 1), strict=True):
         for row, values in enumerate(found.values()):
             axis.plot([100 * one[column] for one in values], [row] * 5, "o", alpha=0.6)
-        axis.set(xlabel=name, xlim=((-4, 104), (-0.6, 15.6))[column], ylim=(3.5, -0.5))
+        axis.set(xlim=((-4, 104), (-0.6, 15.6))[column], ylim=(3.5, -0.5))
+        axis.set_xlabel(name, fontsize="small")
     axes[0].set_yticks(range(4), list(found))
     plt.suptitle("Without a weight, many eights are missed")
     plt.show()

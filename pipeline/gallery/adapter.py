@@ -44,6 +44,7 @@ PICTURE = "sphx_glr_"  # with which the name of a picture begins that a page has
 FURNITURE = {"sphx-glr-download-link-note", "sphx-glr-timing", "sphx-glr-footer", "sphx-glr-signature"}
 INSTANCE = "sphx-glr-backref-instance"  # the class of a name in code that is bound to a value of a type
 CODE_NODE = "code_links_block"  # stands for a block of code in which names are links
+FIGURE_NODE = "imgsgnode"  # stands for a figure of Matplotlib
 MiniGallery = directives.MiniGallery
 ANSI = re.compile(r"\x1B(?:[@-Z\\-_]|\[[0-?]*[ -/]*[@-~])")
 

@@ -16,6 +16,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Set up the modules of this room."""
     directives = ["provenance", "picture_of", "device_tabs", "pages_that_use"]
     before = ["places", "values", "static_code", "static_pictures", "solutions"]
-    for name in [*before, *directives, "thumbnails", "contents"]:
+    for name in [*before, *directives, "thumbnails", "figures", "contents"]:
         app.setup_extension(f"{__name__}.{name}")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
-from sphinx_gallery import _doctree_links, gen_gallery, gen_rst, py_source_parser, scrapers
+from sphinx_gallery import _doctree_links, directives, gen_gallery, gen_rst, py_source_parser, scrapers
 
 from pipeline.gallery import adapter
 
@@ -206,6 +206,11 @@ def test_thumbnail_that_stands_in_for_a_picture(write, tmp_path):
 def test_node_of_code_with_links():
     assert _doctree_links.code_links_block.__name__ == adapter.CODE_NODE
     assert issubclass(_doctree_links.code_links_block, nodes.TextElement)
+
+
+def test_node_of_a_figure_is_written_with_one_class():
+    assert directives.imgsgnode.__name__ == adapter.FIGURE_NODE
+    assert 'node["class"][0]' in inspect.getsource(directives.visit_imgsg_html)
 
 
 def test_minigallery_writes_its_cards_as_lines():
