@@ -418,7 +418,7 @@ ask(
 )
 
 # %%
-# **Exercise.** ``ordered`` calls itself and fails on deep graphs. Write ``backward`` as torch does. Count the uses of
+# **Exercise.** ``ordered`` calls itself and fails on deep graphs. Write ``backward`` in torch's way. Count the uses of
 # each value first, and let a value hand on its gradient when its count has fallen to 0. One case is a chain of
 # thousands of values.
 

@@ -134,8 +134,8 @@ for function in (Clamp.apply, torch.clamp):
 # .. longer: 6 screens — a function is a class with three methods, and each use needs one
 #
 # A second use is numerical. The logarithm of 1 + e^x, called softplus, overflows at 200. Rearranged, its values are
-# right, but ``clamp`` and ``abs`` have a corner at 0, and the gradient there is 0 in place of 0.5. The formula for the
-# gradient is a :term:`sigmoid`, so write it as ``backward``.
+# right, but ``clamp`` and ``abs`` have a corner at 0, and the gradient there is 0 in place of 0.5 (before torch 2.14 it
+# was 1). The formula for the gradient is a :term:`sigmoid`, so write it as ``backward``.
 
 
 class Softplus(Function):
@@ -318,7 +318,9 @@ torch.manual_seed(0)
 for shape in ((), (1,), (5, 3), (2, 0), (4, 1, 6)):
     for scale in (0.0, 0.1, 1.0, 3.0, 300.0):
         leaf = scale * torch.randn(shape)
-        if scale == 1:
+        if (
+            scale == 1 and torch.__version__ >= "2.14"
+        ):  # before, torch's own gradient at a limit was 1
             leaf = leaf.sign()  # -1 and 1 are the limits of Clamp
         leaf.requires_grad_()
         v = torch.randn(shape)
@@ -336,7 +338,7 @@ values = {name: way(x) for name, way in ways.items()}
 slopes = {name: torch.autograd.grad(y.sum(), x)[0] for name, y in values.items()}
 assert values["as written"][2].isinf()
 assert slopes["as written"][2].isnan()
-assert slopes["rearranged"].tolist()[1:] == [0, 1]
+assert slopes["rearranged"].tolist()[1:] == [torch.__version__ < "2.14", 1]
 torch.testing.assert_close(values["rearranged"], values["torch's"])
 torch.testing.assert_close(slopes["Softplus"], x.detach().sigmoid())
 # gradcheck: right in float64, first and second derivative; an error of 0.05 % passes, one of 1 % does not.

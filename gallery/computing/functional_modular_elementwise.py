@@ -157,8 +157,9 @@ for twin in twins.values():
     torch.testing.assert_close(twin(x), x.relu())
 slopes = {name: torch.autograd.grad(twin(zero), zero)[0].item() for name, twin in twins.items()}
 assert slopes == {"maximum": 0.5, "half sum": 0.5, "where": 0, "product": 0}
-for way in ways.values():
-    assert torch.autograd.grad(way(zero), zero)[0] == 0
+for name, way in ways.items():  # before torch 2.14, the gradient of clamp at its limit was 1
+    old = "clamp" in name and torch.__version__ < "2.14"
+    assert torch.autograd.grad(way(zero), zero)[0] == old
 assert [name for name, twin in twins.items() if not twin(corners)[1].isnan()] == ["where"]
 assert [name for name, twin in twins.items() if twin(corners)[2].isnan()] == ["half sum", "product"]
 logits, target = layer(x), torch.tensor([2, 0])

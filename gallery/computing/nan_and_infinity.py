@@ -154,7 +154,10 @@ one = torch.tensor(1.0)
 assert nan**0 == one**nan == 1  # the two powers that are 1 whatever the other number is
 # Some functions hide a NaN, and so does a float of 8 bits that has no infinity.
 assert (nan.sign(), torch.hypot(nan, inf)) == (0, math.inf)
-assert torch.tensor(1000.0).to(torch.float8_e4m3fn).float() == torch.finfo(torch.float8_e4m3fn).max
+if torch.__version__ >= "2.13":  # before, it became NaN
+    assert (
+        torch.tensor(1000.0).to(torch.float8_e4m3fn).float() == torch.finfo(torch.float8_e4m3fn).max
+    )
 for operation in (operator.add, operator.sub, operator.mul, operator.truediv):
     for number in (0, 1, -math.inf, math.inf, math.nan):
         assert operation(nan, number).isnan()

@@ -66,7 +66,7 @@ assert found == ("aten::cumsum", "SparseCPU")
 # ---------------
 #
 # A sparse tensor stores a few values and their places. ``to_dense()`` makes an ordinary tensor, with all the zeros.
-# Some operations on each number keep zero, as ``gelu`` does. Apply them to the values alone, and the tensor stays
+# Some operations on each number, such as ``gelu``, keep zero. Apply them to the values alone, and the tensor stays
 # sparse.
 
 assert refused(lambda: nn.functional.gelu(sparse)) == ("aten::gelu", "SparseCPU")

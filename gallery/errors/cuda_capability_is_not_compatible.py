@@ -25,7 +25,7 @@ from ptguide.questions import ask
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where no GPU is
 cpp_extension = importlib.import_module("torch.utils.cpp_extension")
 BUILDS = {  # as torch.cuda.get_arch_list() gives them
-    "an old build": ["sm_37", "sm_50", "sm_60", "sm_70"],
+    "an old build": ["sm_50", "sm_60", "sm_70"],
     "a new build": ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"],
 }
 OLD = (
@@ -52,10 +52,7 @@ def warned(capability, build):
         warnings.simplefilter("always")
         torch.cuda._check_capability()
         torch.cuda._check_cubins()
-    said = [str(warning.message) for warning in given]
-    return [
-        words for words in said if "unknown compute capability" not in words
-    ]  # today's torch forgot sm_37
+    return [str(warning.message) for warning in given]
 
 
 def fits(capability, build):
@@ -200,7 +197,7 @@ with gpu, mock.patch.object(torch.version, "cuda", None), warnings.catch_warning
 # --------------
 
 ask(
-    "get_arch_list() is ['sm_37', 'sm_50', 'sm_60', 'sm_70']. Does this build serve a GPU of capability 6.1?",
+    "get_arch_list() is ['sm_50', 'sm_60', 'sm_70']. Does this build serve a GPU of capability 6.1?",
     answer="yes" if fits((6, 1), "an old build") else "no",
     choices={
         "yes": "Code for sm_60 has the same major number, and a smaller minor one.",

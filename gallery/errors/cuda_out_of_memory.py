@@ -204,7 +204,7 @@ parts = [
     "CUDA out of memory. Tried to allocate ",
     " is allocated by PyTorch, ",
     " is reserved by PyTorch but unallocated.",
-    "try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation",
+    "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation",
 ]
 words = (
     library.read_bytes() if library.is_file() else "".join(parts).encode()

@@ -25,7 +25,7 @@ from ptguide.exercises import check
 from ptguide.questions import ask
 
 torch.manual_seed(0)
-pretended_gpu = FakeTensorMode()
+pretended_gpu = FakeTensorMode()  # Needs torch 2.13: before, it words its errors unlike a GPU
 
 # %%
 

@@ -139,7 +139,9 @@ with expect_error(RuntimeError, match="0D or 1D target tensor expected, multi-ta
 assert F.cross_entropy(outputs, column.squeeze(1)) == loss
 with expect_error(RuntimeError, match="multi-target not supported"):
     F.cross_entropy(outputs, F.one_hot(labels, 11))
-with expect_error(RuntimeError, match="to be Long or Byte, but got Float|scalar type Long but found Float"):
+with expect_error(
+    RuntimeError, match="to be Long or Byte, but got Float|scalar type Long but found Float"
+):
     F.cross_entropy(outputs, labels.float())
 assert F.cross_entropy(outputs, labels.float().long()) == loss
 

@@ -76,7 +76,7 @@ assert embedding.weight.grad[1:].ne(0).all()
 # A negative id marks the padding
 # -------------------------------
 #
-# An embedding does not count a negative id from the end, as brackets do. ``padding_idx=-1`` names the last row, but the
+# Unlike brackets, an embedding does not count a negative id from the end. ``padding_idx=-1`` names the last row, but the
 # id -1 is still refused. The labels of a language model are often filled with -100, which ``cross_entropy`` skips and
 # an embedding refuses. Replace such ids with the id of your padding, here 0.
 

@@ -174,7 +174,9 @@ with expect_error(
 # :ref:`expected-all-tensors-to-be-on-the-same-device`. The cell uses *fake* tensors, which have no data and need no
 # GPU. They word the error in another way.
 
-with FakeTensorMode():
+with (
+    FakeTensorMode()
+):  # Needs torch 2.13: before, a fake convolution mixed devices without an error
     on_gpu = torch.ones(5, 1, 8, 7, device="cuda")
     print(on_gpu.type(), "is on", on_gpu.device)
     model, device = nn.Conv2d(1, 4, kernel_size=3), on_gpu.device

@@ -80,7 +80,7 @@ print(votes.dtype, F.cross_entropy(votes.float(), labels))
 # --------
 #
 # Each kernel has a list of dtypes, and the processor and the GPU have kernels of their own. An operation may convert
-# integers, as ``exp`` does, or refuse them, as ``softmax`` does. The table is made by trying on a CPU, and *no* marks
+# integers (``exp`` is one of these) or refuse them (``softmax``). The table is made by trying on a CPU, and *no* marks
 # what was refused.
 
 dtypes = ("int64", "bool", "uint16", "float8_e4m3fn", "float16", "float32")
@@ -121,7 +121,9 @@ with expect_error(NotImplementedError, match="\"addmm_impl_cpu_\" not implemente
     mask @ mask.mT
 print((mask.float() @ mask.mT.float()).tolist())  # how many they have in common
 for refuses in (lambda: mask[0] - mask[1], lambda: 1 - mask[0]):
-    with expect_error(NotImplementedError, match="Subtraction, the `-` operator, with"):
+    with expect_error(
+        RuntimeError, match="Subtraction, the `-` operator, with"
+    ):  # the type before torch 2.14
         refuses()
 assert (mask[0] ^ mask[1]).tolist() == [False, True, True]
 assert (~mask[0]).tolist() == [False, True, False]
@@ -185,7 +187,10 @@ print(torch.bincount(torch.tensor([0.0, 2.0, 2.0]).long()))
 assert torch.tensor([2.7, -2.7]).long().tolist() == [2, -2]
 
 for wrong in (labels.int(), labels.float()):
-    with expect_error(RuntimeError, match="expected target dtype to be Long or Byte, but got"):
+    with expect_error(
+        RuntimeError,
+        match="expected target dtype to be Long or Byte, but got|scalar type Long",
+    ):
         F.cross_entropy(votes.float(), wrong)
 assert F.cross_entropy(votes.float(), labels.int().long()).isfinite()
 

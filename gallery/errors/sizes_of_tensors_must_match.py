@@ -130,7 +130,7 @@ assert torch.cat([from_image, from_table], dim=1).shape == (32, 12 + 6)
 # --------------------------------------
 #
 # A decoder joins a context of shape (sample, feature) to words of shape (sample, step, feature). ``torch.cat`` needs
-# equally many axes, and does not stretch an axis of size 1 as :ref:`broadcasting <broadcasting>` does. ``expand``
+# equally many axes, and unlike :ref:`broadcasting <broadcasting>` it stretches no axis of size 1. ``expand``
 # repeats the context without copying.
 
 words, context = torch.rand(3, 7, 5), torch.rand(3, 6)

@@ -346,7 +346,7 @@ ask(
 )
 
 # %%
-# **Exercise.** Do what ``fully_shard`` does. Return what process ``rank`` of ``world_size`` holds of a weight. The rows
+# **Exercise.** Imitate ``fully_shard``. Return what process ``rank`` of ``world_size`` holds of a weight. The rows
 # are cut into equal chunks of rounded up size, so the last process can have fewer rows. The checker asks
 # :func:`torch.chunk`.
 

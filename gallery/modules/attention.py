@@ -216,10 +216,10 @@ assert by_hand > 16 > 16 * fused
 #
 #    Call ``F.scaled_dot_product_attention(q, k, v, is_causal=True)`` on tensors of shape (batch, head, position,
 #    feature), without ``is_causal`` where all may be read. The time grows with the square of the length. A mask of
-#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. A mask with
-#    a row for each query takes memory for each pair. On a CPU, dropout, inputs of two axes, and values of another size
-#    than the keys take it, too. ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the model is not in
-#    training.
+#    booleans is True where reading is allowed, unlike in :ref:`nn.MultiheadAttention <multihead-attention>`. With a
+#    row for each query, a mask takes memory for each pair. On a CPU, dropout, inputs of two axes, and values of
+#    another size than the keys take it, too. ``dropout_p`` acts in eval mode, too, so pass 0 yourself when the
+#    model is not in training.
 #
 # A common mistake
 # ----------------

@@ -42,7 +42,7 @@ print("GPU usable   cuda", torch.cuda.is_available(), "| any", torch.accelerator
 
 # %%
 # These are the lines of the machine that built this page, and yours will differ. In PyTorch's own builds the version
-# ends with what torch was built for: ``+cu130`` is CUDA 13.0, ``+rocm7.0`` is for AMD's GPUs, ``+xpu`` for Intel's, and
+# ends with what torch was built for. ``+cu130`` is CUDA 13.0, ``+rocm7.0`` is for AMD's GPUs, ``+xpu`` for Intel's, and
 # ``+cpu`` is a build without GPU. Those for macOS have no suffix, and call Apple's GPU ``mps``. You need to know how a
 # command is typed into a terminal.
 #

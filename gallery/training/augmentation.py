@@ -5,7 +5,7 @@ Data augmentation: which random transforms help, and which hurt?
 ================================================================
 
 You have few images, and the network learns them by heart. A random transform shows it another version of each image in
-each epoch, which helps if the answer stays right and if the versions look like the images that come later.
+each epoch. This helps if the answer stays right, and if the versions look like the images that come later.
 """
 
 # %%

@@ -6,7 +6,12 @@ from sphinx_gallery.directives import imgsgnode
 
 from pipeline.page import figures
 
-LINES = ["axes 'It rises': x 'step' ⟨0 9⟩", "  line (#1f77b4): x ⟨0 1⟩; y ⟨0 1⟩", "  3 boxes (#ff7f0e)", "  legend : a, b"]
+LINES = [
+    "axes 'It rises': x 'step' ⟨0 9⟩",
+    "  line (#1f77b4): x ⟨0 1⟩; y ⟨0 1⟩",
+    "  3 boxes (#ff7f0e)",
+    "  legend : a, b",
+]
 
 
 def record(*drawn):
