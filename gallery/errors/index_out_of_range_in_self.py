@@ -76,9 +76,9 @@ assert embedding.weight.grad[1:].ne(0).all()
 # A negative id marks the padding
 # -------------------------------
 #
-# Unlike brackets, an embedding does not count a negative id from the end. ``padding_idx=-1`` names the last row, but the
-# id -1 is still refused. The labels of a language model are often filled with -100, which ``cross_entropy`` skips and
-# an embedding refuses. Replace such ids with the id of your padding, here 0.
+# Unlike brackets, an embedding does not count a negative id from the end. ``padding_idx=-1`` names the last row, but
+# the id -1 is still refused. The labels of a language model are often filled with -100, which ``cross_entropy`` skips
+# and an embedding refuses. Replace such ids with the id of your padding, here 0.
 
 for missing in (-1, -100):
     filled = F.pad(ids, (0, 2), value=missing)
