@@ -281,7 +281,7 @@ cases = [
 check(flatten_samples, from_axis_1, cases, without=["flatten", "view"])
 
 # %%
-# With a size of 0, -1 could be many numbers. ``math.prod`` of the sizes after the batch gives the length of a row.
+# With a size of 0, the length of a row cannot be inferred. ``math.prod`` of the sizes after the batch gives it.
 
 # Solution
 

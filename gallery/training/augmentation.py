@@ -4,8 +4,8 @@
 Data augmentation: which random transforms help, and which hurt?
 ================================================================
 
-You have few images, and the network learns them by heart. A random transform shows it another version of each image in
-each epoch. This helps if the answer stays right, and if the versions look like the images that come later.
+You have few images, and the network learns them by heart. Other versions of them, made at random in each epoch, help if
+their answer stays right and if they look like the images that come later.
 """
 
 # %%
