@@ -4,8 +4,8 @@
 How do I solve A x = b in PyTorch, and why not with inv?
 ========================================================
 
-A formula says :math:`A^{-1} b`, you write ``inv(A) @ b``, and with some matrices the result misses the equations by far
-more than rounding. :func:`torch.linalg.solve` solves them without the :term:`inverse`.
+You write ``inv(A) @ b`` for :math:`A^{-1} b`, and with some matrices :math:`A x` then differs from :math:`b` by far
+more than rounding. :func:`torch.linalg.solve` solves the equations without the :term:`inverse`.
 """
 
 # %%
@@ -34,8 +34,8 @@ draw(torch.linalg.solve, (A, b), names=["A", "b"])
 # --------
 #
 # ``torch.linalg.solve(A, b)`` gives the ``x`` with :math:`\sum_j A_{ij} x_j = b_i`. By hand you would use elimination:
-# subtract multiples of a row from the others until each row has one unknown left. For each unknown, the row in which
-# its factor is largest goes first.
+# subtract multiples of a row from the others until each row has one unknown left. For each unknown, use the remaining
+# row in which its factor is largest (*pivoting*).
 
 
 def solve_from_scratch(A, b):
@@ -81,9 +81,10 @@ assert residual["inv @"] > 1e-11
 # How hard is this matrix?
 # ------------------------
 #
-# A small relative error of ``b`` becomes a larger one of ``x``, at worst by the factor :func:`torch.linalg.cond`. This
-# matrix is *ill-conditioned*: its factor is about :val:`1.5e10 <cond>`. So ``x`` itself loses about half of its
-# digits, also with ``solve``. In :val:`float32 <found.dtype>`, which has about seven digits, none is left.
+# A small relative error of ``b`` becomes a larger relative error of ``x``, at worst by the factor
+# :func:`torch.linalg.cond`. This matrix is *ill-conditioned*: its factor is about :val:`1.5e10 <cond>`. So ``x`` itself
+# loses about half of its digits, also with ``solve``. In :val:`float32 <found.dtype>`, which has about seven digits,
+# none is left.
 #
 # .. not tried: none — the cell measures the error of float32
 
@@ -112,16 +113,17 @@ print("intercept, slope:", [round(value, 4) for value in line.flatten().tolist()
 # .. use-this::
 #
 #    Take ``torch.linalg.solve(A, b)`` where a formula has :math:`A^{-1} b`, and ``inv`` where you want the inverse
-#    itself. ``A`` has shape (..., n, n), ``b`` (..., n) or (..., n, k), and leading axes are a batch. Take ``lstsq``
-#    for tables with more rows than columns. Work in :val:`float64 <hilbert.dtype>` if ``cond`` is large: it tells how
-#    much an error can grow. For one ``A`` and many ``b``, give them as columns, so that ``A`` is factored once.
+#    itself. ``A`` has shape (..., n, n). ``b`` has shape (..., n) or (..., n, k). Leading axes are a batch. Take
+#    ``lstsq`` for tables with more rows than columns. Work in :val:`float64 <hilbert.dtype>` if ``cond`` is large: it
+#    tells how much an error can grow. For one ``A`` and many ``b``, give them as columns, so that the elimination runs
+#    once.
 #
 # A common mistake
 # ----------------
 #
 # **Rows that depend on each other.** Then the equations have no solution or infinitely many, and the matrix is
-# :term:`singular`. ``solve`` raises an error where its elimination meets a 0. After a change in the seventh digit it
-# raises none, and the result is huge. Look at ``cond`` if you do not trust a matrix.
+# :term:`singular`. ``solve`` raises an error where its elimination meets a 0. If one element changes in its seventh
+# digit, ``solve`` raises no error, and the result is huge. Look at ``cond`` if you do not trust a matrix.
 
 # Varies with the processor: the last digits of both numbers
 singular = torch.tensor([[1.0, 2.0], [2.0, 4.0]])

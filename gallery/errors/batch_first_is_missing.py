@@ -110,8 +110,8 @@ draw_scores()
 # --------
 #
 # By default axis 0 is time. With a batch of 50 images, the LSTM then reads eight "samples" of 50 time steps. Its memory
-# runs from image to image, and ``states[:, -1]`` is its state at the last *row* of each image. The shape of the result
-# is the same, so nothing fails.
+# runs from image to image. In its output, ``states``, the part ``states[:, -1]`` then belongs to the last *row* of each
+# image. The shape of the result is the same, so nothing fails.
 
 x = test.inputs[:50, 0]  # (50, 8, 8): sample, row, pixel
 for flag in (True, False):
@@ -124,8 +124,8 @@ for flag in (True, False):
 # ---------------------
 #
 # The gradient of one sample's answer with respect to the other samples must be 0. Take three random sequences, on the
-# CPU. A model that reads words gets their embeddings, because integers have no gradient. The test also finds a mistaken
-# ``reshape`` or a mean over the batch.
+# CPU. If a model reads word ids, give it embeddings here, because integers have no gradient. The test also finds a
+# mistaken ``reshape`` or a mean over the batch.
 
 
 def test_samples_do_not_see_each_other(model, *shape):
@@ -148,9 +148,9 @@ print("with batch_first=True the test passes")
 # Attention has the same default
 # ------------------------------
 #
-# In the wrong order, each token attends to the tokens at its place in the *other samples*, and in its own sentence to
-# itself alone. The test finds it in ``nn.MultiheadAttention`` and in a layer of ``nn.Transformer``.
-# ``nn.TransformerEncoder`` warns, in words about speed.
+# In the wrong order, each token attends to itself and to the tokens at its place in the *other samples*. It does not
+# attend to the rest of its own sentence. The test finds this in ``nn.MultiheadAttention`` and in a layer of
+# ``nn.Transformer``. ``nn.TransformerEncoder`` warns, in words about speed.
 
 
 class Attention(nn.Module):
@@ -178,9 +178,9 @@ with expect_warning(UserWarning, match="batch_first was not True"):
 # The last state keeps its order
 # ------------------------------
 #
-# ``batch_first`` changes the input and ``states``. It does not change ``hidden`` and ``cell``: these are (layer, batch,
-# feature) with both values of the argument. So ``hidden[-1]`` is the last layer, and ``hidden[:, -1]`` would be the
-# last *sample*.
+# ``batch_first`` changes the order of the axes of the input and of ``states``. It does not change ``hidden`` and
+# ``cell``: these are (layer, batch, feature) with both values of the argument. So ``hidden[-1]`` is the last layer, and
+# ``hidden[:, -1]`` would be the last *sample*.
 #
 # Where batch and time differ in length, a head on ``hidden[-1]`` does not fail in silence. Without the argument, the
 # loss gets eight answers for 50 labels and refuses them.
@@ -201,8 +201,8 @@ with expect_error(
 #
 #    Write ``batch_first=True`` in each recurrent and each attention layer, because a ``DataLoader`` puts the batch
 #    first. Keep the default only in code that is time-first throughout, and say so with the axes in a comment. The
-#    price is that each of these layers needs it. So do ``nn.utils.rnn.pad_sequence``, ``pack_padded_sequence`` and
-#    ``pad_packed_sequence``.
+#    price is that each of these layers needs the argument. ``nn.utils.rnn.pad_sequence``, ``pack_padded_sequence`` and
+#    ``pad_packed_sequence`` need it, too.
 #
 # A common mistake
 # ----------------

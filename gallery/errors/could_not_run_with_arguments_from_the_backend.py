@@ -66,8 +66,8 @@ assert found == ("aten::cumsum", "SparseCPU")
 # ---------------
 #
 # A sparse tensor stores a few values and their places. ``to_dense()`` makes an ordinary tensor, with all the zeros.
-# Some operations on each number, such as ``gelu``, keep zero. Apply them to the values alone, and the tensor stays
-# sparse.
+# Some operations on each number, such as ``gelu``, give zero for zero. Apply them to the values alone, and the tensor
+# stays sparse.
 
 assert refused(lambda: nn.functional.gelu(sparse)) == ("aten::gelu", "SparseCPU")
 sparse = sparse.coalesce()
@@ -84,10 +84,10 @@ print("values:", gelu._nnz(), "of", gelu.numel())
 # --------------------------------------------
 #
 # This is the same error on a Mac, in other words. The message is quoted from `a thread
-# <https://github.com/pytorch/pytorch/issues/86195>`__, and names a variable, which you set before Python starts.
-# The second line has the words of `2022 <https://github.com/invoke-ai/InvokeAI/pull/232>`__. Install a newer release
-# first, which may have the operation. For one call of your own, move the tensor yourself, as in ``on_the_cpu``. This
-# page was run without a Mac.
+# <https://github.com/pytorch/pytorch/issues/86195>`__, and names a variable, which you set before Python starts. The
+# second line shows the message as it was in `2022 <https://github.com/invoke-ai/InvokeAI/pull/232>`__. Install a newer
+# release first, which may have the operation. For one call of your own, move the tensor yourself, as in ``on_the_cpu``.
+# This page was run without a Mac.
 
 print(
     "NotImplementedError: The operator 'aten::_slow_conv2d_forward' is not currently implemented "
@@ -155,7 +155,7 @@ for each in (strided, nested):
 # The name before ``::`` is the package. ``torchvision::nms`` with ``CUDA`` means that torchvision was built without
 # CUDA, but torch was built with it. Install both from one place. See :ref:`operator-torchvision-nms-does-not-exist`.
 #
-# Here a package of our own has an operation for ordinary tensors on the CPU alone, and it gets a sparse tensor.
+# Here we register an operation for ordinary tensors on the CPU alone, and call it with a sparse tensor.
 
 library = torch.library.Library("mypackage", "DEF")
 library.define("half(Tensor x) -> Tensor")
@@ -168,8 +168,8 @@ assert found == ("mypackage::half", "SparseCPU")
 # .. use-this::
 #
 #    Read the operation and the backend in the message, and ask whether you meant both. Keep tensors dense unless they
-#    do not fit into memory. On a Mac, update torch, and set the variable for what is left. A conversion costs the
-#    memory of the dense tensor, or two copies between the devices for each call.
+#    do not fit into memory. On a Mac, update torch, and set the variable for operations that are still missing. A
+#    conversion costs the memory of the dense tensor, or two copies between the devices for each call.
 #
 # A common mistake
 # ----------------

@@ -63,8 +63,8 @@ if __name__ == "__main__":
         list(DataLoader(items, batch_size=2, num_workers=1))
 
 # %%
-# Read it from the bottom. "entry 1" is a place in the batch, not in the data. The lines above name the function that
-# failed: ``collate_tensor_fn`` makes a batch with :func:`torch.stack`.
+# Read it from the bottom. "entry 1" is a place in the batch, not in the data. The lines above the last one name the
+# function that failed. Here ``collate_tensor_fn`` called :func:`torch.stack`.
 #
 # .. longer: 9 cells; 6 screens — each cause has a cell of its own
 #
@@ -172,8 +172,9 @@ if __name__ == "__main__":
 # The guard is missing
 # --------------------
 #
-# Where workers import your script again (Windows, macOS, and Linux since Python 3.14), a script without the guard
-# starts workers in its workers. Here it is run without and with it.
+# On Windows, macOS, and Linux since Python 3.14, workers by default import your script again. Without the line
+# ``if __name__ == "__main__":`` (the guard), each worker would start workers of its own. Here a script runs first
+# without the guard, then with it.
 
 top = "from multiprocessing import get_context\n\n"
 work = 'get_context("spawn").Process(target=print, args=["the work is done"]).start()\n'
@@ -190,9 +191,9 @@ if __name__ == "__main__":
 # A lambda, or a function inside a function
 # -----------------------------------------
 #
-# A spawned worker gets the ``collate_fn`` as a name that it looks up in its module (:term:`pickle`), and a lambda has
-# no such name. The line with ``PicklingError`` is what Python 3.11 to 3.13 say of a lambda of a script. Define the
-# function at the top of a module. To give it settings, use ``functools.partial``.
+# A spawned worker gets the module and the name of the ``collate_fn``, not its code (:term:`pickle`). A lambda has no
+# name that can be looked up there. The line with ``PicklingError`` is what Python 3.11 to 3.13 say of a lambda of a
+# script. Define the function at the top of a module. To give it settings, use ``functools.partial``.
 
 
 def loader_with_lambda():
@@ -224,8 +225,8 @@ if __name__ == "__main__":
 # A common mistake
 # ----------------
 #
-# A test without shuffling can miss this error. Samples need one shape within a batch, and samples sorted by length may
-# have it. See :ref:`stack`.
+# A test without shuffling can miss this error. The samples of a batch need equal shapes. Samples sorted by length may
+# have them until they are shuffled. See :ref:`stack`.
 
 if __name__ == "__main__":
     lengths = [3, 3, 3, 3, 5, 5, 5, 5]

@@ -131,8 +131,9 @@ draw_accuracies()
 #
 # Scale each feature by itself: :math:`z = (x - \mu_{\mathrm{train}}) / \sigma_{\mathrm{train}}`. For one sample, the
 # gradient of a weight in the first layer is proportional to the feature that it multiplies. The feature ``proline`` is
-# about a thousand times as large as ``hue``, and so are the steps of its weights. After the raw trainings no hidden
-# unit is above 0 for a training wine. The output is then the last bias, which gives one answer for each of them.
+# about a thousand times as large as ``hue``, and so are the steps of its weights. After training on raw features, the
+# hidden units are 0 for each wine of the training set. The output is then the last bias, so these wines get the same
+# answer.
 
 # Varies with the processor: the trainings from above.
 hue, proline = (train.features.index(name) for name in ("hue", "proline"))
@@ -167,8 +168,8 @@ print(
 )
 
 # %%
-# A network with one hidden layer learns the digits from the scaled pixels. From the others, the same optimizer and
-# learning rate give the accuracy of a guess.
+# A network with one hidden layer learns the digits from the scaled pixels. From pixels up to 255, the same optimizer
+# and learning rate give the accuracy of a guess.
 
 # Varies with the processor: three trainings each.
 y, held_out = digits("train").targets, digits("test")
@@ -186,9 +187,9 @@ for flag, x in to_float.items():
 # ---------------------------------------
 #
 # Save the mean and the standard deviation with the model. If they come from the batch at hand, an answer depends on the
-# other samples in it. It is worst where the batches hold one class each, and a batch of one has no standard deviation.
-# The numbers of the whole test set are close to the right ones here. But they use test data, and a single new sample
-# has no standard deviation.
+# other samples in it. The accuracy is lowest where the batches hold one class each. A batch of one has no standard
+# deviation. The numbers of the whole test set are close to the right ones here. But they use test data, and a single
+# new sample has no standard deviation.
 
 # Varies with the processor: the same five trainings.
 print("by the training set ", spread(found["scaled alike"]))
@@ -348,7 +349,7 @@ def scale(old, new):
 check(scale, by_loops, cases)
 
 # %%
-# ``torch.where`` replaces the width of a constant feature, which rounding can make a tiny number.
+# ``torch.where`` replaces the standard deviation of a constant feature, because rounding can make it a tiny number.
 
 # Solution
 

@@ -62,9 +62,9 @@ explain_conv((32, 6, 2, 2), network[-1].weight)
 # The rule
 # --------
 #
-# A kernel of size :math:`k` without dilation, with stride :math:`s` and padding :math:`p`, makes
-# :math:`\lfloor (n + 2p - k) / s \rfloor + 1` rows of :math:`n`. A kernel of 3 with padding 1 and stride 1 keeps the
-# size, and a pooling by 2 halves it, rounded down. Run the layers one by one to see where it becomes too small.
+# With a kernel of size :math:`k` without dilation, stride :math:`s` and padding :math:`p`, an input of :math:`n` rows
+# becomes :math:`\lfloor (n + 2p - k) / s \rfloor + 1` rows. A kernel of 3 with padding 1 and stride 1 keeps the size,
+# and a pooling by 2 halves it, rounded down. Run the layers one by one to see where it becomes too small.
 
 figure, axis = plt.subplots(figsize=(5.8, 2.8), layout="constrained")
 for size, layers in [(28, network), (12, network), (8, network[:-1])]:
@@ -105,7 +105,7 @@ assert padded(images).shape[-2:] == fewer(images).shape[-2:] == (2, 2)
 # ------------------------
 #
 # ``MaxPool2d`` and ``AvgPool2d`` say this if their window does not fit. The first numbers in the message are channels,
-# rows and columns. Here maps of 1 by 1 reach the fourth pooling.
+# rows and columns. Here the fourth pooling gets one number per channel.
 
 deep = nn.Sequential(*block(1, 4), *block(4, 6), *block(6, 9), *block(9, 10))
 with expect_error(RuntimeError, match=r"size: \(10x1x1\). Calculated output size: \(10x0x0\)"):
@@ -119,8 +119,9 @@ assert deep(F.interpolate(images, size=(16, 16))).shape == (32, 10, 1, 1)
 # A last pooling for one size
 # ---------------------------
 #
-# A network for large photos may end in an average over 7 by 7 pixels. Smaller photos arrive there with fewer.
-# ``AdaptiveAvgPool2d(1)`` averages over the pixels that arrive, and on 7 by 7 it gives the same.
+# A network for large photos may end in an average over 7 by 7 pixels. Smaller photos have fewer pixels left there.
+# ``AdaptiveAvgPool2d(1)`` averages over the pixels that arrive. For 7 by 7 pixels it gives the same as
+# ``AvgPool2d(7)``.
 
 maps = torch.rand(2, 5, 4, 6)
 with expect_error(RuntimeError, match=r"size: \(5x4x6\). Calculated output size: \(5x0x0\)"):
@@ -152,8 +153,8 @@ assert over_5(words(ids).transpose(1, 2)).shape == (2, 10, 1)
 # A crop is empty
 # ---------------
 #
-# Here the box of the crop begins in the column where it ends, so the size of :val:`2 <2 * network[0].padding[1]>` is
-# the padding alone. A size of twice the padding means that nothing arrived. Print the shape of the crop.
+# Here the box begins in the column where it ends, so the crop has no columns. The :val:`2 <2 * network[0].padding[1]>`
+# in the message is the padding of both sides. Print the shape of the crop.
 
 left, right = 5, 5
 crop = images[:, :, :, left:right]
@@ -165,17 +166,17 @@ assert crop.numel() == 0
 # %%
 # .. use-this::
 #
-#    Write the size behind each layer into a comment, for the smallest image that you expect. Give a kernel of 3
-#    ``padding=1``, so that poolings alone change the size. Stop halving while a map still has several rows. End with
-#    ``AdaptiveAvgPool2d``, because the network then takes images of several sizes. Enlarging images costs time in each
-#    layer.
+#    Write the size behind each layer into a comment, for the smallest image that you expect. If the kernel is 3 by 3,
+#    write ``padding=1``, so that poolings alone change the size. Stop halving while a map still has several rows. End
+#    with ``AdaptiveAvgPool2d``, because the network then takes images of several sizes. Enlarging images costs time in
+#    each layer.
 #
 # A common mistake
 # ----------------
 #
 # Padding silences the message, even where the kernel then sees mostly zeros. On a map of 1 by 1, a kernel of 3 by 3
 # with ``padding=1`` sees one number and eight zeros. Eight of its nine weights get the gradient 0, since they are
-# multiplied by the zeros. The printed 1 marks each of them.
+# multiplied by the zeros. In the printed table, a 1 marks such a weight.
 
 useless = nn.Conv2d(9, 10, 3, padding=1)
 for start in (0, 100, 200, 300):

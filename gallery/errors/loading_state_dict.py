@@ -65,9 +65,10 @@ with expect_error(RuntimeError, match="Missing key.*\n.*Unexpected key.*\n.*size
 # The rule
 # --------
 #
-# A file fits if both sets of names are equal, and the shapes for each name: :math:`\mathrm{missing} = \mathrm{model}
-# \setminus \mathrm{file}`, :math:`\mathrm{unexpected} = \mathrm{file} \setminus \mathrm{model}`. Compare them
-# yourself, sorted. In a large model begin with the first names of the two lists.
+# A file fits if its names are those of the model, and the shapes under each name are equal. The message lists the names
+# that differ: :math:`\mathrm{missing} = \mathrm{model} \setminus \mathrm{file}`, :math:`\mathrm{unexpected} =
+# \mathrm{file} \setminus \mathrm{model}`. Compare the names yourself, sorted. In a large model begin with the first
+# names of the two lists.
 
 
 def differences(model, state):
@@ -121,8 +122,8 @@ assert torch.equal(tuned.body.weight, pretrained["body.weight"])
 # A whole checkpoint
 # ------------------
 #
-# A checkpoint holds the state dicts of model and optimizer under names of its own. Load the part of
-# the model. If the whole checkpoint is given, its names are unexpected, and the parameters are missing.
+# A checkpoint holds the state dicts of model and optimizer under names of its own. Load the entry ``"model"``. If the
+# whole checkpoint is given, its names are unexpected, and the parameters are missing.
 
 optimizer = torch.optim.Adam(net.parameters())
 checkpoint = {"model": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 12}
@@ -138,7 +139,7 @@ assert str(net.load_state_dict(checkpoint["model"])) == "<All keys matched succe
 # ----------------------------------
 #
 # :class:`torch.nn.Sequential` numbers its parts, and a dropout in front shifts the numbers. Rename the entries. In new
-# code give the parts names, in an ``OrderedDict`` as at the top: a part in front does not change them.
+# code, name the parts with an ``OrderedDict``, as at the top. A layer added in front then leaves the names unchanged.
 
 then, now = nn.Sequential(nn.Linear(5, 6)), nn.Sequential(nn.Dropout(), nn.Linear(5, 6))
 with expect_error(RuntimeError, match='Missing.*"1.weight".*\n.*Unexpected.*"0.weight"'):
@@ -153,8 +154,8 @@ assert torch.equal(now[1].weight, then[0].weight)
 # It is no state dict at all
 # --------------------------
 #
-# ``best = copy.deepcopy(model.state_dict)`` keeps the method, not its result. For a model, a path or ``None`` the
-# message begins with the same words.
+# ``best = copy.deepcopy(model.state_dict)`` keeps the method, not its result. If ``load_state_dict`` gets a model, a
+# path or ``None``, the message begins with the same words.
 
 best = copy.deepcopy(net.state_dict)
 for given in (best, net, "net.pt", None):

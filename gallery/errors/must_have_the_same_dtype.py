@@ -31,8 +31,8 @@ with expect_error(RuntimeError, match="but got Double and Float"):
 print(f"data {measured.dtype}, weight {layer.weight.dtype}")
 
 # %%
-# NumPy makes :val:`float64 <measured.dtype>` of Python's floats, which the message calls ``Double``. The weight of
-# this layer has the default type of torch, :val:`float32 <layer.weight.dtype>`, which it calls ``Float``.
+# NumPy makes :val:`float64 <measured.dtype>` of Python's floats. The message calls this type ``Double``. The weight
+# of this layer has the default type of torch, :val:`float32 <layer.weight.dtype>`. The message calls it ``Float``.
 #
 # .. longer: 9 cells; 6 screens — each cause has a cell of its own
 #
@@ -105,7 +105,7 @@ print(tuple(embedding(words).shape))
 # ----------------------------
 #
 # A model in half precision needs its input in half precision, too. Inside :class:`torch.autocast` a linear layer
-# returns the smaller type. Outside, a layer of another type refuses this result. Read the dtype from the weight instead
+# returns half precision. Outside, a layer of another type refuses this result. Read the dtype from the weight instead
 # of typing it.
 
 small = nn.Linear(3, 4).to(torch.bfloat16)
@@ -185,7 +185,7 @@ assert head(layer(x) * mask.float()).dtype == torch.float32
 #
 # Other layers have messages of their own, and so does a linear layer without a bias. "bias type" is the type of the
 # layer's parameters. An index has to hold whole numbers or booleans. The last line is quoted from `an issue of 2018
-# <https://github.com/pytorch/pytorch/issues/11951>`__, when a message named the second factor of a product.
+# <https://github.com/pytorch/pytorch/issues/11951>`__. At that time, the message named the second factor of a product.
 
 w = measured
 siblings = {
@@ -343,7 +343,7 @@ cases = [
 check(ready, by_loops, cases)
 
 # %%
-# Convert first: dividing the bytes first gives the default type, and a double layer would get rounded numbers.
+# Convert before you divide. Dividing bytes gives the default type, so a double layer would get rounded numbers.
 
 # Solution
 

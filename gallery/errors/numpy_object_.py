@@ -45,8 +45,8 @@ with expect_error(TypeError, match="can't convert np.ndarray of type numpy.objec
 
 # %%
 # A tensor holds numbers of one type. NumPy uses the type ``object`` where it has no better one, as for ``None``. A
-# table of pandas becomes such an array if it has names, or numbers beside the truth values of ``get_dummies``. (This
-# was run by hand, with pandas 3.1.1.) Texts, dates and lists have messages of their own.
+# table of pandas becomes such an array if a column holds names, or if it has both numbers and booleans, as from
+# ``get_dummies``. (This was run by hand, with pandas 3.1.1.) Texts, dates and lists have messages of their own.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -316,7 +316,8 @@ cases = [
 check(pad, by_loops, cases, without=["pad_sequence"])
 
 # %%
-# Make a table of zeros as wide as the longest row. Then write each row into the first places of its row in the table.
+# Make a table of zeros as wide as the longest list. Then write each list into the first places of a row of the
+# table.
 
 # Solution
 

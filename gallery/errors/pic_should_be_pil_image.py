@@ -4,8 +4,8 @@
 TypeError: pic should be PIL Image or ndarray. Got <class 'torch.Tensor'>
 =========================================================================
 
-Your image is a tensor already: ``ToTensor`` is there twice, or the data set has done its work. Delete the step, or use
-the two steps of ``v2`` below, which take images and tensors.
+Your image is already a tensor: ``ToTensor`` is there twice, or the data set has already converted the image.
+Delete the step, or use the two steps of ``v2`` below, which take images and tensors.
 """
 
 # %%
@@ -83,9 +83,9 @@ assert 0 <= transforms.ToTensor()(photo).min() < transforms.ToTensor()(photo).ma
 # ToTensor twice
 # --------------
 #
-# The transform that you pass to a data set may have the step, and its ``__getitem__`` too. The two steps of ``v2`` may
-# come twice. They turn images of Pillow, and arrays or tensors of bytes, into floats from 0 to 1. They leave floats as
-# they are.
+# ``ToTensor`` may be in the transform that you pass to a data set, and also in its ``__getitem__``. It is safe to apply
+# the two steps of ``v2`` twice. They turn images of Pillow, and arrays or tensors of bytes, into floats from 0 to 1.
+# They leave floats as they are.
 
 twice = transforms.Compose([transforms.ToTensor(), transforms.ToTensor()])
 with expect_error(TypeError, match="pic should be PIL Image or ndarray"):
@@ -161,15 +161,15 @@ for name, image in {
 # .. use-this::
 #
 #    Write ``v2.ToImage()`` first, then what changes the image, then ``v2.ToDtype(torch.float32, scale=True)`` and
-#    ``v2.Normalize``. This list takes an image of Pillow, an array or a tensor. Keep a mask out of ``scale`` and
-#    ``Normalize``, because its numbers are classes. The price of floats is memory, four bytes a number in place of one,
-#    so change the size first. Print the shape, the type and the range of one sample before training.
+#    ``v2.Normalize``. This list takes an image of Pillow, an array or a tensor. Keep a mask, which has a class for each
+#    pixel, out of ``scale`` and ``Normalize``. The price of floats is memory: a number takes four bytes instead of one.
+#    So change the size first. Print the shape, the type and the range of one sample before training.
 #
 # A common mistake
 # ----------------
 #
 # ``ToPILImage`` in front of ``ToTensor`` silences the message. An image has whole numbers from 0 to 255, so each float
-# is cut to one of these. A number that ``Normalize`` has put below 0 comes back as a wrong one from 0 to 1.
+# is cut to one of these. A number that ``Normalize`` has put below 0 comes back as another number, from 0 to 1.
 
 round_trip = transforms.Compose([transforms.ToPILImage(), transforms.ToTensor()])
 x = torch.rand(3, 20, 28, generator=torch.Generator().manual_seed(0))

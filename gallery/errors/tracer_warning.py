@@ -79,7 +79,8 @@ assert not torch.equal(traced(large), Rescale()(large))
 # -------------------
 #
 # :func:`torch.where` computes both results and chooses between them by a tensor, so that the choice is in the trace.
-# The divisor is 1 at least, because a division by 0 that is not chosen would make the gradient ``nan``.
+# ``clamp(min=1)`` keeps the divisor away from 0. A division by 0 would make the gradient ``nan``, even in the result
+# that is not chosen.
 
 
 class RescaleByTensor(nn.Module):
@@ -99,10 +100,10 @@ print(traced(large))
 # An integer of a value
 # ---------------------
 #
-# ``int(x)`` or ``x.item()`` turns a value of the example into a number, and the trace keeps that number. A length then
-# cuts other inputs in the wrong place. A comparison with positions needs no such number. A loop over ``range(steps)``
-# keeps the number, too, and torch does *not* warn of it. Older releases warned of `an index
-# <https://github.com/huggingface/transformers/issues/4347>`__ in such places.
+# ``int(x)`` or ``x.item()`` turns a value of the example into a number, and the trace keeps that number. If the number
+# is a length, later inputs are cut at the length of the example. ``ByMask`` compares the positions with the length as a
+# tensor, and needs no such number. A loop over ``range(steps)`` keeps the number, too, and torch does *not* warn of it.
+# Older releases also warned of `a tensor as an index <https://github.com/huggingface/transformers/issues/4347>`__.
 
 
 class UpToLength(nn.Module):
@@ -141,8 +142,8 @@ print(
 # The length of the input
 # -----------------------
 #
-# ``len(x)`` is a number of Python, and is kept. ``x.shape[0]`` is recorded as an operation, which runs for each input.
-# The mean below divides by it. A loop over the rows of a tensor keeps their number, too.
+# ``len(x)`` is an ordinary Python number, and the trace keeps it. ``x.shape[0]`` is recorded as an operation, which
+# runs for each input. The mean below divides by it. A loop over the rows of a tensor keeps their number, too.
 
 
 class Mean(nn.Module):
@@ -195,7 +196,7 @@ print(traced(torch.tensor([1.0, 16.0])), "without the check:", traced(torch.tens
 # --------------------------------
 #
 # ``torch.tensor`` of Python numbers is a constant of the trace. That is right for numbers that do not depend on the
-# input. Where they do, make the tensor from the input.
+# input. If they depend on it, make the tensor from the input.
 
 
 class Ends(nn.Module):
@@ -230,10 +231,10 @@ assert torch.equal(traced.train()(images), model(images))
 # %%
 # .. use-this::
 #
-#    Export with ``torch.export.export`` where you can: it raises an error in these places, or keeps the operation. For
-#    a length, the error comes when the program gets another one. A trace is right for models whose path does not depend
-#    on values. Compare the model with what you export on inputs of several lengths and sizes. ``torch.jit`` is
-#    deprecated today.
+#    Export with ``torch.export.export`` where you can: it raises an error in these places, or keeps the operation. If
+#    the program holds a fixed length, it raises an error for an input of another length. A trace is right for models
+#    whose path does not depend on values. Compare the results of the model with those of the export, for inputs of
+#    several lengths and sizes. ``torch.jit`` is deprecated today.
 #
 # A common mistake
 # ----------------

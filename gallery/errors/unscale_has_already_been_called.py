@@ -4,8 +4,8 @@
 RuntimeError: unscale_() has already been called on this optimizer since the last update().
 ===========================================================================================
 
-``unscale_`` divides the gradients by the scale, and a second call would divide them again. Call it once for each step
-of the optimizer, after the last ``backward``, and end the step with ``scaler.update()``.
+``unscale_`` divides the gradients by the factor that scaled the loss, and a second call would divide them again. Call
+it once for each step of the optimizer, after the last ``backward``, and end the step with ``scaler.update()``.
 """
 
 # %%
@@ -56,8 +56,8 @@ with expect_error(RuntimeError, match=r"unscale_\(\) has already been called on 
 
 # %%
 # The loop adds up the gradients of four batches before each step, and unscales them in each batch. A second division
-# would make the first batch count less, so the scaler refuses. The messages below are raised on a CPU:
-# ``GradScaler("cpu")`` has the class that you use on a GPU.
+# would make the first batch count less, so the scaler refuses. The messages below come from a CPU.
+# ``GradScaler("cpu")`` is an object of the class that you use on a GPU.
 #
 # .. longer: 6 screens — each cause has a cell of its own
 #
@@ -101,8 +101,8 @@ assert steps == (number + 1) // 4
 # scaler.update() is missing, or comes once for two steps
 # -------------------------------------------------------
 #
-# The scaler remembers for each optimizer that it was unscaled, and that it stepped. ``update`` clears this. With
-# several optimizers, call ``step`` for each of them and ``update`` once, at the end.
+# The scaler remembers for which optimizers you called ``unscale_`` and ``step``. ``update`` clears this. With several
+# optimizers, call ``step`` for each of them and ``update`` once, at the end.
 
 for wrong, message in [
     (scaler.unscale_, r"unscale_\(\) is being called after step\(\)"),
@@ -122,9 +122,9 @@ scaler.step(optimizer)  # after update() it goes on
 # No gradient arrived, or the loss was not scaled
 # -----------------------------------------------
 #
-# "No inf checks" means that no parameter of this optimizer has a gradient. They were set to ``None`` after
-# ``backward``, the layers are frozen, or the loss belongs to another model. If ``_scale`` is ``None``, the scaler has
-# scaled no loss yet.
+# "No inf checks" means that no parameter of this optimizer has a gradient. Either the gradients were set to ``None``
+# after ``backward``, or the layers are frozen, or the loss belongs to another model. If ``_scale`` is ``None``, the
+# scaler has scaled no loss yet.
 
 model, optimizer, scaler = new_run()
 loss_of(model, images, labels).backward()  # without scaler.scale
@@ -162,8 +162,8 @@ assert model[1].weight.grad.dtype == torch.float32
 #
 #    Write a step as ``scale``, ``backward``, ``unscale_``, clip, ``step``, ``update``, ``zero_grad``, in this order and
 #    under one ``if``. Where :val:`bfloat16 <torch.bfloat16>` is fast, use autocast with it and no scaler: its range is
-#    about that of :val:`float32 <torch.float32>`. The price of a scaler is that a step is left out where a gradient
-#    overflows, and your schedule has to know it (:ref:`lr-scheduler-before-optimizer-step`).
+#    about that of :val:`float32 <torch.float32>`. The price of a scaler is that it skips a step when a gradient
+#    overflows. Your learning-rate schedule should skip that step, too (:ref:`lr-scheduler-before-optimizer-step`).
 #
 # .. _unscale-clip:
 #
@@ -171,8 +171,8 @@ assert model[1].weight.grad.dtype == torch.float32
 # ----------------
 #
 # Removing ``unscale_`` silences the message. Then clipping sees gradients that are 65536 times too large, and cuts
-# their norm to 1.0. ``step`` divides what is left. Here are the losses of SGD after one pass through the data, for five
-# seeds. Adam learns nevertheless, which hides the mistake.
+# their norm to 1.0. ``step`` then divides the clipped gradients by the same factor. Here are the losses of SGD after
+# one pass through the data, for five seeds. Adam learns nevertheless, which hides the mistake.
 
 
 def losses_after_training(unscale, adam=False):

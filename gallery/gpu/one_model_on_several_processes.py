@@ -103,16 +103,16 @@ def torchrun(*parts):
 draw_gradients()
 
 # %%
-# The figure shows the gradients of a layer with :val:`18 <len(whole)>` weights, for a batch of :val:`12 <len(inputs)>`
-# examples. Each half has its own gradient, and their mean is that of the whole batch. You need to know
-# :ref:`the-training-loop`.
+# The figure shows the gradients of a layer with :val:`18 <len(whole)>` weights, for a batch of
+# :val:`12 <len(inputs)>` examples. Each half has its own gradient. The mean of the two gradients is the gradient of the
+# whole batch. You need to know :ref:`the-training-loop`.
 #
 # The rule
 # --------
 #
-# The gradient of the batch is the mean of those of its :math:`P` parts: :math:`g = \frac{1}{P} \sum_{p} g_p`. This
-# needs a loss that is a mean over examples, parts of equal size, and layers that do not mix examples. BatchNorm mixes
-# them.
+# Cut the batch into :math:`P` parts. The gradient of the batch is the mean of their gradients: :math:`g = \frac{1}{P}
+# \sum_{p} g_p`. This needs a loss that is a mean over examples, parts of equal size, and layers that do not mix
+# examples. BatchNorm mixes them.
 
 for processes in (2, 3, 4, 6, 12):
     size = 12 // processes
@@ -126,8 +126,8 @@ print(f"of mean and whole:        {(halves.mean(dim=0) - whole).abs().max():.2f}
 # --------------------
 #
 # ``torchrun`` starts one script several times. ``rank`` is the number of a process, and ``world_size`` says how many
-# there are. ``all_reduce`` waits until each process has called it, and then gives each the sum. The script ``train.py``
-# begins with these lines.
+# there are. ``all_reduce`` waits until each process has called it, and gives each of them the sum of their tensors. The
+# mean is this sum divided by ``world_size``. The script ``train.py`` begins with these lines.
 
 by_hand = """
 import torch
@@ -151,8 +151,8 @@ mean /= world_size
 # The same by DDP
 # ---------------
 #
-# ``DistributedDataParallel``, DDP for short, makes the exchange within ``backward``. When you wrap a model, it copies
-# the weights of process 0 to the others, so they need no common seed. You write these lines.
+# ``DistributedDataParallel``, DDP for short, makes the exchange within ``backward``. When you wrap a model, DDP copies
+# the weights of process 0 to the other processes, so these need no common seed. You write these lines.
 
 by_ddp = """
 torch.manual_seed(rank)  # other weights in each process
@@ -184,15 +184,16 @@ for rank, process in enumerate((first, second)):
 #
 #    Wrap the model in ``DistributedDataParallel`` and start one process for each GPU by
 #    ``torchrun --nproc-per-node=gpu``. Each process moves its model to the GPU whose number is in the variable
-#    ``LOCAL_RANK``, and reads its own part of the data: :ref:`data-for-several-processes`. The batch of a step is the
-#    sum of the parts. Each GPU holds the whole model, its gradients and the optimizer's state; where they do not fit,
-#    use :ref:`FSDP <data-parallel-or-ddp>`, which divides them. Let process 0 alone print and save.
+#    ``LOCAL_RANK``, and reads its own part of the data: :ref:`data-for-several-processes`. The parts together are the
+#    batch of a step. Each GPU holds the whole model, its gradients and the optimizer's state. If these do not fit, use
+#    :ref:`FSDP <data-parallel-or-ddp>`, which divides them. Let process 0 alone print and save.
 #
 # A common mistake
 # ----------------
 #
-# **The saved weights do not load.** DDP is a module around the model, so its names begin with ``module.``. Save
-# ``network.module.state_dict()``, or take the prefix off as below. :ref:`loading-state-dict` has other causes.
+# **The saved weights do not load.** DDP is a module around the model, so the names in its state dict begin with
+# ``module.``. Save ``network.module.state_dict()``, or take the prefix off as below. :ref:`loading-state-dict` has
+# other causes.
 
 with expect_error(RuntimeError, match="Missing key"):
     model.load_state_dict(first["network"])

@@ -144,7 +144,8 @@ draw_formats()
 # ------------
 #
 # This page ran without such a GPU, so ``rounded`` in the set-up imitates TF32. It drops the last bits of a float32, and
-# rounds to the nearest. ``70000`` shows the range, ``1024.5`` the digits.
+# rounds to the nearest. In the table, ``70000`` shows which formats have the range. ``1024.5`` shows how the last
+# digits are rounded.
 
 print(f"{'number':<10} {'TF32':>14} {'float16':>14} {'bfloat16':>14}")
 for number in (1024.5, 3.14159265, 70000.0, 1e-8):
@@ -161,8 +162,8 @@ assert rounded(torch.tensor([1024.5])).item() == 1025
 # -------------------------
 #
 # Only the inputs are rounded. The product of two such numbers has at most twice as many digits, which float32 holds.
-# The sums stay in float32. So with random numbers, the error of a long product stays near that of one number. Sums that
-# cancel lose more. The cell prints errors relative to the result in float64.
+# The sums stay in float32. So with random numbers, the relative error of a long product stays near the rounding error
+# of one number. Sums that cancel lose more. The cell prints errors relative to the result in float64.
 #
 # .. not looked up: float32; float64 — the cell compares with .double(), and names its rows by format
 
@@ -204,8 +205,9 @@ for seed in range(4):
 # ------------------------
 #
 # ``matmul`` and linear layers stay in float32 unless a call or ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`` of the environment
-# says otherwise. Convolutions and recurrent layers of cuDNN may use TF32. You can read and set both without a GPU. The
-# call below sets products on a CPU, too.
+# says otherwise. Convolutions and recurrent layers of cuDNN may use TF32. Without a GPU you can still read both
+# switches, and set the one of ``matmul``. ``set_float32_matmul_precision`` also changes the setting for products on a
+# CPU.
 
 settings = torch.backends
 print(torch.get_float32_matmul_precision(), "| TF32 in matmul:", settings.cuda.matmul.allow_tf32)
@@ -240,8 +242,8 @@ assert_close(rounded(x) @ rounded(y), x @ y, rtol=1e-3, atol=0)
 assert_close(rounded(x / 100) @ rounded(y / 100), x @ y / 1e4, rtol=1.3e-6, atol=1e-5)
 
 # %%
-# **Two ways to say it are mixed.** There is also ``fp32_precision``, a setting of each backend. Where it differs from
-# the older setting, reading that one raises an error, here in ``get_float32_matmul_precision``. Take one way in a
+# **Two ways to say it are mixed.** There is also ``fp32_precision``, a setting of each backend. If it differs from
+# the older setting, reading the older one raises an error, here in ``get_float32_matmul_precision``. Take one way in a
 # program.
 
 torch.backends.cuda.matmul.fp32_precision = "tf32"
@@ -314,8 +316,8 @@ ask(
 )
 
 # %%
-# **Exercise.** Return for each number from ``2**-126`` on how far apart the numbers of TF32 are there: the largest up
-# to it, and the next one. The checker counts up the bits.
+# **Exercise.** ``x`` holds numbers of at least ``2**-126``. For each, return the gap between the largest TF32 number
+# up to it and the next TF32 number. The checker adds 1 to the last bit that TF32 keeps.
 
 
 def step(x):
@@ -333,7 +335,7 @@ cases = [(torch.tensor([1.0, 1.7, 2.0, 2**-126]),), (torch.tensor([1024.5, 3e-5,
 check(step, by_bits, cases)
 
 # %%
-# The distance is the same from one power of two to the next. ``frexp`` takes the exponent from the bits.
+# Between one power of two and the next, the gaps are equal. ``frexp`` takes the exponent from the bits.
 
 # Solution
 
@@ -350,8 +352,8 @@ report
 # Read next
 # ---------
 #
-# :ref:`one-model-on-several-processes` is for when one GPU is not enough. TF32 saves no memory. Half precision does, in
-# :ref:`mixed-precision`.
+# :ref:`one-model-on-several-processes` is for when one GPU is not enough. TF32 saves no memory. Half precision saves
+# some: see :ref:`mixed-precision`.
 #
 # - PyTorch (2026). `TensorFloat-32 on Ampere and later devices
 #   <https://docs.pytorch.org/docs/stable/notes/cuda.html#tf32-on-ampere>`__. Which operations use it, and what it

@@ -64,7 +64,7 @@ assert torch.equal(embedding(ids), embedding.weight[ids])
 # The rule
 # --------
 #
-# The result has one axis more than the ids, behind the others: ``out[..., :] = weight[ids[...]]``. The ids are the
+# The result has the axes of the ids, and one more at the end: ``out[..., :] = weight[ids[...]]``. The ids are the
 # numbers of the words (also called indices, or tokens). They count the rows from zero, so the largest is one less than
 # the number of rows. Their type is :val:`int64 <ids.dtype>` or :val:`int32 <ids.int().dtype>`. A number without a row
 # raises :ref:`index out of range <index-out-of-range-in-self>` on the CPU. Here -1 does not count from the end.
@@ -130,9 +130,10 @@ for options in ({}, {"freeze": False}):
 # ----------------------------
 #
 # A language model ends with a linear layer that has a logit for each word. Its weight has the shape of the table, so
-# both can share one parameter (tied weights). A tied table needs a smaller start. The default has a standard deviation
-# of 1, so normalized vectors of D features get logits of size :math:`\sqrt{D}`. The loss is then far above that of
-# guessing among V words, :math:`\ln V`, here :val:`8.52 <math.log(5000)>`. The head also trains the row of padding.
+# both can share one parameter (tied weights). A tied table has to start with smaller numbers. The default has a
+# standard deviation of 1, so normalized vectors of D features get logits of size :math:`\sqrt{D}`. Guessing among V
+# words has a loss of :math:`\ln V`, here :val:`8.52 <math.log(5000)>`. The loss of the default is far above it. The
+# head also trains the row of padding.
 
 tokens, head = nn.Embedding(5000, 64), nn.Linear(64, 5000, bias=False)
 head.weight = tokens.weight
@@ -149,10 +150,10 @@ for std in (1.0, 0.02):
 # .. use-this::
 #
 #    Write ``nn.Embedding(len(vocabulary), dim, padding_idx=0)``, with integers as input. Leave ``padding_idx`` out
-#    where no batch is padded. Start with a standard deviation of 0.02 where the table is tied. The table costs rows
-#    times features numbers, and Adam keeps two more for each. For a mean of vectors take ``nn.EmbeddingBag``. With a
-#    huge table, ``sparse=True`` gives a gradient of the rows that came. ``SGD`` and ``SparseAdam`` take it, ``Adam``
-#    refuses it.
+#    where no batch is padded. Start with a standard deviation of 0.02 where the table is tied. The table holds rows
+#    times features numbers, and Adam keeps two more for each of them. For a mean of vectors take ``nn.EmbeddingBag``.
+#    With a huge table, ``sparse=True`` gives a gradient for the rows that were looked up. ``SGD`` and ``SparseAdam``
+#    take it, ``Adam`` refuses it.
 #
 # A common mistake
 # ----------------
@@ -385,7 +386,7 @@ report
 # Read next
 # ---------
 #
-# :ref:`recurrent-networks` read the vectors of a sentence one after the other.
+# Recurrent networks read the vectors of a sentence one after the other: see :ref:`recurrent-networks`.
 #
 # - Mikolov, Chen, Corrado and Dean (2013). `Efficient estimation of word representations in vector space
 #   <https://arxiv.org/abs/1301.3781>`__. Vectors that a word gets from its neighbors, known as word2vec.

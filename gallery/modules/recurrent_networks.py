@@ -105,8 +105,9 @@ torch.testing.assert_close(output[:, -1], h_n[-1])  # their corner
 # From scratch
 # ------------
 #
-# Here is the plain ``nn.RNN``: :math:`h_t = \tanh(W x_t + b + U h_{t-1} + d)`, from a state of zeros. The next layer
-# reads the states of this one as its input. The last states of the layers, stacked, are ``h_n``.
+# Here is the plain ``nn.RNN``, which starts with a state of zeros: :math:`h_t = \tanh(W x_t + b + U h_{t-1} + d)`.
+# :math:`W` and :math:`U` are weights, :math:`b` and :math:`d` are biases. The next layer reads the states of this one
+# as its input. The last states of the layers, stacked, are ``h_n``.
 
 
 def read(rnn, x):  # x: (batch, step, feature)
@@ -181,14 +182,14 @@ print("read in two parts:", tuple(first.shape), "and", tuple(second.shape))
 #    Write ``batch_first=True``. Take ``h_n[-1]`` for one answer per sequence, and ``output`` for one per step. With
 #    ``bidirectional=True`` take ``torch.cat([h_n[-2], h_n[-1]], dim=1)``, the last layer forward and backward. Where
 #    lengths differ, :ref:`pack the batch <padding-and-packing>`, so that ``h_n`` belongs to the last real step. Start
-#    with one or two layers. The steps run one after the other, so the time grows with the length. In training, so does
-#    the memory.
+#    with one or two layers. The steps run one after the other, so the time grows with the length. In training, the
+#    memory grows, too.
 #
 # A common mistake
 # ----------------
 #
-# **output[:, -1] of two directions.** The backward direction begins at the end. In a single layer, its half of
-# ``output`` at the last step has read one word. A gradient shows which words reach each half:
+# **output[:, -1] of two directions.** The backward direction begins at the end. In a single layer, the backward half of
+# ``output[:, -1]`` depends on one word, the last. A gradient shows which words reach each half:
 
 both = nn.GRU(8, 7, batch_first=True, bidirectional=True)
 

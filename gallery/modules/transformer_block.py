@@ -102,9 +102,10 @@ assert layer(x).shape == x.shape
 #
 # With ``norm_first=True``, a block replaces x first by :math:`x + \text{attention}(\text{norm}(x))`, then by :math:`x +
 # \text{feedforward}(\text{norm}(x))`. The line from x to the end is the *residual stream*. With ``norm_first=False``,
-# the default, the norm comes after the sum, as in the paper of 2017. Then the features of a word come out with a spread
-# of :val:`1 <spread.max()>`, until training scales them. The feed-forward part is two linear layers with an activation
-# between them, by default ReLU. Here are both orders from these parts, in eval mode, with the same numbers as torch.
+# the default, the norm comes after the sum, as in Vaswani et al. (2017). Before training, the features of a word
+# then come out with a spread (standard deviation) of :val:`1 <spread.max()>`. The feed-forward part is two
+# linear layers with an activation between them, by default ReLU. Here are both orders from these parts, in eval mode,
+# with the same numbers as torch.
 
 
 def block(layer, x, norm_first):
@@ -176,8 +177,8 @@ for name, position in {
 # How many parameters?
 # --------------------
 #
-# Attention has four matrices of D by D. The feed-forward part has two of D by 4 D, which is twice as much. Together
-# with biases and norms this is :math:`12 D^2 + 13 D`. By default ``dim_feedforward`` is
+# A word has D features. Attention has four matrices of D by D. The feed-forward part has two of D by 4 D, which is
+# twice as much. Together with biases and norms this is :math:`12 D^2 + 13 D`. By default ``dim_feedforward`` is
 # :val:`2048 <default.linear1.out_features>`, whatever D is.
 
 for size in (24, 512, 768):
@@ -193,8 +194,8 @@ for size in (24, 512, 768):
 # %%
 # .. use-this::
 #
-#    Take ``nn.TransformerEncoderLayer(D, H, 4 * D, batch_first=True, norm_first=True)``, add positions to the
-#    embeddings, and put an ``nn.LayerNorm(D)`` after the last block, because with ``norm_first=True`` the sum is not
+#    Take ``nn.TransformerEncoderLayer(D, H, 4 * D, batch_first=True, norm_first=True)``. Add positions to the
+#    embeddings. Put an ``nn.LayerNorm(D)`` after the last block, because with ``norm_first=True`` the sum is not
 #    normalized. H is the number of heads. Dropout is 0.1 by default, so call ``eval()`` before you evaluate. A block
 #    has about :math:`12 D^2` parameters, and attention takes time for each pair of words. For a model that writes text,
 #    see :class:`ptguide.models.GPT`.
@@ -218,9 +219,9 @@ first, *others = (block.linear1.weight for block in blocks)
 print("one by one: equal to the first:", [torch.equal(first, other) for other in others])
 
 # %%
-# The warning is about a faster way through padded batches in eval mode without gradients, which ``norm_first=True``
-# does not take. Here the results are those without it, and ``enable_nested_tensor=False`` silences the warning. Where
-# it is taken, the results at padding are 0, and those of the other words stay the same.
+# In eval mode without gradients, torch has a faster way through padded batches. The warning says that it is not used
+# with ``norm_first=True``. The results here are the same as without it, and ``enable_nested_tensor=False`` silences the
+# warning. Where it is used, the results at padding are 0, and those of the other words stay the same.
 
 # %%
 # How this was checked

@@ -49,10 +49,10 @@ for (name, ours), theirs in zip(five(batch).items(), five(weight).values(), stri
 # The rule
 # --------
 #
-# ``shape`` has the size of each axis, from the left. ``dtype`` is the type of the elements. ``device`` is where they
-# are, ``layout`` how they are stored, and ``requires_grad`` whether a :term:`gradient` is wanted. These five have no
-# parentheses. The cell below sorts more names by their parentheses: ``shape`` and ``size()`` are the same, and so are
-# ``ndim`` and ``dim()``.
+# ``shape`` has the size of each axis, from the left. ``dtype`` is the type of the elements. ``device`` says where they
+# are. ``layout`` says how they are stored. ``requires_grad`` says whether a :term:`gradient` is wanted. These five have
+# no parentheses. The cell below sorts more names by their parentheses: ``shape`` and ``size()`` are the same, and so
+# are ``ndim`` and ``dim()``.
 
 names = "shape size ndim dim numel dtype device layout requires_grad"
 names += " itemsize element_size nbytes stride is_leaf"
@@ -77,7 +77,7 @@ print(f"{batch.numel() = }, {len(batch) = }, {batch.nbytes = }")
 # The device, and meta
 # --------------------
 #
-# A result has the device of its inputs. For a tensor that you make yourself, take it from another one:
+# A result has the device of its inputs. For a tensor that you make yourself, take the device from another tensor.
 # ``x.new_zeros(7)`` has the dtype and the device of ``x``. ``meta`` is a device without memory. Its tensors have a
 # shape and no values, so they tell which shape a layer gives, however large the batch.
 
@@ -106,7 +106,7 @@ draw([dense, sparse.indices(), sparse.values()], ["dense", "indices", "values"])
 # ``requires_grad`` is True for the weights of a layer. For a tensor that you make, it is False unless you ask for it.
 # What is computed from a weight has it too, so a gradient can flow through. A result that is integer or bool does not
 # have it, nor does a result of ``detach`` or one computed under ``torch.no_grad``. You can assign to ``requires_grad``,
-# and not to the other four: ``to`` and ``reshape`` give another tensor.
+# but not to the other four. For another dtype, device or shape, ``to`` and ``reshape`` give another tensor.
 
 print((weight * 2).requires_grad, (weight > 0).requires_grad, weight.detach().requires_grad)
 

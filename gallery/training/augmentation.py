@@ -129,10 +129,11 @@ draw_ways()
 # The rule
 # --------
 #
-# With a random change :math:`t`, the training makes the mean of :math:`L(f(t(x)), y)` over the changes small. So the
-# network is trained to give one answer for the versions of an image. Ask two things: does the answer stay right, and do
-# the images that come later vary like this? A digit that is mirrored, or upside down, can be another digit or none.
-# Here shifts help where the test digits are shifted, and cost accuracy where they are in the middle.
+# With a network :math:`f`, a loss :math:`L` and a random change :math:`t`, training lowers the mean of
+# :math:`L(f(t(x)), y)` over the changes. So the network is trained to give one answer for the versions of an image. Ask
+# two things: does the answer stay right, and do the images that come later vary like this? A digit that is mirrored, or
+# upside down, can be another digit or none. Here shifts help where the test digits are shifted, and cost accuracy where
+# they are in the middle.
 
 # Varies with the processor: a training amplifies how it rounds.
 for name in ways:
@@ -190,17 +191,19 @@ torch.testing.assert_close(targets.sum(dim=1), torch.ones(4))
 # .. use-this::
 #
 #    Begin with changes that keep the answer and that later images show, too: small turns and shifts, a crop, a
-#    horizontal flip for photos of things. Look at twenty augmented images before you train. Measure on validation
-#    images without augmentation, with and without it, over several seeds. The task is harder, so it may take more
-#    epochs. ``v2.RandAugment()`` and ``v2.TrivialAugmentWide()`` are ready-made mixtures for color photos. The
-#    transforms cost time of the CPU for each image, so watch :ref:`whether the loop waits <making-the-input-fast>`.
+#    horizontal flip for photos of things. Look at twenty augmented images before you train. Train with and without
+#    augmentation, over several seeds. Compare on validation images that are not augmented. The task is harder, so it
+#    may take more epochs. ``v2.RandAugment()`` and ``v2.TrivialAugmentWide()`` are ready-made mixtures for color
+#    photos. The transforms cost time of the CPU for each image, so watch :ref:`whether the loop waits
+#    <making-the-input-fast>`.
 #
 # A common mistake
 # ----------------
 #
-# **One draw for the whole batch.** A flip, turn, crop or change of color that gets a batch, for example on the GPU,
-# draws once and changes the images of the batch in the same way. (``GaussianNoise`` does not.) Call it in the data set,
-# for each image, or write a function that draws for each image, such as ``moved`` in the set-up.
+# **One draw for the whole batch.** Given a batch, for example on the GPU, a flip, turn, crop or change of color draws
+# once. It changes the images of the batch in the same way. (``GaussianNoise`` is an exception: each image gets its own
+# noise.) Call it in the data set, for each image, or write a function that draws for each image, such as ``moved`` in
+# the set-up.
 
 torch.manual_seed(0)
 same = images[:1].repeat(6, 1, 1, 1)  # six times the same image
@@ -286,7 +289,8 @@ ask(
 
 # %%
 # **Exercise.** Turn each image of a batch by its own number of quarter turns. ``images`` has shape (N, channel, row,
-# column) with as many rows as columns. ``turns`` has shape (N,), from 0 to 3, as in ``torch.rot90(image, k)``.
+# column) with as many rows as columns. ``turns`` has shape (N,). Its values, from 0 to 3, are the ``k`` of
+# ``torch.rot90``.
 
 
 def by_loop(images, turns):

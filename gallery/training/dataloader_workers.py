@@ -159,8 +159,8 @@ if __name__ == "__main__":
 # The rule
 # --------
 #
-# A :term:`worker` is a :term:`process` with a copy of the data set. Counted from 0, worker k of n makes the batches k,
-# k + n, k + 2n and so on, each of them alone. The loader hands them out in their order, and asks each worker for
+# A :term:`worker` is a :term:`process` with a copy of the data set. Counted from 0, worker k of n makes the whole
+# batches k, k + n, k + 2n and so on. The loader hands them out in their order, and asks each worker for
 # ``prefetch_factor`` batches ahead. In a script, put what starts workers below ``if __name__ == "__main__":``.
 
 if __name__ == "__main__":
@@ -202,8 +202,8 @@ if __name__ == "__main__":
 # --------------
 #
 # On Windows and macOS, and on Linux since Python 3.14, a new process is by default a fresh Python that imports your
-# script. Without the guard that import would start workers of its own, and Python refuses with an error. Here is a
-# script with the guard, and one without:
+# script. Without the guard, importing the script would start workers again. Python refuses this with an error. Here is
+# a script with the guard, and one without:
 
 if __name__ == "__main__":
     guarded = run_script('\nif __name__ == "__main__":\n    main()\n')
