@@ -4,8 +4,7 @@
 Why do gradients add up? (zero_grad)
 ====================================
 
-Without ``zero_grad()``, the loss of a training can fall and rise again, because ``backward()`` adds to ``.grad``. It
-adds because a weight that is used twice needs both :term:`gradients <gradient>`.
+Without ``zero_grad()`` a loss can fall and rise again, for ``backward()`` adds to ``.grad``.
 """
 
 # %%

@@ -57,7 +57,7 @@ print(
 # argument. Print the smallest and the largest number of both. On a GPU the same mistake ends in a device-side assert
 # (:ref:`target-gpu`).
 #
-# .. longer: 5 screens — each cause has a cell of its own
+# .. longer: 6 screens — each cause has a cell of its own
 #
 # .. not looked up: mask / 255 — the cell of the cause runs it
 #

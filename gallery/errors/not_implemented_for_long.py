@@ -58,7 +58,7 @@ print(votes.dtype, F.cross_entropy(votes.float(), labels))
 # is the :term:`dtype` as C++ calls it. ``Long`` is :val:`int64 <votes.dtype>`, the type of whole numbers written
 # without a point.
 #
-# .. longer: 6 screens — each cause has a cell of its own
+# .. longer: 7 screens — each cause has a cell of its own
 #
 # .. not looked up: x.to(torch.int32); x.to(torch.int64); x.to(torch.bfloat16) — the cells of these causes run them
 #

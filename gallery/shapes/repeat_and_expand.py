@@ -4,8 +4,8 @@
 What is the difference between repeat and expand?
 =================================================
 
-You need the same mask for each channel, or the same row for each sample. :meth:`repeat <torch.Tensor.repeat>` copies
-it, and :meth:`expand <torch.Tensor.expand>` reads the same memory again.
+You need one mask for each channel, or one row for each sample. :meth:`repeat <torch.Tensor.repeat>`
+copies it, and :meth:`expand <torch.Tensor.expand>` reads the same memory again.
 """
 
 # %%

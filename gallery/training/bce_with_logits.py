@@ -4,8 +4,8 @@
 How does BCEWithLogitsLoss work?
 ================================
 
-If a spam filter applies the sigmoid before its loss, rounding can take away the gradient of the worst mistakes.
-``BCEWithLogitsLoss`` takes the logit of yes or no, and applies the sigmoid itself.
+If a spam filter applies a sigmoid before its loss, rounding can take the gradient of the worst mistakes.
+``BCEWithLogitsLoss`` takes the logit instead.
 """
 
 # %%

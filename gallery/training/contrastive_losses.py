@@ -102,7 +102,7 @@ draw_embeddings({"before the training": new_network(0), "after the training": tr
 # Each point is an unseen image of a digit. Its coordinates are the two numbers of its embedding. The training used the
 # labels to choose which images are similar, and not as targets. You need to know :ref:`the-training-loop`.
 #
-# .. longer: 5 screens — three losses, and a cell that compares them
+# .. longer: 6 screens — three losses, and a cell that compares them
 #
 # The rule
 # --------

@@ -4,8 +4,8 @@
 How does PyTorch's cross_entropy work?
 ======================================
 
-Formulas of a classifier's loss contain probabilities and one-hot vectors, but a softmax before PyTorch's loss slows the
-training down. :func:`torch.nn.functional.cross_entropy` takes logits and class numbers, and applies the softmax itself.
+Formulas of a classifier's loss contain probabilities and one-hot vectors.
+:func:`torch.nn.functional.cross_entropy` takes logits and class numbers, and applies the softmax itself.
 """
 
 # %%
