@@ -103,24 +103,21 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"])
 def tests(session: nox.Session) -> None:
-    """Test the package and its docstrings, the snippets in Markdown and the machinery."""
+    """Test the package and its docstrings, with their coverage, the snippets in Markdown and the machinery."""
     if session.posargs:
         run(session, "-m", "pytest", *session.posargs)
         return
-    run(session, "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE)
+    run(session, "-m", "coverage", "erase")
+    run(session, "-m", "coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE)
+    run(session, "-m", "coverage", "combine", "--quiet")
+    run(session, "-m", "coverage", "report")
     run(session, "-m", "pytest", *SIDE_BY_SIDE, "--doctest-modules", "tests/machinery", "pipeline", "docs", "README.md")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def unit(session: nox.Session) -> None:
-    """Test the package and its docstrings alone, with their coverage (--force-python 3.13 takes another Python)."""
-    if session.posargs:
-        run(session, "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE, *session.posargs)
-        return
-    run(session, "-m", "coverage", "erase")
-    run(session, "-m", "coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE)  # from 3.12 on it costs nothing
-    run(session, "-m", "coverage", "combine", "--quiet")
-    run(session, "-m", "coverage", "report")
+    """Test the package and its docstrings alone, as on each Python (--force-python 3.13 takes another)."""
+    run(session, "-m", "pytest", *SIDE_BY_SIDE, *PACKAGE, *session.posargs)
 
 
 @nox.session(reuse_venv=True, default=False)
